@@ -1,0 +1,205 @@
+"""One face for every network: images in [0, 1] go in, logits and the activations of named layers come out."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitrail.backbones.imagenet import imagenet_classes
+from vitrail.backbones.recipe import Description, Preparation
+from vitrail.errors import BadSetting, UnknownName
+from vitrail.tensors import Features, Images, Logits
+
+LOGITS = "logits"  # the layer that every network has: its output
+
+
+class Backbone(nn.Module):
+    """A classifier that takes images in [0, 1], normalises inside, and knows its layers and classes.
+
+    The network given is taken over: put into evaluation mode and its weights frozen. `wrap` takes a copy.
+
+    Args:
+        network: takes normalised images, gives logits.
+        description: what it expects and what its parts are called.
+        weights_sha256: which weights it holds; None if they came from no file.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, description: Description, *, weights_sha256: str | None = None) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        self.description = description
+        self.weights_sha256 = weights_sha256
+        self.register_buffer("mean", torch.tensor(description.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(description.std).view(1, 3, 1, 1), persistent=False)
+        self.eval()
+
+    @classmethod
+    def wrap(  # noqa: PLR0913  (a model comes with these facts, and each is plain)
+        cls,
+        model: nn.Module,
+        *,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        classes: Sequence[str],
+        size: int,
+        name: str = "custom",
+        feature_layers: Sequence[str] = (LOGITS,),
+    ) -> "Backbone":
+        """Any image classifier as a backbone.
+
+        Works on a copy of `model`, so that nothing done to the backbone can reach the user's model: its
+        weights, gradients, training mode, hooks and device stay as they are (and later changes to it stay there).
+
+        Args:
+            model: takes (N, 3, size, size), normalised by `mean` and `std`; gives logits (N, classes).
+            size: side of its input in pixels.
+        Raises:
+            BadSetting: `model` gives something else than a tensor (N, classes).
+        """
+        copy = deepcopy(model).requires_grad_(False)
+        copy.zero_grad(set_to_none=True)
+        description = Description(
+            name=name,
+            preparation=Preparation(short_side=size, size=size),
+            mean=mean,
+            std=std,
+            feature_layers=tuple(feature_layers),
+            classes=tuple(classes),
+        )
+        backbone = cls(copy, description)
+        first = next(copy.parameters(), None)
+        backbone.to(None if first is None else first.device)  # the normalisation goes where the model is
+        backbone._check_output()
+        return backbone
+
+    def forward(self, images: Images) -> Logits:
+        """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
+
+    def activations(self, images: Images, layers: Sequence[str]) -> dict[str, Tensor]:
+        """What the layers give for `images`, by layer, from one forward pass.
+
+        The tensors are part of the graph of "logits", which may be asked for as well; they stay right where
+        a later layer works in place. Of a module that runs several times the last run counts.
+
+        Raises:
+            UnknownName: the network has no such layer.
+            BadSetting: a layer gives no tensor, or does not run.
+        """
+        places = {layer: self._place(layer) for layer in layers}
+        found: dict[str, Tensor] = {}
+        handles = []
+        try:
+            for layer, (module, is_input) in places.items():
+                if is_input:
+                    handles.append(module.register_forward_pre_hook(partial(_keep_input, found, layer)))
+                else:
+                    handles.append(module.register_forward_hook(partial(_keep_output, found, layer)))
+            self(images)
+        finally:
+            for handle in handles:
+                handle.remove()
+        for layer in layers:
+            if not isinstance(found.get(layer), Tensor):
+                raise BadSetting(f"Layer {layer!r} of {self.name!r} gives no tensor; choose one of {self._shown()}.")
+        return {layer: found[layer] for layer in layers}
+
+    def features(self, images: Images, layers: Sequence[str]) -> dict[str, Features]:
+        """The layers' activations pooled to one row per image, (N, D) each; see `pool` and `activations`."""
+        return {layer: pool(activation) for layer, activation in self.activations(images, layers).items()}
+
+    @property
+    def name(self) -> str:
+        """The public name of the network."""
+        return self.description.name
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes an input of this network."""
+        return self.description.preparation
+
+    @property
+    def size(self) -> int:
+        """Side of the input in pixels."""
+        return self.description.preparation.size
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the logits stand for, in their order."""
+        return imagenet_classes() if self.description.classes is None else self.description.classes
+
+    @property
+    def feature_layers(self) -> tuple[str, ...]:
+        """Layers worth trying as features, shallow to deep; the last is the default."""
+        return self.description.feature_layers
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, in the order of the network; the last is "logits"."""
+        names = self.description.layer_names or _module_names(self.network)
+        return (*names, LOGITS)
+
+    def _place(self, layer: str) -> tuple[nn.Module, bool]:
+        """The module that a layer's name stands for, and whether its input is meant."""
+        if layer not in self.layers:
+            near = get_close_matches(layer, self.layers, n=3)
+            known = ", ".join(near) if near else self._shown()
+            raise UnknownName(f"The backbone {self.name!r} has no layer {layer!r}; there are {known}.")
+        path = "" if layer == LOGITS else self.description.layer_names.get(layer, layer)
+        path, is_input, _ = path.partition(":input")
+        return self.network.get_submodule(path), bool(is_input)
+
+    def _shown(self) -> str:
+        """The layers for a message; a deep network has hundreds."""
+        shown = self.layers if len(self.layers) <= 40 else (*dict.fromkeys((*self.feature_layers, LOGITS)), "...")
+        return ", ".join(shown)
+
+    def _check_output(self) -> None:
+        with torch.no_grad():
+            grey = torch.full((1, 3, self.size, self.size), 0.5, device=self.mean.device)
+            output: Any = self.network((grey - self.mean) / self.std)
+        given = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        if given != (1, len(self.classes)):
+            raise BadSetting(
+                f"A classifier must give one tensor (N, {len(self.classes)}), a column per class; for one picture "
+                f"of {self.size} pixels {self.name!r} gave {given}: wrap it in a module that gives its logits."
+            )
+
+
+def pool(activation: Tensor) -> Features:
+    """(N, C, H, W) as its mean over places, (N, T, C) as its mean over tokens, (N, D) as it is."""
+    if activation.ndim == 4:
+        return activation.mean(dim=(2, 3))
+    return activation.mean(dim=1) if activation.ndim == 3 else activation
+
+
+def _keep_output(found: dict[str, Any], layer: str, _module: nn.Module, _inputs: Any, output: Any) -> Any:
+    """Keeps what a layer gave and hands a copy on, which a later layer may overwrite (`ReLU(inplace=True)`)."""
+    found[layer] = output
+    return output.clone() if isinstance(output, Tensor) else output
+
+
+def _keep_input(found: dict[str, Any], layer: str, _module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+    """The same for what goes into a layer."""
+    found[layer] = inputs[0]
+    return (inputs[0].clone(), *inputs[1:])
+
+
+def _module_names(network: nn.Module) -> list[str]:
+    """Paths of the modules, but for the inside of attention layers, which do not run as modules."""
+    names: list[str] = []
+    inside: tuple[str, ...] = ()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.MultiheadAttention):
+            inside = (*inside, name)
+        if name and not any(name == path or name.startswith(f"{path}.") for path in inside):
+            names.append(name)
+    return names

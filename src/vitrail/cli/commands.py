@@ -1,0 +1,126 @@
+"""One task as one command: its fields become options, its events are printed, its errors become one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from vitrail.cli.printer import Printer
+from vitrail.errors import VitrailError
+from vitrail.runs import new_folder, record
+from vitrail.settings import Task, option_name
+
+INTERRUPTED = 130
+
+
+def command_for(name: str, task: type[Task]) -> Any:
+    """The command that builds `task` from its options and runs it."""
+
+    def run(**values: Any) -> None:
+        execute(name, task, values)
+
+    parameters = [_parameter(field, info) for field, info in task.model_fields.items()]
+    run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(name, help=_help(task), no_args_is_help=any(info.is_required() for info in task.model_fields.values()))(
+        run
+    )
+    return typer.main.get_command(app)
+
+
+def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
+    """Runs one task for the command line; ends the process with the right exit code on an error."""
+    config, as_json = values.pop("config", None), values.pop("json")
+    folder, root = values.pop("run", None), values.pop("runs", None)
+    given = {field: value for field, value in values.items() if value not in (None, [])}
+    printer = Printer(as_json)
+    try:
+        chosen = task.from_file(config, given) if config else task(**given)
+        folder = folder or (new_folder(root, name) if root else None)
+        printer.show(record(chosen, name, folder) if folder else chosen.run())
+    except VitrailError as error:
+        _fail(printer, str(error), 1)
+    except KeyboardInterrupt:
+        _fail(printer, _stopped(folder), INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as in `vitrail models | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+
+
+def _fail(printer: Printer, sentence: str, code: int) -> None:
+    printer.error(sentence)
+    raise typer.Exit(code)
+
+
+def _stopped(folder: Path | None) -> str:
+    if folder is None or not folder.exists():
+        return "Stopped."
+    return f"Stopped. What was finished is in {folder}; features already computed are in the cache."
+
+
+def _parameter(field: str, info: FieldInfo) -> Parameter:
+    if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
+        return _argument(field, info)
+    option = typer.Option(
+        *_flags(field, info.annotation), help=info.description, show_default=_shown(info.get_default())
+    )
+    kind = _kind(info.annotation)
+    return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
+
+
+def _argument(field: str, info: FieldInfo) -> Parameter:
+    several = get_origin(info.annotation) is tuple
+    inner = get_args(info.annotation)[0] if several else _kind(info.annotation)
+    kind = list[inner] if several else inner  # type: ignore[valid-type]
+    argument = typer.Argument(metavar=f"{field.upper()}{'...' if several else ''}", help=info.description)
+    default = Parameter.empty if info.is_required() else None
+    return Parameter(field, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument])
+
+
+def _kind(annotation: Any) -> Any:
+    """The type that the command line reads; pydantic turns it into the field's own."""
+    if get_origin(annotation) is Literal or annotation in (bool, int, float, Path):
+        return annotation
+    inner = [part for part in get_args(annotation) if part is not type(None)]
+    if type(None) in get_args(annotation) and len(inner) == 1:
+        return _kind(inner[0])
+    return str
+
+
+def _flags(field: str, annotation: Any) -> tuple[str, ...]:
+    flag = option_name(field)
+    return (f"{flag}/--no-{flag[2:]}",) if annotation is bool else (flag,)
+
+
+def _shown(default: Any) -> str | bool:
+    if default is None or default is PydanticUndefined or default == ():
+        return False
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _face_parameters(task: type[Task]) -> list[Parameter]:
+    return [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+        for name, kind, default, option in _face_options(task)
+    ]
+
+
+def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
+    yield "config", Path | None, None, typer.Option("--config", help="YAML file of settings; options given here win.")
+    yield "json", bool, False, typer.Option("--json", help="Print the result as one JSON document on stdout.")
+    if task.records:
+        yield "run", Path | None, None, typer.Option("--run", help="Folder to keep this run in.", show_default=False)
+        yield "runs", Path, Path("runs"), typer.Option("--runs", help="Where run folders are made.")
+
+
+def _help(task: type[Task]) -> str:
+    return (task.__doc__ or "").strip()
+

@@ -1,0 +1,16 @@
+"""Sets of labelled pictures. To add one: a file here and a line below.
+
+Every data set is a function `(root, split) -> LabelledPictures`, `split` being "train" or "test" (None where
+the set has no such part).
+"""
+
+from vitrail.registry import Registry
+
+DATASETS = Registry(
+    "data set",
+    __name__,
+    {
+        "folder": "folder:folder",
+        "digits": "digits:digits",
+    },
+)

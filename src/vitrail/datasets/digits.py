@@ -1,0 +1,44 @@
+"""Scikit-learn's 1,797 handwritten digits of 8×8 pixels (Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49).
+
+They come inside scikit-learn's package (CC BY 4.0), so they need no network.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vitrail import files
+from vitrail.datasets.folder import folder
+from vitrail.datasets.labelled import LabelledPictures
+
+EVERY_FIFTH = 5
+ENLARGED = 8  # 8×8 pixels become 64×64, so that a viewer shows them
+
+
+def digits(root: Path, split: str | None) -> LabelledPictures:
+    """The digits as PNG files below `root`, written there when they are not: every fifth one is for test.
+
+    Raises:
+        CannotWrite: `root` cannot be written.
+    """
+    if not (root / "complete").exists():
+        write_digits(root)
+    return folder(root, split)
+
+
+def write_digits(root: Path) -> None:
+    """Writes `train/0/0000.png` … below `root`, and the file `complete` last."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415  (a second, only when the files are not there)
+
+    data = load_digits()
+    for index, (image, label) in enumerate(zip(data.images, data.target, strict=True)):
+        part = "test" if index % EVERY_FIFTH == 0 else "train"
+        grey = np.kron(image * (255 / 16), np.ones((ENLARGED, ENLARGED))).round().astype(np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(grey).save(png, "PNG")
+        files.write_bytes(root / part / str(label) / f"{index:04d}.png", png.getbuffer())
+    files.write_text(root / "complete", "")

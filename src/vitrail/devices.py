@@ -1,0 +1,42 @@
+"""Choose a device, seed everything."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+
+from vitrail.errors import BadSetting
+
+
+def choose_device(name: str) -> str:
+    """`"auto"` as the best device there is, any other name checked.
+
+    Raises:
+        BadSetting: torch knows no such device, or this machine has none.
+    """
+    import torch  # noqa: PLC0415  (seconds, and not needed when every feature is cached)
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError):
+        here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        raise BadSetting(f"There is no device {name!r} on this machine. Here: auto, {', '.join(here)}.") from None
+    return name
+
+
+def seed_everything(seed: int) -> None:
+    """Sets the seeds of Python, NumPy and torch (all devices)."""
+    import torch  # noqa: PLC0415  (as above)
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (libraries that draw from the global generator)
+    torch.manual_seed(seed)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

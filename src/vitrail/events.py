@@ -1,0 +1,82 @@
+"""What a task yields while it runs: whoever iterates prints, streams, saves or stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a part of the work is.
+
+    Attributes:
+        part: what is being done ("features").
+        done, total: in `unit`s; `total` is None when not known.
+        detail: what else there is to say of this moment ("accuracy 0.92").
+    """
+
+    part: str
+    done: int
+    total: int | None = None
+    unit: str = "pictures"
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the user."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns; kept as `tables/<name>.csv`.
+
+    Attributes:
+        shown: whether a face should show it at once (False: only kept).
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG; kept as `pictures/<name>.png`."""
+
+    name: str
+    caption: str
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors worth keeping; kept as `weights/<name>.safetensors`, with what is needed to use them again.
+
+    Attributes:
+        description: JSON values that say how to rebuild the module.
+        card: the model card (Markdown with the hub's YAML head); kept as the run's README.md.
+    """
+
+    name: str
+    tensors: Mapping[str, np.ndarray] = field(repr=False)
+    description: Mapping[str, Any]
+    card: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The figures, units in their names; the last event of a task, kept as `result.json`."""
+
+    figures: Mapping[str, Any]
+
+
+Event = Progress | Note | Table | Picture | Weights | Result

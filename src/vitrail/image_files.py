@@ -1,0 +1,201 @@
+"""Picture files: find them, name them safely, read their bytes once, and check a header before anything is decoded."""
+
+import glob
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from vitrail.errors import BadFolder, BadPicture
+
+AnyPath = str | os.PathLike[str]
+
+PIXEL_LIMIT = 50_000_000
+"""Width times height, as the header states them: a full-frame camera passes, a decompression bomb does not."""
+
+BYTE_LIMIT = 8 * PIXEL_LIMIT
+"""Bytes of a file: the largest picture allowed, uncompressed, in the widest layout read (16 bits, RGBA)."""
+
+
+class Format(NamedTuple):
+    """One kind of file that is read: how its bytes begin, who reads them, how its names end."""
+
+    signature: bytes  # regular expression
+    reader: type[ImageFile]
+    suffixes: tuple[str, ...]
+
+
+# What cameras, browsers and published sets of pictures use. Everything else stays out: each parser is a surface for
+# hostile files, and some (EPS) start other programs. Naming the readers, not calling `Image.open`, also keeps plug-ins
+# out and leaves `PIXEL_LIMIT` the only limit, with no warning at 90 million pixels from Pillow's own.
+FORMATS = {
+    "JPEG": Format(rb"\xff\xd8\xff", JpegImageFile, (".jpg", ".jpeg", ".jpe", ".jfif")),
+    "PNG": Format(rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png", ".apng")),
+    "WEBP": Format(rb"RIFF....WEBP", WebPImageFile, (".webp",)),
+    "BMP": Format(rb"BM", BmpImageFile, (".bmp", ".dib")),
+    "GIF": Format(rb"GIF8[79]a", GifImageFile, (".gif",)),
+    "TIFF": Format(rb"II[*+]\0|MM\0[*+]", TiffImageFile, (".tif", ".tiff")),
+}
+
+SUFFIXES = tuple(suffix for known in FORMATS.values() for suffix in known.suffixes)
+
+# Pillow's names of the layouts whose numbers have an agreed range. Floats, 32-bit and signed integers have none.
+LAYOUTS = frozenset(
+    {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I;16L"}
+)
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_BLACK_IS_ZERO = 258, 262, 1
+
+
+def display_name(path: AnyPath) -> str:
+    """Printable text for a path: control characters and bytes that are not UTF-8 become backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+
+
+def find_pictures(paths: Iterable[AnyPath]) -> list[Path]:
+    """Picture files that `paths` name, each once, in the order of `paths` and sorted within each.
+
+    Args:
+        paths: files (taken as they are), folders (searched at every depth for the suffixes of `FORMATS`, hidden names
+            left out, links followed, each real folder once) and glob patterns (`**` crosses folders).
+
+    Raises:
+        BadPicture: a path names nothing.
+        BadFolder: a folder holds no picture, or cannot be listed.
+    """
+    found = (picture for path in paths for picture in _named_by(path))
+    return list(dict.fromkeys(found))
+
+
+def read_bytes(path: AnyPath) -> bytes:
+    """Content of a picture file, at most `BYTE_LIMIT` bytes.
+
+    Raises:
+        BadPicture: not there, not a regular file (a pipe would block for ever), not readable, or too long.
+    """
+    name = display_name(path)
+    try:
+        status = os.stat(path)
+        regular = stat.S_ISREG(status.st_mode)
+        if regular and status.st_size <= BYTE_LIMIT:
+            return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or error
+        raise BadPicture(f"'{name}' cannot be read ({reason}); the path of a readable picture would work.") from error
+    given = f"{status.st_size:,} bytes long" if regular else "a folder or a device"
+    raise BadPicture(f"'{name}' is {given}; a picture file of up to {BYTE_LIMIT:,} bytes would work.")
+
+
+def digest(path: AnyPath) -> tuple[str, bytes]:
+    """SHA-256 of a picture file in hexadecimal, and the bytes it was computed from: one read serves hash and decoder.
+
+    Raises:
+        BadPicture: as `read_bytes`.
+    """
+    data = read_bytes(path)
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def open_picture(data: bytes, name: str) -> ImageFile:
+    """Pillow picture of which only the header was read: a known format, size and layout.
+
+    Args:
+        name: what errors call the picture, as `display_name` gives it.
+
+    Raises:
+        BadPicture: empty, of another format, damaged, larger than `PIXEL_LIMIT`, or in a layout without agreed range.
+    """
+    picture = _parse(data, name)
+    pixels = picture.width * picture.height
+    if pixels > PIXEL_LIMIT:
+        raise BadPicture(_too_large(name, f"{picture.width:,} x {picture.height:,} pixels"))
+    if picture.mode not in LAYOUTS or not _plain_sixteen_bits(picture):
+        raise BadPicture(
+            f"'{name}' stores its pixels as '{picture.mode}' in a way that has no agreed range; "
+            "8 or 16 unsigned bits a channel would work."
+        )
+    return picture
+
+
+def _parse(data: bytes, name: str) -> ImageFile:
+    for known in FORMATS.values():
+        if re.match(known.signature, data, re.DOTALL):
+            break
+    else:
+        kind = "empty" if not data else "not a picture of a known format"
+        raise BadPicture(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
+    try:
+        return known.reader(io.BytesIO(data))
+    except Image.DecompressionBombError as error:  # WebP's reader looks for itself, as it allocates at once
+        raise BadPicture(_too_large(name, "larger still")) from error
+    except Exception as error:  # parsers of hostile bytes raise anything: SyntaxError, OSError, struct.error ...
+        raise BadPicture(damaged(name, error)) from error
+
+
+def damaged(name: str, error: Exception) -> str:
+    """Sentence for a picture whose bytes a decoder gave up on."""
+    reason = " ".join(display_name(str(error)).split()) or type(error).__name__
+    return f"'{name}' is damaged or cut short ({reason}); a complete copy of the file would work."
+
+
+def _too_large(name: str, given: str) -> str:
+    return f"'{name}' is too large ({given}); up to {PIXEL_LIMIT:,} pixels would work."
+
+
+def _plain_sixteen_bits(picture: ImageFile) -> bool:
+    """Whether 16-bit grey means 0 (black) to 65535 (white); TIFF can put 12 bits, or white as zero, in that layout."""
+    if not isinstance(picture, TiffImageFile) or not picture.mode.startswith("I;16"):
+        return True
+    tags = picture.tag_v2
+    return tags.get(TIFF_BITS) == (16,) and tags.get(TIFF_PHOTOMETRIC) == TIFF_BLACK_IS_ZERO
+
+
+def _named_by(path: AnyPath) -> list[Path]:
+    here, name = Path(path), display_name(path)
+    if here.is_dir():
+        pictures = list(_walk(here))
+        if not pictures:
+            raise BadFolder(f"There is no picture in '{name}'; files ending in {' '.join(SUFFIXES)} would work.")
+        return pictures
+    if here.exists():
+        return [here]
+    matches = [Path(match) for match in sorted(glob.glob(os.fspath(path), recursive=True))]
+    pictures = [picture for match in matches for picture in (_walk(match) if match.is_dir() else _if_picture(match))]
+    if not pictures:
+        raise BadPicture(f"There is no picture at '{name}'; a picture, a folder of pictures or a pattern would work.")
+    return pictures
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[str] = set()  # a link to a folder above would lead round in circles
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=_cannot_list):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            yield from _if_picture(Path(root, name))
+
+
+def _if_picture(path: Path) -> list[Path]:
+    hidden = path.name.startswith(".")  # macOS leaves a `._cat.jpg`, no picture, beside each `cat.jpg`
+    return [path] if path.name.lower().endswith(SUFFIXES) and not hidden else []
+
+
+def _cannot_list(error: OSError) -> None:
+    name = display_name(error.filename)
+    raise BadFolder(f"The folder '{name}' cannot be listed ({error.strerror}); one you may read would work.") from error

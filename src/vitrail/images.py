@@ -1,0 +1,268 @@
+"""Pictures as pixels: read, resize, crop and save them; [0, 1] <-> 8 bits <-> [-1, 1]; grey to three channels.
+
+Pillow decodes and torch resizes; Pillow's own resize takes over where only a small box of a long picture is wanted.
+torchvision's decoders are left out: they are deprecated since 0.29, importing torchvision costs seconds, and
+they know neither a size limit nor all layouts (figures: `benchmarks/decode.py`).
+"""
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Num, UInt8
+from PIL import Image
+from PIL.Image import Resampling, Transpose
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from torch import Tensor
+
+from vitrail.errors import BadPicture, BadSetting
+from vitrail.files import write_bytes
+from vitrail.image_files import PIXEL_LIMIT, AnyPath, damaged, display_name, open_picture, read_bytes
+
+Interpolation = Literal["bilinear", "bicubic"]
+Size = tuple[int, int]  # width, height
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+ORIENTATION = 0x0112  # EXIF (CIPA DC-008); what undoes each value but 1, which is upright:
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+FILTERS = {"bilinear": Resampling.BILINEAR, "bicubic": Resampling.BICUBIC}
+
+STRIP = 2**18  # bytes that fit into a core's cache
+WASTE = 4  # a resized picture larger than this many crops is never made whole
+
+
+def read_picture(
+    source: bytes | AnyPath,
+    *,
+    short_side: int | None = None,
+    crop: int | None = None,
+    interpolation: Interpolation = "bilinear",
+    name: str = "picture",
+) -> UInt8[Tensor, "3 height width"]:
+    """Pixels of a picture file, upright, resized and cropped as torchvision's evaluation transforms do.
+
+    The short side becomes `short_side` and the long one `int(short_side * long / short)`, both antialiased; the
+    `crop` x `crop` window starts at `round((side - crop) / 2)`, halves to even. Each step is left out when `None`.
+    Grey gives three equal channels, transparency lies on white, 16 bits are scaled to 8, of an animation the first
+    frame counts. Colour profiles are not applied: networks are trained on the numbers as stored. JPEGs of four times
+    `short_side` and more are decoded small where that comes out even (by 0.6 of 255 another picture, on average).
+
+    Args:
+        source: the bytes of a file, or its path.
+        name: what errors call the picture when `source` is bytes.
+
+    Returns:
+        (3, H, W), RGB: a tensor, since torch resizes it, `torch.stack` joins it and threads can hand it on uncopied.
+
+    Raises:
+        BadPicture: not a readable picture, larger than `PIXEL_LIMIT` before or after, or smaller than `crop`.
+        BadSetting: `short_side` or `crop` below 1, or a crop larger than the short side.
+    """
+    _check_geometry(short_side, crop)
+    if isinstance(source, bytes):
+        opened = open_picture(source, name)
+    else:
+        name = display_name(source)
+        opened = open_picture(read_bytes(source), name)
+    try:
+        full, picture = _decode(opened, short_side)
+    except Exception as error:  # decoders of hostile bytes raise anything: OSError, ValueError, struct.error ...
+        raise BadPicture(damaged(name, error)) from error
+    resized = full if short_side is None else resized_size(full, short_side)
+    box = _crop_box(resized, crop, name)
+    return _framed(picture, resized, box, interpolation=interpolation)
+
+
+def resized_size(size: Size, short_side: int) -> Size:
+    """Width and height after the short side has become `short_side`; the long one is rounded down."""
+    short, long = sorted(size)
+    longer = int(short_side * long / short)
+    return (short_side, longer) if size[0] <= size[1] else (longer, short_side)
+
+
+def save_picture(image: Num[Tensor, "channels height width"], path: AnyPath) -> None:
+    """Write one image as an 8-bit PNG that appears whole or not at all.
+
+    Args:
+        image: (3, H, W) or (1, H, W); uint8, or float in [0, 1], which is rounded as `to_bytes` does.
+
+    Raises:
+        BadSetting: the name does not end in `.png`.
+        BadPicture: the image holds a value that is not a number.
+        CannotWrite: the place cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise BadSetting(f"Pictures are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
+    pixels = image.detach() if image.dtype == torch.uint8 else to_bytes(image.detach())
+    encoded = io.BytesIO()
+    Image.fromarray(three_channels(pixels).permute(1, 2, 0).cpu().numpy()).save(encoded, "PNG")
+    write_bytes(path, encoded.getvalue())
+
+
+def three_channels(images: Num[Tensor, "*batch channels height width"]) -> Num[Tensor, "*batch 3 height width"]:
+    """Grey (one channel) as three equal channels; RGB as it is. A view: copy it before writing into it."""
+    return images.expand(*images.shape[:-3], 3, -1, -1)
+
+
+def to_unit(pixels: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """0...255 as float32 in [0, 1]; `to_bytes` gives back the same pixels."""
+    return pixels.float() / 255
+
+
+def to_bytes(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    """[0, 1] as 0...255: clipped, times 255, to the nearest whole number (halves to the even one).
+
+    Raises:
+        BadPicture: a value is not a number.
+    """
+    if images.isnan().any():
+        raise BadPicture("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
+    return images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def to_signed(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """[0, 1] as [-1, 1], the range GANs speak."""
+    return images * 2 - 1
+
+
+def from_signed(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """[-1, 1] as [0, 1]."""
+    return (images + 1) / 2
+
+
+def _check_geometry(short_side: int | None, crop: int | None) -> None:
+    for setting, value in (("short_side", short_side), ("crop", crop)):
+        if value is not None and value < 1:
+            raise BadSetting(f"{setting} must be at least 1 pixel; got {value}.")
+    if short_side is not None and crop is not None and crop > short_side:
+        raise BadSetting(f"crop must be at most short_side, {short_side} pixels; got {crop}.")
+
+
+def _decode(opened: ImageFile, short_side: int | None) -> tuple[Size, Image.Image]:
+    """Full size of the upright picture, and the picture as 'L' or 'RGB', which a draft may have made smaller."""
+    full = opened.size
+    if short_side is not None and isinstance(opened, JpegImageFile):
+        _draft(opened, short_side)
+    opened.load()
+    turn = _turn(opened)
+    flat = _flat(opened)
+    if turn is None:
+        return full, flat
+    sideways = turn not in (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM)
+    return full[::-1] if sideways else full, flat.transpose(turn)
+
+
+def _draft(opened: JpegImageFile, short_side: int) -> None:
+    """Have a large JPEG decoded at 1/8, 1/4 or 1/2 of its size, if that leaves twice `short_side` to average from.
+
+    Only where both sides divide: else the last column stands for less than a pixel, and the picture would be stretched.
+    """
+    for scale in (8, 4, 2):
+        width, height = opened.width // scale, opened.height // scale
+        if min(width, height) >= 2 * short_side and (width * scale, height * scale) == opened.size:
+            opened.draft(None, (width, height))
+            return
+
+
+def _turn(picture: ImageFile) -> Transpose | None:
+    try:
+        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # a damaged note about the camera does not damage the picture, and parsers raise anything
+        return None
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Eight bits a channel, 'L' or 'RGB', with transparent parts on white."""
+    if picture.mode.startswith("I;16"):
+        return _eight_bits(picture)
+    if picture.has_transparency_data:
+        paper = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+    if picture.mode in ("L", "RGB"):
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """16-bit grey scaled to 8 bits and rounded; Pillow's `convert` would clip at 255 instead."""
+    values = np.asarray(picture).astype(np.uint32)
+    if "transparency" in picture.info:
+        values[values == picture.info["transparency"]] = 65535
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _crop_box(size: Size, crop: int | None, name: str) -> Box:
+    width, height = size
+    wide, high = (width, height) if crop is None else (crop, crop)
+    if wide > width or high > height:
+        raise BadPicture(f"'{name}' is {width} x {height} pixels, smaller than the crop; up to {min(size)} would work.")
+    if wide * high > PIXEL_LIMIT:
+        raise BadPicture(
+            f"'{name}' would become {wide:,} x {high:,} pixels; up to {PIXEL_LIMIT:,}, as a crop gives, would work."
+        )
+    left, top = round((width - wide) / 2), round((height - high) / 2)
+    return left, top, left + wide, top + high
+
+
+def _framed(picture: Image.Image, resized: Size, box: Box, *, interpolation: str) -> UInt8[Tensor, "3 height width"]:
+    """Pixels inside `box` of the picture resized to `resized`."""
+    left, top, right, bottom = box
+    width, height = resized
+    if resized == picture.size:
+        image = _pixels(picture.crop(box))
+    elif width * height > WASTE * (right - left) * (bottom - top):
+        image = _pixels(_boxed(picture, resized, box, FILTERS[interpolation]))
+    else:
+        whole = torch.nn.functional.interpolate(
+            _pixels(picture), size=(height, width), mode=interpolation, antialias=True
+        )
+        image = whole[:, :, top:bottom, left:right]
+    return three_channels(image[0, :3]).contiguous()
+
+
+def _boxed(picture: Image.Image, resized: Size, box: Box, kernel: Resampling) -> Image.Image:
+    """Part `box` of the picture resized to `resized`, made from the pixels that it needs only.
+
+    Across and then down, as torch does: Pillow left to itself takes the cheaper way first, and rounds differently.
+    """
+    left, top, right, bottom = box
+    wide, high = right - left, bottom - top
+    across, down = picture.width / resized[0], picture.height / resized[1]
+    reach = 3 * max(1.0, down)  # more rows than any kernel's
+    first, last = max(0, int(top * down - reach)), min(picture.height, int(bottom * down + reach) + 1)
+    rows = picture.crop((0, first, picture.width, last))
+    # The last pixel can end a hair beyond the border, by rounding.
+    columns = rows.resize(
+        (wide, rows.height), kernel, box=(left * across, 0, min(right * across, rows.width), rows.height)
+    )
+    return columns.resize(
+        (wide, high), kernel, box=(0, top * down - first, wide, min(bottom * down - first, rows.height))
+    )
+
+
+def _pixels(picture: Image.Image) -> UInt8[Tensor, "1 channels height width"]:
+    """Pixels of an 'L' picture (one channel) or an 'RGB' one (four, the last a filler), in channels-last order.
+
+    Pillow stores colour as four bytes a pixel and torch resizes four as fast as three: copying them all is quickest.
+    Strip by strip, as Pillow's `tobytes` of the whole would hold two more copies of it.
+    """
+    layout, channels = ("L", 1) if picture.mode == "L" else ("RGBX", 4)
+    width, height = picture.size
+    pixels = np.empty((1, height, width, channels), np.uint8)
+    rows = max(1, STRIP // (width * channels))
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        pixels[0, top : top + rows] = np.frombuffer(strip.tobytes("raw", layout), np.uint8).reshape(-1, width, channels)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)

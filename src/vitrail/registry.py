@@ -1,0 +1,74 @@
+"""A table of names, each loaded on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from vitrail.errors import UnknownName
+
+
+class Registry(Mapping[str, Any]):
+    """Maps a public name to the object at `"module:attribute"`, relative to `package`.
+
+    Looking a name up imports its module; listing names imports nothing. A name that ends in a colon is
+    a family: `table["timm:resnet18"]` is the entry `"timm:"` with `"resnet18"` as its first argument.
+    Other packages add entries through the entry-point group called like `package` (`vitrail.backbones`).
+
+    Args:
+        kind: what an entry is, for messages ("backbone").
+    """
+
+    def __init__(self, kind: str, package: str, entries: dict[str, str]) -> None:
+        self.kind = kind
+        self._package = package
+        self._own = entries
+
+    @cached_property
+    def _guests(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self._package) if point.name not in self._own}
+
+    def check(self, name: str) -> None:
+        """Raises `UnknownName`, with the nearest known name, if `name` is not in the table."""
+        if name in self:
+            return
+        near = get_close_matches(name, self, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UnknownName(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(map(shown, self))}.")
+
+    def __getitem__(self, name: str) -> Any:
+        """The object called `name`; raises `UnknownName`."""
+        self.check(name)
+        family, colon, member = name.partition(":")
+        if colon and member:
+            return partial(self._load(family + colon), member)
+        return self._load(name)
+
+    def _load(self, name: str) -> Any:
+        if name not in self._own:
+            return self._guests[name].load()
+        module, attribute = self._own[name].split(":")
+        return getattr(import_module(f"{self._package}.{module}"), attribute)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from self._guests
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        family, colon, member = name.partition(":")
+        known = family + colon if member else name
+        return known in self._own or known in self._guests
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._guests)
+
+
+def shown(name: str) -> str:
+    """How a table's name is written for people: a family as `timm:NAME`."""
+    return f"{name}NAME" if name.endswith(":") else name

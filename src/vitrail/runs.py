@@ -1,0 +1,175 @@
+"""Run folders: everything a task did, kept so that it can be read, compared and repeated.
+
+    settings.json   environment.json   events.jsonl   result.json   README.md (model card)
+    pictures/*.png  tables/*.csv       weights/*.safetensors + *.json
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save
+
+from vitrail import files
+from vitrail.errors import BadRun, CannotWrite
+from vitrail.events import Event, Note, Picture, Progress, Result, Table, Weights
+from vitrail.settings import Task
+from vitrail.version import __version__
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "openvino", "timm", "matplotlib")
+
+
+def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
+    """Runs `task` and keeps what it yields in `folder`, passing every event on.
+
+    The `Result` that comes out has `task`, `seed` and `run` added. Whatever stops the run, what was
+    yielded before is whole on the disk, and `events.jsonl` says what happened.
+
+    Raises:
+        CannotWrite: `folder` exists and is not empty, or cannot be written.
+    """
+    claim(folder)
+    files.write_json(folder / "settings.json", {"task": name, "settings": task.model_dump(mode="json")})
+    files.write_json(folder / "environment.json", environment())
+    try:
+        for event in task.run():
+            if isinstance(event, Result):
+                event = Result({"task": name, **_seed(task), "run": str(folder), **event.figures})
+            keep(event, folder)
+            yield event
+    except BaseException as error:
+        _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
+        raise
+
+
+def claim(folder: Path) -> None:
+    """Makes `folder` for a new run; nothing of an earlier one is ever overwritten."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
+    files.make_folder(folder)
+
+
+def new_folder(root: Path, task: str) -> Path:
+    """A folder name below `root` that is free: the task and the time."""
+    stamp = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = (stamp if count == 1 else f"{stamp}-{count}" for count in range(1, 10_000))
+    return next(root / name for name in names if not (root / name).exists())
+
+
+def keep(event: Event, folder: Path) -> None:
+    """Writes one event: a line in events.jsonl, and its file if it has one."""
+    match event:
+        case Progress():
+            line = {"part": event.part, "done": event.done, "total": event.total, "detail": event.detail}
+        case Note():
+            line = {"text": event.text}
+        case Table():
+            line = {"file": _keep_table(event, folder), "title": event.title}
+        case Picture():
+            line = {"file": f"pictures/{_safe(event.name)}.png", "caption": event.caption}
+            files.write_bytes(folder / line["file"], event.png)
+        case Weights():
+            line = {"file": _keep_weights(event, folder)}
+        case Result():
+            line = {"file": "result.json"}
+            files.write_json(folder / "result.json", event.figures)
+    _log(folder, {"event": type(event).__name__.lower(), **line})
+
+
+def _keep_table(table: Table, folder: Path) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
+    name = f"tables/{_safe(table.name)}.csv"
+    files.write_text(folder / name, text.getvalue())
+    return name
+
+
+def _keep_weights(weights: Weights, folder: Path) -> str:
+    name = f"weights/{_safe(weights.name)}"
+    files.write_bytes(folder / f"{name}.safetensors", save(dict(weights.tensors)))
+    files.write_json(folder / f"{name}.json", weights.description)
+    files.write_text(folder / "README.md", weights.card)
+    return f"{name}.safetensors"
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name) or "_"
+
+
+def _seed(task: Task) -> dict[str, int]:
+    return {"seed": task.seed} if hasattr(task, "seed") else {}
+
+
+def _log(folder: Path, line: Mapping[str, Any]) -> None:
+    files.append_line(folder / "events.jsonl", {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line})
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, without importing the libraries."""
+    versions = {name: version for name in LIBRARIES if (version := _version(name))}
+    return {
+        "vitrail": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "libraries": versions,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as read; `result` is None when the run did not end."""
+
+    folder: Path
+    task: str
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`.
+
+    Raises:
+        BadRun: `folder` is not a run, or its settings are damaged.
+    """
+    if not (folder / "settings.json").is_file():
+        raise BadRun(f"{str(folder)!r} is not a run: it holds no settings.json; give a folder that vitrail made.")
+    settings = _read(folder / "settings.json")
+    if not isinstance(settings.get("task"), str) or not isinstance(settings.get("settings"), dict):
+        raise BadRun(f"{str(folder / 'settings.json')!r} is damaged: it names no task; make the run again.")
+    result = folder / "result.json"
+    surroundings = folder / "environment.json"
+    return Run(
+        folder=folder,
+        task=settings["task"],
+        settings=settings["settings"],
+        environment=_read(surroundings) if surroundings.is_file() else {},
+        result=_read(result) if result.is_file() else None,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = files.read_json(path)
+    except ValueError as error:
+        raise BadRun(f"{str(path)!r} is damaged ({error}); make the run again.") from None
+    if not isinstance(value, dict):
+        raise BadRun(f"{str(path)!r} is damaged: an object was expected, got {type(value).__name__}.")
+    return value

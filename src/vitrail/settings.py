@@ -1,0 +1,102 @@
+"""What a task can be told: one pydantic model, from which the command line, the studio form and settings.json follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from vitrail.errors import BadSetting
+from vitrail.events import Event
+
+
+def split_commas(value: Any) -> Any:
+    """`"a,b"` as `("a", "b")`; anything else as it is."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
+
+
+def setting(default: Any, help: str, *, positional: bool = False, **limits: Any) -> Any:
+    """A field that knows its help text and its limits.
+
+    Args:
+        default: the value when nothing is said; `...` makes the setting obligatory.
+        positional: given on the command line without an option's name.
+        limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
+    """
+    return Field(default, description=help, json_schema_extra={"positional": positional}, **limits)
+
+
+class Task(BaseModel):
+    """Base of everything a user can do: settings checked when built, then `run()`.
+
+    Raises:
+        BadSetting: a setting is unknown, of the wrong kind or outside its range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    records: ClassVar[bool] = True
+    """Whether a run of this task is kept in a folder of its own."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise BadSetting(sentence(error, type(self))) from None
+
+    def run(self) -> Iterator[Event]:
+        """Does the work, yielding what happens; the last event is a `Result`."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_file(cls, path: Path, overrides: Mapping[str, Any]) -> Self:
+        """The task that a YAML file describes; `overrides` win over the file.
+
+        Raises:
+            BadSetting: the file cannot be read, is not a mapping, or holds a wrong setting.
+        """
+        return cls(**{**read_config(path), **overrides})
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file, keys written with `-` or `_`."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadSetting(f"The settings file {str(path)!r} cannot be read as YAML: {_one_line(error)}.") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise BadSetting(f"The settings file {str(path)!r} must hold 'name: value' lines; got {type(values).__name__}.")
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def sentence(error: ValidationError, task: type[Task]) -> str:
+    """The first thing that is wrong, as one sentence in the words of the command line."""
+    first = error.errors()[0]
+    name = option_name(str(first["loc"][0])) if first["loc"] else "The settings"
+    given = first["input"]
+    match first["type"]:
+        case "extra_forbidden":
+            return f"Unknown setting {name}. Known: {', '.join(map(option_name, task.model_fields))}."
+        case "missing":
+            return f"{name} is missing; it must be given."
+        case "value_error":
+            return f"{name}: {first['ctx']['error']}"
+        case _:
+            wish = first["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
+            return f"{name} must be {wish}; got {given!r}."
+
+
+def option_name(field: str) -> str:
+    """How a field is called on the command line: `--top` for `top`."""
+    return "--" + field.replace("_", "-")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,18 @@
+"""What a user can do. To add a task: a file here and a line below."""
+
+from vitrail.registry import Registry
+
+TASKS = Registry(
+    "task",
+    __name__,
+    {
+        "demo": "demo:Demo",
+        "models": "models:Models",
+        "classify": "classify:Classify",
+        "transfer": "transfer:Transfer",
+        "predict": "predict:Predict",
+        "replay": "replay:Replay",
+        "compare": "compare:Compare",
+        "report": "report:Report",
+    },
+)

@@ -1,0 +1,14 @@
+"""Names for the tensors that cross module borders.
+
+Images are RGB, float32, in [0, 1]; normalisation happens inside the backbone.
+"""
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+Images = Float[Tensor, "batch 3 height width"]
+Pixels = UInt8[Tensor, "batch 3 height width"]
+Maps = Float[Tensor, "batch height width"]
+Logits = Float[Tensor, "batch classes"]
+Features = Float[Tensor, "batch dimension"]
+Labels = Int[Tensor, "batch"]

@@ -1,0 +1,1 @@
+"""Deep features, and linear classifiers learned on them."""

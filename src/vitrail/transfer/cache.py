@@ -1,0 +1,236 @@
+"""Features that were computed once: a folder of shards, each whole or absent, and never a wrong row.
+
+A shard is a safetensors file that is named after the sha256 of its own bytes, so that one changed bit anywhere in it,
+the header included, makes its name a lie. The digests are those of the pictures' content.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from vitrail.errors import BadWeights
+from vitrail.files import remove_leftovers, write_bytes, write_json
+
+_LAYOUT = 1  # raised when the content of a shard changes: older shards are then never looked at
+_DIGEST_SIZE = 32  # bytes of a sha256
+
+
+class FeatureCache:
+    """The features of pictures for one way of computing them; other processes may read and write it at the same time.
+
+    A damaged shard is no case of its own for the caller, its rows are missing again:
+
+        missing = np.flatnonzero(cache.positions(digests) < 0)
+        ...  # for each batch of them: cache.append(digests of the batch, features of the batch)
+        features = cache.read(cache.positions(digests))
+
+    A folder that cannot be written can still be read. Each `append` writes one file: some hundreds of rows at a time
+    are cheap, single rows are not. The index takes about 150 bytes of memory a row.
+
+    Args:
+        folder: holds the caches of every description, each in a subfolder of its own.
+        description: JSON that says everything the features depend on: network, weights, layer, preparation, precision.
+
+    Attributes:
+        damaged: names of the shards found damaged, cut off or foreign; they are renamed to `.bad` where possible.
+    """
+
+    def __init__(self, folder: Path, description: Mapping[str, object]) -> None:
+        self.description = dict(description)
+        self.damaged: list[str] = []
+        self._key = _key(self.description)
+        self._folder = folder / self._key
+        self._shards: list[_Shard] = []
+        self._index: dict[bytes, int] = {}
+        self._seen: set[str] = set()
+        remove_leftovers(self._folder)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the shards that others have written since; positions given out before stay right."""
+        for path in sorted(self._folder.glob("shard-*.safetensors")):
+            if path.name not in self._seen:
+                self._take_in(path)
+
+    def positions(self, digests: Sequence[bytes]) -> Int64[np.ndarray, " n"]:
+        """Where each picture's row is; −1 where there is none.
+
+        The shards that are hit are checked here, each once and whole, so that what `read` is then asked for is right.
+        """
+        found = self._look_up(digests)
+        doubtful = [self._shards[number] for number in self._touched(found) if not self._shards[number].proven]
+        if not doubtful:
+            return found
+        with ThreadPoolExecutor(min(len(doubtful), os.cpu_count() or 1)) as pool:  # hashing lets other threads run
+            for shard, proven in zip(doubtful, pool.map(_is_whole, [shard.path for shard in doubtful]), strict=True):
+                shard.proven = proven
+                if not proven:
+                    self._forget(shard)
+        return self._look_up(digests)
+
+    def read(
+        self, positions: Int64[np.ndarray, " n"], *, out: Float32[np.ndarray, "n d"] | None = None
+    ) -> Float32[np.ndarray, "n d"]:
+        """Copy rows from the disk, only those asked for.
+
+        Args:
+            positions: (n,), as `positions` gave them.
+            out: filled and returned if given; it may itself be a memory map.
+
+        Returns:
+            (n, d), in the order asked for.
+
+        Raises:
+            IndexError: a position is −1 or beyond the end.
+            OSError: the cache was deleted since `positions` was asked.
+        """
+        if np.any((positions < 0) | (positions >= self._end)):
+            raise IndexError(f"positions must be in [0, {self._end}); those of missing pictures are -1")
+        width = self._shards[0].width if self._shards else 0
+        if out is None:
+            out = np.empty((len(positions), width), np.float32)
+        elif out.shape != (len(positions), width):
+            raise ValueError(f"out must have shape {(len(positions), width)}. Got {out.shape}.")
+        order = np.argsort(positions, kind="stable")  # shard by shard, and each from front to back
+        ordered = positions[order]
+        for number in self._touched(positions):
+            shard = self._shards[number]
+            first, last = np.searchsorted(ordered, (shard.start, shard.start + shard.count))
+            out[order[first:last]] = shard.rows()[ordered[first:last] - shard.start]
+        return out
+
+    def append(self, digests: Sequence[bytes], rows: Float32[np.ndarray, "m d"]) -> None:
+        """Store rows as one new shard.
+
+        Raises:
+            BadWeights: a feature is NaN or infinite.
+            CannotWrite: the disk is full, read-only, ...; the cache is as before, and the caller may go on without it.
+        """
+        self._check(digests, rows)
+        if not len(rows):
+            return
+        tensors = {
+            "rows": np.ascontiguousarray(rows, "<f4"),
+            "digests": np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST_SIZE),
+        }
+        data = save(tensors, metadata={"description": self._key})
+        path = self._folder / f"shard-{hashlib.sha256(data).hexdigest()}.safetensors"
+        if not (self._folder / "meta.json").exists():
+            write_json(self._folder / "meta.json", self.description)  # for people: nothing reads it
+        write_bytes(path, data)
+        self._take_in(path, proven=True)
+
+    @property
+    def _end(self) -> int:
+        """Rows in all shards, doubles and damaged ones included: positions are below it."""
+        return self._shards[-1].start + self._shards[-1].count if self._shards else 0
+
+    def _check(self, digests: Sequence[bytes], rows: Float32[np.ndarray, "m d"]) -> None:
+        if len(digests) != len(rows) or any(len(digest) != _DIGEST_SIZE for digest in digests):
+            raise ValueError(f"digests must be {len(rows)} sha256 digests of {_DIGEST_SIZE} bytes, one for each row")
+        if self._shards and rows.shape[1] != self._shards[0].width:
+            raise ValueError(f"rows must have {self._shards[0].width} columns like those before. Got {rows.shape[1]}.")
+        bad = len(rows) - np.count_nonzero(np.isfinite(rows).all(axis=1))
+        if bad:
+            raise BadWeights(
+                f"The features of {bad} of {len(rows)} pictures are not finite numbers; check the network's weights, "
+                "or compute in float32."
+            )
+
+    def _look_up(self, digests: Sequence[bytes]) -> Int64[np.ndarray, " n"]:
+        return np.fromiter((self._index.get(digest, -1) for digest in digests), np.int64, len(digests))
+
+    def _touched(self, positions: Int64[np.ndarray, " n"]) -> list[int]:
+        """Numbers of the shards that hold these positions, ascending; −1 is in none."""
+        starts = np.array([shard.start for shard in self._shards], np.int64)
+        numbers: list[int] = np.unique(np.searchsorted(starts, positions[positions >= 0], side="right") - 1).tolist()
+        return numbers
+
+    def _take_in(self, path: Path, *, proven: bool = False) -> None:
+        self._seen.add(path.name)
+        try:
+            shard, digests = _open_shard(path, self._key, self._end)
+            shard.proven = proven
+            if not self._fits(shard):
+                raise ValueError("a shard of another network, or damaged")
+        except OSError:  # gone, or not ours to read: nothing to set aside
+            self.damaged.append(path.name)
+            return
+        except (ValueError, KeyError, SafetensorError):
+            self._set_aside(path)
+            return
+        self._shards.append(shard)
+        self._index.update(zip(digests, range(shard.start, shard.start + shard.count), strict=True))
+
+    def _fits(self, shard: "_Shard") -> bool:
+        """Whether it has the width of the first one, which says how wide all are and so is checked at once."""
+        if self._shards:
+            return shard.width == self._shards[0].width
+        return shard.proven or _is_whole(shard.path)
+
+    def _forget(self, shard: "_Shard") -> None:
+        gone = range(shard.start, shard.start + shard.count)
+        self._index = {digest: position for digest, position in self._index.items() if position not in gone}
+        self._set_aside(shard.path)
+
+    def _set_aside(self, path: Path) -> None:
+        self.damaged.append(path.name)
+        with suppress(OSError):  # in a folder that cannot be written it stays, and is passed over
+            path.replace(path.with_suffix(".bad"))
+            self._seen.discard(path.name)
+
+
+@dataclass
+class _Shard:
+    path: Path
+    start: int  # position of its first row
+    count: int  # rows
+    width: int  # columns
+    offset: int  # bytes before the first row
+    proven: bool = False  # its bytes are those that its name says
+
+    def rows(self) -> np.ndarray:
+        """Map the rows, anew each time: a map that is kept open holds a file handle, and a process has 1,024."""
+        mapped = np.memmap(self.path, "<f4", mode="r", offset=self.offset, shape=(self.count, self.width))
+        return mapped.view(np.ndarray)
+
+
+def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
+    """Read what a shard says of itself, and its digests, but not its rows."""
+    with safe_open(path, framework="numpy") as file:  # refuses offsets that leave the file, holes and overlaps
+        rows, digests = file.get_slice("rows"), file.get_slice("digests")
+        count, width = rows.get_shape()
+        if (file.metadata() or {}).get("description") != key:
+            raise ValueError("a shard of another cache")
+        if (rows.get_dtype(), digests.get_dtype(), digests.get_shape()) != ("F32", "U8", [count, _DIGEST_SIZE]):
+            raise ValueError("not the tensors of a shard")
+        names: list[bytes] = file.get_tensor("digests").reshape(-1).view(f"V{_DIGEST_SIZE}").tolist()
+    with path.open("rb") as stream:  # safetensors does not tell where in the file a tensor is
+        size = int.from_bytes(stream.read(8), "little")
+        offset = 8 + size + json.loads(stream.read(size))["rows"]["data_offsets"][0]
+    return _Shard(path, start, count, width, offset), names
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return path.name == f"shard-{hashlib.file_digest(file, 'sha256').hexdigest()}.safetensors"
+    except OSError:
+        return False
+
+
+def _key(description: Mapping[str, object]) -> str:
+    """Digest of the canonical JSON: the same for equal descriptions, whatever the order of their keys."""
+    content = [_LAYOUT, dict(description)]
+    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

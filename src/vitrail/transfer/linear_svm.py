@@ -1,0 +1,202 @@
+"""Linear support vector machines as scikit-learn estimators, C given or chosen by cross-validation.
+
+The objective is `sklearn.svm.LinearSVC`'s (squared hinge, one against the rest, regularised intercept), so the two
+agree; here every solution also says how far from the optimum it may be (`gap_`).
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from vitrail.errors import BadSetting
+from vitrail.transfer.gram_newton import GramSpace
+from vitrail.transfer.one_against_rest import (
+    Trial,
+    blocks_of,
+    class_factors,
+    one_against_rest,
+    positives_of,
+    stratified_parts,
+)
+from vitrail.transfer.primal_newton import PrimalSpace
+from vitrail.transfer.squared_hinge import Space, Stop, solve_path
+
+Features = Float[ndarray, "samples dimension"]
+
+GRAM_SAMPLES = 6000  # the Gram matrix takes 12 n² bytes: 430 MB here
+GRAM_RATIO = 8  # samples per feature up to which Gram steps are the cheaper ones
+TOLERANCE = 1e-6
+MAX_ROUNDS = 200
+PATH_TOLERANCE = 1e-4  # a gap that no longer moves the accuracy of cross-validation
+
+
+class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Linear SVM with squared hinge loss.
+
+    Features are read as they are, float32 or float64, memory-mapped too: they are never copied whole when there are
+    many samples (see `primal_newton`).
+
+    Args:
+        C: weight of the loss against the squared length of the weights; more than 0.
+        tol: bound on (objective − optimum) / objective at which a class is done.
+        class_weight: "balanced", or {class: factor of C}, applied as LinearSVC does: to a class's own samples in its
+            own problem, and to both classes when there are two.
+        max_iter: Newton rounds after which it gives up, with a ConvergenceWarning.
+
+    Attributes:
+        coef_: (K, D); (1, D) for two classes, positive for `classes_[1]`.
+        intercept_: (K,), or (1,).
+        gap_: (K,), or (1,), the bound reached.
+        n_iter_: Newton rounds taken.
+    """
+
+    def __init__(self, C: float = 1.0, *, tol: float = TOLERANCE, class_weight: Any = None, max_iter: int = MAX_ROUNDS):
+        self.C = C
+        self.tol = tol
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learns from features (n, D) and their labels (n,).
+
+        Raises:
+            BadSetting: C, tol or max_iter is out of range, or there is one class only.
+            ValueError: a feature is not finite, or the shapes do not fit.
+        """
+        stop = Stop(self.tol, self.max_iter)
+        _check_settings([self.C], stop)
+        features, labels = self._validate(X, y)
+        weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+        return self._solve(_space(features), labels, weight, self.C, stop)
+
+    def decision_function(self, X: Any) -> Float[ndarray, "..."]:
+        """Signed scores: (n, K), or (n,) for two classes."""
+        check_is_fitted(self)
+        features = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        scores = features @ self.coef_.T.astype(features.dtype) + self.intercept_
+        return np.asarray(scores.ravel() if len(self.coef_) == 1 else scores)
+
+    def predict(self, X: Any) -> ndarray:
+        """Class of the highest score, per sample: (n,)."""
+        scores = self.decision_function(X)
+        return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)])
+
+    def _validate(self, X: Any, y: Any) -> tuple[Features, Int[ndarray, " samples"]]:
+        """Features, and labels as indices into `classes_`."""
+        features, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            name = type(self).__name__
+            raise BadSetting(f"{name} needs samples of at least 2 classes; got 1 class ({self.classes_[0]}).")
+        return features, labels
+
+    def _solve(self, space: Space, labels: Int[ndarray, " samples"], weight: ndarray, C: float, stop: Stop) -> Self:
+        """Fits all classes at one C, as many together as memory allows."""
+        factors = class_factors(self.class_weight, self.classes_, labels, weight)
+        weights, gaps, rounds = [], [], []
+        for block in blocks_of(positives_of(len(self.classes_)), len(labels)):
+            problems = one_against_rest(labels, factors, weight, positives=block)
+            for solution in solve_path(space, problems, [C], stop):
+                weights.append(space.weights(solution.coefficients))
+                gaps.append(solution.gap)
+                rounds.append(solution.rounds)
+        found = np.concatenate(weights, axis=1)
+        self.coef_, self.intercept_ = np.ascontiguousarray(found[:-1].T), found[-1].copy()
+        self.gap_, self.n_iter_ = np.concatenate(gaps), max(1, *rounds)
+        _warn_if_open(self.gap_, stop)
+        return self
+
+
+class LinearSVMCV(LinearSVM):
+    """Linear SVM whose C is the best of several under stratified cross-validation.
+
+    All folds and all C share what was computed from the features. The best C has the highest mean accuracy over
+    folds; of several such, the smallest. The classifier is then fitted to all samples.
+
+    A class with one sample is always in the training part. If another has fewer samples than `folds`, there are as
+    many folds as the smallest of them has samples, and so at least 2.
+
+    Args:
+        Cs: values to choose from; None for ten from 0.01 to 100, evenly spaced in logarithm.
+        folds: parts that take turns in being held out; at least 2.
+        seed: of the shuffle before the parts are cut.
+        tol: as for LinearSVM, for the last fit; cross-validation stops at a gap of 1e-4, or at `tol` if larger.
+        class_weight: as for LinearSVM; "balanced" is computed from each training part.
+
+    Attributes:
+        C_: the C chosen.
+        Cs_: (C,), the values tried, rising.
+        accuracy_path_: (folds, C), share of each held-out part classified rightly.
+        out_of_fold_: (n, K), or (n, 1) for two classes, scores at `C_` from classifiers that have not seen the
+            sample; NaN for samples always in the training part.
+        path_gap_: (C,), the largest gap of any class and fold.
+    """
+
+    def __init__(
+        self,
+        Cs: Sequence[float] | None = None,
+        *,
+        folds: int = 5,
+        seed: int = 0,
+        tol: float = TOLERANCE,
+        class_weight: Any = None,
+    ):
+        self.Cs = Cs
+        self.folds = folds
+        self.seed = seed
+        self.tol = tol
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any) -> Self:  # type: ignore[override]
+        """Chooses C, then learns from features (n, D) and their labels (n,).
+
+        Raises:
+            BadSetting: a setting is out of range, there is one class only, or no class has two samples.
+            ValueError: a feature is not finite, or the shapes do not fit.
+        """
+        self.Cs_ = np.unique(np.logspace(-2, 2, 10) if self.Cs is None else np.asarray(self.Cs, dtype=float))
+        _check_settings(self.Cs_.tolist(), Stop(self.tol, MAX_ROUNDS))
+        features, labels = self._validate(X, y)
+        part = stratified_parts(labels, folds=self.folds, seed=self.seed)
+        space, stop = _space(features), Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)
+        path = Trial(labels, part, self.classes_, self.class_weight).run(space, self.Cs_.tolist(), stop)
+        _warn_if_open(path.gap, stop)
+        best = int(path.accuracy.mean(axis=0).argmax())
+        self.C_, self.accuracy_path_, self.path_gap_ = float(self.Cs_[best]), path.accuracy, path.gap
+        self.out_of_fold_ = path.scores[best].astype(np.float64)
+        return self._solve(space, labels, np.ones(len(labels)), self.C_, Stop(self.tol, MAX_ROUNDS))
+
+
+def _space(features: Features) -> Space:
+    """Cheaper way to take Newton steps, by the size of the features."""
+    samples, dimension = features.shape
+    gram = samples <= GRAM_RATIO * dimension if samples <= GRAM_SAMPLES else samples <= dimension
+    return GramSpace(features) if gram else PrimalSpace(features)
+
+
+def _check_settings(Cs: Sequence[float], stop: Stop) -> None:
+    if len(Cs) == 0 or not all(np.isfinite(C) and C > 0 for C in Cs):
+        raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}; 1 is the usual.")
+    if not stop.gap > 0:
+        raise BadSetting(f"tol must be above 0; got {stop.gap}; the default is {TOLERANCE}.")
+    if stop.rounds < 1:
+        raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}; the default is {MAX_ROUNDS}.")
+
+
+def _warn_if_open(gap: Float[ndarray, " problems"], stop: Stop) -> None:
+    if not (gap <= stop.gap).all():
+        warnings.warn(
+            f"The SVM stopped after {stop.rounds} rounds at a relative gap of {gap.max():.1e}, above {stop.gap:.1e}; "
+            "lower C, scale the features, or raise tol or max_iter.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

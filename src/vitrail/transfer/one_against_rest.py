@@ -1,0 +1,130 @@
+"""Turns labelled samples into columns of two-class problems: one per class, and per fold when cross-validating."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.class_weight import compute_class_weight
+
+from vitrail.errors import BadSetting
+from vitrail.transfer.squared_hinge import Problems, Space, Stop, solve_path
+
+Labels = Int[ndarray, " samples"]
+
+ALWAYS_TRAINING = -1
+TABLE_NUMBERS = 2**23  # samples times problems solved at once: 64 MB a table of doubles
+
+
+def class_factors(
+    class_weight: Any, classes: ndarray, labels: Labels, weight: Float[ndarray, " samples"]
+) -> Float[ndarray, " classes"]:
+    """Factor of C per class; "balanced" makes the weight of all classes equal."""
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        return np.asarray(weight.sum() / (len(classes) * np.bincount(labels, weights=weight)))
+    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes[labels]), dtype=np.float64)
+
+
+def one_against_rest(
+    labels: Labels, factors: Float[ndarray, " classes"], weight: Float[ndarray, " samples"], *, positives: ndarray
+) -> Problems:
+    """Column of signs and weights for each class in `positives`.
+
+    Like LinearSVC, a class's factor applies to its own samples in its own problem, and to both of two classes.
+    """
+    own = labels[:, None] == positives
+    rest = factors[labels][:, None] if len(factors) == 2 else 1.0
+    return Problems(np.where(own, 1.0, -1.0), weight[:, None] * np.where(own, factors[positives], rest))
+
+
+def positives_of(classes: int) -> Int[ndarray, " columns"]:
+    """Positive class of every problem: all of them, or the second of two."""
+    return np.arange(classes) if classes > 2 else np.array([1])
+
+
+def blocks_of(columns: ndarray, samples: int) -> list[ndarray]:
+    """Columns cut into as few equal blocks as memory allows."""
+    return np.array_split(columns, min(len(columns), -(-len(columns) * samples // TABLE_NUMBERS)))
+
+
+def stratified_parts(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, " samples"]:
+    """Fold that holds each sample out, or ALWAYS_TRAINING for the only sample of its class.
+
+    There are as many folds as asked for, or as the smallest class of two or more has samples.
+
+    Raises:
+        BadSetting: `folds` is below 2, or no class has two samples.
+    """
+    if folds < 2:
+        raise BadSetting(f"folds must be at least 2; got {folds}; the default is 5.")
+    counts = np.bincount(labels)
+    if counts.max() < 2:
+        raise BadSetting(
+            "Cross-validation needs a class of at least 2 samples to hold one out; got 1 sample of every class; "
+            "use LinearSVM with a C of your choice."
+        )
+    part = np.full(len(labels), ALWAYS_TRAINING)
+    shared = np.flatnonzero(counts[labels] > 1)
+    cut = StratifiedKFold(min(folds, int(counts[counts > 1].min())), shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(cut.split(shared, labels[shared])):
+        part[shared[held_out]] = fold
+    return part
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What cross-validation found.
+
+    Args:
+        accuracy: (folds, Cs), share of each held-out part classified rightly.
+        scores: (Cs, n, K) in single precision, or K = 1 for two classes; NaN where a sample was never held out.
+        gap: (Cs,), the largest relative gap of any class and fold.
+    """
+
+    accuracy: Float[ndarray, "folds Cs"]
+    scores: Float[ndarray, "Cs samples columns"]
+    gap: Float[ndarray, " Cs"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Labelled samples, cut into parts that are held out in turn."""
+
+    labels: Labels
+    part: Int[ndarray, " samples"]
+    classes: ndarray
+    class_weight: Any
+
+    def run(self, space: Space, Cs: Sequence[float], stop: Stop) -> CrossValidation:
+        """Follows the path of every class and fold; all share the space, as held-out samples only weigh nothing."""
+        positives = positives_of(len(self.classes))
+        folds = np.arange(self.part.max() + 1)
+        scores = np.full((len(Cs), len(self.labels), len(positives)), np.nan, dtype=np.float32)
+        gap = np.zeros(len(Cs))
+        for block in blocks_of(np.arange(len(folds) * len(positives)), len(self.labels)):
+            fold, column = np.divmod(block, len(positives))
+            problems = self._problems(fold, positives[column])
+            held_out = self.part[:, None] == fold
+            rows, places = np.nonzero(held_out)
+            for number, solution in enumerate(solve_path(space, problems, Cs, stop)):
+                scores[number, rows, column[places]] = solution.scores[rows, places]
+                gap[number] = max(gap[number], solution.gap.max())
+        right = self._right(scores)
+        return CrossValidation(np.stack([right[:, self.part == fold].mean(axis=1) for fold in folds]), scores, gap)
+
+    def _problems(self, fold: ndarray, positive: ndarray) -> Problems:
+        """Column per pair of fold and positive class."""
+        parts = []
+        for held_out in np.unique(fold):
+            training = (self.part != held_out).astype(float)
+            factors = class_factors(self.class_weight, self.classes, self.labels, training)
+            parts.append(one_against_rest(self.labels, factors, training, positives=positive[fold == held_out]))
+        return Problems(np.hstack([p.signs for p in parts]), np.hstack([p.weights for p in parts]))
+
+    def _right(self, scores: Float[ndarray, "Cs samples columns"]) -> Bool[ndarray, "Cs samples"]:
+        if scores.shape[-1] == 1:
+            return np.asarray((scores[..., 0] > 0) == self.labels)
+        return np.asarray(scores.argmax(axis=-1) == self.labels)

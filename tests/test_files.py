@@ -1,0 +1,225 @@
+"""Files appear whole or not at all; what goes wrong is one sentence; JSON is the same on every machine."""
+
+import errno
+import os
+import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitrail import files
+from vitrail.errors import CannotWrite, VitrailError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def fail_half_way(code: int):
+    """A stand-in for `_write_all` that writes half of what it is given and then fails as a disk does."""
+
+    def write_half(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, bytes(data)[: len(data) // 2])
+        raise OSError(code, os.strerror(code))
+
+    return write_half
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", bytearray(b"abc"), memoryview(b"abc"), bytes(range(256)) * 9_000])
+def test_bytes_round_trip_and_the_folder_is_made(tmp_path: Path, data: bytes):
+    files.write_bytes(tmp_path / "a/b/file", data)
+
+    assert (tmp_path / "a/b/file").read_bytes() == data
+    assert os.listdir(tmp_path / "a/b") == ["file"]
+
+
+def test_a_write_that_the_system_cuts_short_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+
+    files.write_bytes(tmp_path / "file", b"0123456789")
+
+    assert (tmp_path / "file").read_bytes() == b"0123456789"
+
+
+def test_a_file_reaches_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    calls: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def record_fsync(descriptor: int) -> None:
+        calls.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def record_replace(source: Path, target: Path) -> None:
+        calls.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(os, "replace", record_replace)
+    files.write_bytes(tmp_path / "file", b"new")
+
+    assert calls == ["sync file", "rename", "sync folder"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127], ids=["ascii", "two bytes a letter"])
+def test_the_longest_name_that_a_disk_takes_can_be_written(tmp_path: Path, name: str):
+    files.write_bytes(tmp_path / name, b"new")
+
+    assert (tmp_path / name).read_bytes() == b"new"
+
+
+def test_writers_of_one_file_never_mix(tmp_path: Path):
+    contents = [bytes([letter]) * 300_000 for letter in b"abcd"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda data: files.write_bytes(tmp_path / "file", data), contents * 3))
+
+    assert (tmp_path / "file").read_bytes() in contents
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EDQUOT, "quota is used up; free some space"),
+        (errno.EROFS, "the disk is read-only; choose another folder"),
+        (errno.EACCES, "you may not write there; change the folder's permissions"),
+        (errno.EIO, "the disk reports a fault"),
+        (errno.ENXIO, os.strerror(errno.ENXIO) + "; choose another folder"),
+    ],
+)
+def test_a_failure_is_one_sentence_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+):
+    target = tmp_path / "file"
+    files.write_bytes(target, b"old")
+    monkeypatch.setattr(files, "_write_all", fail_half_way(code))
+
+    with pytest.raises(CannotWrite, match=r"^Cannot write .*\.$") as caught:
+        files.write_bytes(target, b"new and longer")
+
+    assert words in str(caught.value)
+    assert str(target) in str(caught.value)
+    assert isinstance(caught.value, VitrailError)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(descriptor: int, data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_write_all", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_bytes(tmp_path / "file", b"new")
+
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("file/deeper", "not a folder"), ("folder", "a folder of that name"), ("x" * 300, "the name is too long")],
+)
+@pytest.mark.parametrize("write", [files.write_text, files.append_line])
+def test_an_impossible_place_is_one_sentence(tmp_path: Path, write, name: str, words: str):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(CannotWrite, match=words):
+        write(tmp_path / name, "text")
+
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path):
+    (tmp_path / "plain").touch()
+    files.write_bytes(tmp_path / "ours", b"")
+
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_text_is_utf8_with_line_ends_as_given(tmp_path: Path):
+    files.write_text(tmp_path / "file", "Fenêtre\r\nvitrail\n")
+
+    assert (tmp_path / "file").read_bytes() == b"Fen\xc3\xaatre\r\nvitrail\n"
+
+
+@settings(max_examples=40, deadline=None)
+@given(content=JSON)
+def test_json_round_trip(tmp_path_factory: pytest.TempPathFactory, content: object):
+    path = tmp_path_factory.getbasetemp() / "round_trip.json"
+    files.write_json(path, content)
+
+    assert files.read_json(path) == content
+    assert path.read_bytes().endswith(b"\n")
+
+
+def test_json_keeps_the_order_of_keys_and_reads_as_written(tmp_path: Path):
+    files.write_json(tmp_path / "a.json", {"task": "transfer", "accuracy": 0.925, "class": "Küste"})
+
+    text = '{\n  "task": "transfer",\n  "accuracy": 0.925,\n  "class": "Küste"\n}\n'
+    assert (tmp_path / "a.json").read_bytes() == text.encode()
+
+
+def test_json_carries_a_file_name_that_is_no_utf8(tmp_path: Path):
+    name = os.fsdecode(b"back\\slash \xff\xe9.jpg")
+    files.write_json(tmp_path / "a.json", {"file": name})
+
+    (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert files.read_json(tmp_path / "a.json") == {"file": name}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_refuses_what_is_no_number(tmp_path: Path, number: float):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"accuracy": number})
+
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", "[-Infinity]", "[" * 200_000], ids=lambda text: text[:9])
+def test_a_file_that_is_not_json_is_a_value_error(tmp_path: Path, text: str):
+    (tmp_path / "a.json").write_text(text)
+
+    with pytest.raises(ValueError, match="."):
+        files.read_json(tmp_path / "a.json")
+
+
+def test_lines_are_on_the_disk_as_soon_as_they_are_added(tmp_path: Path):
+    path = tmp_path / "run/events.jsonl"
+    for number in range(3):
+        files.append_line(path, f'{{"step": {number}}}')
+        assert path.read_text().splitlines()[-1] == f'{{"step": {number}}}'
+
+    assert path.read_bytes() == b'{"step": 0}\n{"step": 1}\n{"step": 2}\n'
+
+
+def test_a_line_that_does_not_fit_is_taken_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "events.jsonl"
+    files.append_line(path, "first")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_write_all", fail_half_way(errno.ENOSPC))
+        with pytest.raises(CannotWrite, match="the disk is full"):
+            files.append_line(path, "second")
+    files.append_line(path, "third")
+
+    assert path.read_text() == "first\nthird\n"
+
+
+def test_only_old_leftovers_are_removed(tmp_path: Path):
+    young, old, other = (tmp_path / name for name in (".a.1.00.part", ".b.1.00.part", "c.part"))
+    for path in (young, old, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, time.time() - 25 * 60 * 60))
+
+    files.remove_leftovers(tmp_path)
+    files.remove_leftovers(tmp_path / "no such folder")
+
+    assert sorted(os.listdir(tmp_path)) == [".a.1.00.part", "c.part"]
