@@ -24,6 +24,8 @@ from vitrail.images import read_picture, resized_size
 
 SHORT_SIDE, CROP = 256, 224
 BILINEAR = Image.Resampling.BILINEAR
+Way = Callable[[bytes], torch.Tensor]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -74,7 +76,7 @@ def simplejpeg_and_torch(data: bytes) -> torch.Tensor:
     return torch_resized(pixels, (pixels.shape[2], pixels.shape[1]))
 
 
-WAYS: tuple[Callable[[bytes], torch.Tensor], ...] = (
+WAYS: tuple[Way, ...] = (
     pillow_two_steps,
     pillow_box,
     pillow_draft,
@@ -123,29 +125,33 @@ def synthetic(width: int, height: int) -> bytes:
 
 def measured(pictures: list[bytes], rounds: int) -> dict[str, dict[str, float]]:
     ways = [way for way in WAYS if runs(way, pictures[0])]
-    seconds: dict[str, list[float]] = {way.__name__: [] for way in ways}
-    gaps: dict[str, list[torch.Tensor]] = {way.__name__: [] for way in ways}
+    seconds: dict[Way, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
         for data in pictures:
-            expected = pillow_two_steps(data).int()
             for way in random.Random(turn).sample(ways, len(ways)):
                 start = time.process_time()
-                pixels = way(data)
-                seconds[way.__name__].append(time.process_time() - start)
-                gaps[way.__name__].append((pixels.int() - expected).abs())
-    reference = statistics.median(seconds["pillow_two_steps"])
+                way(data)
+                seconds[way].append(time.process_time() - start)
+    reference = statistics.median(seconds[pillow_two_steps])
     return {
-        name: {
-            "pictures_per_second": round(1 / statistics.median(seconds[name]), 1),
-            "times_pillow_two_steps": round(reference / statistics.median(seconds[name]), 2),
-            "mean_difference_of_255": round(statistics.fmean(gap.float().mean().item() for gap in gaps[name]), 4),
-            "largest_difference_of_255": max(int(gap.max()) for gap in gaps[name]),
+        way.__name__: {
+            "pictures_per_second": round(1 / statistics.median(seconds[way]), 1),
+            "times_pillow_two_steps": round(reference / statistics.median(seconds[way]), 2),
+            **differences(way, pictures),
         }
-        for name in seconds
+        for way in ways
     }
 
 
-def runs(way: Callable[[bytes], torch.Tensor], data: bytes) -> bool:
+def differences(way: Way, pictures: list[bytes]) -> dict[str, float]:
+    gaps = torch.stack([(way(data).int() - pillow_two_steps(data).int()).abs() for data in pictures])
+    return {
+        "mean_difference_of_255": round(gaps.float().mean().item(), 4),
+        "largest_difference_of_255": int(gaps.max()),
+    }
+
+
+def runs(way: Way, data: bytes) -> bool:
     try:
         way(data)
     except ImportError:

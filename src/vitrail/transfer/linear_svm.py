@@ -6,7 +6,7 @@ agree; here every solution also says how far from the optimum it may be (`gap_`)
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -64,7 +64,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
         self.max_iter = max_iter
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearSVM":
         """Learns from features (n, D) and their labels (n,).
 
         Raises:
@@ -75,7 +75,8 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_settings([self.C], stop)
         features, labels = self._validate(X, y)
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-        return self._solve(_space(features), labels, weight, self.C, stop)
+        self._solve(_space(features), labels, weight, self.C, stop)
+        return self
 
     def decision_function(self, X: Any) -> Float[ndarray, "..."]:
         """Signed scores: (n, K), or (n,) for two classes."""
@@ -99,7 +100,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadSetting(f"{name} needs samples of at least 2 classes; got 1 class ({self.classes_[0]}).")
         return features, labels
 
-    def _solve(self, space: Space, labels: Int[ndarray, " samples"], weight: ndarray, C: float, stop: Stop) -> Self:
+    def _solve(self, space: Space, labels: Int[ndarray, " samples"], weight: ndarray, C: float, stop: Stop) -> None:
         """Fits all classes at one C, as many together as memory allows."""
         factors = class_factors(self.class_weight, self.classes_, labels, weight)
         weights, gaps, rounds = [], [], []
@@ -113,7 +114,6 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.coef_, self.intercept_ = np.ascontiguousarray(found[:-1].T), found[-1].copy()
         self.gap_, self.n_iter_ = np.concatenate(gaps), max(1, *rounds)
         _warn_if_open(self.gap_, stop)
-        return self
 
 
 class LinearSVMCV(LinearSVM):
@@ -156,7 +156,7 @@ class LinearSVMCV(LinearSVM):
         self.tol = tol
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any) -> Self:  # type: ignore[override]
+    def fit(self, X: Any, y: Any) -> "LinearSVMCV":  # type: ignore[override]
         """Chooses C, then learns from features (n, D) and their labels (n,).
 
         Raises:
@@ -173,7 +173,8 @@ class LinearSVMCV(LinearSVM):
         best = int(path.accuracy.mean(axis=0).argmax())
         self.C_, self.accuracy_path_, self.path_gap_ = float(self.Cs_[best]), path.accuracy, path.gap
         self.out_of_fold_ = path.scores[best].astype(np.float64)
-        return self._solve(space, labels, np.ones(len(labels)), self.C_, Stop(self.tol, MAX_ROUNDS))
+        self._solve(space, labels, np.ones(len(labels)), self.C_, Stop(self.tol, MAX_ROUNDS))
+        return self
 
 
 def _space(features: Features) -> Space:

@@ -37,7 +37,7 @@ class PrimalSpace:
 
     def gradient(self, coefficients: Table, pull: Table) -> tuple[tuple[Table, ...], Row]:
         """Gradient and its squared length."""
-        gradient = coefficients - self._transposed(pull, np.float64)
+        gradient = coefficients - self._transposed(pull)
         return (gradient,), _dot(gradient, gradient)
 
     def inner(self, left: Table, right: Table, right_scores: Table) -> Row:
@@ -70,11 +70,11 @@ class PrimalSpace:
             rows = slice(start, start + self._rows)
             yield rows, self.features[rows].astype(dtype, copy=False)
 
-    def _transposed(self, table: Table, dtype: type[np.floating]) -> Table:
+    def _transposed(self, table: Table) -> Table:
         """X̃ᵀ table, with X̃ the features and a column of ones."""
         total = np.zeros((self.size, table.shape[1]))
-        for rows, chunk in self._chunks(dtype):
-            total[:-1] += chunk.T @ table[rows].astype(dtype, copy=False)
+        for rows, chunk in self._chunks(np.float64):
+            total[:-1] += chunk.T @ table[rows]
         total[-1] = table.sum(axis=0)
         return total
 
@@ -109,7 +109,7 @@ class PrimalSpace:
         return step
 
     def _hessian(self, direction: Table, curvature: Table) -> Table:
-        """(I + X̃ᵀ diag(curvature) X̃) direction, reading the features once."""
+        """Product of (I + X̃ᵀ diag(curvature) X̃) with the directions, reading the features once."""
         product = direction.copy()
         single = direction.astype(np.float32)
         for rows, chunk in self._chunks(np.float32):

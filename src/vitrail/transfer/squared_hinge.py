@@ -15,7 +15,7 @@ with a column for every class and fold, and the scores of the samples left out a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -28,6 +28,7 @@ ARMIJO = 1e-4  # share of the decrease promised by the slope that a step must ke
 HALVINGS = 40
 
 
+@runtime_checkable
 class Space(Protocol):
     """How the weights of all problems are held, and how a Newton step is found there."""
 

@@ -1,0 +1,174 @@
+"""The solver: optimal, certified, and the same whichever way its steps are taken."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitrail.transfer import primal_newton
+from vitrail.transfer.gram_newton import GramSpace
+from vitrail.transfer.primal_newton import PrimalSpace
+from vitrail.transfer.squared_hinge import Problems, Stop, solve_path
+
+EXACT = Stop(1e-12, 200)
+SPACES = pytest.mark.parametrize("space", [GramSpace, PrimalSpace])
+
+
+def clouds(samples, dimension, columns, *, seed=0):
+    """Features, and for every column a noisy linear rule to learn."""
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((samples, dimension)) + 0.3
+    noise = rng.standard_normal((samples, columns))
+    signs = np.where(features @ rng.standard_normal((dimension, columns)) + noise > 0.5, 1.0, -1.0)
+    return features, Problems(signs, np.ones_like(signs))
+
+
+def solve(space, problems, Cs, stop=EXACT):
+    """Weights and solution at each C."""
+    return [(space.weights(s.coefficients), s) for s in solve_path(space, problems, Cs, stop)]
+
+
+def objective(features, problems, C, weights):
+    scores = features @ weights[:-1] + weights[-1]
+    hinge = np.maximum(0, 1 - problems.signs * scores)
+    return (weights**2).sum(axis=0) / 2 + C * (problems.weights * hinge**2).sum(axis=0)
+
+
+def gradient(features, problems, C, weights):
+    """The gradient written out once more, from the definition of the objective."""
+    extended = np.hstack([features, np.ones((len(features), 1))])
+    hinge = np.maximum(0, 1 - problems.signs * (extended @ weights))
+    return weights - 2 * C * extended.T @ (problems.weights * problems.signs * hinge)
+
+
+@SPACES
+def test_two_points_on_a_line_have_the_closed_form(space):
+    # By symmetry the intercept is 0 and ½w² + 2C(1 − w)² is least at w = 4C / (1 + 4C).
+    features, problems = np.array([[1.0], [-1.0]]), Problems(np.array([[1.0], [-1.0]]), np.ones((2, 1)))
+    for C, (weights, _) in zip([0.1, 2.0], solve(space(features), problems, [0.1, 2.0]), strict=True):
+        assert weights[:, 0] == pytest.approx([4 * C / (1 + 4 * C), 0], abs=1e-9)
+
+
+@SPACES
+def test_separable_points_reach_the_margin_as_C_grows(space):
+    features, problems = np.array([[2.0], [-2.0]]), Problems(np.array([[1.0], [-1.0]]), np.ones((2, 1)))
+    ((weights, solution),) = solve(space(features), problems, [1e6])
+    assert weights[:, 0] == pytest.approx([0.5, 0], abs=1e-5)
+    assert np.abs(solution.scores[:, 0]) == pytest.approx([1, 1], abs=1e-5)
+
+
+@SPACES
+def test_a_sample_twice_is_a_sample_of_weight_two(space):
+    features, problems = clouds(40, 5, 3)
+    heavy = Problems(problems.signs, np.where(np.arange(40)[:, None] < 10, 2.0, 1.0))
+    rows = np.r_[np.arange(40), np.arange(10)]
+    ((weighted, _),) = solve(space(features), heavy, [0.7])
+    ((doubled, _),) = solve(space(features[rows]), problems_at(problems, rows), [0.7])
+    np.testing.assert_allclose(weighted, doubled, atol=1e-7)
+
+
+@SPACES
+def test_weight_zero_leaves_out_and_still_scores(space):
+    features, problems = clouds(60, 4, 2)
+    kept = np.arange(60) >= 20
+    masked = Problems(problems.signs, problems.weights * kept[:, None])
+    ((weights, solution),) = solve(space(features), masked, [0.3])
+    ((alone, _),) = solve(space(features[kept]), problems_at(problems, kept), [0.3])
+    np.testing.assert_allclose(weights, alone, atol=1e-7)
+    np.testing.assert_allclose(solution.scores, features @ weights[:-1] + weights[-1], atol=1e-9)
+
+
+def problems_at(problems, rows):
+    return Problems(problems.signs[rows], problems.weights[rows])
+
+
+@pytest.mark.parametrize(("samples", "dimension"), [(400, 10), (400, 300), (60, 500)])
+def test_both_spaces_agree(samples, dimension):
+    features, problems = clouds(samples, dimension, 4)
+    Cs = [0.001, 0.1, 10.0]
+    pairs = zip(solve(GramSpace(features), problems, Cs), solve(PrimalSpace(features), problems, Cs), strict=True)
+    for C, ((gram, _), (primal, _)) in zip(Cs, pairs, strict=True):
+        np.testing.assert_allclose(gram, primal, atol=1e-6)
+        values = [objective(features, problems, C, weights) for weights in (gram, primal)]
+        np.testing.assert_allclose(*values, rtol=1e-9)
+
+
+def test_conjugate_gradients_agree_with_factored_hessians(monkeypatch):
+    features, problems = clouds(500, 30, 4)
+    monkeypatch.setattr(primal_newton, "CHUNK_NUMBERS", 31 * 64)  # several chunks, the last one short
+    factored = solve(PrimalSpace(features), problems, [0.01, 1.0])
+    monkeypatch.setattr(primal_newton, "DIRECT_SIZE", 0)
+    monkeypatch.setattr(primal_newton, "DIRECT_ITERATIONS", 0)
+    monkeypatch.setattr(PrimalSpace, "_direct", None)
+    iterated = solve(PrimalSpace(features), problems, [0.01, 1.0])
+    for (left, _), (right, _) in zip(factored, iterated, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_a_shared_inverse_gives_what_separate_factors_give(monkeypatch):
+    # With little loss all samples are inside the margin, and 20 problems make one inverse worth its price.
+    features, problems = clouds(300, 320, 20)
+    used = []
+    inverted = GramSpace._solve_outside
+    monkeypatch.setattr(GramSpace, "_solve_outside", lambda *given: used.append(1) or inverted(*given))
+    ((shared, _),) = solve(GramSpace(features), problems, [1e-4])
+    assert used
+    monkeypatch.setattr(GramSpace, "_worth_inverting", lambda *given: False)
+    ((separate, _),) = solve(GramSpace(features), problems, [1e-4])
+    np.testing.assert_allclose(shared, separate, atol=1e-7)
+
+
+@SPACES
+def test_single_precision_features_lose_nothing_beyond_their_rounding(space):
+    features, problems = clouds(300, 40, 3)
+    single = features.astype(np.float32)
+    ((weights, _),) = solve(space(single), problems, [1.0])
+    ((exact, _),) = solve(space(single.astype(np.float64)), problems, [1.0])
+    np.testing.assert_allclose(weights, exact, atol=1e-6)
+
+
+@SPACES
+def test_the_gap_bounds_the_distance_to_the_optimum(space):
+    features, problems = clouds(80, 6, 3)
+    ((weights, _),) = solve(space(features), problems, [1.0])
+    best = objective(features, problems, 1.0, weights)
+    for rounds in range(4):
+        ((early, solution),) = solve(space(features), problems, [1.0], Stop(1e-12, rounds))
+        value = objective(features, problems, 1.0, early)
+        assert (value - best <= solution.gap * value * (1 + 1e-9) + 1e-12).all()
+        assert rounds or (solution.gap > 1).all()
+
+
+def test_a_path_is_what_single_solutions_are():
+    features, problems = clouds(100, 8, 2)
+    path = solve(GramSpace(features), problems, [10.0, 0.01, 1.0])
+    assert [solution.C for _, solution in path] == [0.01, 1.0, 10.0]
+    for weights, solution in path:
+        ((alone, _),) = solve(GramSpace(features), problems, [solution.C])
+        np.testing.assert_allclose(weights, alone, atol=1e-7)
+
+
+@SPACES
+def test_badly_scaled_features_are_solved_or_owned_up_to(space):
+    features, problems = clouds(300, 20, 2)
+    for _, solution in solve(space(features * 1e5), problems, [1e5], Stop(1e-6, 50)):
+        assert np.isfinite(solution.gap).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    samples=st.integers(2, 30),
+    dimension=st.integers(1, 12),
+    C=st.floats(1e-3, 1e2),
+    scale=st.floats(1e-2, 10),
+    seed=st.integers(0, 2**16),
+)
+def test_the_gradient_vanishes(samples, dimension, C, scale, seed):
+    features, problems = clouds(samples, dimension, 2, seed=seed)
+    features = scale * features
+    for space in (GramSpace(features), PrimalSpace(features)):
+        ((weights, solution),) = solve(space, problems, [C])
+        slope = gradient(features, problems, C, weights)
+        value = objective(features, problems, C, weights)
+        assert (solution.gap <= 1e-12).all()
+        assert (np.square(slope).sum(axis=0) / 2 <= 1e-11 * value).all()
