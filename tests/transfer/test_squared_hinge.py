@@ -155,7 +155,7 @@ def test_badly_scaled_features_are_solved_or_owned_up_to(space):
         assert np.isfinite(solution.gap).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     samples=st.integers(2, 30),
     dimension=st.integers(1, 12),

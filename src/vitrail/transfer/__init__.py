@@ -1,1 +1,1 @@
-"""Deep features, and linear classifiers learned on them."""
+"""Deep features and a linear classifier, as scikit-learn estimators."""

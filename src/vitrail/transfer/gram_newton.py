@@ -1,9 +1,9 @@
 """Newton steps through the Gram matrix: for a few thousand samples, whatever their dimension.
 
 Weights are held as w = Σᵢ βᵢ xᵢ. With S the samples inside the margin and G the Gram matrix, the Newton step asks
-for one solution of (G_SS + diag(1 / 2c)) ε = q per problem. Three things keep that cheap: the features are read once;
-in single precision a Cholesky factor takes half the time, and the gradient, always in double, corrects it in the
-next round; and where more samples are inside the margin than outside, the complement is solved instead.
+for one solution of (G_SS + diag(1 / 2c)) ε = q per problem. Two things keep that cheap: the features are read once;
+and in single precision a Cholesky factor takes half the time, while the gradient, always in double, corrects it in
+the next round.
 """
 
 from contextlib import AbstractContextManager
@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotri, spotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotrs
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from vitrail.transfer.squared_hinge import Row, Table
+from vitrail.transfer.squared_hinge import Coefficients, Row, Table
 
 Square = Float[ndarray, "rows rows"]
 Features = Float[ndarray, "samples dimension"]
@@ -38,36 +38,30 @@ class GramSpace:
         self.single = self.gram.astype(np.float32)
         self.trace = float(np.trace(self.gram))
         self._threads = ThreadpoolController()
-        self._inverse: tuple[Float[ndarray, " rows"], Square] | None = None
 
-    def gradient(self, coefficients: Table, pull: Table) -> tuple[tuple[Table, ...], Row]:
+    def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
         """Gradient coefficients, the score of every sample under it, and its squared length."""
         gradient = coefficients - pull
         image = self.gram @ gradient
         return (gradient, image), self.inner(gradient, gradient, image)
 
-    def inner(self, left: Table, right: Table, right_scores: Table) -> Row:
+    def inner(self, left: Coefficients, right: Coefficients, right_scores: Table) -> Row:
         """Inner product of two weight vectors, per problem."""
         return np.asarray(np.einsum("nk,nk->k", left, right_scores))
 
-    def weights(self, coefficients: Table) -> Table:
+    def weights(self, coefficients: Coefficients) -> Float[ndarray, "weights columns"]:
         """(D + 1, columns), the weights with the intercept as last row."""
         return np.vstack([self.features.T @ coefficients, coefficients.sum(axis=0)])
 
     def step(
-        self, gradient: tuple[Table, ...], costs: Table, active: Bool[ndarray, "rows columns"]
-    ) -> tuple[Table, Table]:
+        self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
+    ) -> tuple[Coefficients, Table]:
         """Newton step and what it adds to every score: −gradient + ε, where only ε needs a factorisation."""
         coefficients, image = gradient
         correction = np.zeros_like(image)
         inside = active.sum(axis=0)
-        direct = np.ones(len(inside), dtype=bool)
-        ridge = _common_ridge(costs)
-        if ridge is not None and self._is_single(costs) and self._worth_inverting(inside, ridge):
-            direct = inside <= self.size // 2
-            correction[:, ~direct] = self._solve_outside(image[:, ~direct], active[:, ~direct], ridge)
-        with self._threads_for(int(inside[direct].max(initial=0))):
-            for column in np.flatnonzero(direct):
+        with self._threads_for(int(inside.max(initial=0))):
+            for column in range(len(inside)):
                 rows = np.flatnonzero(active[:, column])
                 correction[rows, column] = self._solve_inside(image[rows, column], costs[rows, column], rows)
         return correction - coefficients, self.gram @ correction - image
@@ -90,46 +84,6 @@ class GramSpace:
         matrix = gram[rows].take(rows, axis=1)
         np.einsum("ii->i", matrix)[:] += (0.5 / costs).astype(matrix.dtype)
         return _cholesky_solve(matrix, right)
-
-    def _worth_inverting(self, inside: ndarray, ridge: Float[ndarray, " rows"]) -> bool:
-        """Whether one inverse of order n (or the one at hand) costs less than it saves the problems."""
-        if self._inverse is not None and np.array_equal(self._inverse[0], ridge):
-            return True
-        saved = np.maximum(inside.astype(float) ** 3 - (self.size - inside.astype(float)) ** 3, 0.0)
-        if saved.sum() / 3 < float(self.size) ** 3:
-            return False
-        matrix = self.single.copy()
-        np.einsum("ii->i", matrix)[:] += ridge.astype(np.float32)
-        with self._threads_for(self.size):
-            factor, failed = spotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-            inverse, failed_too = spotri(factor, lower=1, overwrite_c=1)
-        if failed or failed_too:
-            return False
-        self._inverse = (ridge, np.tril(inverse) + np.tril(inverse, -1).T)
-        return True
-
-    def _solve_outside(
-        self, right: Table, active: Bool[ndarray, "rows columns"], ridge: Float[ndarray, " rows"]
-    ) -> Table:
-        """Solve the same from B = (G + diag(ridge))⁻¹: ε = B(right + μ), with μ outside S such that ε is 0 there."""
-        assert self._inverse is not None
-        assert np.array_equal(self._inverse[0], ridge)
-        inverse = self._inverse[1]
-        unbound = inverse @ np.where(active, right, 0.0).astype(np.float32)
-        forces = np.zeros_like(unbound)
-        with self._threads_for(self.size // 2):
-            for column in range(active.shape[1]):
-                rows = np.flatnonzero(~active[:, column])
-                forces[rows, column] = _cholesky_solve(inverse[rows].take(rows, axis=1), -unbound[rows, column])
-        return np.where(active, unbound + inverse @ forces, 0.0)
-
-
-def _common_ridge(costs: Table) -> Float[ndarray, " rows"] | None:
-    """1 / 2c per sample if all problems that use a sample give it the same cost, else None."""
-    highest = costs.max(axis=1)
-    if not ((costs == 0) | (costs == highest[:, None])).all():
-        return None
-    return np.asarray(0.5 / np.where(highest > 0, highest, highest.max()))
 
 
 def _cholesky_solve(matrix: Square, right: Float[ndarray, " rows"]) -> Float[ndarray, " rows"]:

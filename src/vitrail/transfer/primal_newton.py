@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import cho_factor, cho_solve, eigh
 
-from vitrail.transfer.squared_hinge import Row, Table
+from vitrail.transfer.squared_hinge import Coefficients, Row, Table
 
 Features = Float[ndarray, "samples dimension"]
 
@@ -35,22 +35,22 @@ class PrimalSpace:
         self._rows = max(1, CHUNK_NUMBERS // self.size)
         self._basis: tuple[ndarray, ndarray] | None = None
 
-    def gradient(self, coefficients: Table, pull: Table) -> tuple[tuple[Table, ...], Row]:
+    def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
         """Gradient and its squared length."""
         gradient = coefficients - self._transposed(pull)
         return (gradient,), _dot(gradient, gradient)
 
-    def inner(self, left: Table, right: Table, right_scores: Table) -> Row:
+    def inner(self, left: Coefficients, right: Coefficients, right_scores: Table) -> Row:
         """Inner product of two weight vectors, per problem."""
         return _dot(left, right)
 
-    def weights(self, coefficients: Table) -> Table:
+    def weights(self, coefficients: Coefficients) -> Coefficients:
         """Coefficients themselves."""
         return coefficients
 
     def step(
-        self, gradient: tuple[Table, ...], costs: Table, active: Bool[ndarray, "rows columns"]
-    ) -> tuple[Table, Table]:
+        self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
+    ) -> tuple[Coefficients, Table]:
         """Newton step and what it adds to every score."""
         curvature = np.where(active, 2.0 * costs, 0.0)
         step = np.empty_like(gradient[0])
@@ -70,7 +70,7 @@ class PrimalSpace:
             rows = slice(start, start + self._rows)
             yield rows, self.features[rows].astype(dtype, copy=False)
 
-    def _transposed(self, table: Table) -> Table:
+    def _transposed(self, table: Table) -> Coefficients:
         """X̃ᵀ table, with X̃ the features and a column of ones."""
         total = np.zeros((self.size, table.shape[1]))
         for rows, chunk in self._chunks(np.float64):
@@ -89,7 +89,7 @@ class PrimalSpace:
         factor = cho_factor(hessian, lower=True, overwrite_a=True, check_finite=False)
         return np.asarray(cho_solve(factor, right, check_finite=False))
 
-    def _conjugate_gradients(self, right: Table, curvature: Table) -> Table:
+    def _conjugate_gradients(self, right: Coefficients, curvature: Table) -> Coefficients:
         """Preconditioned conjugate gradients, all problems in step, until each residual is small."""
         scale = 1.0 + np.outer(self._eigenbasis()[1], curvature.mean(axis=0))
         step, residual = np.zeros_like(right), right.copy()
@@ -108,7 +108,7 @@ class PrimalSpace:
             direction = preconditioned + energy / np.maximum(before, np.finfo(float).tiny) * direction
         return step
 
-    def _hessian(self, direction: Table, curvature: Table) -> Table:
+    def _hessian(self, direction: Coefficients, curvature: Table) -> Coefficients:
         """Product of (I + X̃ᵀ diag(curvature) X̃) with the directions, reading the features once."""
         product = direction.copy()
         single = direction.astype(np.float32)
@@ -118,7 +118,7 @@ class PrimalSpace:
             product[-1] += bent.sum(axis=0)
         return product
 
-    def _precondition(self, table: Table, scale: Table) -> Table:
+    def _precondition(self, table: Coefficients, scale: Coefficients) -> Coefficients:
         vectors = self._eigenbasis()[0]
         return np.asarray(vectors @ ((vectors.T @ table) / scale))
 
@@ -138,5 +138,5 @@ def _with_ones(chunk: Features) -> Features:
     return np.concatenate([chunk, np.ones((len(chunk), 1), dtype=chunk.dtype)], axis=1)
 
 
-def _dot(left: Table, right: Table) -> Row:
+def _dot(left: Coefficients, right: Coefficients) -> Row:
     return np.asarray(np.einsum("dk,dk->k", left, right))

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-Table = Float[ndarray, "rows columns"]  # a value per sample (or per coefficient) and problem
+Table = Float[ndarray, "_ columns"]  # a value per sample (or per coefficient) and problem
 Row = Float[ndarray, " columns"]  # a value per problem
 
 ARMIJO = 1e-4  # share of the decrease promised by the slope that a step must keep
@@ -34,18 +34,18 @@ class Space(Protocol):
 
     size: int
 
-    def gradient(self, coefficients: Table, pull: Table) -> tuple[tuple[Table, ...], Row]:
+    def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
         """Gradient w − Σᵢ pullᵢ xᵢ as this space holds it, and its squared length."""
 
     def step(
-        self, gradient: tuple[Table, ...], costs: Table, active: Bool[ndarray, "rows columns"]
-    ) -> tuple[Table, Table]:
+        self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
+    ) -> tuple[Coefficients, Table]:
         """Newton step (I + 2 Σ_active cᵢ xᵢxᵢᵀ)⁻¹(−gradient), and what it adds to every score."""
 
-    def inner(self, left: Table, right: Table, right_scores: Table) -> Row:
+    def inner(self, left: Coefficients, right: Coefficients, right_scores: Table) -> Row:
         """Inner product of two weight vectors, per problem."""
 
-    def weights(self, coefficients: Table) -> Table:
+    def weights(self, coefficients: Coefficients) -> Float[ndarray, "weights columns"]:
         """(D + 1, columns), the weights with the intercept as last row."""
 
 
@@ -78,7 +78,7 @@ class Solution:
     """
 
     C: float
-    coefficients: Table
+    coefficients: Coefficients
     scores: Table
     gap: Row
     rounds: int
@@ -108,7 +108,7 @@ class _Descent:
 
     space: Space
     problems: Problems
-    coefficients: Table
+    coefficients: Coefficients
     scores: Table
 
     def run(self, stop: Stop) -> tuple[Row, int]:
@@ -131,7 +131,7 @@ class _Descent:
 class _State:
     """The objective and its pieces at the present weights of some problems."""
 
-    def __init__(self, space: Space, problems: Problems, coefficients: Table, scores: Table):
+    def __init__(self, space: Space, problems: Problems, coefficients: Coefficients, scores: Table):
         self.space, self.problems = space, problems
         self.coefficients, self.scores = coefficients, scores
         self.hinge = np.maximum(0.0, 1.0 - problems.signs * scores)
@@ -145,7 +145,7 @@ class _State:
         kept = self.problems.take(columns)
         return _State(self.space, kept, self.coefficients[:, columns], self.scores[:, columns])
 
-    def newton(self, gradient: tuple[Table, ...]) -> tuple[Table, Table]:
+    def newton(self, gradient: tuple[Coefficients, ...]) -> tuple[Coefficients, Table]:
         """Newton step and its scores, shortened until the objective falls enough."""
         costs = self.problems.weights
         step, score_step = self.space.step(gradient, costs, (self.hinge > 0) & (costs > 0))

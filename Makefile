@@ -1,0 +1,19 @@
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: help test check fix bench
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet -c constraints.txt -e '.[test]' && touch $@
+
+test: .venv/ready check ## install if needed, then checks and tests
+	$(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu and not network"
+
+check: .venv/ready ## ruff, mypy, typos
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/typos
+
+fix: .venv/ready ## format and repair what can be repaired by itself
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

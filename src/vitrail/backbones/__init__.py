@@ -1,0 +1,23 @@
+"""Pretrained networks behind one face. To add one: a recipe in a file here and a line below.
+
+Every entry is a `Recipe`: `(weights) -> Backbone`.
+"""
+
+from vitrail.registry import Registry
+
+BACKBONES = Registry(
+    "backbone",
+    __name__,
+    {
+        "efficientnet-lite0": "packaged:efficientnet_lite0",
+        "squeezenet": "packaged:squeezenet",
+        "vgg16": "torchvision_models:vgg16",
+        "alexnet": "torchvision_models:alexnet",
+        "squeezenet1_1": "torchvision_models:squeezenet1_1",
+        "resnet18": "torchvision_models:resnet18",
+        "resnet50": "torchvision_models:resnet50",
+        "mobilenet_v3": "torchvision_models:mobilenet_v3",
+        "convnext_tiny": "torchvision_models:convnext_tiny",
+        "vit_b_16": "torchvision_models:vit_b_16",
+    },
+)

@@ -1,0 +1,53 @@
+"""Networks of torchvision, with its own weights and preparation (https://docs.pytorch.org/vision/stable/models.html).
+
+Importing this module imports torchvision.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchvision import models
+
+from vitrail.backbones.caffe_names import ALEXNET, VGG16
+from vitrail.backbones.recipe import Preparation, Recipe
+from vitrail.backbones.sources import Online
+
+IMAGENET_TERMS = "BSD-3-Clause (torchvision); whether weights inherit ImageNet's non-commercial terms is unsettled"
+
+
+def recipe(name: str, weights: Any, feature_layers: tuple[str, ...], layer_names: Mapping[str, str] = {}) -> Recipe:  # noqa: B006  (never changed)
+    """The recipe of one of torchvision's weight enums."""
+    transforms = weights.transforms()
+    return Recipe(
+        name=name,
+        preparation=Preparation(transforms.resize_size[0], transforms.crop_size[0], transforms.interpolation.value),
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        feature_layers=feature_layers,
+        layer_names=layer_names,
+        licence=IMAGENET_TERMS,
+        network=f"torchvision.models:{models.get_model_builder(_function(weights)).__name__}",
+        source=Online(weights.url),
+    )
+
+
+def _function(weights: Any) -> str:
+    return type(weights).__name__.removesuffix("_Weights").lower()
+
+
+vgg16 = recipe("vgg16", models.VGG16_Weights.IMAGENET1K_V1, ("pool4", "pool5", "relu6", "relu7"), VGG16)
+alexnet = recipe("alexnet", models.AlexNet_Weights.IMAGENET1K_V1, ("pool5", "relu6", "relu7"), ALEXNET)
+squeezenet1_1 = recipe(
+    "squeezenet1_1", models.SqueezeNet1_1_Weights.IMAGENET1K_V1, ("features.9", "features.10", "features.12")
+)
+resnet18 = recipe("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, ("layer2", "layer3", "layer4"))
+resnet50 = recipe("resnet50", models.ResNet50_Weights.IMAGENET1K_V2, ("layer2", "layer3", "layer4"))
+mobilenet_v3 = recipe(
+    "mobilenet_v3", models.MobileNet_V3_Large_Weights.IMAGENET1K_V2, ("features.12", "features.15", "features.16")
+)
+convnext_tiny = recipe(
+    "convnext_tiny", models.ConvNeXt_Tiny_Weights.IMAGENET1K_V1, ("features.3", "features.5", "features.7")
+)
+vit_b_16 = recipe(
+    "vit_b_16", models.ViT_B_16_Weights.IMAGENET1K_V1, ("encoder.layers.encoder_layer_8", "encoder.ln")
+)
