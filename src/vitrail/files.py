@@ -68,6 +68,12 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; one that is there already stays as it is. Raises `CannotWrite`."""
+    with _cannot_write(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 

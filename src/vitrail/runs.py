@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -67,6 +68,7 @@ def new_folder(root: Path, task: str) -> Path:
 
 def keep(event: Event, folder: Path) -> None:
     """Writes one event: a line in events.jsonl, and its file if it has one."""
+    line: dict[str, Any]
     match event:
         case Progress():
             line = {"part": event.part, "done": event.done, "total": event.total, "detail": event.detail}
@@ -75,8 +77,9 @@ def keep(event: Event, folder: Path) -> None:
         case Table():
             line = {"file": _keep_table(event, folder), "title": event.title}
         case Picture():
-            line = {"file": f"pictures/{_safe(event.name)}.png", "caption": event.caption}
-            files.write_bytes(folder / line["file"], event.png)
+            picture = f"pictures/{_safe(event.name)}.png"
+            files.write_bytes(folder / picture, event.png)
+            line = {"file": picture, "caption": event.caption}
         case Weights():
             line = {"file": _keep_weights(event, folder)}
         case Result():
@@ -110,7 +113,8 @@ def _seed(task: Task) -> dict[str, int]:
 
 
 def _log(folder: Path, line: Mapping[str, Any]) -> None:
-    files.append_line(folder / "events.jsonl", {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line})
+    timed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
+    files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False))
 
 
 def environment() -> dict[str, Any]:

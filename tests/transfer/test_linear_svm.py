@@ -18,6 +18,8 @@ from vitrail.transfer.gram_newton import GramSpace
 from vitrail.transfer.linear_svm import LinearSVM, LinearSVMCV
 from vitrail.transfer.primal_newton import PrimalSpace
 
+# The constructors themselves accept anything, as scikit-learn asks; but these tests run with argument types checked.
+TYPES_ARE_CHECKED = {"check_do_not_raise_errors_in_init_or_set_params": "argument types are checked in tests"}
 BOTH = pytest.mark.parametrize("estimator", [LinearSVM, LinearSVMCV])
 
 
@@ -34,8 +36,8 @@ def clouds(counts, dimension, *, seed=0, spread=1.0):
 def test_it_is_a_scikit_learn_estimator(estimator):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the checks warn of what they skip, and fit on a single round
-        results = check_estimator(estimator, on_fail=None)
-    assert [result["check_name"] for result in results if result["status"] not in ("passed", "skipped")] == []
+        results = check_estimator(estimator, on_fail=None, expected_failed_checks=TYPES_ARE_CHECKED)
+    assert [result["check_name"] for result in results if result["status"] not in ("passed", "skipped", "xfail")] == []
     assert len(results) > 40
 
 
@@ -79,9 +81,10 @@ def test_layout_and_precision_of_the_features_do_not_matter(estimator, dtype, tm
 def test_constant_and_empty_features_are_harmless(estimator):
     features, labels = clouds([20, 20], 3, spread=0.2)
     padded = np.hstack([features, np.full((40, 1), 7.0), np.zeros((40, 2))])
-    model = estimator().fit(padded, labels)
+    model, without = (estimator().fit(columns, labels) for columns in (padded, padded[:, :-2]))
     assert (model.coef_[:, -2:] == 0).all()
-    assert model.score(padded, labels) == 1
+    np.testing.assert_allclose(model.coef_[:, :-2], without.coef_, atol=1e-9)
+    assert model.score(padded, labels) > 0.9
 
 
 def test_features_without_variance_give_the_commoner_class():

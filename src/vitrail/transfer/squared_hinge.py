@@ -21,7 +21,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-Table = Float[ndarray, "_ columns"]  # a value per sample (or per coefficient) and problem
+Table = Float[ndarray, "samples columns"]  # a value per sample and problem
+Coefficients = Float[ndarray, "size columns"]  # a weight vector per problem, as a space holds it
 Row = Float[ndarray, " columns"]  # a value per problem
 
 ARMIJO = 1e-4  # share of the decrease promised by the slope that a step must keep
