@@ -33,7 +33,7 @@ def seed_everything(seed: int) -> None:
     import torch  # noqa: PLC0415  (as above)
 
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (libraries that draw from the global generator)
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

@@ -1,7 +1,7 @@
 """Run folders: everything a task did, kept so that it can be read, compared and repeated.
 
-    settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-    pictures/*.png  tables/*.csv       weights/*.safetensors + *.json
+settings.json   environment.json   events.jsonl   result.json   README.md (model card)
+pictures/*.png  tables/*.csv       weights/*.safetensors + *.json
 """
 
 from __future__ import annotations

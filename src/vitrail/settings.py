@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -100,3 +101,8 @@ def option_name(field: str) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def cache_folder() -> Path:
+    """Where features are kept unless a task is told otherwise: the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "vitrail" / "features"

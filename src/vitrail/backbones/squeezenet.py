@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
 from vitrail.backbones.caffe_names import SQUEEZENET
+from vitrail.errors import BadWeights
 
 
 def network() -> nn.Module:
@@ -20,10 +21,16 @@ def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     first layer, so that the network takes RGB as all others do.
 
     Args:
-        state: by Caffe's names (`fire2/squeeze1x1.weight`); under other names it is given back as it is.
+        state: by Caffe's names (`fire2/squeeze1x1.weight`).
+
+    Raises:
+        BadWeights: other names. torchvision's weights have the same shapes, but expect other pictures.
     """
     if "fire2/squeeze1x1.weight" not in state:
-        return dict(state)
+        raise BadWeights(
+            f"'squeezenet' takes Caffe's tensors (conv1.weight, fire2/squeeze1x1.weight ...), not {next(iter(state))!r}: "
+            "for torchvision's weights choose the backbone 'squeezenet1_1'."
+        )
     translated = {}
     for caffe_name, tensor in state.items():
         layer, _, kind = caffe_name.rpartition(".")

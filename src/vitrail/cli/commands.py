@@ -123,4 +123,3 @@ def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
 
 def _help(task: type[Task]) -> str:
     return (task.__doc__ or "").strip()
-

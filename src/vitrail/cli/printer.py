@@ -52,7 +52,9 @@ class Printer:
             case Table(shown=True):
                 self._out.print(grid(event))
             case Picture():
-                self._out.print(f"[dim]picture[/] {escape(printable(event.name))}.png: {escape(printable(event.caption))}")
+                self._out.print(
+                    f"[dim]picture[/] {escape(printable(event.name))}.png: {escape(printable(event.caption))}"
+                )
             case Result():
                 self._result(event)
 

@@ -1,0 +1,55 @@
+"""The linear part of a classifier: scores of classes from scaled features, calibrated to probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Logits `sharpness * (features @ weights.T + intercept)`.
+
+    Attributes:
+        weights: (K, D), float32.
+        intercept: (K,), float32.
+        sharpness: makes the softmax of the scores a probability; it changes no prediction.
+    """
+
+    weights: np.ndarray = field(repr=False)
+    intercept: np.ndarray = field(repr=False)
+    sharpness: float
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """(n, K) of scaled features (n, D)."""
+        return np.asarray(self.sharpness * (features @ self.weights.T + self.intercept))
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """(n, K), rows summing to 1."""
+        return np.asarray(softmax(self.logits(features), axis=1))
+
+
+def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (K, D) and intercepts (K,), also for two classes, of which scikit-learn keeps only the second's."""
+    if len(coefficients) == 1:
+        coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
+    return coefficients.astype(np.float32), intercept.astype(np.float32)
+
+
+def sharpness_of(scores: np.ndarray, labels: np.ndarray) -> float:
+    """The factor on scores (n, K) that makes held-out labels (n,) likeliest (temperature scaling).
+
+    Guo et al., 2017, https://arxiv.org/abs/1706.04599. Rows with NaN, never held out, do not count.
+    """
+    if scores.shape[1] == 1:
+        scores = np.hstack([-scores, scores])
+    seen = np.isfinite(scores).all(axis=1)
+    scores, labels = scores[seen], labels[seen]
+
+    def cost(log_factor: float) -> float:
+        return -float(log_softmax(np.exp(log_factor) * scores, axis=1)[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-3.0, 5.0), method="bounded").x))
