@@ -6,6 +6,13 @@ TASKS = Registry(
     "task",
     __name__,
     {
+        "demo": "demo:Demo",
+        "models": "models:Models",
+        "classify": "classify:Classify",
         "transfer": "transfer:Transfer",
+        "predict": "predict:Predict",
+        "replay": "replay:Replay",
+        "compare": "compare:Compare",
+        "report": "report:Report",
     },
 )
