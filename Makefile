@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help test check fix bench
+.PHONY: help demo test check fix
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -17,3 +17,6 @@ check: .venv/ready ## ruff, mypy, typos
 
 fix: .venv/ready ## format and repair what can be repaired by itself
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+demo: .venv/ready ## install if needed, then the tour
+	$(BIN)/vitrail demo

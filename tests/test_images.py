@@ -326,7 +326,7 @@ def test_any_size_is_framed_as_in_two_steps(width, height, short_side, data):
     picture = photograph(width, height)
     pixels = read_picture(encoded(picture, "PNG"), short_side=short_side, crop=crop)
     assert pixels.shape == (3, crop, crop)
-    assert difference(pixels, two_steps(picture, short_side, crop)).max() <= 1
+    assert difference(pixels, two_steps(picture, short_side, crop)).max() <= 2  # a tie may go the other way, twice
 
 
 @pytest.mark.parametrize("grey", [False, True])

@@ -238,18 +238,22 @@ def _boxed(picture: Image.Image, resized: Size, box: Box, kernel: Resampling) ->
     Across and then down, as torch does: Pillow left to itself takes the cheaper way first, and rounds differently.
     """
     left, top, right, bottom = box
-    wide, high = right - left, bottom - top
-    across, down = picture.width / resized[0], picture.height / resized[1]
-    reach = 3 * max(1.0, down)  # more rows than any kernel's
-    first, last = max(0, int(top * down - reach)), min(picture.height, int(bottom * down + reach) + 1)
-    rows = picture.crop((0, first, picture.width, last))
-    # The last pixel can end a hair beyond the border, by rounding.
-    columns = rows.resize(
-        (wide, rows.height), kernel, box=(left * across, 0, min(right * across, rows.width), rows.height)
-    )
-    return columns.resize(
-        (wide, high), kernel, box=(0, top * down - first, wide, min(bottom * down - first, rows.height))
-    )
+    first_column, last_column, across = _span(left, right, picture.width, resized[0])
+    first_row, last_row, down = _span(top, bottom, picture.height, resized[1])
+    part = picture.crop((first_column, first_row, last_column, last_row))
+    columns = part.resize((right - left, part.height), kernel, box=(across[0], 0, across[1], part.height))
+    return columns.resize((right - left, bottom - top), kernel, box=(0, down[0], columns.width, down[1]))
+
+
+def _span(start: int, end: int, length: int, resized: int) -> tuple[int, int, tuple[float, float]]:
+    """First and last pixel that pixels `start` to `end` of a resized line are made of, and where those lie in between.
+
+    Counted from the first: Pillow keeps the place in single precision, too coarse 60,000 pixels from the border.
+    """
+    scale = length / resized
+    reach = 3 * max(1.0, scale)  # more than any kernel's
+    first, last = max(0, int(start * scale - reach)), min(length, int(end * scale + reach) + 1)
+    return first, last, (start * scale - first, min(end * scale, length) - first)  # rounding can pass the border
 
 
 def _pixels(picture: Image.Image) -> UInt8[Tensor, "1 channels height width"]:

@@ -1,11 +1,11 @@
-"""What a task can be told: one pydantic model, from which the command line, the studio form and settings.json follow."""
+"""What a task can be told: a pydantic model, from which the command line and settings.json follow."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -18,6 +18,8 @@ def split_commas(value: Any) -> Any:
     """`"a,b"` as `("a", "b")`; anything else as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+
+T = TypeVar("T", bound="Task")
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
@@ -57,7 +59,7 @@ class Task(BaseModel):
         raise NotImplementedError
 
     @classmethod
-    def from_file(cls, path: Path, overrides: Mapping[str, Any]) -> Self:
+    def from_file(cls: type[T], path: Path, overrides: Mapping[str, Any]) -> T:
         """The task that a YAML file describes; `overrides` win over the file.
 
         Raises:

@@ -1,130 +1,86 @@
-"""EfficientNet-Lite0, EfficientNet without what phones cannot run (Tan & Le, 2019, https://arxiv.org/abs/1905.11946).
+"""EfficientNet-Lite0: MobileNet's inverted residuals, scaled, without squeeze-and-excitation.
 
-No squeeze-and-excitation, ReLU6 for swish, stem and head unscaled: see Google's release at
-https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite. Tensor names are those of
-timm's `tf_efficientnet_lite0`, so that its weights fit as well.
+Tan and Le, 2019, https://arxiv.org/abs/1905.11946; the Lite variants:
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Of each stage: how many blocks, kernel size, stride of the first block, channels.
-STAGES = ((1, 3, 1, 16), (2, 3, 2, 24), (2, 5, 2, 40), (3, 3, 2, 80), (3, 5, 1, 112), (4, 5, 2, 192), (1, 3, 1, 320))
-STEM_CHANNELS = 32
-HEAD_CHANNELS = 1280
-EXPANSION = 6
+STAGES = (  # kernel, stride, expansion, channels, blocks
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+STEM, HEAD, CLASSES = 32, 1280, 1000
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow does: the odd pixel goes to the right and to the bottom."""
+    """A convolution padded as TensorFlow pads: an odd pixel goes to the right and the bottom."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, D, ceil(H / stride), ceil(W / stride))."""
-        (top, bottom), (left, right) = (
-            _same_padding(length, kernel, stride)
-            for length, kernel, stride in zip(input.shape[2:], self.kernel_size, self.stride, strict=True)
+        """(N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        height, width = (
+            max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            for side, stride, kernel in zip(input.shape[2:], self.stride, self.kernel_size, strict=True)
         )
-        if (top, left) == (bottom, right):  # symmetric: the convolution pads, and nothing is copied
-            return F.conv2d(input, self.weight, None, self.stride, (top, left), groups=self.groups)
-        padded = F.pad(input, (left, right, top, bottom))
-        return F.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
+        padded = F.pad(input, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return super().forward(padded)
 
 
-class DepthwiseSeparable(nn.Module):
-    """Depthwise convolution, then a projection: the first block."""
-
-    def __init__(self, channels: int, out: int, kernel: int) -> None:
-        super().__init__()
-        self.conv_dw = SameConv2d(channels, channels, kernel, groups=channels, bias=False)
-        self.bn1 = _norm(channels)
-        self.act1 = nn.ReLU6(inplace=True)
-        self.conv_pw = nn.Conv2d(channels, out, 1, bias=False)
-        self.bn2 = _norm(out)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N, out, H, W)."""
-        spread: Tensor = self.act1(self.bn1(self.conv_dw(images)))
-        projected: Tensor = self.bn2(self.conv_pw(spread))
-        return projected
+def unit(inside: int, outside: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """A convolution and its batch normalisation."""
+    convolution = SameConv2d(inside, outside, kernel, stride, groups=groups, bias=False)
+    return [convolution, nn.BatchNorm2d(outside, eps=1e-3)]
 
 
 class InvertedResidual(nn.Module):
-    """Expansion, depthwise convolution, projection; with a shortcut where the shape stays."""
+    """Widen, filter each channel alone, narrow; the input is added where the shapes agree."""
 
-    def __init__(self, channels: int, out: int, *, kernel: int, stride: int) -> None:
+    def __init__(self, inside: int, outside: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
-        wide = EXPANSION * channels
-        self.conv_pw = nn.Conv2d(channels, wide, 1, bias=False)
-        self.bn1 = _norm(wide)
-        self.act1 = nn.ReLU6(inplace=True)
-        self.conv_dw = SameConv2d(wide, wide, kernel, stride, groups=wide, bias=False)
-        self.bn2 = _norm(wide)
-        self.act2 = nn.ReLU6(inplace=True)
-        self.conv_pwl = nn.Conv2d(wide, out, 1, bias=False)
-        self.bn3 = _norm(out)
-        self.has_shortcut = stride == 1 and channels == out
+        wide = inside * expansion
+        widen = [*unit(inside, wide), nn.ReLU6()] if expansion > 1 else []
+        filter_each = [*unit(wide, wide, kernel, stride=stride, groups=wide), nn.ReLU6()]
+        self.path = nn.Sequential(*widen, *filter_each, *unit(wide, outside))
+        self.adds = stride == 1 and inside == outside
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N, out, H / stride, W / stride)."""
-        wide = self.act1(self.bn1(self.conv_pw(images)))
-        wide = self.act2(self.bn2(self.conv_dw(wide)))
-        projected: Tensor = self.bn3(self.conv_pwl(wide))
-        return projected + images if self.has_shortcut else projected
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, inside, H, W) to (N, outside, H / stride, W / stride)."""
+        output: Tensor = self.path(input)
+        return input + output if self.adds else output
 
 
-class EfficientNetLite0(nn.Module):
-    """4.65 million parameters; images (N, 3, H, W) normalised to [-1, 1] -> logits (N, classes)."""
-
-    def __init__(self, classes: int = 1000) -> None:
-        super().__init__()
-        self.conv_stem = SameConv2d(3, STEM_CHANNELS, 3, 2, bias=False)
-        self.bn1 = _norm(STEM_CHANNELS)
-        self.stem_act = nn.ReLU6(inplace=True)
-        self.blocks = nn.Sequential(*_stages())
-        self.conv_head = nn.Conv2d(STAGES[-1][-1], HEAD_CHANNELS, 1, bias=False)
-        self.bn2 = _norm(HEAD_CHANNELS)
-        self.head_act = nn.ReLU6(inplace=True)
-        self.classifier = nn.Linear(HEAD_CHANNELS, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits; 1,280 features before them are the mean of `head_act` over places."""
-        stem = self.stem_act(self.bn1(self.conv_stem(images)))
-        head = self.head_act(self.bn2(self.conv_head(self.blocks(stem))))
-        logits: Tensor = self.classifier(head.mean(dim=(2, 3)))
-        return logits
+def network() -> nn.Module:
+    """EfficientNet-Lite0 without weights: normalised images (N, 3, 224, 224) to logits (N, 1000)."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict(stem=nn.Sequential(*unit(3, STEM, 3, stride=2), nn.ReLU6()))
+    inside = STEM
+    for number, (kernel, stride, expansion, outside, blocks) in enumerate(STAGES, start=1):
+        stage = nn.Sequential()
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            stage.append(InvertedResidual(inside, outside, kernel=kernel, stride=step, expansion=expansion))
+            inside = outside
+        parts[f"stage{number}"] = stage
+    parts["head"] = nn.Sequential(*unit(inside, HEAD), nn.ReLU6())
+    parts["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    parts["classifier"] = nn.Linear(HEAD, CLASSES)
+    return nn.Sequential(parts)
 
 
 def from_package(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The packaged file's tensors under our names: it has them all, in the same order, called otherwise."""
-    with torch.device("meta"):
-        names = list(EfficientNetLite0().state_dict())
-    if "_conv_stem.weight" not in state or len(state) != len(names):
+    """The package's tensors under our names: it has the same ones in the same order.
+
+    Args:
+        state: by the package's names (`_conv_stem.weight`); under our own names it is given back as it is.
+    """
+    if "_conv_stem.weight" not in state:
         return dict(state)
-    return dict(zip(names, state.values(), strict=True))
-
-
-def _stages() -> list[nn.Module]:
-    stages: list[nn.Module] = []
-    channels = STEM_CHANNELS
-    for repeats, kernel, stride, out in STAGES:
-        if not stages:
-            stages.append(nn.Sequential(DepthwiseSeparable(channels, out, kernel)))
-        else:
-            blocks = [InvertedResidual(channels, out, kernel=kernel, stride=stride)]
-            blocks += [InvertedResidual(out, out, kernel=kernel, stride=1) for _ in range(repeats - 1)]
-            stages.append(nn.Sequential(*blocks))
-        channels = out
-    return stages
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3)
-
-
-def _same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels before and after, so that the output has ceil(length / stride)."""
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-    return total // 2, total - total // 2
+    return dict(zip(network().state_dict(), state.values(), strict=True))

@@ -61,7 +61,7 @@ class FastForward:
         return [rows[:count].copy() for rows in self.forward(pixels)]
 
 
-def fast_forward(
+def fast_forward(  # noqa: PLR0913  (what the choice depends on, each plain)
     backbone: Backbone, layers: Sequence[str], example: np.ndarray, *, engine: Engine, device: str, pictures: int
 ) -> FastForward:
     """The fastest forward pass that agrees with the plain one on `example`.
@@ -79,7 +79,8 @@ def fast_forward(
         return FastForward(_torch_forward(module.to(device), device), {"engine": f"eager on {device}"}, len(example))
     names = {"auto": _candidates(pictures)}.get(engine, (engine,))
     reference = _torch_forward(module, device)(example)
-    tried, passes = [], []
+    tried: list[dict[str, Any]] = []
+    passes: list[Forward] = []
     for name in names:
         forward = _built(name, module, example)
         seconds, relative = _probe(forward, example, reference)

@@ -46,7 +46,9 @@ def layer_facts(recipe: Recipe) -> list[LayerFacts]:
     return facts
 
 
-def _note(facts: list[LayerFacts], name: str, total: int, module: nn.Module, inputs: Any, output: Any) -> None:
+def _note(  # noqa: PLR0913  (three are given by torch)
+    facts: list[LayerFacts], name: str, total: int, module: nn.Module, inputs: Any, output: Any
+) -> None:
     result: Tensor = output[0] if isinstance(output, tuple) else output
     parameters = sum(parameter.numel() for parameter in module.parameters())
     facts.append(LayerFacts(name, tuple(result.shape), parameters, parameters / total, _cost(module, result)))
@@ -54,10 +56,10 @@ def _note(facts: list[LayerFacts], name: str, total: int, module: nn.Module, inp
 
 def _cost(module: nn.Module, output: Tensor) -> int:
     if isinstance(module, nn.Conv2d):
-        return output.numel() * module.in_channels // module.groups * math.prod(module.kernel_size)
+        return output.numel() * (module.in_channels // module.groups) * math.prod(module.kernel_size)
     if isinstance(module, nn.Linear):
         return output.numel() * module.in_features
     if isinstance(module, nn.MultiheadAttention):
-        tokens, width = output.shape[-2], module.embed_dim
+        tokens, width = int(output.shape[-2]), int(module.embed_dim)
         return 4 * tokens * width * width + 2 * tokens * tokens * width
     return 0

@@ -11,7 +11,8 @@ from vitrail.errors import BadWeights
 
 def network() -> nn.Module:
     """The network without weights: torchvision's module, which has Caffe's strides and rounding."""
-    return squeezenet1_1()
+    made: nn.Module = squeezenet1_1()
+    return made
 
 
 def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -28,7 +29,7 @@ def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     if "fire2/squeeze1x1.weight" not in state:
         raise BadWeights(
-            f"'squeezenet' takes Caffe's tensors (conv1.weight, fire2/squeeze1x1.weight ...), not {next(iter(state))!r}: "
+            f"'squeezenet' takes Caffe's tensors (conv1.weight, fire2/squeeze1x1.weight), not {next(iter(state))!r}: "
             "for torchvision's weights choose the backbone 'squeezenet1_1'."
         )
     translated = {}

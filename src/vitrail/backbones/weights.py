@@ -97,7 +97,7 @@ class _ArraysOnly(pickle.Unpickler):
     """Admits what a dict of NumPy arrays needs, and nothing else."""
 
     _ADMITTED = {  # as NumPy 1 spelt them in 2018 -> the same things today
-        ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],  # type: ignore[arg-type]
+        ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
     }
@@ -110,7 +110,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _read_reviewed_pickle(path: Path) -> State:
-    """Caffe's arrays as `conv1.weight`, `conv1.bias` ...; the bytes that are parsed are those whose hash was checked."""
+    """Caffe's arrays as `conv1.weight`, `conv1.bias` ...; parsed are the very bytes whose hash was checked."""
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != REVIEWED_PICKLE:
         raise BadWeights(

@@ -32,7 +32,7 @@ class Demo(Task):
         stops: list[tuple[str, Task]] = [
             ("classify", Classify(pictures=pictures, backbone="squeezenet", top=3)),
             ("classify", Classify(pictures=pictures, backbone="efficientnet-lite0", top=3)),
-            ("transfer", Transfer(folder="digits", backbone="squeezenet", layer="fire9")),
+            ("transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))),
         ]
         folders = []
         for name, task in stops:

@@ -25,7 +25,7 @@ class Models(Task):
         from vitrail.backbones.inspection import layer_facts  # noqa: PLC0415  (imports torch)
 
         found = []
-        for name in BACKBONES:
+        for name in (name for name in BACKBONES if not name.endswith(":")):
             recipe = BACKBONES[name]
             facts = layer_facts(recipe)
             found.append(

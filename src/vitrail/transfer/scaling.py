@@ -23,4 +23,4 @@ def _scaled(block: np.ndarray, scaling: Scaling) -> np.ndarray:
     if scaling == "none":
         return block
     rooted = np.sign(block) * np.sqrt(np.abs(block)) if scaling == "square-root" else block
-    return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-12)
+    return np.asarray(rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-12))
