@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -16,7 +16,7 @@ class Registry(Mapping[str, Any]):
     """Maps a public name to the object at `"module:attribute"`, relative to `package`.
 
     Looking a name up imports its module; listing names imports nothing. A name that ends in a colon is
-    a family: `table["timm:resnet18"]` is the entry `"timm:"` with `"resnet18"` as its first argument.
+    a family: `table["timm:resnet18"]` is what the entry `"timm:"` gives for `"resnet18"`.
     Other packages add entries through the entry-point group called like `package` (`vitrail.backbones`).
 
     Args:
@@ -45,7 +45,7 @@ class Registry(Mapping[str, Any]):
         self.check(name)
         family, colon, member = name.partition(":")
         if colon and member:
-            return partial(self._load(family + colon), member)
+            return self._load(family + colon)(member)
         return self._load(name)
 
     def _load(self, name: str) -> Any:
