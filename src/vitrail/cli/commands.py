@@ -39,7 +39,7 @@ def command_for(name: str, task: type[Task]) -> Any:
 def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     """Runs one task for the command line; ends the process with the right exit code on an error."""
     config, as_json = values.pop("config", None), values.pop("json")
-    folder, root = values.pop("run", None), values.pop("runs", None)
+    folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}
     printer = Printer(as_json)
     try:
