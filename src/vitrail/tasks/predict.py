@@ -15,7 +15,7 @@ from vitrail.events import Event, Note, Progress, Result
 from vitrail.image_files import find_pictures
 from vitrail.settings import Task, cache_folder, setting
 from vitrail.tasks.classify import answers, shown
-from vitrail.transfer.features import Extraction, Extractor, shown_skips
+from vitrail.transfer.features import Extraction, Extractor, averaged, shown_skips
 from vitrail.transfer.scaling import scale
 
 
@@ -70,5 +70,4 @@ class Predict(Task):
         mirrored = yield from Extractor(recipe, layers, weights, mirrored=True, cache=cache, device=self.device).run(
             files
         )
-        joined = {layer: (plain.features[layer] + mirrored.features[layer]) / 2 for layer in plain.features}
-        return Extraction(joined, plain.kept, plain.skipped, plain.computed, plain.forward, plain.seconds)
+        return averaged(plain, mirrored)

@@ -13,8 +13,6 @@ from vitrail.errors import BadSetting
 from vitrail.events import Event, Result
 from vitrail.settings import Names, Numbers, Task, cache_folder, setting
 
-MISTAKES_SHOWN = 24
-
 
 def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
     if not all(value > 0 for value in values):

@@ -18,7 +18,7 @@ from vitrail.errors import BadFolder, MissingExtra
 from vitrail.events import Event, Note, Picture, Progress, Table, Weights
 from vitrail.image_files import display_name
 from vitrail.transfer.evaluation import confusion_matrix, per_class, wilson_interval
-from vitrail.transfer.features import Extraction, Extractor, shown_skips
+from vitrail.transfer.features import Extraction, Extractor, averaged, shown_skips
 from vitrail.transfer.head import LinearHead, one_per_class, sharpness_of
 from vitrail.transfer.linear_svm import LinearSVMCV
 from vitrail.transfer.scaling import scale
@@ -132,8 +132,7 @@ def _extracted(
         return plain
     mirrored = yield from Extractor(BACKBONES[name], tuple(layers), mirrored=True, **settings).run(files)
     made.computed += mirrored.computed
-    joined = {layer: (plain.features[layer] + mirrored.features[layer]) / 2 for layer in plain.features}
-    return Extraction(joined, plain.kept, plain.skipped, plain.computed, plain.forward, plain.seconds)
+    return averaged(plain, mirrored)
 
 
 def _check_readable(train: LabelledPictures, made: Made) -> None:
@@ -262,13 +261,7 @@ def report(task: Transfer, made: Made, fitted: Fitted, figures: dict[str, Any]) 
         "classes": list(made.train.classes),
         "backbones": made.backbones,
     }
-    head = fitted.head
-    tensors = {
-        "weights": head.weights,
-        "intercept": head.intercept,
-        "sharpness": np.array([head.sharpness], np.float32),
-    }
-    yield Weights("head", tensors, description, _card(name, figures))
+    yield Weights("head", fitted.head.tensors(), description, _card(name, figures))
 
 
 def _pictures(made: Made, fitted: Fitted, figures: dict[str, Any]) -> Iterator[Event]:

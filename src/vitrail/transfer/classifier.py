@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -127,12 +126,3 @@ def load(source: str | Path, weights: Path | None = None) -> Backbone:
         return assemble(*read_classifier(Path(source)))
     backbone: Backbone = BACKBONES[str(source)](weights)
     return backbone
-
-
-def tensors_of(head: LinearHead) -> dict[str, np.ndarray]:
-    """What `read_classifier` reads back."""
-    return {
-        "weights": head.weights,
-        "intercept": head.intercept,
-        "sharpness": np.array([head.sharpness], np.float32),
-    }

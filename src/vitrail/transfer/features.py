@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +172,12 @@ class Extractor:
             for index, store in enumerate(self._stores.values())
         ]
         yield from (problem for problem in problems[:1] if problem)
+
+
+def averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
+    """The mean of a picture's features and those of its mirrored copy; the rest as in `plain`."""
+    features = {layer: (rows + mirrored.features[layer]) / 2 for layer, rows in plain.features.items()}
+    return replace(plain, features=features)
 
 
 def _digest(file: Path) -> bytes | str:

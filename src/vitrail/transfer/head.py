@@ -31,6 +31,11 @@ class LinearHead:
         """(n, K), rows summing to 1."""
         return np.asarray(softmax(self.logits(features), axis=1))
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What `read_classifier` makes the head from again."""
+        sharpness = np.array([self.sharpness], np.float32)
+        return {"weights": self.weights, "intercept": self.intercept, "sharpness": sharpness}
+
 
 def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (K, D) and intercepts (K,), also for two classes, of which scikit-learn keeps only the second's."""
