@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from vitrail import images
+from vitrail import decoding
 from vitrail.errors import BadPicture, BadSetting, CannotWrite
 from vitrail.image_files import PIXEL_LIMIT
 from vitrail.images import (
@@ -346,7 +346,7 @@ def test_both_resizers_agree_with_two_steps(size, interpolation, grey):
 )
 def test_a_large_jpeg_decoded_small_differs_little(size, scale, monkeypatch):
     decoded = []
-    monkeypatch.setattr(images, "_flat", lambda picture: decoded.append(picture.size) or picture)
+    monkeypatch.setattr(decoding, "_flat", lambda picture: decoded.append(picture.size) or picture)
     data = encoded(photograph(*size), "JPEG", quality=90)
     error = difference(read_picture(data, short_side=256, crop=224), two_steps(Image.open(io.BytesIO(data)), 256, 224))
     assert decoded == [(size[0] // scale, size[1] // scale)]
@@ -478,7 +478,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
-    monkeypatch.setattr(images, "_decode", None)  # reached, it would raise TypeError
+    monkeypatch.setattr(decoding, "_upright", None)  # reached, it would raise TypeError
     with pytest.raises(BadPicture, match=r"'picture' is too large .*; up to 50,000,000 pixels would work"):
         read_picture(BOMBS[bomb])
 
@@ -490,7 +490,7 @@ def test_the_largest_picture_allowed_passes_the_header(monkeypatch):
     def decode(opened, short_side):
         raise Reached(f"{opened.size}")
 
-    monkeypatch.setattr(images, "_decode", decode)
+    monkeypatch.setattr(decoding, "_upright", decode)
     with pytest.raises(BadPicture, match=r"\(10000, 5000\)"):
         read_picture(png(10_000, 5_000))
 

@@ -13,29 +13,17 @@ import numpy as np
 import torch
 from jaxtyping import Float, Num, UInt8
 from PIL import Image
-from PIL.Image import Resampling, Transpose
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL.Image import Resampling
 from torch import Tensor
 
+from vitrail.decoding import Size, decode
 from vitrail.errors import BadPicture, BadSetting
 from vitrail.files import write_bytes
-from vitrail.image_files import PIXEL_LIMIT, AnyPath, damaged, display_name, open_picture, read_bytes
+from vitrail.image_files import PIXEL_LIMIT, AnyPath, display_name
 
 Interpolation = Literal["bilinear", "bicubic"]
-Size = tuple[int, int]  # width, height
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
-ORIENTATION = 0x0112  # EXIF (CIPA DC-008); what undoes each value but 1, which is upright:
-TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
 FILTERS = {"bilinear": Resampling.BILINEAR, "bicubic": Resampling.BICUBIC}
 
 STRIP = 2**18  # bytes that fit into a core's cache
@@ -70,15 +58,8 @@ def read_picture(
         BadSetting: `short_side` or `crop` below 1, or a crop larger than the short side.
     """
     _check_geometry(short_side, crop)
-    if isinstance(source, bytes):
-        opened = open_picture(source, name)
-    else:
-        name = display_name(source)
-        opened = open_picture(read_bytes(source), name)
-    try:
-        full, picture = _decode(opened, short_side)
-    except Exception as error:  # decoders of hostile bytes raise anything: OSError, ValueError, struct.error ...
-        raise BadPicture(damaged(name, error)) from error
+    name = name if isinstance(source, bytes) else display_name(source)
+    full, picture = decode(source, short_side=short_side, name=name)
     resized = full if short_side is None else resized_size(full, short_side)
     box = _crop_box(resized, crop, name)
     return _framed(picture, resized, box, interpolation=interpolation)
@@ -148,59 +129,6 @@ def _check_geometry(short_side: int | None, crop: int | None) -> None:
             raise BadSetting(f"{setting} must be at least 1 pixel; got {value}.")
     if short_side is not None and crop is not None and crop > short_side:
         raise BadSetting(f"crop must be at most short_side, {short_side} pixels; got {crop}.")
-
-
-def _decode(opened: ImageFile, short_side: int | None) -> tuple[Size, Image.Image]:
-    """Full size of the upright picture, and the picture as 'L' or 'RGB', which a draft may have made smaller."""
-    full = opened.size
-    if short_side is not None and isinstance(opened, JpegImageFile):
-        _draft(opened, short_side)
-    opened.load()
-    turn = _turn(opened)
-    flat = _flat(opened)
-    if turn is None:
-        return full, flat
-    sideways = turn not in (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM)
-    return full[::-1] if sideways else full, flat.transpose(turn)
-
-
-def _draft(opened: JpegImageFile, short_side: int) -> None:
-    """Have a large JPEG decoded at 1/8, 1/4 or 1/2 of its size, if that leaves twice `short_side` to average from.
-
-    Only where both sides divide: else the last column stands for less than a pixel, and the picture would be stretched.
-    """
-    for scale in (8, 4, 2):
-        width, height = opened.width // scale, opened.height // scale
-        if min(width, height) >= 2 * short_side and (width * scale, height * scale) == opened.size:
-            opened.draft(None, (width, height))
-            return
-
-
-def _turn(picture: ImageFile) -> Transpose | None:
-    try:
-        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged note about the camera does not damage the picture, and parsers raise anything
-        return None
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """Eight bits a channel, 'L' or 'RGB', with transparent parts on white."""
-    if picture.mode.startswith("I;16"):
-        return _eight_bits(picture)
-    if picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
-    if picture.mode in ("L", "RGB"):
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """16-bit grey scaled to 8 bits and rounded; Pillow's `convert` would clip at 255 instead."""
-    values = np.asarray(picture).astype(np.uint32)
-    if "transparency" in picture.info:
-        values[values == picture.info["transparency"]] = 65535
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _crop_box(size: Size, crop: int | None, name: str) -> Box:

@@ -112,6 +112,33 @@ class Backbone(nn.Module):
                 raise BadSetting(f"Layer {layer!r} of {self.name!r} gives no tensor; choose one of {self._shown()}.")
         return {layer: found[layer] for layer in layers}
 
+    def trunk(self, images: Images, cut: str) -> Tensor:
+        """What the layer `cut` gives for `images`; nothing that comes after it is computed."""
+        if torch._C._is_tracing():  # a trace does not survive being left in the middle
+            return self.activations(images, (cut,))[cut]
+        module, _ = self._place(cut)
+        handle = module.register_forward_hook(_stop)
+        try:
+            self(images)
+        except _Reached as reached:
+            return reached.output
+        finally:
+            handle.remove()
+        raise BadSetting(f"Layer {cut!r} of {self.name!r} does not run; choose one of {self._shown()}.")
+
+    def tail(self, activation: Tensor, cut: str, layer: str) -> Features:
+        """The features (N, D) of `layer`, as if `cut` had given `activation` (N, ...): `trunk` continued.
+
+        Right only where nothing leads round `cut`. What lies below runs as well, on one black image.
+        """
+        module, _ = self._place(cut)
+        handle = module.register_forward_hook(lambda *_: activation)
+        black = torch.zeros(1, 3, self.size, self.size, device=self.mean.device)
+        try:
+            return self.features(black, (layer,))[layer]
+        finally:
+            handle.remove()
+
     def features(self, images: Images, layers: Sequence[str]) -> dict[str, Features]:
         """The layers' activations pooled to one row per image, (N, D) each; see `pool` and `activations`."""
         return {layer: pool(activation) for layer, activation in self.activations(images, layers).items()}
@@ -179,6 +206,18 @@ def pool(activation: Tensor) -> Features:
     if activation.ndim == 4:
         return activation.mean(dim=(2, 3))
     return activation.mean(dim=1) if activation.ndim == 3 else activation
+
+
+class _Reached(Exception):
+    """Carries a layer's output out of a forward pass that need not go on."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+
+def _stop(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    raise _Reached(output)
 
 
 def _keep_output(found: dict[str, Any], layer: str, _module: nn.Module, _inputs: Any, output: Any) -> Any:

@@ -40,12 +40,24 @@ class PooledFeatures(nn.Module):
         return tuple(features[layer] for layer in self.layers)
 
 
+class Trunk(nn.Module):
+    """Pixels of 8 bits in, what one layer gives out, as it is."""
+
+    def __init__(self, backbone: Backbone, cut: str) -> None:
+        super().__init__()
+        self.backbone, self.cut = backbone, cut
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor]:
+        """(N, 3, H, W) uint8 to one (N, ...)."""
+        return (self.backbone.trunk(pixels.float() / 255, self.cut),)
+
+
 @dataclass(frozen=True)
 class FastForward:
     """A forward pass chosen by a probe.
 
     Attributes:
-        forward: (B, 3, S, S) uint8 to one (B, D) float32 per layer, B always the same.
+        forward: (B, 3, S, S) uint8 to float32 arrays (B, ...), B always the same.
         choice: `engine`, what was `tried` (images per second, relative error), and `why`; for `result.json`.
     """
 
@@ -62,12 +74,11 @@ class FastForward:
         return [rows[:count].copy() for rows in self.forward(pixels)]
 
 
-def fast_forward(  # noqa: PLR0913  (what the choice depends on, each plain)
-    backbone: Backbone, layers: Sequence[str], example: np.ndarray, *, engine: Engine, device: str, pictures: int
-) -> FastForward:
-    """The fastest forward pass that agrees with the plain one on `example`.
+def fast_forward(module: nn.Module, example: np.ndarray, *, engine: Engine, device: str, pictures: int) -> FastForward:
+    """The fastest forward pass of `module` that agrees with the plain one on `example`.
 
     Args:
+        module: pixels of 8 bits to a tuple of float32 tensors (`PooledFeatures`, `Trunk`); it moves to `device`.
         example: (B, 3, S, S) uint8, a real batch; later batches are as large.
         engine: "auto" to probe, or the one to take.
         pictures: how many there are to do: for a few, nothing is converted.
@@ -75,9 +86,10 @@ def fast_forward(  # noqa: PLR0913  (what the choice depends on, each plain)
         MissingExtra: OpenVINO was asked for and is not installed.
         BadSetting: the engine asked for does not agree with the plain network, or there is no such engine.
     """
-    module = PooledFeatures(backbone, layers).eval()
+    module = module.eval()
     if device != "cpu":
-        return FastForward(_torch_forward(module.to(device), device), {"engine": f"eager on {device}"}, len(example))
+        only = {"engine": "eager", "device": device, "why": "the only one off the processor"}
+        return FastForward(_torch_forward(module.to(device), device), only, len(example))
     names = {"auto": _candidates(pictures)}.get(engine, (engine,))
     reference = _torch_forward(module, device)(example)
     tried: list[dict[str, Any]] = []
@@ -92,7 +104,8 @@ def fast_forward(  # noqa: PLR0913  (what the choice depends on, each plain)
         raise BadSetting(f"The engine {engine!r} does not agree with the plain network; use --engine eager.")
     best = max(agreeing, key=lambda index: tried[index]["images_per_second"])
     why = f"fastest of those that agree within {TOLERANCE:g}" if engine == "auto" else "asked for"
-    return FastForward(passes[best], {"engine": names[best], "tried": tried, "why": why}, len(example))
+    choice = {"engine": names[best], "device": device, "tried": tried, "why": why}
+    return FastForward(passes[best], choice, len(example))
 
 
 def _candidates(pictures: int) -> tuple[str, ...]:
@@ -107,7 +120,7 @@ def _has_openvino() -> bool:
     return find_spec("openvino") is not None
 
 
-def _built(name: str, module: PooledFeatures, example: np.ndarray) -> Forward:
+def _built(name: str, module: nn.Module, example: np.ndarray) -> Forward:
     match name:
         case "eager":
             return _torch_forward(module, "cpu")

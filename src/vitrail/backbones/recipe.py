@@ -1,7 +1,7 @@
 """What there is to know about a pretrained network before torch is imported: a recipe to make it from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,6 +83,10 @@ class Recipe(Description):
         if self.translate:
             state = _imported(self.translate)(state)
         return Backbone(assemble(self.build, state, owner=self.name, path=path), self, weights_sha256=sha256)
+
+    def for_own_names(self) -> "Recipe":
+        """The same for weights files that name tensors as the network does, such as we write."""
+        return replace(self, translate="")
 
     def build(self) -> "torch.nn.Module":
         """The network without weights, on torch's default device."""

@@ -24,7 +24,7 @@ def folder(root: Path, split: str | None) -> LabelledPictures:
     found = {path.name: _pictures_in(path, may_be_empty=split == "test") for path in class_folders(home)}
     files = tuple(file for name in sorted(found) for file in found[name])
     if not files:
-        raise BadFolder(f"{display_name(home)!r} has class folders but no pictures in them.")
+        raise BadFolder(f"'{display_name(home)}' has class folders but no pictures in them.")
     labels = np.repeat(np.arange(len(found)), [len(found[name]) for name in sorted(found)])
     return LabelledPictures(files, labels, tuple(sorted(found)))
 
@@ -44,7 +44,7 @@ def parts(root: Path) -> tuple[str, ...]:
     if {"train", "test"} <= here:
         return ("train", "test")
     if "train" in here and not here - {"train", "val", "valid", "validation"}:
-        raise BadFolder(f"{display_name(root)!r} has a 'train' folder but no 'test' folder beside it.")
+        raise BadFolder(f"'{display_name(root)}' has a 'train' folder but no 'test' folder beside it.")
     return ()
 
 
@@ -52,13 +52,13 @@ def class_folders(home: Path) -> list[Path]:
     """The folders in `home` that are not hidden, sorted by name."""
     if not home.is_dir():
         state = "is a file" if home.exists() else "does not exist"
-        raise BadFolder(f"The folder {display_name(home)!r} {state}; give a folder that holds one folder a class.")
+        raise BadFolder(f"The folder '{display_name(home)}' {state}; give a folder that holds one folder a class.")
     try:
         inside = sorted(path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise BadFolder(f"The folder {display_name(home)!r} cannot be read: {error.strerror}.") from None
+        raise BadFolder(f"The folder '{display_name(home)}' cannot be read: {error.strerror}.") from None
     if not inside:
-        raise BadFolder(f"{display_name(home)!r} holds no folders; put the pictures of each class into a folder.")
+        raise BadFolder(f"'{display_name(home)}' holds no folders; put the pictures of each class into a folder.")
     return inside
 
 

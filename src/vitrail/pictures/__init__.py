@@ -6,6 +6,7 @@ from vitrail.pictures.confusion import confusion
 from vitrail.pictures.contact_sheet import contact_sheet
 from vitrail.pictures.curves import Axis, Line, curve
 from vitrail.pictures.per_class import per_class
+from vitrail.pictures.thumbnail import load_thumbnail
 
 __all__ = [
     "Axis",
@@ -16,6 +17,7 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "curve",
+    "load_thumbnail",
     "per_class",
     "top_bars",
 ]

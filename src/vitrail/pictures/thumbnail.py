@@ -1,8 +1,14 @@
 """A picture made small enough for its place in a figure."""
 
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+
+from vitrail.decoding import decode
+
+LOADED = 512  # pixels; figures show pictures smaller than this
 
 
 def thumbnail(picture: UInt8[np.ndarray, "height width 3"], side: int) -> Image.Image:
@@ -10,3 +16,15 @@ def thumbnail(picture: UInt8[np.ndarray, "height width 3"], side: int) -> Image.
     image = Image.fromarray(picture)
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return image
+
+
+def load_thumbnail(file: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture in a file, upright, its longer side at most `LOADED` pixels.
+
+    Raises:
+        BadPicture: it cannot be read.
+    """
+    _, picture = decode(file, short_side=LOADED // 2)
+    picture = picture.convert("RGB")
+    picture.thumbnail((LOADED, LOADED), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return np.asarray(picture)

@@ -31,6 +31,8 @@ class Classify(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields a table and a picture with bars; the last event is the `Result`."""
+        from scipy.special import softmax  # noqa: PLC0415  (imported when it runs)
+
         from vitrail.backbones.imagenet import imagenet_classes  # noqa: PLC0415  (imports torchvision)
 
         started = time.perf_counter()
@@ -47,13 +49,11 @@ class Classify(Task):
             "device": self.device,
             "skipped": skipped,
         }
-        logits = extraction.features["logits"].astype(np.float64)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        yield from shown(read, odds / odds.sum(axis=1, keepdims=True), names, self.top)
+        found = answers(read, softmax(extraction.features["logits"].astype(np.float64), axis=1), names, self.top)
+        yield from shown(read, found)
         for skip in skipped:
             yield Note(f"Skipped: {skip['reason']}")
-        figures["pictures"] = answers(read, odds / odds.sum(axis=1, keepdims=True), names, self.top)
-        yield Result({**figures, "seconds": {"total": time.perf_counter() - started}})
+        yield Result({**figures, "pictures": found, "seconds": {"total": time.perf_counter() - started}})
 
 
 def answers(files: Sequence[Path], probabilities: np.ndarray, names: Sequence[str], top: int) -> list[dict[str, Any]]:
@@ -68,11 +68,8 @@ def answers(files: Sequence[Path], probabilities: np.ndarray, names: Sequence[st
     ]
 
 
-def shown(
-    files: Sequence[Path], probabilities: np.ndarray, names: Sequence[str], top: int
-) -> Iterator[Table | Picture | Note]:
+def shown(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Iterator[Table | Picture | Note]:
     """A table of all answers, and a picture with bars of the first ones."""
-    found = answers(files, probabilities, names, top)
     rows = [
         (Path(entry["file"]).name, guess["name"], f"{guess['probability']:.1%}")
         for entry in found
@@ -86,13 +83,11 @@ def shown(
 
 
 def _bars(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Picture:
-    from vitrail.images import read_picture  # noqa: PLC0415  (imports torch)
-    from vitrail.pictures import Guess, top_bars  # noqa: PLC0415  (imports matplotlib, an extra)
+    from vitrail.pictures import Guess, load_thumbnail, top_bars  # noqa: PLC0415  (imports matplotlib, an extra)
 
     guesses = []
     for file, entry in list(zip(files, found, strict=True))[:PICTURES_DRAWN]:
-        pixels = read_picture(file, short_side=256).permute(1, 2, 0).numpy()
-        top = entry["top"]
-        chances = [guess["probability"] for guess in top]
-        guesses.append(Guess(pixels, [guess["name"] for guess in top], chances, display_name(file.name)))
+        names = [guess["name"] for guess in entry["top"]]
+        chances = [guess["probability"] for guess in entry["top"]]
+        guesses.append(Guess(load_thumbnail(file), names, chances, display_name(file.name)))
     return Picture("classes", "The likeliest classes", top_bars(guesses))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from vitrail.backbones import BACKBONES
 from vitrail.errors import BadPicture
-from vitrail.events import Event, Note, Progress, Result
+from vitrail.events import Event, Note, Result
 from vitrail.image_files import find_pictures
 from vitrail.settings import Task, cache_folder, setting
 from vitrail.tasks.classify import answers, shown
-from vitrail.transfer.features import Extraction, Extractor, averaged, shown_skips
+from vitrail.transfer.features import Extractor, shown_skips
+from vitrail.transfer.joined import join
 from vitrail.transfer.scaling import scale
 
 
@@ -34,40 +31,36 @@ class Predict(Task):
         from vitrail.transfer.classifier import read_classifier  # noqa: PLC0415  (imports torch)
 
         started = time.perf_counter()
-        description, head = read_classifier(self.classifier)
+        kept = read_classifier(self.classifier)
         files = find_pictures(self.pictures)
-        blocks: list[np.ndarray] = []
-        for member in description["members"]:
-            extraction = yield from self._features(member, files, description["flip"])
-            blocks += [extraction.features[layer] for layer in member["layers"] if layer in extraction.features]
-        skipped = shown_skips(extraction.skipped)
-        if not len(extraction.kept):
+        extractors = [
+            Extractor(
+                member.recipe,
+                member.layers,
+                weights=member.weights,
+                flip=kept.about["flip"],
+                cache=self.cache if self.use_cache else None,
+                device=self.device,
+            )
+            for member in kept.members
+        ]
+        joined = yield from join(extractors, files)
+        skipped = shown_skips(joined.skipped)
+        if not len(joined.kept):
             raise BadPicture(f"No picture could be read; the first one: {skipped[0]['reason']}")
-        read = [files[index] for index in extraction.kept]
-        probabilities = head.probabilities(scale(blocks, description["scaling"]))
-        yield from shown(read, probabilities, description["classes"], self.top)
+        blocks = [block for layers in joined.blocks.values() for block in layers.values()]
+        probabilities = kept.head.probabilities(scale(blocks, kept.about["scaling"]))
+        read = [files[index] for index in joined.kept]
+        found = answers(read, probabilities, kept.about["classes"], self.top)
+        yield from shown(read, found)
         for skip in skipped:
             yield Note(f"Skipped: {skip['reason']}")
         yield Result(
             {
-                "backbone": description["backbones"],
-                "device": self.device,
+                "backbone": [extractor.identity() for extractor in extractors],
+                "device": joined.device or self.device,
                 "skipped": skipped,
-                "pictures": answers(read, probabilities, description["classes"], self.top),
+                "pictures": found,
                 "seconds": {"total": time.perf_counter() - started},
             }
         )
-
-    def _features(
-        self, member: dict[str, Any], files: list[Path], flip: bool
-    ) -> Generator[Progress | Note, None, Extraction]:
-        weights = Path(member["weights"]) if member.get("weights") else None
-        cache = self.cache if self.use_cache else None
-        recipe, layers = BACKBONES[member["backbone"]], tuple(member["layers"])
-        plain = yield from Extractor(recipe, layers, weights, cache=cache, device=self.device).run(files)
-        if not flip:
-            return plain
-        mirrored = yield from Extractor(recipe, layers, weights, mirrored=True, cache=cache, device=self.device).run(
-            files
-        )
-        return averaged(plain, mirrored)

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from vitrail.errors import BadSetting
-from vitrail.events import Event, Result
+from vitrail.events import Event, Note, Result
 from vitrail.settings import Names, Numbers, Task, cache_folder, setting
+
+BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
+"""Networks whose joined features gave the highest cross-validated accuracy on the training part of 15-Scene."""
 
 
 def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -27,10 +30,15 @@ class Transfer(Task):
     backbone: Names = setting(("efficientnet-lite0",), "Networks whose features are joined, by name: a,b")
     layer: Names = setting(("auto",), "Layers to use, by name: a,b; auto chooses by cross-validation")
     C: Annotated[Numbers, AfterValidator(_positive)] = setting((), "Values of C to choose from: 0.1,1,10")
-    head: Literal["svm", "logistic"] = setting("svm", "The classifier on the features")
+    head: Literal["svm", "logistic", "fine-tune"] = setting(
+        "svm", "The classifier on the features; fine-tune trains the network itself further"
+    )
     scaling: Literal["square-root", "unit", "none"] = setting("square-root", "How features are scaled")
     flip: bool = setting(False, "Average the features with those of the mirrored picture")
     preset: Literal["default", "best"] = setting("default", "best: three networks joined, mirrored copies; slower")
+    tune: Literal["deep", "all"] = setting("deep", "What fine-tune trains: the deep layers, or all")
+    epochs: int = setting(8, "How often fine-tune sees every picture", ge=1)
+    rate: float = setting(1e-4, "Highest learning rate of fine-tune", gt=0)
     weights: Path | None = setting(None, "Weights file of the backbone (safetensors, or a torch state dict)")
     test_share: float = setting(0.2, "Share held out for test when the folder has no test part", gt=0, lt=1)
     folds: int = setting(5, "Parts in cross-validation", ge=2)
@@ -42,35 +50,55 @@ class Transfer(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields figures, tables and pictures; the last event is the `Result`."""
-        from vitrail.tasks.transfer_steps import evaluate, features_of, fit, open_data, report  # noqa: PLC0415
+        from vitrail.tasks.transfer_data import open_data, readable  # noqa: PLC0415  (imported when it runs)
+        from vitrail.tasks.transfer_fit import extractors_of, fine_tuned, linear  # noqa: PLC0415
+        from vitrail.tasks.transfer_report import pictures, tables  # noqa: PLC0415
+        from vitrail.transfer.features import shown_skips  # noqa: PLC0415
+        from vitrail.transfer.joined import join  # noqa: PLC0415
 
         started = time.perf_counter()
-        train, test, tables = open_data(self)
-        yield from tables
-        made = yield from features_of(self, train, test)
-        fitted = yield from fit(self, made)
-        figures = yield from evaluate(self, made, fitted)
-        yield from report(self, made, fitted, figures)
-        seconds = {"features": made.seconds, "fit": fitted.seconds, "total": time.perf_counter() - started}
-        pictures = len(made.train) + len(made.test)
+        home = self.cache.parent / "datasets"
+        parts, split = open_data(self.folder, home=home, test_share=self.test_share, seed=self.seed)
+        yield from split
+        extractors = extractors_of(self)
+        joined = yield from join(extractors, (*parts[0].files, *parts[1].files))
+        for reason in joined.skipped.values():
+            yield Note(f"Skipped: {reason}")
+        fit_started = time.perf_counter()
+        data = (*readable(*parts, joined), joined)
+        outcome, weights = (yield from fine_tuned(self, *data)) if self.head == "fine-tune" else linear(self, *data)
+        fit_seconds = time.perf_counter() - fit_started
+        yield from tables(outcome)
+        yield from pictures(outcome)
+        yield from weights
         yield Result(
             {
-                **figures,
-                "backbone": made.backbones,
-                "device": made.device,
-                "seconds": seconds,
-                "images_per_second": pictures / made.seconds,
-                "forward": made.forward,
-                "computed": made.computed,
-                "skipped": made.skipped,
+                **outcome.figures(),
+                "backbone": [extractor.identity() for extractor in extractors],
+                "device": joined.device or self.device,
+                "seconds": {
+                    "features": joined.seconds,
+                    "fit": fit_seconds,
+                    "total": time.perf_counter() - started,
+                },
+                "images_per_second": len(joined.kept) / joined.seconds,
+                "forward": dict(joined.forward),
+                "computed": joined.computed,
+                "skipped": shown_skips(joined.skipped),
             }
         )
 
+    @model_validator(mode="after")
+    def _one_network_to_tune(self) -> Transfer:
+        if self.head == "fine-tune" and len(self.networks) > 1:
+            raise BadSetting(f"fine-tune trains one network; got {len(self.networks)}: {', '.join(self.networks)}.")
+        return self
+
     @property
     def networks(self) -> tuple[str, ...]:
-        """The backbones' names, the preset applied."""
+        """The backbones' names, each once, the preset applied."""
         best = self.preset == "best" and "backbone" not in self.model_fields_set
-        return ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet") if best else self.backbone
+        return BEST if best else tuple(dict.fromkeys(self.backbone))
 
     @property
     def flips(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.recipe import Description, Preparation
+from vitrail.backbones.recipe import Description, Preparation, Recipe
 from vitrail.errors import BadRun
 from vitrail.files import read_json
+from vitrail.image_files import display_name
 from vitrail.transfer.head import LinearHead
 
 
@@ -73,22 +75,38 @@ def fitted(images: Tensor, preparation: Preparation) -> Tensor:
     return images[:, :, top : top + preparation.size, left : left + preparation.size]
 
 
-def assemble(description: Mapping[str, Any], head: LinearHead) -> Backbone:
-    """The classifier that a run describes; the backbones' own weights are found as their recipes say."""
-    recipes = [(BACKBONES[member["backbone"]], member) for member in description["members"]]
-    members = [(recipe(Path(m["weights"]) if m.get("weights") else None), m["layers"]) for recipe, m in recipes]
-    sizes = {recipe.preparation for recipe, _ in recipes}
-    preparation = sizes.pop() if len(sizes) == 1 else _widest([recipe.preparation for recipe, _ in recipes])
-    network = Transferred(members, head, scaling=description["scaling"], flip=description["flip"])
-    about = Description(
-        name=description["name"],
+@dataclass(frozen=True)
+class Member:
+    """One network of a classifier, and the layers whose features it gives.
+
+    Attributes:
+        weights: a file, if not the recipe's own weights.
+    """
+
+    recipe: Recipe
+    layers: tuple[str, ...]
+    weights: Path | None = None
+
+
+def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, Any]) -> Backbone:
+    """A classifier as one network; weights of its members are found as their recipes say.
+
+    Args:
+        about: `name`, `scaling`, `flip` and `classes`.
+    """
+    sizes = {member.recipe.preparation for member in members}
+    preparation = sizes.pop() if len(sizes) == 1 else _widest([member.recipe.preparation for member in members])
+    made = [(member.recipe(member.weights), member.layers) for member in members]
+    network = Transferred(made, head, scaling=about["scaling"], flip=about["flip"])
+    description = Description(
+        name=about["name"],
         preparation=preparation,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         feature_layers=("linear",),
-        classes=tuple(description["classes"]),
+        classes=tuple(about["classes"]),
     )
-    return Backbone(network, about)
+    return Backbone(network, description)
 
 
 def _widest(preparations: Sequence[Preparation]) -> Preparation:
@@ -97,22 +115,43 @@ def _widest(preparations: Sequence[Preparation]) -> Preparation:
     return Preparation(short_side=side, size=side, interpolation=preparations[0].interpolation)
 
 
-def read_classifier(run: Path) -> tuple[dict[str, Any], LinearHead]:
-    """The description and the linear head that `vitrail transfer` kept in a run.
+@dataclass(frozen=True)
+class Kept:
+    """A classifier as a run keeps it.
+
+    Attributes:
+        about: `name`, `scaling`, `flip` and `classes`.
+    """
+
+    members: tuple[Member, ...]
+    head: LinearHead
+    about: Mapping[str, Any]
+
+
+def read_classifier(run: Path) -> Kept:
+    """What `vitrail transfer` kept in a run.
 
     Raises:
         BadRun: the folder holds no classifier, or a damaged one.
     """
     place = run / "weights" / "head"
     try:
-        description = read_json(place.with_suffix(".json"))
+        about = read_json(place.with_suffix(".json"))
         tensors = load_file(place.with_suffix(".safetensors"))
         head = LinearHead(tensors["weights"], tensors["intercept"], float(tensors["sharpness"][0]))
+        members = tuple(_member(member, place.parent) for member in about["members"])
     except FileNotFoundError:
-        raise BadRun(f"{str(run)!r} holds no classifier; give a run of `vitrail transfer` that has ended.") from None
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise BadRun(f"The classifier in {str(run)!r} is damaged ({error}); make the run again.") from None
-    return description, head
+        raise BadRun(f"'{display_name(run)}' holds no classifier; give a finished run of `vitrail transfer`.") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BadRun(f"The classifier in '{display_name(run)}' is damaged ({error}); make the run again.") from None
+    return Kept(members, head, about)
+
+
+def _member(kept: Mapping[str, Any], folder: Path) -> Member:
+    recipe, layers = BACKBONES[kept["backbone"]], tuple(kept["layers"])
+    if kept["network"]:  # trained further, and kept beside the head
+        return Member(recipe.for_own_names(), layers, folder / kept["network"])
+    return Member(recipe, layers, Path(kept["weights"]) if kept["weights"] else None)
 
 
 def load(source: str | Path, weights: Path | None = None) -> Backbone:
@@ -123,6 +162,7 @@ def load(source: str | Path, weights: Path | None = None) -> Backbone:
         BadRun: the folder holds no classifier.
     """
     if Path(source).is_dir():
-        return assemble(*read_classifier(Path(source)))
+        kept = read_classifier(Path(source))
+        return assemble(kept.members, kept.head, kept.about)
     backbone: Backbone = BACKBONES[str(source)](weights)
     return backbone

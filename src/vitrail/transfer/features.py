@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.store import FeatureStore
 
 if TYPE_CHECKING:
+    from vitrail.backbones.backbone import Backbone
     from vitrail.backbones.fast_path import FastForward
 
 CHUNK = 512  # pictures that are hashed, decoded and kept together: what a killed run can lose
@@ -36,7 +38,7 @@ class Extraction:
         kept: (n,) int64, which of the files asked for could be read.
         skipped: file -> why it could not.
         computed: how many pictures went through the network (the others were in the cache).
-        forward: which forward pass was taken and why; None when none was needed.
+        forward: which forward pass was taken, on which device and why; None when none was needed.
         seconds: wall time, reading and decoding included.
     """
 
@@ -47,6 +49,13 @@ class Extraction:
     forward: Mapping[str, Any] | None
     seconds: float
 
+    def only(self, kept: np.ndarray) -> Extraction:
+        """What came out for the files `kept` (m,), each of which must be among `self.kept`."""
+        if np.array_equal(kept, self.kept):
+            return self
+        rows = np.searchsorted(self.kept, kept)
+        return replace(self, kept=kept, features={layer: block[rows] for layer, block in self.features.items()})
+
 
 @dataclass
 class Extractor:
@@ -54,18 +63,24 @@ class Extractor:
 
     Args:
         weights: file to read instead of the recipe's own.
-        mirrored: left and right exchanged.
+        flip: average the features of a picture with those of its mirror image.
         cache: folder of the feature cache; None computes everything anew and keeps nothing.
         engine: the forward pass ("auto" probes; see `vitrail.backbones.fast_path`).
+        backbone: the network, if it is made already; nothing is cached of one that came from no file.
     """
 
     recipe: Recipe
     layers: tuple[str, ...]
     weights: Path | None = None
-    mirrored: bool = False
+    flip: bool = False
     cache: Path | None = None
     engine: str = "auto"
     device: str = "auto"
+    backbone: Backbone | None = None
+
+    def identity(self) -> dict[str, str | None]:
+        """Which network with which weights, as `result.json` names it."""
+        return {"name": self.recipe.name, "sha256": self.recipe.weights_sha256(self.weights)}
 
     def run(self, files: Sequence[Path]) -> Generator[Progress | Note, None, Extraction]:
         """Yields progress and returns the `Extraction`: `extraction = yield from extractor.run(files)`.
@@ -74,9 +89,18 @@ class Extractor:
             UnknownName: the network has no such layer.
             MissingWeights, BadWeights: the network's weights cannot be had.
         """
-        started = time.perf_counter()
-        self._stores = {layer: self._store(layer) for layer in self.layers}
         self._forward: FastForward | None = None
+        plain = yield from self._pass(files, mirrored=False)
+        if not self.flip:
+            return plain
+        mirrored = yield from self._pass(files, mirrored=True)
+        return _averaged(plain, mirrored)
+
+    def _pass(self, files: Sequence[Path], *, mirrored: bool) -> Generator[Progress | Note, None, Extraction]:
+        started = time.perf_counter()
+        self._mirrored = mirrored
+        self._name = f"{self.recipe.name}, mirrored" if mirrored else self.recipe.name
+        self._stores = {layer: self._store(layer) for layer in self.layers}
         self._computed, self._total = 0, len(files)
         digests: dict[int, bytes] = {}
         skipped: dict[Path, str] = {}
@@ -107,7 +131,7 @@ class Extractor:
             "weights": self.recipe.weights_sha256(self.weights),
             "layer": layer,
             "preparation": asdict(self.recipe.preparation),
-            "mirrored": self.mirrored,
+            "mirrored": self._mirrored,
             "precision": "float32",
         }
         return FeatureStore(FeatureCache(self.cache, description))
@@ -124,10 +148,10 @@ class Extractor:
             rows = self._rows(np.stack(list(batch.values())))
             new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
             self._computed += len(batch)
-            yield Progress("features", start + len(new), self._total, detail=self.recipe.name)
+            yield Progress("features", start + len(new), self._total, detail=self._name)
         for problem in self._keep(new):
             yield Note(f"{problem} Going on without the cache.")
-        yield Progress("features", start + len(files), self._total, detail=self.recipe.name)
+        yield Progress("features", start + len(files), self._total, detail=self._name)
         return [bad.get(digest, digest) if isinstance(digest, bytes) else digest for digest in outcome]
 
     def _missing(self, files: Mapping[bytes | str, Path]) -> dict[bytes, Path]:
@@ -145,17 +169,16 @@ class Extractor:
         except BadPicture as error:
             return str(error)
         array: np.ndarray = pixels.numpy()
-        return np.ascontiguousarray(array[..., ::-1]) if self.mirrored else array
+        return np.ascontiguousarray(array[..., ::-1]) if self._mirrored else array
 
     def _rows(self, pixels: np.ndarray) -> list[np.ndarray]:
         if self._forward is None:
-            from vitrail.backbones.fast_path import fast_forward  # noqa: PLC0415  (imports torch)
+            from vitrail.backbones.fast_path import PooledFeatures, fast_forward  # noqa: PLC0415  (imports torch)
 
             size = min(BATCH, self._total)
             example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
             self._forward = fast_forward(
-                self.recipe(self.weights),
-                self.layers,
+                PooledFeatures(self.backbone or self.recipe(self.weights), self.layers),
                 example,
                 engine=self.engine,  # type: ignore[arg-type]
                 device=choose_device(self.device),
@@ -174,10 +197,22 @@ class Extractor:
         yield from (problem for problem in problems[:1] if problem)
 
 
-def averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
-    """The mean of a picture's features and those of its mirrored copy; the rest as in `plain`."""
-    features = {layer: (rows + mirrored.features[layer]) / 2 for layer, rows in plain.features.items()}
-    return replace(plain, features=features)
+def _averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
+    """The mean of a picture's features and those of its mirror image."""
+    plain, mirrored = readable_by_all([plain, mirrored])
+    return replace(
+        plain,
+        features={layer: (rows + mirrored.features[layer]) / 2 for layer, rows in plain.features.items()},
+        computed=plain.computed + mirrored.computed,
+        forward=plain.forward or mirrored.forward,
+        seconds=plain.seconds + mirrored.seconds,
+    )
+
+
+def readable_by_all(extractions: Sequence[Extraction]) -> list[Extraction]:
+    """The same extractions, left with the files that all of them could read."""
+    kept = reduce(np.intersect1d, [extraction.kept for extraction in extractions])
+    return [extraction.only(kept) for extraction in extractions]
 
 
 def _digest(file: Path) -> bytes | str:

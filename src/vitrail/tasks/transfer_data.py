@@ -1,0 +1,72 @@
+"""What `transfer` learns from and what it tests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vitrail.datasets import DATASETS
+from vitrail.datasets.folder import folder, parts, stratified_split
+from vitrail.datasets.labelled import LabelledPictures
+from vitrail.errors import BadFolder
+from vitrail.events import Event, Table
+from vitrail.image_files import display_name
+from vitrail.transfer.joined import Joined
+
+Parts = tuple[LabelledPictures, LabelledPictures]
+
+
+def open_data(root: Path, *, home: Path, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
+    """The pictures to learn from and those to test on, and the split if one was made.
+
+    Args:
+        root: a folder, or the name of a data set; a folder of that name wins.
+        home: where data sets that come inside packages are written as files.
+    Raises:
+        BadFolder: the folder is missing, holds no classes, or its test part has a class that train has not.
+    """
+    name = str(root)
+    if not root.exists() and name in DATASETS and name != "folder":
+        return (DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test")), []
+    if parts(root):
+        train = folder(root, "train")
+        return (train, _same_classes(train, folder(root, "test"), root)), []
+    everything = folder(root, None)
+    chosen = stratified_split(everything, test_share, seed)
+    parted = zip(("train", "test"), chosen, strict=True)
+    rows = [(display_name(everything.files[i]), part) for part, group in parted for i in group]
+    table = Table("split", "The split into train and test", ("file", "part"), rows, shown=False)
+    return (everything.take(chosen[0]), everything.take(chosen[1])), [table]
+
+
+def readable(train: LabelledPictures, test: LabelledPictures, joined: Joined) -> Parts:
+    """Both parts without the pictures that could not be read; rows of `joined` are those of train, then of test.
+
+    Raises:
+        BadFolder: a class has no picture left to learn from, or there is one class only.
+    """
+    cut = int(np.searchsorted(joined.kept, len(train)))
+    left = train.take(joined.kept[:cut])
+    here = set(left.labels.tolist())
+    broken = [name for label, name in enumerate(train.classes) if label not in here]
+    if broken:
+        raise BadFolder(
+            f"Class '{display_name(broken[0])}' has no picture that can be read "
+            f"({next(iter(joined.skipped.values()))}) Put readable pictures into it or remove its folder."
+        )
+    if len(train.classes) < 2:
+        raise BadFolder(f"There is one class only, '{display_name(train.classes[0])}'; at least two would work.")
+    return left, test.take(joined.kept[cut:] - len(train))
+
+
+def _same_classes(train: LabelledPictures, test: LabelledPictures, root: Path) -> LabelledPictures:
+    """The test part with its labels counted as in the training part."""
+    unknown = sorted(set(test.classes) - set(train.classes))
+    if unknown:
+        raise BadFolder(
+            f"Class '{display_name(unknown[0])}' is in '{display_name(root / 'test')}' and not in train; "
+            "add it to train or remove it."
+        )
+    numbers = np.array([train.classes.index(name) for name in test.classes])
+    return LabelledPictures(test.files, numbers[test.labels], train.classes)

@@ -1,0 +1,253 @@
+"""From picture files to classes as scikit-learn estimators: to clone, search over and put into pipelines.
+
+model = TransferClassifier(C=1.0).fit(files, labels)
+model.score(other_files, other_labels)
+model.network_      # backbone, scaling and linear head as one differentiable module
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy import ndarray
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from vitrail.backbones import BACKBONES
+from vitrail.errors import BadPicture, BadSetting
+from vitrail.events import Note, Progress
+from vitrail.settings import cache_folder, split_commas
+from vitrail.transfer.features import Extractor
+from vitrail.transfer.fitting import Fitting
+from vitrail.transfer.joined import Blocks, join
+from vitrail.transfer.scaling import scale
+
+if TYPE_CHECKING:
+    from vitrail.backbones.backbone import Backbone
+
+T = TypeVar("T")
+
+
+class _Networks(BaseEstimator):  # type: ignore[misc]
+    """What both estimators know of the networks they read pictures with."""
+
+    backbone: str | Sequence[str]
+    layers: str | Sequence[str]
+    flip: bool
+    weights: str | Path | None
+    cache: str | Path | None
+    engine: str
+    device: str
+
+    def _blocks(self, files: Sequence[str | Path], layers: dict[str, tuple[str, ...]]) -> Blocks:
+        """Features by backbone and layer of all files, each of which must be readable."""
+        extractors = [
+            Extractor(
+                BACKBONES[name],
+                chosen,
+                weights=None if self.weights is None else Path(self.weights),
+                flip=self.flip,
+                cache=cache_folder() if self.cache == "user" else None if self.cache is None else Path(self.cache),
+                engine=self.engine,
+                device=self.device,
+            )
+            for name, chosen in layers.items()
+        ]
+        joined = finished(join(extractors, [Path(file) for file in files]))
+        if joined.skipped:
+            raise BadPicture(next(iter(joined.skipped.values())))
+        return joined.blocks
+
+    def _asked_layers(self) -> dict[str, tuple[str, ...]]:
+        """Backbone -> layers: those asked for, or all that the network's recipe offers."""
+        named = None if self.layers == "auto" else tuple(split_commas(self.layers))
+        return {name: named or BACKBONES[name].feature_layers for name in split_commas(self.backbone)}
+
+
+class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
+    """Picture files as scaled features of one or several pretrained networks. Learns nothing.
+
+    Args:
+        backbone: name of a network, or several (a sequence, or "a,b") whose features are joined.
+        layers: names of layers, or "auto" for the last of those that the network offers.
+        scaling: "square-root", "unit" or "none"; see `vitrail.transfer.scaling`.
+        flip: average the features of a picture with those of its mirror image.
+        weights: file to read instead of the network's own.
+        cache: folder where features are kept; "user" for the one the command line uses, None for none.
+        engine: forward pass: "auto", "eager", "channels-last" or "openvino".
+        device: "auto", "cpu", "cuda", "cuda:1" ...
+    """
+
+    def __init__(  # noqa: PLR0913  (scikit-learn's way: every setting a keyword)
+        self,
+        backbone: str | Sequence[str] = "efficientnet-lite0",
+        *,
+        layers: str | Sequence[str] = "auto",
+        scaling: str = "square-root",
+        flip: bool = False,
+        weights: str | Path | None = None,
+        cache: str | Path | None = "user",
+        engine: str = "auto",
+        device: str = "auto",
+    ):
+        self.backbone = backbone
+        self.layers = layers
+        self.scaling = scaling
+        self.flip = flip
+        self.weights = weights
+        self.cache = cache
+        self.engine = engine
+        self.device = device
+
+    def fit(self, X: Sequence[str | Path], y: Any = None) -> DeepFeatures:
+        """Checks the names; raises `UnknownName` for a network that there is not."""
+        self.layers_ = {
+            name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._asked_layers().items()
+        }
+        return self
+
+    def transform(self, X: Sequence[str | Path]) -> ndarray:
+        """(n, D) float32, a row for each file.
+
+        Raises:
+            BadPicture: a file cannot be read.
+            UnknownName, MissingWeights, BadWeights: see `vitrail.transfer.features.Extractor`.
+        """
+        check_is_fitted(self)
+        blocks = self._blocks(X, self.layers_)
+        return scale([block for layers in blocks.values() for block in layers.values()], self.scaling)  # type: ignore[arg-type]
+
+    def __sklearn_tags__(self) -> Any:
+        """Says that the input is no table of numbers."""
+        return _takes_files(super().__sklearn_tags__())
+
+
+class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
+    """Picture files to classes: features of pretrained networks and a linear classifier.
+
+    Args:
+        backbone, scaling, flip, weights, cache, engine, device: as for `DeepFeatures`.
+        layers: names of layers, all of which are joined; or "auto" to choose by cross-validation.
+        C: of the linear classifier; None to choose by cross-validation from several.
+        head: "svm" (squared hinge, one against the rest) or "logistic".
+        folds, seed: of cross-validation.
+
+    Attributes:
+        classes_: (K,), sorted.
+        head_: weights, intercept and the factor that makes scores probabilities.
+        layers_: backbone -> layers used.
+        C_: the C used.
+        curve_C_, curve_layer_: what cross-validation found; see `vitrail.transfer.fitting.Fitted`.
+    """
+
+    def __init__(  # noqa: PLR0913  (as above)
+        self,
+        backbone: str | Sequence[str] = "efficientnet-lite0",
+        *,
+        layers: str | Sequence[str] = "auto",
+        C: float | None = None,
+        head: str = "svm",
+        scaling: str = "square-root",
+        flip: bool = False,
+        folds: int = 5,
+        seed: int = 0,
+        weights: str | Path | None = None,
+        cache: str | Path | None = "user",
+        engine: str = "auto",
+        device: str = "auto",
+    ):
+        self.backbone = backbone
+        self.layers = layers
+        self.C = C
+        self.head = head
+        self.scaling = scaling
+        self.flip = flip
+        self.folds = folds
+        self.seed = seed
+        self.weights = weights
+        self.cache = cache
+        self.engine = engine
+        self.device = device
+
+    def fit(self, X: Sequence[str | Path], y: Any) -> TransferClassifier:
+        """Learns from files (n) and their labels (n,), of any kind that scikit-learn takes.
+
+        Raises:
+            BadPicture: a file cannot be read.
+            BadSetting: fewer labels than files, one class only, or a setting out of range.
+        """
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        if len(labels) != len(X):
+            raise BadSetting(f"Every picture needs one label; got {len(X)} pictures and {len(labels)} labels.")
+        fitting = Fitting(
+            self.head,  # type: ignore[arg-type]
+            () if self.C is None else (self.C,),
+            self.scaling,  # type: ignore[arg-type]
+            self.layers == "auto",
+            self.folds,
+            self.seed,
+        )
+        self.fitted_ = fitting.run(self._blocks(X, self._asked_layers()), labels)
+        self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
+        self.curve_C_, self.curve_layer_ = self.fitted_.curve_C, self.fitted_.curve_layer
+        return self
+
+    def decision_function(self, X: Sequence[str | Path]) -> ndarray:
+        """Scores (n, K), or (n,) for two classes, positive for `classes_[1]`."""
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: Sequence[str | Path]) -> ndarray:
+        """(n, K), rows summing to 1, calibrated on held-out parts of the training pictures."""
+        check_is_fitted(self)
+        return self.head_.probabilities(self.fitted_.features(self._blocks(X, self.layers_)))
+
+    def predict(self, X: Sequence[str | Path]) -> ndarray:
+        """(n,), the likeliest class of each file."""
+        best: ndarray = self.classes_[self._logits(X).argmax(axis=1)]
+        return best
+
+    @property
+    def network_(self) -> Backbone:
+        """The whole classifier as one differentiable module on images in [0, 1]."""
+        from vitrail.transfer.classifier import Member, assemble  # noqa: PLC0415  (imports torch)
+
+        check_is_fitted(self)
+        weights = None if self.weights is None else Path(self.weights)
+        members = [Member(BACKBONES[name], layers, weights) for name, layers in self.layers_.items()]
+        classes = tuple(map(str, self.classes_))
+        about = {"name": "transferred", "scaling": self.scaling, "flip": self.flip, "classes": classes}
+        return assemble(members, self.head_, about)
+
+    def _logits(self, X: Sequence[str | Path]) -> ndarray:
+        check_is_fitted(self)
+        return self.head_.logits(self.fitted_.features(self._blocks(X, self.layers_)))
+
+    def __sklearn_tags__(self) -> Any:
+        """Says that the input is no table of numbers."""
+        return _takes_files(super().__sklearn_tags__())
+
+
+def finished(steps: Generator[Progress | Note, None, T]) -> T:
+    """Runs `steps` to the end and returns what they return; their notes become warnings."""
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        if isinstance(event, Note):
+            warnings.warn(event.text, stacklevel=2)
+
+
+def _takes_files(tags: Any) -> Any:
+    tags.input_tags.two_d_array = False
+    tags.input_tags.string = True
+    tags.no_validation = True
+    return tags

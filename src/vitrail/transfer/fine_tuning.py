@@ -1,0 +1,238 @@
+"""Goes on training the deep part of a pretrained network, together with a new last layer.
+
+The last layer starts from a linear classifier fitted to the frozen features, so that its first, large errors do not
+spoil them (Kumar et al., 2022, https://arxiv.org/abs/2202.10054). What lies below the part that is trained only ever
+runs forward, so it may run on the fast engine. Batch normalisations keep the statistics they came with: some hundred
+pictures would give worse ones. What comes out is the running average of the weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vitrail.backbones.backbone import Backbone
+from vitrail.backbones.fast_path import Engine, Trunk, fast_forward
+from vitrail.backbones.recipe import Preparation
+from vitrail.devices import choose_device, processors
+from vitrail.errors import BadSetting
+from vitrail.events import Progress
+from vitrail.transfer.augmentation import random_view
+from vitrail.transfer.head import LinearHead
+
+Part = Literal["deep", "all"]
+
+AHEAD = 3  # batches decoded before they are needed
+AGREEMENT = 1e-3  # largest difference, relative to the largest feature, that cutting the network in two may make
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A network trained further, and its last layer.
+
+    Attributes:
+        backbone: as it came, but for the weights that were trained.
+        curve: `epoch`, mean `loss` over its batches, and `seconds`.
+    """
+
+    backbone: Backbone
+    head: LinearHead
+    curve: list[dict[str, float]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How a network is trained further.
+
+    Args:
+        part: "deep" trains what comes after the network's first feature layer, "all" everything.
+        rate: highest learning rate of AdamW; it rises over the first tenth of the steps, then falls as a cosine.
+        decay: weight decay, of matrices and kernels only.
+        smoothing: of the labels.
+        memory: steps over which weights are averaged.
+        engine: forward pass below the trained part; see `vitrail.backbones.fast_path`.
+    """
+
+    part: Part = "deep"
+    epochs: int = 8
+    batch: int = 32
+    rate: float = 1e-4
+    decay: float = 0.02
+    smoothing: float = 0.1
+    memory: int = 100
+    engine: Engine = "auto"
+    device: str = "auto"
+    seed: int = 0
+
+    def run(
+        self, backbone: Backbone, layer: str, head: LinearHead, data: tuple[Sequence[Path], np.ndarray]
+    ) -> Generator[Progress, None, Tuned]:
+        """Yields progress, returns the result; `backbone` stays as it was.
+
+        Args:
+            layer: whose features `head` takes, unscaled.
+            data: files that can be read, and the class (n,) of each.
+        Raises:
+            BadSetting: the network cannot be cut at its first feature layer.
+        """
+        torch.manual_seed(self.seed)
+        device = choose_device(self.device)
+        student = copy.deepcopy(backbone).to(device).to(memory_format=torch.channels_last)
+        last = _linear(head).to(device)
+        features, deep = self._parts(student, layer, data[0][0])
+        trained = [*deep, *last.parameters()]
+        average = _Average(trained, self.memory)
+        optimiser = torch.optim.AdamW(self._groups(trained), lr=self.rate)
+        steps = self.epochs * -(-len(data[0]) // self.batch)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.rate, total_steps=steps, pct_start=0.1)
+        curve, started = [], time.perf_counter()
+        for epoch in range(self.epochs):
+            losses: list[float] = []
+            for pixels, labels in self._batches(backbone.preparation, data, epoch):
+                targets = torch.from_numpy(labels).to(device)
+                loss = F.cross_entropy(last(features(pixels)), targets, label_smoothing=self.smoothing)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+                average.update()
+                losses.append(float(loss.detach()))
+                done = epoch * len(data[0]) + min(len(losses) * self.batch, len(data[0]))
+                yield Progress("fine-tuning", done, self.epochs * len(data[0]), detail=f"loss {losses[-1]:.3f}")
+            seconds = time.perf_counter() - started
+            curve.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "seconds": seconds})
+        average.write()
+        student.to("cpu").requires_grad_(False).to(memory_format=torch.contiguous_format)
+        return Tuned(Backbone(student.network, backbone.description), _head(last), curve)
+
+    def _parts(
+        self, student: Backbone, layer: str, example: Path
+    ) -> tuple[Callable[[Tensor], Tensor], list[nn.Parameter]]:
+        """Pixels (N, 3, S, S) uint8 to features (N, D), and the weights that are trained on the way.
+
+        Below the cut, the frozen part runs on whichever engine is fastest.
+        """
+        device = student.mean.device
+        if self.part == "all":
+            parameters = list(student.requires_grad_(True).parameters())
+            return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
+        cut = student.feature_layers[0]
+        rng = np.random.default_rng(0)
+        pixels = torch.stack([random_view(example, student.preparation, rng)] * self.batch)
+        trunk = fast_forward(
+            Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), pictures=10**6
+        )
+
+        def features(pixels: Tensor) -> Tensor:
+            (activation,) = trunk(pixels.numpy())
+            lower = torch.from_numpy(activation).to(device, memory_format=_layout(activation.ndim))
+            return student.tail(lower, cut, layer)
+
+        self._check_cut(student, layer, (features(pixels), _images(pixels, device)))
+        return features, _reached(student, lambda: features(pixels))
+
+    def _check_cut(self, student: Backbone, layer: str, both: tuple[Tensor, Tensor]) -> None:
+        """Raises `BadSetting` if something leads round the cut."""
+        cut_in_two, images = both
+        with torch.no_grad():
+            whole = student.features(images, (layer,))[layer]
+        if float((cut_in_two - whole).abs().max()) > AGREEMENT * float(whole.abs().max()):
+            raise BadSetting(
+                f"The network {student.name!r} cannot be cut at its layer {student.feature_layers[0]!r}; "
+                "train all of it: --tune all."
+            )
+
+    def _groups(self, parameters: Sequence[nn.Parameter]) -> list[dict[str, object]]:
+        """Matrices and kernels decay; biases and the factors of normalisations do not."""
+        return [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def _batches(
+        self, preparation: Preparation, data: tuple[Sequence[Path], np.ndarray], epoch: int
+    ) -> Iterator[tuple[Tensor, np.ndarray]]:
+        """Random views of all pictures in a new order, and their labels; decoded ahead by threads.
+
+        What a picture looks like depends on the seed, the epoch and its place alone, not on the threads.
+        """
+        files, labels = data
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(files))
+
+        def view(index: int) -> Tensor:
+            return random_view(files[index], preparation, np.random.default_rng((self.seed, epoch, index)))
+
+        with ThreadPoolExecutor(processors()) as pool:
+            batches = [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
+            waiting: deque[list[Future[Tensor]]] = deque()
+            todo = iter(batches)
+            for rows in batches:
+                waiting.extend(
+                    [pool.submit(view, int(i)) for i in ahead] for ahead in islice(todo, AHEAD - len(waiting))
+                )
+                yield torch.stack([future.result() for future in waiting.popleft()]), labels[rows]
+
+
+class _Average:
+    """The running average of weights: the plain mean at first, an exponential one from `memory` steps on."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], memory: int) -> None:
+        self._parameters = parameters
+        self._means = [parameter.detach().clone() for parameter in parameters]
+        self._memory, self._steps = memory, 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self._steps += 1
+        for mean, parameter in zip(self._means, self._parameters, strict=True):
+            mean.lerp_(parameter, 1 / min(self._steps, self._memory))
+
+    @torch.no_grad()
+    def write(self) -> None:
+        for mean, parameter in zip(self._means, self._parameters, strict=True):
+            parameter.copy_(mean)
+
+
+def _reached(student: Backbone, features: Callable[[], Tensor]) -> list[nn.Parameter]:
+    """The weights that the features depend on; all others stay frozen."""
+    student.requires_grad_(True)
+    parameters = list(student.parameters())
+    slopes = torch.autograd.grad(features().sum(), parameters, allow_unused=True)
+    student.requires_grad_(False)
+    reached = [parameter for parameter, slope in zip(parameters, slopes, strict=True) if slope is not None]
+    for parameter in reached:
+        parameter.requires_grad_(True)
+    return reached
+
+
+def _images(pixels: Tensor, device: torch.device) -> Tensor:
+    return pixels.to(device, memory_format=torch.channels_last).float() / 255
+
+
+def _layout(dimensions: int) -> torch.memory_format:
+    return torch.channels_last if dimensions == 4 else torch.contiguous_format
+
+
+def _linear(head: LinearHead) -> nn.Linear:
+    weights = torch.from_numpy(head.sharpness * head.weights)
+    linear = nn.Linear(weights.shape[1], weights.shape[0])
+    with torch.no_grad():
+        linear.weight.copy_(weights)
+        linear.bias.copy_(torch.from_numpy(head.sharpness * head.intercept))
+    return linear
+
+
+def _head(linear: nn.Linear) -> LinearHead:
+    return LinearHead(linear.weight.detach().cpu().numpy(), linear.bias.detach().cpu().numpy(), 1.0)

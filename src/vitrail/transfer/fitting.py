@@ -1,0 +1,114 @@
+"""Features in, a linear classifier out: layers and C chosen by cross-validation on the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from vitrail.transfer.head import LinearHead, one_per_class, sharpness_of
+from vitrail.transfer.joined import Blocks
+from vitrail.transfer.linear_svm import LinearSVMCV
+from vitrail.transfer.one_against_rest import stratified_parts
+from vitrail.transfer.scaling import Scaling, scale
+from vitrail.transfer.selection import best_layers, layer_curve
+
+Curve = list[dict[str, Any]]
+
+LOGISTIC_CS = tuple(np.logspace(-1, 4, 6).tolist())
+LAYER_SAMPLES = 5000  # pictures that are enough to tell layers apart
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A linear classifier on the layers of some networks, and how it was chosen.
+
+    Attributes:
+        layers: backbone -> the layers whose features the head takes, in this order.
+        curve_C: `C`, and the mean `accuracy` and `spread` (standard deviation) over the folds.
+        curve_layer: `backbone`, `layer` (joined ones with a plus) and left-out `accuracy`; empty if nothing was chosen.
+    """
+
+    head: LinearHead
+    layers: Mapping[str, tuple[str, ...]]
+    scaling: Scaling
+    C: float
+    curve_C: Curve = field(repr=False)
+    curve_layer: Curve = field(repr=False)
+
+    def features(self, blocks: Blocks) -> Float[ndarray, "n d"]:
+        """What the head takes, scaled, of pictures whose `blocks` hold the layers in `layers`."""
+        return scale([blocks[name][layer] for name, chosen in self.layers.items() for layer in chosen], self.scaling)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a linear classifier is made from features.
+
+    Args:
+        head: squared-hinge SVM, or multinomial logistic regression (the softmax layer of a network).
+        Cs: values to choose C from; none for ten from 0.01 to 100 (svm) or six from 0.1 to 10,000 (logistic).
+        choose_layers: keep, of each network, its best layer or all joined; else all that are given are joined.
+    """
+
+    head: Literal["svm", "logistic"] = "svm"
+    Cs: Sequence[float] = ()
+    scaling: Scaling = "square-root"
+    choose_layers: bool = True
+    folds: int = 5
+    seed: int = 0
+
+    def run(self, blocks: Blocks, labels: Int[ndarray, " n"]) -> Fitted:
+        """The classifier of features whose rows have `labels`, indices of classes.
+
+        Raises:
+            BadSetting: a setting is out of range, there is one class only, or no class has two samples.
+        """
+        layers: dict[str, tuple[str, ...]] = {}
+        curve_layer: Curve = []
+        for name, features in blocks.items():
+            layers[name] = tuple(features)
+            if self.choose_layers and len(features) > 1:
+                curve = layer_curve(*self._sample(features, labels), self.scaling)
+                layers[name] = best_layers(curve)
+                curve_layer += [{"backbone": name, "layer": "+".join(tried), "accuracy": acc} for tried, acc in curve]
+        joined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
+        head, C, curve_C = (self._svm if self.head == "svm" else self._logistic)(joined, labels)
+        return Fitted(head, layers, self.scaling, C, curve_C, curve_layer)
+
+    def _sample(self, features: Mapping[str, ndarray], labels: ndarray) -> tuple[dict[str, ndarray], ndarray]:
+        """Rows enough to tell layers apart: of every class, its share."""
+        if len(labels) <= LAYER_SAMPLES:
+            return dict(features), labels
+        shuffled = np.random.default_rng(self.seed).permutation(len(labels))
+        by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+        rows = np.sort(by_class[np.linspace(0, len(labels) - 1, LAYER_SAMPLES).astype(int)])
+        return {layer: block[rows] for layer, block in features.items()}, labels[rows]
+
+    def _svm(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
+        search = LinearSVMCV(list(self.Cs) or None, folds=self.folds, seed=self.seed).fit(features, labels)
+        head = LinearHead(*one_per_class(search.coef_, search.intercept_), sharpness_of(search.out_of_fold_, labels))
+        path = search.accuracy_path_
+        return head, search.C_, _curve(search.Cs_, path.mean(axis=0), path.std(axis=0))
+
+    def _logistic(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (a second, for this head only)
+        from sklearn.model_selection import GridSearchCV, PredefinedSplit  # noqa: PLC0415
+
+        Cs = list(self.Cs or LOGISTIC_CS)
+        parts = PredefinedSplit(stratified_parts(labels, folds=self.folds, seed=self.seed))
+        search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": Cs}, cv=parts).fit(features, labels)
+        best, found = search.best_estimator_, search.cv_results_
+        head = LinearHead(*one_per_class(best.coef_, best.intercept_), 1.0)
+        return head, float(best.C), _curve(Cs, found["mean_test_score"], found["std_test_score"])
+
+
+def _curve(Cs: Sequence[float] | ndarray, means: ndarray, spreads: ndarray) -> Curve:
+    return [
+        {"C": float(C), "accuracy": float(mean), "spread": float(spread)}
+        for C, mean, spread in zip(Cs, means, spreads, strict=True)
+    ]
