@@ -105,6 +105,31 @@ def test_conjugate_gradients_agree_with_factored_hessians(monkeypatch):
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
+def test_a_shared_inverse_gives_what_separate_factors_give(monkeypatch):
+    # With little loss all samples are inside the margin, and 20 problems make one inverse worth its price.
+    features, problems = clouds(300, 320, 20)
+    used = []
+    inverted = GramSpace._by_inverse
+    monkeypatch.setattr(GramSpace, "_by_inverse", lambda *given: used.append(1) or inverted(*given))
+    ((shared, _),) = solve(GramSpace(features), problems, [1e-4])
+    assert used
+    monkeypatch.setattr(GramSpace, "_worth_inverting", lambda *given: False)
+    ((separate, _),) = solve(GramSpace(features), problems, [1e-4])
+    np.testing.assert_allclose(shared, separate, atol=1e-7)
+
+
+def test_a_step_that_does_not_hold_is_made_again_in_a_surer_way(monkeypatch):
+    features, problems = clouds(300, 320, 20)
+    ((expected, _),) = solve(GramSpace(features), problems, [1e-4])
+
+    def wrong(self, image, active, columns, correction):
+        correction[:, columns] = 1e6 * active[:, columns]
+
+    monkeypatch.setattr(GramSpace, "_by_inverse", wrong)
+    ((found, _),) = solve(GramSpace(features), problems, [1e-4])
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
 @SPACES
 def test_single_precision_features_lose_nothing_beyond_their_rounding(space):
     features, problems = clouds(300, 40, 3)

@@ -1,26 +1,32 @@
 """Newton steps through the Gram matrix: for a few thousand samples, whatever their dimension.
 
 Weights are held as w = Σᵢ βᵢ xᵢ. With S the samples inside the margin and G the Gram matrix, the Newton step asks
-for one solution of (G_SS + diag(1 / 2c)) ε = q per problem. Two things keep that cheap: the features are read once;
-and in single precision a Cholesky factor takes half the time, while the gradient, always in double, corrects it in
-the next round.
+for one solution of (G_SS + diag(1 / 2c)) ε = q per problem. Three things keep that cheap: the features are read once;
+in single precision a Cholesky factor takes half the time, and the gradient, always in double, corrects it in the
+next round; and where more samples are inside the margin than outside, the complement is solved instead.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotrs
+from scipy.linalg.lapack import spotrf, spotri
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from vitrail.transfer.squared_hinge import Coefficients, Row, Table
+from vitrail.devices import processors
+from vitrail.transfer.cholesky import cholesky_solve
+from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
 
 Square = Float[ndarray, "rows rows"]
 Features = Float[ndarray, "samples dimension"]
 
 SINGLE_ORDER = 256  # below this order, single precision saves no time
 SINGLE_CONDITION = 1e6  # above this condition number a single-precision factor misleads Newton's method
+INVERSE_CONDITION = 1e4  # and above this one its inverse, from which the solutions come by cancellation
+FORCING = 0.1  # what a step may leave of the gradient to first order; else it is made again in a surer way
 PARALLEL_ORDER = 2048  # below this order, the threads of a factorisation wait for each other more than they work
 COLUMN_BLOCK = 2048
 
@@ -31,6 +37,7 @@ class GramSpace:
     def __init__(self, features: Features):
         self.features = features
         self.size = len(features)
+        self.mean_square = mean_square(features)
         self.gram = np.ones((self.size, self.size))
         for start in range(0, features.shape[1], COLUMN_BLOCK):
             block = features[:, start : start + COLUMN_BLOCK].astype(np.float64)
@@ -38,6 +45,7 @@ class GramSpace:
         self.single = self.gram.astype(np.float32)
         self.trace = float(np.trace(self.gram))
         self._threads = ThreadpoolController()
+        self._inverse: tuple[Float[ndarray, " rows"], Square] | None = None
 
     def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
         """Gradient coefficients, the score of every sample under it, and its squared length."""
@@ -58,48 +66,88 @@ class GramSpace:
     ) -> tuple[Coefficients, Table]:
         """Newton step and what it adds to every score: −gradient + ε, where only ε needs a factorisation."""
         coefficients, image = gradient
-        correction = np.zeros_like(image)
-        inside = active.sum(axis=0)
-        with self._threads_for(int(inside.max(initial=0))):
-            for column in range(len(inside)):
-                rows = np.flatnonzero(active[:, column])
-                correction[rows, column] = self._solve_inside(image[rows, column], costs[rows, column], rows)
-        return correction - coefficients, self.gram @ correction - image
+        correction, moved = np.zeros_like(image), np.zeros_like(image)
+        left, length = np.arange(image.shape[1]), np.sqrt(np.maximum(self.inner(coefficients, coefficients, image), 0))
+        for columns, solve in self._ways(image, costs, active):
+            tried = np.intersect1d(left, columns)
+            solve(tried, correction)
+            moved[:, tried] = self.gram @ correction[:, tried]
+            missing = correction[:, tried] + 2 * costs[:, tried] * active[:, tried] * (moved - image)[:, tried]
+            error = self.inner(missing, missing, self.gram @ missing)
+            left = np.setdiff1d(left, tried[error <= (FORCING * length[tried]) ** 2])
+        return correction - coefficients, moved - image
 
-    def _threads_for(self, order: int) -> AbstractContextManager[object]:
-        """Limit BLAS to one thread while matrices of a low order are factored."""
-        limited: AbstractContextManager[object] = self._threads.limit(
-            limits=None if order >= PARALLEL_ORDER else 1, user_api="blas"
-        )
-        return limited
+    def _ways(
+        self, image: Table, costs: Table, active: Bool[ndarray, "samples columns"]
+    ) -> Iterator[tuple[ndarray, Callable[[ndarray, Table], None]]]:
+        """Columns, and how to solve them: the cheapest way first, the surest last."""
+        every, inside, ridge = np.arange(image.shape[1]), active.sum(axis=0), _common_ridge(costs)
+        if ridge is not None and self._is_single(costs, INVERSE_CONDITION) and self._worth_inverting(inside, ridge):
+            yield np.flatnonzero(inside > self.size // 2), partial(self._by_inverse, image, active)
+        if self._is_single(costs, SINGLE_CONDITION):
+            yield every, partial(self._by_factors, self.single, image, costs, active)
+        yield every, partial(self._by_factors, self.gram, image, costs, active)
 
-    def _is_single(self, costs: Table) -> bool:
-        return self.size >= SINGLE_ORDER and bool(2 * costs.max() * self.trace < SINGLE_CONDITION)
+    def _for_each(self, columns: ndarray, solve: Callable[[int], None], *, order: int) -> None:
+        """Solves each column: matrices of a low order on one thread each, several at a time."""
+        if order >= PARALLEL_ORDER:
+            for column in columns:
+                solve(column)
+            return
+        with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as pool:
+            for _ in pool.map(solve, columns):
+                pass
 
-    def _solve_inside(
-        self, right: Float[ndarray, " rows"], costs: Float[ndarray, " rows"], rows: ndarray
-    ) -> Float[ndarray, " rows"]:
-        """Solves (G_SS + diag(1 / 2c)) ε = right."""
-        gram = self.single if self._is_single(costs[:, None]) else self.gram
-        matrix = gram[rows].take(rows, axis=1)
-        np.einsum("ii->i", matrix)[:] += (0.5 / costs).astype(matrix.dtype)
-        return _cholesky_solve(matrix, right)
+    def _is_single(self, costs: Table, condition: float) -> bool:
+        return self.size >= SINGLE_ORDER and bool(2 * costs.max() * self.trace < condition)
+
+    def _by_factors(  # noqa: PLR0913  (what the systems are made of)
+        self, gram: Square, image: Table, costs: Table, active: Table, columns: ndarray, correction: Table
+    ) -> None:
+        """Solves (G_SS + diag(1 / 2c)) ε = image for each column, in the precision of `gram`."""
+
+        def solve(column: int) -> None:
+            rows = np.flatnonzero(active[:, column])
+            matrix = gram[rows].take(rows, axis=1)
+            np.einsum("ii->i", matrix)[:] += (0.5 / costs[rows, column]).astype(matrix.dtype)
+            correction[rows, column] = cholesky_solve(matrix, image[rows, column])
+
+        self._for_each(columns, solve, order=int(active[:, columns].sum(axis=0).max(initial=0)))
+
+    def _worth_inverting(self, inside: ndarray, ridge: Float[ndarray, " rows"]) -> bool:
+        """Whether one inverse of order n (or the one at hand) costs less than it saves the problems."""
+        if self._inverse is not None and np.array_equal(self._inverse[0], ridge):
+            return True
+        saved = np.maximum(inside.astype(float) ** 3 - (self.size - inside.astype(float)) ** 3, 0.0)
+        if saved.sum() / 3 < float(self.size) ** 3:
+            return False
+        matrix = self.single.copy()
+        np.einsum("ii->i", matrix)[:] += ridge.astype(np.float32)
+        factor, failed = spotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+        inverse, failed_too = spotri(factor, lower=1, overwrite_c=1)
+        if failed or failed_too:
+            return False
+        self._inverse = (ridge, np.tril(inverse) + np.tril(inverse, -1).T)
+        return True
+
+    def _by_inverse(self, image: Table, active: Table, columns: ndarray, correction: Table) -> None:
+        """Solves the same from B = (G + diag(1 / 2c))⁻¹: ε = B(image + μ), with μ outside S such that ε is 0 there."""
+        assert self._inverse is not None
+        inverse, inside = self._inverse[1], active[:, columns]
+        unbound = inverse @ np.where(inside, image[:, columns], 0.0).astype(np.float32)
+        forces = np.zeros_like(unbound)
+
+        def solve(column: int) -> None:
+            rows = np.flatnonzero(~inside[:, column])
+            forces[rows, column] = cholesky_solve(inverse[rows].take(rows, axis=1), -unbound[rows, column])
+
+        self._for_each(np.arange(len(columns)), solve, order=self.size // 2)
+        correction[:, columns] = np.where(inside, unbound + inverse @ forces, 0.0)
 
 
-def _cholesky_solve(matrix: Square, right: Float[ndarray, " rows"]) -> Float[ndarray, " rows"]:
-    """Solves matrix · x = right for a symmetric positive matrix, in its precision.
-
-    Rounding can make a badly conditioned matrix lose that property; a rising multiple of the identity brings it back.
-    The step is then shorter than Newton's, still downhill, and its certificate stays exact.
-    """
-    if not len(right):
-        return right
-    factorise, solve = (spotrf, spotrs) if matrix.dtype == np.float32 else (dpotrf, dpotrs)
-    lift = np.finfo(matrix.dtype).eps * np.trace(matrix)
-    while True:
-        factor, failed = factorise(matrix.T, lower=1, clean=0)
-        if not failed:
-            solution, _ = solve(factor, right.astype(matrix.dtype), lower=1)
-            return np.asarray(solution, dtype=np.float64)
-        np.einsum("ii->i", matrix)[:] += lift
-        lift *= 10
+def _common_ridge(costs: Table) -> Float[ndarray, " samples"] | None:
+    """1 / 2c per sample if all problems that use a sample give it the same cost, else None."""
+    highest = costs.max(axis=1)
+    if not ((costs == 0) | (costs == highest[:, None])).all():
+        return None
+    return np.asarray(0.5 / np.where(highest > 0, highest, highest.max()))

@@ -35,7 +35,7 @@ GRAM_SAMPLES = 6000  # the Gram matrix takes 12 n² bytes: 430 MB here
 GRAM_RATIO = 8  # samples per feature up to which Gram steps are the cheaper ones
 TOLERANCE = 1e-6
 MAX_ROUNDS = 200
-PATH_TOLERANCE = 1e-4  # a gap that no longer moves the accuracy of cross-validation
+PATH_TOLERANCE = 1e-3  # a gap that no longer moves the accuracy of cross-validation
 
 
 class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -129,7 +129,7 @@ class LinearSVMCV(LinearSVM):
         Cs: values to choose from; None for ten from 0.01 to 100, evenly spaced in logarithm.
         folds: parts that take turns in being held out; at least 2.
         seed: of the shuffle before the parts are cut.
-        tol: as for LinearSVM, for the last fit; cross-validation stops at a gap of 1e-4, or at `tol` if larger.
+        tol: as for LinearSVM, for the last fit; cross-validation stops at a gap of 1e-3, or at `tol` if larger.
         class_weight: as for LinearSVM; "balanced" is computed from each training part.
 
     Attributes:

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import cho_factor, cho_solve, eigh
 
-from vitrail.transfer.squared_hinge import Coefficients, Row, Table
+from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
 
 Features = Float[ndarray, "samples dimension"]
 
@@ -32,6 +32,7 @@ class PrimalSpace:
     def __init__(self, features: Features):
         self.features = features
         self.size = features.shape[1] + 1
+        self.mean_square = mean_square(features)
         self._rows = max(1, CHUNK_NUMBERS // self.size)
         self._basis: tuple[ndarray, ndarray] | None = None
 

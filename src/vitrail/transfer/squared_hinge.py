@@ -25,6 +25,9 @@ Table = Float[ndarray, "samples columns"]  # a value per sample and problem
 Coefficients = Float[ndarray, "size columns"]  # a weight vector per problem, as a space holds it
 Row = Float[ndarray, " columns"]  # a value per problem
 
+EASY = 50.0  # 2C times the mean squared length of samples up to which Newton's method gets there from zero
+RISE = 10.0  # factor of C over which one solution is a good start for the next
+ROUGH = 0.1  # relative gap that is enough on the way
 ARMIJO = 1e-4  # share of the decrease promised by the slope that a step must keep
 HALVINGS = 40
 
@@ -34,6 +37,8 @@ class Space(Protocol):
     """How the weights of all problems are held, and how a Newton step is found there."""
 
     size: int
+    mean_square: float
+    """Mean squared length of the samples, the intercept's 1 included; an estimate will do."""
 
     def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
         """Gradient w − Σᵢ pullᵢ xᵢ as this space holds it, and its squared length."""
@@ -94,13 +99,31 @@ class Stop:
 
 
 def solve_path(space: Space, problems: Problems, Cs: Sequence[float], stop: Stop) -> Iterator[Solution]:
-    """Yield the solution at each C, rising, each started from the one before."""
+    """Yield the solution at each C, rising, each started from the one before.
+
+    Where C, or the samples' length, is large, Newton's method from zero can take hundreds of rounds; a few rough
+    solutions at smaller C on the way there take a dozen.
+    """
     coefficients = np.zeros((space.size, problems.signs.shape[1]))
     scores = np.zeros(problems.signs.shape)
+    reached = EASY / (2 * space.mean_square * max(float(problems.weights.max(initial=0)), np.finfo(float).tiny))
+
+    def solve(C: float, stop: Stop) -> tuple[Row, int]:
+        return _Descent(space, Problems(problems.signs, C * problems.weights), coefficients, scores).run(stop)
+
     for C in sorted(Cs):
-        descent = _Descent(space, Problems(problems.signs, C * problems.weights), coefficients, scores)
-        gap, rounds = descent.run(stop)
+        while reached * RISE < C:
+            solve(reached, Stop(max(stop.gap, ROUGH), stop.rounds))
+            reached *= RISE
+        gap, rounds = solve(C, stop)
+        reached = max(reached, C)
         yield Solution(C, coefficients.copy(), scores.copy(), gap, rounds)
+
+
+def mean_square(features: Float[ndarray, "samples dimension"]) -> float:
+    """Mean squared length of about a thousand rows, each with a 1 added."""
+    rows = np.asarray(features[:: max(1, len(features) // 1000)], dtype=np.float64)
+    return 1.0 + float(np.einsum("nd,nd->", rows, rows)) / len(rows)
 
 
 @dataclass
