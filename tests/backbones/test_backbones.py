@@ -4,6 +4,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from vitrail.backbones import BACKBONES
+from vitrail.backbones.imagenet import imagenet_classes
 from vitrail.backbones.inspection import layer_facts
 from vitrail.errors import BadWeights, UnknownName
 
@@ -35,6 +36,19 @@ def test_efficientnet_is_timms():
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(backbone(images), theirs((images - 0.5) / 0.5), atol=1e-4, rtol=1e-5)
+
+
+def test_squeezenet_is_torchvisions():
+    backbone = BACKBONES["squeezenet"]()
+    theirs = models.squeezenet1_1(weights=None).eval()
+    theirs.load_state_dict(backbone.network.state_dict())
+    images = torch.rand(2, 3, 227, 227, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(backbone(images), theirs((images - backbone.mean) / backbone.std))
+
+
+def test_imagenets_classes_are_torchvisions():
+    assert imagenet_classes() == tuple(models.AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import vitrail
+from vitrail.backbones import BACKBONES
 from vitrail.cli.app import app
 from vitrail.images import read_picture, to_unit
 from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
@@ -17,22 +19,6 @@ from vitrail.transfer.head import sharpness_of
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def stripes(tmp_path_factory):
-    root = tmp_path_factory.mktemp("stripes")
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 8), ("test", 4)):
-        for name in ("across", "down", "noise"):
-            folder = root / part / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                wave = 127 + 100 * np.sin(np.arange(64) / (1 + rng.random()))
-                grey = {"across": np.tile(wave, (64, 1)), "down": np.tile(wave, (64, 1)).T}.get(name)
-                grey = rng.integers(0, 255, (64, 64)) if grey is None else grey + rng.normal(0, 8, (64, 64))
-                Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / f"{index}.png")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +105,92 @@ def test_a_folder_that_cannot_be_learned_from_is_one_sentence(trouble, tmp_path)
     assert done.exit_code == 1
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error:")]
     assert len(errors) == 1
+
+
+def transfer(*arguments):
+    """The result of a run that must succeed."""
+    done = run("transfer", *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
+    home, plain = made
+    arguments = (stripes, "--backbone", "squeezenet", "--layer", "fire9", "--cache", home / "c")
+    flipped = transfer(*arguments, "--flip", "--run", home / "flipped")
+    assert flipped["computed"] == 36  # the mirrored copies only: the others were in the cache
+    assert transfer(*arguments, "--flip", "--run", home / "flipped again")["computed"] == 0
+    assert transfer(*arguments, "--run", home / "plain again")["computed"] == 0
+    classifier = vitrail.load(home / "flipped")
+    picture = to_unit(read_picture(stripes / "test" / "down" / "0.png", short_side=256, crop=227))[None]
+    with torch.no_grad():
+        torch.testing.assert_close(classifier(picture), classifier(picture.flip(3)), atol=1e-4, rtol=1e-4)
+
+
+def test_several_networks_are_joined(made, stripes):
+    home, _ = made
+    names = "squeezenet,efficientnet-lite0"
+    result = transfer(stripes, "--backbone", names, "--layer", "logits", "--cache", home / "c", "--run", home / "two")
+    assert [entry["name"] for entry in result["backbone"]] == names.split(",")
+    assert result["test"]["accuracy"] == 1.0
+    file = stripes / "test" / "across" / "1.png"
+    top = json.loads(run("predict", home / "two", file, "--json", "--run", home / "p2").stdout)["pictures"][0]["top"]
+    classifier = vitrail.load(home / "two")
+    wish = classifier.preparation
+    image = to_unit(read_picture(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation))
+    with torch.no_grad():
+        odds = classifier(image[None]).softmax(1)[0]
+    assert float(odds[top[0]["index"]]) == pytest.approx(top[0]["probability"], abs=0.05)
+
+
+def test_the_best_preset_is_three_networks_and_their_mirror_images(stripes, tmp_path):
+    result = transfer(stripes, "--preset", "best", "--cache", tmp_path / "c", "--run", tmp_path / "run")
+    assert [entry["name"] for entry in result["backbone"]] == [
+        "efficientnet-lite0",
+        "efficientnet-lite0-320",
+        "squeezenet",
+    ]
+    assert result["computed"] == 3 * 2 * 36
+    assert json.loads((tmp_path / "run" / "weights" / "head.json").read_text())["flip"]
+
+
+@pytest.mark.parametrize("tune", ["deep", "all"])
+def test_fine_tuning_changes_what_it_should_and_predict_uses_it(tune, stripes, tmp_path):
+    arguments = ("--backbone", "squeezenet", "--head", "fine-tune", "--tune", tune, "--epochs", 2, "--cache", tmp_path)
+    result = transfer(stripes, *arguments, "--run", tmp_path / "run")
+    assert result["choice"]["head"] == "fine-tune"
+    assert [point["epoch"] for point in result["curve_epoch"]] == [1, 2]
+    assert result["curve_epoch"][1]["loss"] < result["curve_epoch"][0]["loss"]
+    original = BACKBONES["squeezenet"]().network.state_dict()
+    tuned = load_file(tmp_path / "run" / "weights" / "network.safetensors")
+    assert tuned.keys() == original.keys()
+    changed = {name for name in tuned if not torch.equal(tuned[name], original[name])}
+    deep = {"features.9", "features.10", "features.11", "features.12"}  # fire6 is features.9, the first feature layer
+    lowest = {name for name in changed if ".".join(name.split(".")[:2]) not in deep}
+    assert changed
+    assert bool(lowest) == (tune == "all")
+    file = stripes / "test" / "noise" / "0.png"
+    top = json.loads(run("predict", tmp_path / "run", file, "--json", "--run", tmp_path / "p").stdout)["pictures"][0]
+    classifier = vitrail.load(tmp_path / "run")
+    with torch.no_grad():
+        odds = classifier(to_unit(read_picture(file, short_side=256, crop=227))[None]).softmax(1)[0]
+    assert float(odds[top["top"][0]["index"]]) == pytest.approx(top["top"][0]["probability"], abs=1e-3)
+
+
+def test_fine_tuning_gives_the_same_network_for_the_same_seed(stripes, tmp_path):
+    arguments = ("--backbone", "squeezenet", "--head", "fine-tune", "--epochs", 1, "--cache", tmp_path / "c")
+    for name in ("one", "two"):
+        transfer(stripes, *arguments, "--run", tmp_path / name)
+    one, two = (load_file(tmp_path / name / "weights" / "network.safetensors") for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_fine_tuning_takes_one_network(stripes, tmp_path):
+    done = run(
+        "transfer", stripes, "--backbone", "squeezenet,alexnet", "--head", "fine-tune", "--run", tmp_path / "run"
+    )
+    assert done.exit_code == 1
+    assert "fine-tune trains one network; got 2" in done.stderr
 
 
 def test_wilsons_interval():

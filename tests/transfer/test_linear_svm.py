@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from vitrail.errors import BadSetting
-from vitrail.transfer import linear_svm, one_against_rest
+from vitrail.transfer import one_against_rest, svm_search
 from vitrail.transfer.gram_newton import GramSpace
 from vitrail.transfer.linear_svm import LinearSVM, LinearSVMCV
 from vitrail.transfer.primal_newton import PrimalSpace
@@ -123,7 +123,7 @@ def test_clone_pickle_pipeline_and_grid_search():
 
 def test_many_samples_are_not_squared(monkeypatch):
     monkeypatch.setattr(GramSpace, "__init__", None)
-    monkeypatch.setattr(linear_svm, "GRAM_SAMPLES", 50)
+    monkeypatch.setattr(svm_search, "GRAM_SAMPLES", 50)
     features, labels = clouds([50, 50], 20)
     assert LinearSVM().fit(features, labels).gap_.max() <= 1e-6
 
@@ -135,7 +135,7 @@ def test_wide_features_are_not_squared(monkeypatch):
 
 
 def test_out_of_fold_scores_come_from_classifiers_that_have_not_seen_the_sample(monkeypatch):
-    monkeypatch.setattr(linear_svm, "PATH_TOLERANCE", 1e-6)
+    monkeypatch.setattr(svm_search, "PATH_TOLERANCE", 1e-6)
     features, labels = clouds([12, 12, 12], 4)
     model = LinearSVMCV([0.1], folds=3).fit(features, labels)
     part = one_against_rest.stratified_parts(labels, folds=3, seed=0)
@@ -269,3 +269,13 @@ def objective(model, features, labels, C):
     signs = np.where(labels[:, None] == model.classes_, 1.0, -1.0)
     hinge = np.maximum(0, 1 - signs * (rows @ weights))
     return (weights**2).sum() / 2 + C * (hinge**2).sum(), weights - 2 * C * rows.T @ (signs * hinge)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("folds", [2, 5])
+def test_parts_are_scikit_learns(folds, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(4), [5, 9, 20, 13]))
+    theirs = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    ours = one_against_rest.stratified_parts(labels, folds=folds, seed=seed)
+    for fold, (_, held_out) in enumerate(theirs):
+        assert np.flatnonzero(ours == fold).tolist() == held_out.tolist()

@@ -29,7 +29,7 @@ class SameConv2d(nn.Conv2d):
         """(N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
         height, width = (
             max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            for side, stride, kernel in zip(input.shape[2:], self.stride, self.kernel_size, strict=True)
+            for side, stride, kernel in zip(map(int, input.shape[2:]), self.stride, self.kernel_size, strict=True)
         )
         padded = F.pad(input, (width // 2, width - width // 2, height // 2, height - height // 2))
         return super().forward(padded)

@@ -6,6 +6,7 @@ Every candidate is compared with the eager float32 network on a real batch befor
 import copy
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -109,9 +110,8 @@ def fast_forward(module: nn.Module, example: np.ndarray, *, engine: Engine, devi
 
 
 def _candidates(pictures: int) -> tuple[str, ...]:
-    if pictures < MANY or not _has_openvino():
-        return ("channels-last",)
-    return ("openvino",)
+    converted = ("openvino",) if pictures >= MANY and _has_openvino() else ()
+    return ("channels-last", *converted)
 
 
 def _has_openvino() -> bool:
@@ -148,8 +148,12 @@ def _openvino_forward(module: nn.Module, example: np.ndarray) -> Forward:
         import openvino  # noqa: PLC0415  (an extra)
     except ImportError:
         raise MissingExtra("OpenVINO is not installed; run `pip install 'vitrail[fast]'`.") from None
-    with torch.no_grad():
-        model = openvino.convert_model(module, example_input=torch.from_numpy(example[:1]))
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit warns of its age, and of every branch that Python takes
+        example_tensor = torch.from_numpy(example)
+        folded = fold_batch_norms(copy.deepcopy(module))
+        traced = torch.jit.freeze(torch.jit.trace(folded, example_tensor, check_trace=False))  # type: ignore[no-untyped-call]
+        model = openvino.convert_model(traced, example_input=example_tensor)
     model.reshape(list(example.shape))
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(model, "CPU", settings)

@@ -7,7 +7,7 @@ from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from vitrail.errors import BadWeights, CannotWrite, MissingWeights
 
@@ -92,6 +92,8 @@ class Online:
             self.place.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(self.url, str(self.place), self._sha256_prefix, progress=False)
         except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             raise MissingWeights(
                 f"The weights of {owner!r} are not on this machine and {self.url} cannot be reached "
                 f"({getattr(error, 'reason', error)}): name a file with --weights FILE, "

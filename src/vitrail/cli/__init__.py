@@ -1,5 +1,19 @@
 """The command line: every task becomes a command, every setting an option."""
 
-from vitrail.cli.app import main
+import os
+import sys
 
-__all__ = ["main"]
+INTERRUPTED = 130
+
+__all__ = ["INTERRUPTED", "main"]
+
+
+def main() -> None:
+    """The entry point of the `vitrail` command."""
+    try:
+        from vitrail.cli.app import app  # noqa: PLC0415  (Ctrl-C may come while it is imported)
+
+        app(prog_name="vitrail")
+    except KeyboardInterrupt:
+        print("Error: Stopped.", file=sys.stderr)
+        os._exit(INTERRUPTED)  # no second traceback from what is still being imported

@@ -40,8 +40,3 @@ def _options(
     ] = False,
 ) -> None:
     """The options that belong to no task."""
-
-
-def main() -> None:
-    """The entry point of the `vitrail` command."""
-    app(prog_name="vitrail")

@@ -13,12 +13,11 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from vitrail.cli import INTERRUPTED
 from vitrail.cli.printer import Printer
 from vitrail.errors import VitrailError
 from vitrail.runs import new_folder, record
 from vitrail.settings import Task, option_name
-
-INTERRUPTED = 130
 
 
 def command_for(name: str, task: type[Task]) -> Any:

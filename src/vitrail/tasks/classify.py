@@ -33,7 +33,7 @@ class Classify(Task):
         """Yields a table and a picture with bars; the last event is the `Result`."""
         from scipy.special import softmax  # noqa: PLC0415  (imported when it runs)
 
-        from vitrail.backbones.imagenet import imagenet_classes  # noqa: PLC0415  (imports torchvision)
+        from vitrail.backbones.imagenet import imagenet_classes  # noqa: PLC0415  (imported when it runs)
 
         started = time.perf_counter()
         recipe: Recipe = BACKBONES[self.backbone]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from vitrail.backbones.fast_path import FastForward
 
 CHUNK = 512  # pictures that are hashed, decoded and kept together: what a killed run can lose
-BATCH = 32
+BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long a picture
+BATCH_ELSEWHERE = 64
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Extractor:
         todo = self._missing({digest: file for file, digest in zip(files, outcome, strict=True)})
         bad: dict[bytes, str] = {}
         new: dict[bytes, list[np.ndarray]] = {}
-        for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad):
+        size = self._batch_size() if todo else 0
+        for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad, size=size):
             rows = self._rows(np.stack(list(batch.values())))
             new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
             self._computed += len(batch)
@@ -175,7 +177,7 @@ class Extractor:
         if self._forward is None:
             from vitrail.backbones.fast_path import PooledFeatures, fast_forward  # noqa: PLC0415  (imports torch)
 
-            size = min(BATCH, self._total)
+            size = min(self._batch_size(), self._total)
             example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
             self._forward = fast_forward(
                 PooledFeatures(self.backbone or self.recipe(self.weights), self.layers),
@@ -185,6 +187,9 @@ class Extractor:
                 pictures=self._total,
             )
         return self._forward(pixels)
+
+    def _batch_size(self) -> int:
+        return BATCH if choose_device(self.device) == "cpu" else BATCH_ELSEWHERE
 
     def _keep(self, new: Mapping[bytes, Sequence[np.ndarray]]) -> Iterator[str]:
         """Stores the rows of pictures just done; what could not be written, as sentences."""
@@ -224,16 +229,16 @@ def _digest(file: Path) -> bytes | str:
 
 
 def _batches(
-    decoded: Iterator[np.ndarray | str], digests: Sequence[bytes], bad: dict[bytes, str]
+    decoded: Iterator[np.ndarray | str], digests: Sequence[bytes], bad: dict[bytes, str], *, size: int
 ) -> Iterator[dict[bytes, np.ndarray]]:
-    """Pictures in groups of up to `BATCH`; those that could not be read go into `bad`."""
+    """Pictures in groups of up to `size`; those that could not be read go into `bad`."""
     batch: dict[bytes, np.ndarray] = {}
     for digest, pixels in zip(digests, decoded, strict=True):
         if isinstance(pixels, str):
             bad[digest] = pixels
             continue
         batch[digest] = pixels
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield batch
             batch = {}
     if batch:

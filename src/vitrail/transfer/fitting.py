@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from vitrail.errors import BadSetting
 from vitrail.transfer.head import LinearHead, one_per_class, sharpness_of
 from vitrail.transfer.joined import Blocks
-from vitrail.transfer.linear_svm import LinearSVMCV
 from vitrail.transfer.one_against_rest import stratified_parts
 from vitrail.transfer.scaling import Scaling, scale
 from vitrail.transfer.selection import best_layers, layer_curve
+from vitrail.transfer.svm_search import search_C
 
 Curve = list[dict[str, Any]]
 
@@ -76,6 +77,8 @@ class Fitting:
                 curve = layer_curve(*self._sample(features, labels), self.scaling)
                 layers[name] = best_layers(curve)
                 curve_layer += [{"backbone": name, "layer": "+".join(tried), "accuracy": acc} for tried, acc in curve]
+        if labels.max(initial=0) < 1:
+            raise BadSetting("There is one class only; at least two would work.")
         joined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
         head, C, curve_C = (self._svm if self.head == "svm" else self._logistic)(joined, labels)
         return Fitted(head, layers, self.scaling, C, curve_C, curve_layer)
@@ -90,10 +93,11 @@ class Fitting:
         return {layer: block[rows] for layer, block in features.items()}, labels[rows]
 
     def _svm(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
-        search = LinearSVMCV(list(self.Cs) or None, folds=self.folds, seed=self.seed).fit(features, labels)
-        head = LinearHead(*one_per_class(search.coef_, search.intercept_), sharpness_of(search.out_of_fold_, labels))
-        path = search.accuracy_path_
-        return head, search.C_, _curve(search.Cs_, path.mean(axis=0), path.std(axis=0))
+        search = search_C(features, labels, list(self.Cs) or None, folds=self.folds, seed=self.seed)
+        found, path = search.chosen, search.path.accuracy
+        sharpness = sharpness_of(search.out_of_fold, labels)
+        head = LinearHead(*one_per_class(found.coefficients, found.intercept), sharpness)
+        return head, search.C, _curve(search.Cs, path.mean(axis=0), path.std(axis=0))
 
     def _logistic(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (a second, for this head only)

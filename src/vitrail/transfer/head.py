@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
+
+SHARPNESS = (0.05, 150.0)  # scores that separate everything would call for an infinite one
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,14 @@ def sharpness_of(scores: np.ndarray, labels: np.ndarray) -> float:
     seen = np.isfinite(scores).all(axis=1)
     scores, labels = scores[seen], labels[seen]
 
-    def cost(log_factor: float) -> float:
-        return -float(log_softmax(np.exp(log_factor) * scores, axis=1)[np.arange(len(labels)), labels].mean())
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-3.0, 5.0), method="bounded").x))
+    right, sharpness = scores[np.arange(len(labels)), labels], 1.0
+    for _ in range(50):  # Newton's method on a convex function of one number
+        odds = softmax(sharpness * scores, axis=1)
+        mean = (odds * scores).sum(axis=1)
+        slope, bend = (mean - right).mean(), ((odds * scores**2).sum(axis=1) - mean**2).mean()
+        step = np.clip(sharpness - slope / max(bend, 1e-12), sharpness / 4, 4 * sharpness)
+        converged = abs(step - sharpness) < 1e-9 * sharpness
+        sharpness = float(np.clip(step, *SHARPNESS))
+        if converged:
+            break
+    return sharpness

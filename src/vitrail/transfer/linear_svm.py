@@ -6,6 +6,7 @@ agree; here every solution also says how far from the optimum it may be (`gap_`)
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,25 +18,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vitrail.errors import BadSetting
-from vitrail.transfer.gram_newton import GramSpace
-from vitrail.transfer.one_against_rest import (
-    Trial,
-    blocks_of,
-    class_factors,
-    one_against_rest,
-    positives_of,
-    stratified_parts,
+from vitrail.transfer.one_against_rest import Factors, class_factors, equal_factors
+from vitrail.transfer.squared_hinge import Stop
+from vitrail.transfer.svm_search import (
+    MAX_ROUNDS,
+    PATH_TOLERANCE,
+    TOLERANCE,
+    Features,
+    Separation,
+    check_settings,
+    search_C,
+    separate,
+    space_for,
+    unfinished,
 )
-from vitrail.transfer.primal_newton import PrimalSpace
-from vitrail.transfer.squared_hinge import Space, Stop, solve_path
-
-Features = Float[ndarray, "samples dimension"]
-
-GRAM_SAMPLES = 6000  # the Gram matrix takes 12 n² bytes: 430 MB here
-GRAM_RATIO = 8  # samples per feature up to which Gram steps are the cheaper ones
-TOLERANCE = 1e-6
-MAX_ROUNDS = 200
-PATH_TOLERANCE = 1e-3  # a gap that no longer moves the accuracy of cross-validation
 
 
 class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -72,10 +68,10 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: a feature is not finite, or the shapes do not fit.
         """
         stop = Stop(self.tol, self.max_iter)
-        _check_settings([self.C], stop)
+        check_settings([self.C], stop)
         features, labels = self._validate(X, y)
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-        self._solve(_space(features), labels, weight, self.C, stop)
+        self._keep(separate(space_for(features), labels, self.C, stop, factors=self._factors(), weight=weight), stop)
         return self
 
     def decision_function(self, X: Any) -> Float[ndarray, "..."]:
@@ -100,20 +96,13 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadSetting(f"{name} needs samples of at least 2 classes; got 1 class ({self.classes_[0]}).")
         return features, labels
 
-    def _solve(self, space: Space, labels: Int[ndarray, " samples"], weight: ndarray, C: float, stop: Stop) -> None:
-        """Fits all classes at one C, as many together as memory allows."""
-        factors = class_factors(self.class_weight, self.classes_, labels, weight)
-        weights, gaps, rounds = [], [], []
-        for block in blocks_of(positives_of(len(self.classes_)), len(labels)):
-            problems = one_against_rest(labels, factors, weight, positives=block)
-            for solution in solve_path(space, problems, [C], stop):
-                weights.append(space.weights(solution.coefficients))
-                gaps.append(solution.gap)
-                rounds.append(solution.rounds)
-        found = np.concatenate(weights, axis=1)
-        self.coef_, self.intercept_ = np.ascontiguousarray(found[:-1].T), found[-1].copy()
-        self.gap_, self.n_iter_ = np.concatenate(gaps), max(1, *rounds)
-        _warn_if_open(self.gap_, stop)
+    def _factors(self) -> Factors:
+        return equal_factors if self.class_weight is None else partial(class_factors, self.class_weight, self.classes_)
+
+    def _keep(self, found: Separation, stop: Stop) -> None:
+        self.coef_, self.intercept_ = found.coefficients, found.intercept
+        self.gap_, self.n_iter_ = found.gap, found.rounds
+        _warn(unfinished(found.gap, stop))
 
 
 class LinearSVMCV(LinearSVM):
@@ -163,41 +152,19 @@ class LinearSVMCV(LinearSVM):
             BadSetting: a setting is out of range, there is one class only, or no class has two samples.
             ValueError: a feature is not finite, or the shapes do not fit.
         """
-        self.Cs_ = np.unique(np.logspace(-2, 2, 10) if self.Cs is None else np.asarray(self.Cs, dtype=float))
-        _check_settings(self.Cs_.tolist(), Stop(self.tol, MAX_ROUNDS))
+        stop = Stop(self.tol, MAX_ROUNDS)
         features, labels = self._validate(X, y)
-        part = stratified_parts(labels, folds=self.folds, seed=self.seed)
-        space, stop = _space(features), Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)
-        path = Trial(labels, part, self.classes_, self.class_weight).run(space, self.Cs_.tolist(), stop)
-        _warn_if_open(path.gap, stop)
-        best = int(path.accuracy.mean(axis=0).argmax())
-        self.C_, self.accuracy_path_, self.path_gap_ = float(self.Cs_[best]), path.accuracy, path.gap
-        self.out_of_fold_ = path.scores[best].astype(np.float64)
-        self._solve(space, labels, np.ones(len(labels)), self.C_, Stop(self.tol, MAX_ROUNDS))
+        found = search_C(
+            features, labels, self.Cs, folds=self.folds, seed=self.seed, tol=self.tol, factors=self._factors()
+        )
+        _warn(unfinished(found.path.gap, Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)))
+        self.C_, self.Cs_, self.accuracy_path_ = found.C, found.Cs, found.path.accuracy
+        self.path_gap_ = found.path.gap
+        self.out_of_fold_ = found.out_of_fold
+        self._keep(found.chosen, stop)
         return self
 
 
-def _space(features: Features) -> Space:
-    """Cheaper way to take Newton steps, by the size of the features."""
-    samples, dimension = features.shape
-    gram = samples <= GRAM_RATIO * dimension if samples <= GRAM_SAMPLES else samples <= dimension
-    return GramSpace(features) if gram else PrimalSpace(features)
-
-
-def _check_settings(Cs: Sequence[float], stop: Stop) -> None:
-    if len(Cs) == 0 or not all(np.isfinite(C) and C > 0 for C in Cs):
-        raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}; 1 is the usual.")
-    if not stop.gap > 0:
-        raise BadSetting(f"tol must be above 0; got {stop.gap}; the default is {TOLERANCE}.")
-    if stop.rounds < 1:
-        raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}; the default is {MAX_ROUNDS}.")
-
-
-def _warn_if_open(gap: Float[ndarray, " problems"], stop: Stop) -> None:
-    if not (gap <= stop.gap).all():
-        warnings.warn(
-            f"The SVM stopped after {stop.rounds} rounds at a relative gap of {gap.max():.1e}, above {stop.gap:.1e}; "
-            "lower C, scale the features, or raise tol or max_iter.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+def _warn(sentence: str | None) -> None:
+    if sentence is not None:
+        warnings.warn(sentence, ConvergenceWarning, stacklevel=4)

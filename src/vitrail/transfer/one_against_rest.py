@@ -1,30 +1,37 @@
 """Turns labelled samples into columns of two-class problems: one per class, and per fold when cross-validating."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from sklearn.model_selection import StratifiedKFold
-from sklearn.utils.class_weight import compute_class_weight
 
 from vitrail.errors import BadSetting
 from vitrail.transfer.squared_hinge import Problems, Space, Stop, solve_path
 
 Labels = Int[ndarray, " samples"]
+Factors = Callable[[Labels, Float[ndarray, " samples"]], Float[ndarray, " classes"]]
+"""Factor of C per class, from labels and the weight of each sample (0 where it is held out)."""
 
 ALWAYS_TRAINING = -1
 TABLE_NUMBERS = 2**23  # samples times problems solved at once: 64 MB a table of doubles
 
 
+def equal_factors(labels: Labels, weight: Float[ndarray, " samples"]) -> Float[ndarray, " classes"]:
+    """The same C for every class."""
+    return np.ones(labels.max() + 1)
+
+
 def class_factors(
     class_weight: Any, classes: ndarray, labels: Labels, weight: Float[ndarray, " samples"]
 ) -> Float[ndarray, " classes"]:
-    """Factor of C per class; "balanced" makes the weight of all classes equal."""
+    """Factor of C per class, as scikit-learn's `class_weight` says; "balanced" makes the weight of all equal."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         return np.asarray(weight.sum() / (len(classes) * np.bincount(labels, weights=weight)))
+    from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415  (a second, and rarely needed)
+
     return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes[labels]), dtype=np.float64)
 
 
@@ -53,7 +60,8 @@ def blocks_of(columns: ndarray, samples: int) -> list[ndarray]:
 def stratified_parts(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, " samples"]:
     """Fold that holds each sample out, or ALWAYS_TRAINING for the only sample of its class.
 
-    There are as many folds as asked for, or as the smallest class of two or more has samples.
+    There are as many folds as asked for, or as the smallest class of two or more has samples. The folds are those of
+    scikit-learn's `StratifiedKFold(shuffle=True, random_state=seed)`, so that searches can be compared.
 
     Raises:
         BadSetting: `folds` is below 2, or no class has two samples.
@@ -68,9 +76,22 @@ def stratified_parts(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, "
         )
     part = np.full(len(labels), ALWAYS_TRAINING)
     shared = np.flatnonzero(counts[labels] > 1)
-    cut = StratifiedKFold(min(folds, int(counts[counts > 1].min())), shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(cut.split(shared, labels[shared])):
-        part[shared[held_out]] = fold
+    part[shared] = _dealt(labels[shared], min(folds, int(counts[counts > 1].min())), seed)
+    return part
+
+
+def _dealt(labels: Labels, folds: int, seed: int) -> Int[ndarray, " samples"]:
+    """A fold for each sample: the labels in order are dealt out like cards, then shuffled within each class."""
+    _, first = np.unique(labels, return_index=True)
+    classes = labels[np.sort(first)]  # in order of appearance, as scikit-learn counts them
+    number = np.argsort(classes)[np.searchsorted(np.sort(classes), labels)]
+    ordered = np.sort(number)
+    share = [np.bincount(ordered[fold::folds], minlength=len(classes)) for fold in range(folds)]
+    generator, part = np.random.RandomState(seed), np.empty(len(labels), int)
+    for index in range(len(classes)):
+        own = np.repeat(np.arange(folds), [counts[index] for counts in share])
+        generator.shuffle(own)
+        part[number == index] = own
     return part
 
 
@@ -95,12 +116,11 @@ class Trial:
 
     labels: Labels
     part: Int[ndarray, " samples"]
-    classes: ndarray
-    class_weight: Any
+    factors: Factors = equal_factors
 
     def run(self, space: Space, Cs: Sequence[float], stop: Stop) -> CrossValidation:
         """Follows the path of every class and fold; all share the space, as held-out samples only weigh nothing."""
-        positives = positives_of(len(self.classes))
+        positives = positives_of(int(self.labels.max()) + 1)
         folds = np.arange(self.part.max() + 1)
         scores = np.full((len(Cs), len(self.labels), len(positives)), np.nan, dtype=np.float32)
         gap = np.zeros(len(Cs))
@@ -120,7 +140,7 @@ class Trial:
         parts = []
         for held_out in np.unique(fold):
             training = (self.part != held_out).astype(float)
-            factors = class_factors(self.class_weight, self.classes, self.labels, training)
+            factors = self.factors(self.labels, training)
             parts.append(one_against_rest(self.labels, factors, training, positives=positive[fold == held_out]))
         return Problems(np.hstack([p.signs for p in parts]), np.hstack([p.weights for p in parts]))
 

@@ -1,0 +1,148 @@
+"""Linear SVMs at one C, or at the best of several under cross-validation: what the estimators and the tasks share.
+
+Without scikit-learn, whose import takes a second.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from vitrail.errors import BadSetting
+from vitrail.transfer.gram_newton import GramSpace
+from vitrail.transfer.one_against_rest import (
+    CrossValidation,
+    Factors,
+    Trial,
+    blocks_of,
+    equal_factors,
+    one_against_rest,
+    positives_of,
+    stratified_parts,
+)
+from vitrail.transfer.primal_newton import PrimalSpace
+from vitrail.transfer.squared_hinge import Space, Stop, solve_path
+
+Features = Float[ndarray, "samples dimension"]
+Labels = Int[ndarray, " samples"]
+
+GRAM_SAMPLES = 6000  # the Gram matrix takes 12 n² bytes: 430 MB here
+GRAM_RATIO = 8  # samples per feature up to which Gram steps are the cheaper ones
+TOLERANCE = 1e-6
+MAX_ROUNDS = 200
+PATH_TOLERANCE = 1e-3  # a gap that no longer moves the accuracy of cross-validation
+DEFAULT_CS = np.logspace(-2, 2, 10)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """One linear SVM, one class against the rest.
+
+    Attributes:
+        coefficients: (K, D), or (1, D) for two classes, positive for the second.
+        intercept: (K,), or (1,).
+        gap: (K,), or (1,), bound on (objective − optimum) / objective.
+        rounds: Newton rounds taken.
+    """
+
+    coefficients: Float[ndarray, "K D"] = field(repr=False)
+    intercept: Float[ndarray, " K"] = field(repr=False)
+    gap: Float[ndarray, " K"]
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """The best C, what cross-validation said of each, and the SVM fitted to all samples."""
+
+    C: float
+    Cs: Float[ndarray, " Cs"]
+    path: CrossValidation = field(repr=False)
+    chosen: Separation
+
+    @property
+    def out_of_fold(self) -> Float[ndarray, "samples columns"]:
+        """Scores at the best C from classifiers that have not seen the sample; NaN where it was never held out."""
+        return np.asarray(self.path.scores[int(np.flatnonzero(self.Cs == self.C)[0])], np.float64)
+
+
+def separate(  # noqa: PLR0913  (the problem, plain)
+    space: Space,
+    labels: Labels,
+    C: float,
+    stop: Stop,
+    *,
+    factors: Factors = equal_factors,
+    weight: ndarray | None = None,
+) -> Separation:
+    """Fits all classes at one C, as many together as memory allows.
+
+    Args:
+        labels: indices of at least two classes.
+        weight: (n,), factor of C per sample.
+    """
+    weight = np.ones(len(labels)) if weight is None else weight
+    of_class = factors(labels, weight)
+    weights, gaps, rounds = [], [], [1]
+    for block in blocks_of(positives_of(len(of_class)), len(labels)):
+        problems = one_against_rest(labels, of_class, weight, positives=block)
+        for solution in solve_path(space, problems, [C], stop):
+            weights.append(space.weights(solution.coefficients))
+            gaps.append(solution.gap)
+            rounds.append(solution.rounds)
+    found = np.concatenate(weights, axis=1)
+    return Separation(np.ascontiguousarray(found[:-1].T), found[-1].copy(), np.concatenate(gaps), max(rounds))
+
+
+def search_C(  # noqa: PLR0913  (as above)
+    features: Features,
+    labels: Labels,
+    Cs: Sequence[float] | ndarray | None = None,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    tol: float = TOLERANCE,
+    factors: Factors = equal_factors,
+) -> Search:
+    """Chooses C by stratified cross-validation, then fits all samples; see `LinearSVMCV`.
+
+    Raises:
+        BadSetting: a setting is out of range, there is one class only, or no class has two samples.
+    """
+    tried = np.unique(DEFAULT_CS if Cs is None else np.asarray(Cs, dtype=float))
+    check_settings(tried.tolist(), Stop(tol, MAX_ROUNDS))
+    part = stratified_parts(labels, folds=folds, seed=seed)
+    space, stop = space_for(features), Stop(max(tol, PATH_TOLERANCE), MAX_ROUNDS)
+    path = Trial(labels, part, factors).run(space, tried.tolist(), stop)
+    best = int(path.accuracy.mean(axis=0).argmax())
+    C = float(tried[best])
+    return Search(C, tried, path, separate(space, labels, C, Stop(tol, MAX_ROUNDS), factors=factors))
+
+
+def space_for(features: Features) -> Space:
+    """Cheaper way to take Newton steps, by the size of the features."""
+    samples, dimension = features.shape
+    gram = samples <= GRAM_RATIO * dimension if samples <= GRAM_SAMPLES else samples <= dimension
+    return GramSpace(features) if gram else PrimalSpace(features)
+
+
+def check_settings(Cs: Sequence[float], stop: Stop) -> None:
+    """Raises `BadSetting` for what is out of range."""
+    if len(Cs) == 0 or not all(np.isfinite(C) and C > 0 for C in Cs):
+        raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}; 1 is the usual.")
+    if not stop.gap > 0:
+        raise BadSetting(f"tol must be above 0; got {stop.gap}; the default is {TOLERANCE}.")
+    if stop.rounds < 1:
+        raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}; the default is {MAX_ROUNDS}.")
+
+
+def unfinished(gap: Float[ndarray, " problems"], stop: Stop) -> str | None:
+    """The sentence to say when the rounds ended before the gap was reached."""
+    if (gap <= stop.gap).all():
+        return None
+    return (
+        f"The SVM stopped after {stop.rounds} rounds at a relative gap of {gap.max():.1e}, above {stop.gap:.1e}; "
+        "lower C, scale the features, or raise tol or max_iter."
+    )

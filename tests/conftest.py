@@ -1,0 +1,23 @@
+"""A small set of stripes that any network tells apart."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NAMES = ("across", "down", "noise")
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory):
+    """Folder with train/ (8 a class) and test/ (4 a class)."""
+    root = tmp_path_factory.mktemp("stripes")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 8), ("test", 4)):
+        for name in NAMES:
+            (root / part / name).mkdir(parents=True)
+            for index in range(count):
+                wave = 127 + 100 * np.sin(np.arange(64) / (1 + rng.random()))
+                grey = {"across": np.tile(wave, (64, 1)), "down": np.tile(wave, (64, 1)).T}.get(name)
+                grey = rng.integers(0, 255, (64, 64)) if grey is None else grey + rng.normal(0, 8, (64, 64))
+                Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(root / part / name / f"{index}.png")
+    return root
