@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help demo test check fix
+.PHONY: help demo test test-all check fix bench dist
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -20,3 +20,12 @@ fix: .venv/ready ## format and repair what can be repaired by itself
 
 demo: .venv/ready ## install if needed, then the tour
 	$(BIN)/vitrail demo
+
+test-all: .venv/ready check ## all tests, the slow ones too
+	$(BIN)/python -m pytest -n 2 -q -m "not gpu and not network"
+
+bench: .venv/ready ## the benchmark that needs no data; the others are in benchmarks/README.md
+	$(BIN)/python benchmarks/svm_grid.py
+
+dist: .venv/ready ## the package, in dist/
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -28,7 +28,7 @@ def test_help_imports_no_heavy_library(arguments):
         "import sys, vitrail.cli.app as a\n"
         f"try: a.app({arguments!r}, standalone_mode=False)\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'torchvision', 'sklearn', 'matplotlib', 'scipy'} & sys.modules.keys()\n"
+        "heavy = {'torch', 'torchvision', 'sklearn', 'matplotlib', 'scipy', 'numpy', 'PIL'} & sys.modules.keys()\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

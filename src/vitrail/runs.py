@@ -18,8 +18,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import save
-
 from vitrail import files
 from vitrail.errors import BadRun, CannotWrite
 from vitrail.events import Event, Note, Picture, Progress, Result, Table, Weights
@@ -97,6 +95,8 @@ def _keep_table(table: Table, folder: Path) -> str:
 
 
 def _keep_weights(weights: Weights, folder: Path) -> str:
+    from safetensors.numpy import save  # noqa: PLC0415  (imports NumPy, and `--help` reads this module)
+
     name = f"weights/{_safe(weights.name)}"
     files.write_bytes(folder / f"{name}.safetensors", save(dict(weights.tensors)))
     files.write_json(folder / f"{name}.json", weights.description)

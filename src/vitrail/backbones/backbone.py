@@ -126,8 +126,8 @@ class Backbone(nn.Module):
             handle.remove()
         raise BadSetting(f"Layer {cut!r} of {self.name!r} does not run; choose one of {self._shown()}.")
 
-    def tail(self, activation: Tensor, cut: str, layer: str) -> Features:
-        """The features (N, D) of `layer`, as if `cut` had given `activation` (N, ...): `trunk` continued.
+    def tail(self, activation: Tensor, cut: str, layers: Sequence[str]) -> dict[str, Features]:
+        """The features of `layers`, (N, D) each, as if `cut` had given `activation` (N, ...): `trunk` continued.
 
         Right only where nothing leads round `cut`. What lies below runs as well, on one black image.
         """
@@ -135,7 +135,7 @@ class Backbone(nn.Module):
         handle = module.register_forward_hook(lambda *_: activation)
         black = torch.zeros(1, 3, self.size, self.size, device=self.mean.device)
         try:
-            return self.features(black, (layer,))[layer]
+            return self.features(black, layers)
         finally:
             handle.remove()
 

@@ -1,7 +1,7 @@
 """Any of the networks of timm (https://github.com/huggingface/pytorch-image-models): `timm:NAME`.
 
-Its own word decides on pictures, weights and layers. The default layer, `pre_logits`, is what goes into
-the classifier: every network of timm has it, whatever its body looks like.
+Its own word decides on pictures, weights and layers: the last stages it offers as features, and `pre_logits`, what
+goes into the classifier, which every network of timm has, whatever its body looks like.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def timm_recipe(name: str) -> Recipe:
     if config is None:
         near = get_close_matches(name, timm.list_models(), n=3)
         raise UnknownName(f"timm has no network {name!r}; it has {', '.join(near) or 'those of timm.list_models()'}.")
-    size = config.input_size[-1]
+    size, layer_names = config.input_size[-1], _layer_names(timm, name)
     return _TimmRecipe(
         name=f"timm:{name}",
         network="timm:create_model",
@@ -81,8 +81,8 @@ def timm_recipe(name: str) -> Recipe:
         ),
         mean=config.mean,
         std=config.std,
-        layer_names=_layer_names(timm, name),
-        feature_layers=("pre_logits",),
+        layer_names=layer_names,
+        feature_layers=tuple(layer_names)[-3:],
         classes=None if config.num_classes == 1000 else tuple(map(str, range(config.num_classes))),
         licence=f"{config.license or 'not stated'} (as timm states it).",
     )

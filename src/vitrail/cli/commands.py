@@ -7,17 +7,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vitrail.cli import INTERRUPTED
-from vitrail.cli.printer import Printer
 from vitrail.errors import VitrailError
-from vitrail.runs import new_folder, record
 from vitrail.settings import Task, option_name
+
+if TYPE_CHECKING:
+    from vitrail.cli.printer import Printer
 
 
 def command_for(name: str, task: type[Task]) -> Any:
@@ -37,6 +38,9 @@ def command_for(name: str, task: type[Task]) -> Any:
 
 def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     """Runs one task for the command line; ends the process with the right exit code on an error."""
+    from vitrail.cli.printer import Printer  # noqa: PLC0415  (rich takes as long to import as `--help` should)
+    from vitrail.runs import new_folder, record  # noqa: PLC0415
+
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}

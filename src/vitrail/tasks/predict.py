@@ -8,12 +8,7 @@ from pathlib import Path
 
 from vitrail.errors import BadPicture
 from vitrail.events import Event, Note, Result
-from vitrail.image_files import find_pictures
 from vitrail.settings import Task, cache_folder, setting
-from vitrail.tasks.classify import answers, shown
-from vitrail.transfer.features import Extractor, shown_skips
-from vitrail.transfer.joined import join
-from vitrail.transfer.scaling import scale
 
 
 class Predict(Task):
@@ -28,7 +23,12 @@ class Predict(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields a table and a picture with bars; the last event is the `Result`."""
-        from vitrail.transfer.classifier import read_classifier  # noqa: PLC0415  (imports torch)
+        from vitrail.image_files import find_pictures  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
+        from vitrail.tasks.answers import answers, shown  # noqa: PLC0415
+        from vitrail.transfer.classifier import read_classifier  # noqa: PLC0415
+        from vitrail.transfer.features import Extractor, shown_skips  # noqa: PLC0415
+        from vitrail.transfer.joined import join  # noqa: PLC0415
+        from vitrail.transfer.scaling import scale  # noqa: PLC0415
 
         started = time.perf_counter()
         kept = read_classifier(self.classifier)

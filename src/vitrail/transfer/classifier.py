@@ -36,10 +36,7 @@ class Transferred(nn.Module):
         self.members = nn.ModuleList(backbone for backbone, _ in members)
         self.member_layers = [tuple(layers) for _, layers in members]
         self.scaling, self.flip = scaling, flip
-        self.linear = nn.Linear(head.weights.shape[1], len(head.weights))
-        with torch.no_grad():
-            self.linear.weight.copy_(torch.from_numpy(head.sharpness * head.weights))
-            self.linear.bias.copy_(torch.from_numpy(head.sharpness * head.intercept))
+        self.linear = linear_layer(head)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, 3, S, S) in [0, 1]."""
@@ -65,6 +62,15 @@ class Transferred(nn.Module):
             # The slope of a square root is infinite at 0; the floor keeps gradients finite and changes no value seen.
             block = block.sign() * block.abs().clamp_min(1e-12).sqrt()
         return F.normalize(block, dim=1)
+
+
+def linear_layer(head: LinearHead) -> nn.Linear:
+    """Scaled features (N, D) to logits (N, K), calibrated."""
+    layer = nn.Linear(head.weights.shape[1], len(head.weights))
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(head.sharpness * head.weights))
+        layer.bias.copy_(torch.from_numpy(head.sharpness * head.intercept))
+    return layer
 
 
 def fitted(images: Tensor, preparation: Preparation) -> Tensor:

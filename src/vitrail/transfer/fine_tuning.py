@@ -30,10 +30,12 @@ from vitrail.devices import choose_device, processors
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.transfer.augmentation import random_view
+from vitrail.transfer.classifier import linear_layer
 from vitrail.transfer.head import LinearHead
 
 Part = Literal["deep", "all"]
 
+FEW = 8  # pictures at a time on a processor
 AHEAD = 3  # batches decoded before they are needed
 AGREEMENT = 1e-3  # largest difference, relative to the largest feature, that cutting the network in two may make
 
@@ -87,10 +89,9 @@ class FineTuning:
         Raises:
             BadSetting: the network cannot be cut at its first feature layer.
         """
-        torch.manual_seed(self.seed)
         device = choose_device(self.device)
         student = copy.deepcopy(backbone).to(device).to(memory_format=torch.channels_last)
-        last = _linear(head).to(device)
+        last = linear_layer(head).to(device)
         features, deep = self._parts(student, layer, data[0][0])
         trained = [*deep, *last.parameters()]
         average = _Average(trained, self.memory)
@@ -101,14 +102,11 @@ class FineTuning:
         for epoch in range(self.epochs):
             losses: list[float] = []
             for pixels, labels in self._batches(backbone.preparation, data, epoch):
-                targets = torch.from_numpy(labels).to(device)
-                loss = F.cross_entropy(last(features(pixels)), targets, label_smoothing=self.smoothing)
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                losses.append(self._backward(lambda few: last(features(few)), pixels, labels))
                 optimiser.step()
                 schedule.step()
                 average.update()
-                losses.append(float(loss.detach()))
                 done = epoch * len(data[0]) + min(len(losses) * self.batch, len(data[0]))
                 yield Progress("fine-tuning", done, self.epochs * len(data[0]), detail=f"loss {losses[-1]:.3f}")
             seconds = time.perf_counter() - started
@@ -116,6 +114,20 @@ class FineTuning:
         average.write()
         student.to("cpu").requires_grad_(False).to(memory_format=torch.contiguous_format)
         return Tuned(Backbone(student.network, backbone.description), _head(last), curve)
+
+    def _backward(self, network: Callable[[Tensor], Tensor], pixels: Tensor, labels: np.ndarray) -> float:
+        """Adds the gradient of a batch's mean loss, a few pictures at a time, and returns the loss.
+
+        With frozen statistics the parts of a batch do not know of each other, and few pictures stay in the caches.
+        """
+        total = 0.0
+        few = FEW if choose_device(self.device) == "cpu" else self.batch
+        for part, classes in zip(torch.split(pixels, few), torch.split(torch.from_numpy(labels), few), strict=True):
+            logits = network(part)
+            summed = F.cross_entropy(logits, classes.to(logits.device), label_smoothing=self.smoothing, reduction="sum")
+            (summed / len(labels)).backward()  # type: ignore[no-untyped-call]
+            total += float(summed.detach())
+        return total / len(labels)
 
     def _parts(
         self, student: Backbone, layer: str, example: Path
@@ -130,7 +142,8 @@ class FineTuning:
             return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
         cut = student.feature_layers[0]
         rng = np.random.default_rng(0)
-        pixels = torch.stack([random_view(example, student.preparation, rng)] * self.batch)
+        few = FEW if str(device) == "cpu" else self.batch
+        pixels = torch.stack([random_view(example, student.preparation, rng)] * few)
         trunk = fast_forward(
             Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), pictures=10**6
         )
@@ -138,7 +151,7 @@ class FineTuning:
         def features(pixels: Tensor) -> Tensor:
             (activation,) = trunk(pixels.numpy())
             lower = torch.from_numpy(activation).to(device, memory_format=_layout(activation.ndim))
-            return student.tail(lower, cut, layer)
+            return student.tail(lower, cut, (layer,))[layer]
 
         self._check_cut(student, layer, (features(pixels), _images(pixels, device)))
         return features, _reached(student, lambda: features(pixels))
@@ -223,15 +236,6 @@ def _images(pixels: Tensor, device: torch.device) -> Tensor:
 
 def _layout(dimensions: int) -> torch.memory_format:
     return torch.channels_last if dimensions == 4 else torch.contiguous_format
-
-
-def _linear(head: LinearHead) -> nn.Linear:
-    weights = torch.from_numpy(head.sharpness * head.weights)
-    linear = nn.Linear(weights.shape[1], weights.shape[0])
-    with torch.no_grad():
-        linear.weight.copy_(weights)
-        linear.bias.copy_(torch.from_numpy(head.sharpness * head.intercept))
-    return linear
 
 
 def _head(linear: nn.Linear) -> LinearHead:

@@ -1,0 +1,72 @@
+"""Peak memory of `vitrail transfer` on many synthetic pictures, whole process.
+
+    python benchmarks/memory.py [--pictures 10000 100000] [--backbone squeezenet]
+
+Pictures are 32 x 32 pixels, four classes of stripes under noise. One JSON document goes to stdout: for each count the
+peak resident memory, that of the features themselves (pictures x dimension x 4 bytes), and the difference.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES = 4
+
+
+def make(folder: Path, pictures: int) -> None:
+    """Writes `pictures` files, a fifth of them for test."""
+    rng = np.random.default_rng(0)
+    places = np.mgrid[0:32, 0:32]
+    for label in range(CLASSES):
+        for part in ("train", "test"):
+            (folder / part / str(label)).mkdir(parents=True)
+    for index in range(pictures):
+        label = index % CLASSES
+        angle = np.pi * label / CLASSES + rng.normal(0, 0.15)
+        wave = 127 + 60 * np.sin((places[0] * np.sin(angle) + places[1] * np.cos(angle)) * rng.uniform(0.5, 1.5))
+        grey = (wave + rng.normal(0, 25, (32, 32))).clip(0, 255).astype(np.uint8)
+        part = "test" if index // CLASSES % 5 == 0 else "train"
+        Image.fromarray(grey).save(folder / part / str(label) / f"{index:06d}.png")
+
+
+def measure(pictures: int, backbone: str) -> dict:
+    """One run in a process of its own, started by one that has no other children."""
+    with tempfile.TemporaryDirectory() as home:
+        make(Path(home) / "pictures", pictures)
+        command = [sys.executable, "-m", "vitrail", "transfer", f"{home}/pictures", "--backbone", backbone]
+        command += ["--cache", f"{home}/cache", "--run", f"{home}/run", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    from vitrail.backbones import BACKBONES
+    from vitrail.backbones.inspection import layer_facts
+
+    facts = {fact.name: fact.shape[1] for fact in layer_facts(BACKBONES[backbone])}
+    features = pictures * sum(facts[layer] for layer in BACKBONES[backbone].feature_layers) * 4 / 2**30
+    return {
+        "pictures": pictures,
+        "peak_GiB": round(peak, 3),
+        "features_GiB": round(features, 3),
+        "beyond_GiB": round(peak - features, 3),
+        "accuracy": result["test"]["accuracy"],
+        "seconds": result["seconds"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, nargs="+", default=[10_000, 100_000], help="rising")
+    parser.add_argument("--backbone", default="squeezenet")
+    options = parser.parse_args()
+    print(json.dumps([measure(pictures, options.backbone) for pictures in options.pictures], indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The pages say what the code does: every command, backbone, room, benchmark and link exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vitrail.backbones import BACKBONES
+from vitrail.tasks import TASKS
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "vitrail"
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page):
+    for name in re.findall(r"`((?:tests|benchmarks|docs)/[\w/.-]+)`", page.read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("command", TASKS)
+def test_the_readme_shows_every_command(command):
+    assert f"vitrail {command}" in README
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_readme_names_every_backbone(name):
+    assert f"`{name}NAME`" in README if name.endswith(":") else f"`{name}`" in README
+
+
+def test_the_architecture_shows_every_room():
+    rooms = {path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")}
+    rooms |= {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    shown = set(re.findall(r"\w+", " ".join(re.findall(r"^\|.*\|$", (ROOT / "ARCHITECTURE.md").read_text(), re.M))))
+    assert rooms <= shown
+
+
+def test_every_benchmark_is_in_the_table():
+    table = (ROOT / "benchmarks" / "README.md").read_text()
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert f"benchmarks/{path.name}" in table, path.name
