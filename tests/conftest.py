@@ -1,15 +1,19 @@
-"""A small set of stripes that any network tells apart."""
+"""Shapes are checked at run time wherever signatures state them; and a small set of pictures to learn from."""
 
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
 from PIL import Image
+
+CHECKED = ["vitrail.transfer", "vitrail.images", "vitrail.decoding", "vitrail.backbones", "vitrail.pictures"]
+install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 NAMES = ("across", "down", "noise")
 
 
 @pytest.fixture(scope="session")
 def stripes(tmp_path_factory):
-    """Folder with train/ (8 a class) and test/ (4 a class)."""
+    """Folder with train/ (8 a class) and test/ (4 a class): stripes and noise, which any network tells apart."""
     root = tmp_path_factory.mktemp("stripes")
     rng = np.random.default_rng(0)
     for part, count in (("train", 8), ("test", 4)):

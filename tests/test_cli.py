@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -70,3 +71,40 @@ def test_an_earlier_run_is_never_overwritten(tmp_path, picture):
     assert result.exit_code == 1
     assert "not empty" in result.stderr
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["precious.txt"]
+
+
+def test_what_is_printed_is_what_a_reader_needs(tmp_path, stripes):
+    where = ["--cache", tmp_path / "c", "--run", tmp_path / "run"]
+    said = run("transfer", stripes, "--backbone", "squeezenet", *where).stdout
+    for part in ("Accuracy 1.0000 on 12 test pictures (95 % interval", "recall", "precision", "Confusion", "spread"):
+        assert part in said
+    for part in ("Layers, left-out accuracy on train", "Seconds: features", "curve_C.png", "curve_layer.png"):
+        assert part in said
+
+
+def test_completion_offers_the_commands():
+    words = {"_VITRAIL_COMPLETE": "complete_bash", "COMP_WORDS": "vitrail tr", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "vitrail"], env={**os.environ, **words}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["transfer"]
+
+
+def test_settings_come_from_a_file_and_options_win(tmp_path, picture):
+    config = tmp_path / "classify.yaml"
+    config.write_text("backbone: squeezenet\ntop: 2\n")
+    done = run("classify", picture, "--config", config, "--top", 3, "--json", "--run", tmp_path / "run")
+    result = json.loads(done.stdout)
+    assert result["backbone"][0]["name"] == "squeezenet"
+    assert len(result["pictures"][0]["top"]) == 3
+
+
+def test_models_lists_what_there_is_and_the_layers_of_one():
+    listed = json.loads(run("models", "--json").stdout)["models"]
+    (vgg,) = [entry for entry in listed if entry["name"] == "vgg16"]
+    assert vgg["parameters"] == 138_357_544
+    assert {"multiply_adds", "size", "licence", "weights_here"} <= vgg.keys()
+    said = run("models", "vgg16").stdout
+    assert "fc6" in said
+    assert "512×7×7" in said
+    assert "138,357,544 parameters" in said

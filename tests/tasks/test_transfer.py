@@ -1,6 +1,7 @@
 """Transfer learning through its public face, on a small set of stripes that any network tells apart."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -169,12 +170,30 @@ def test_fine_tuning_changes_what_it_should_and_predict_uses_it(tune, stripes, t
     lowest = {name for name in changed if ".".join(name.split(".")[:2]) not in deep}
     assert changed
     assert bool(lowest) == (tune == "all")
+    compared = json.loads(run("compare", tmp_path / "run", tmp_path / "run", "--json", "--runs", tmp_path).stdout)
+    assert [row["head"] for row in compared["runs"]] == ["fine-tune", "fine-tune"]
     file = stripes / "test" / "noise" / "0.png"
     top = json.loads(run("predict", tmp_path / "run", file, "--json", "--run", tmp_path / "p").stdout)["pictures"][0]
     classifier = vitrail.load(tmp_path / "run")
     with torch.no_grad():
         odds = classifier(to_unit(read_picture(file, short_side=256, crop=227))[None]).softmax(1)[0]
     assert float(odds[top["top"][0]["index"]]) == pytest.approx(top["top"][0]["probability"], abs=1e-3)
+
+
+def test_a_class_of_one_picture_and_a_class_absent_from_test(stripes, tmp_path):
+    for part in ("train", "test"):
+        shutil.copytree(stripes / part, tmp_path / "set" / part)
+    rare = tmp_path / "set" / "train" / "rare"
+    rare.mkdir()
+    Image.new("L", (64, 64), 200).save(rare / "only.png")
+    shutil.rmtree(tmp_path / "set" / "test" / "noise")
+    arguments = ("--backbone", "squeezenet", "--layer", "fire9", "--cache", tmp_path / "c", "--run", tmp_path / "run")
+    result = transfer(tmp_path / "set", *arguments)
+    rows = {row["name"]: row for row in result["test"]["per_class"]}
+    assert result["test"]["n"] == 8
+    assert (rows["rare"]["n"], rows["rare"]["recall"]) == (0, None)
+    assert (rows["noise"]["n"], rows["noise"]["recall"]) == (0, None)
+    assert rows["down"]["recall"] == 1.0
 
 
 def test_fine_tuning_gives_the_same_network_for_the_same_seed(stripes, tmp_path):

@@ -81,6 +81,9 @@ class Backbone(nn.Module):
 
     def forward(self, images: Images) -> Logits:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
+        return self._run(images)
+
+    def _run(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits
 
@@ -103,7 +106,7 @@ class Backbone(nn.Module):
                     handles.append(module.register_forward_pre_hook(partial(_keep_input, found, layer)))
                 else:
                     handles.append(module.register_forward_hook(partial(_keep_output, found, layer)))
-            self(images)
+            self._run(images)
         finally:
             for handle in handles:
                 handle.remove()
@@ -119,7 +122,7 @@ class Backbone(nn.Module):
         module, _ = self._place(cut)
         handle = module.register_forward_hook(_stop)
         try:
-            self(images)
+            self._run(images)
         except _Reached as reached:
             return reached.output
         finally:
@@ -135,7 +138,7 @@ class Backbone(nn.Module):
         handle = module.register_forward_hook(lambda *_: activation)
         black = torch.zeros(1, 3, self.size, self.size, device=self.mean.device)
         try:
-            return self.features(black, layers)
+            return {name: pool(given) for name, given in self.activations(black, layers).items()}
         finally:
             handle.remove()
 

@@ -75,7 +75,7 @@ class FastForward:
         return [rows[:count].copy() for rows in self.forward(pixels)]
 
 
-def fast_forward(module: nn.Module, example: np.ndarray, *, engine: Engine, device: str, pictures: int) -> FastForward:
+def fast_forward(module: nn.Module, example: np.ndarray, *, engine: str, device: str, pictures: int) -> FastForward:
     """The fastest forward pass of `module` that agrees with the plain one on `example`.
 
     Args:

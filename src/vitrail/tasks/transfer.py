@@ -71,16 +71,14 @@ class Transfer(Task):
         yield from tables(outcome)
         yield from pictures(outcome)
         yield from weights
+        seconds = {"features": joined.seconds, "fit": fit_seconds, "total": time.perf_counter() - started}
+        yield Note(f"Seconds: {', '.join(f'{part} {value:.1f}' for part, value in seconds.items())}.")
         yield Result(
             {
                 **outcome.figures(),
                 "backbone": [extractor.identity() for extractor in extractors],
                 "device": joined.device or self.device,
-                "seconds": {
-                    "features": joined.seconds,
-                    "fit": fit_seconds,
-                    "total": time.perf_counter() - started,
-                },
+                "seconds": seconds,
                 "images_per_second": len(joined.kept) / joined.seconds,
                 "forward": dict(joined.forward),
                 "computed": joined.computed,

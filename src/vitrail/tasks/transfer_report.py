@@ -14,6 +14,7 @@ from vitrail.events import Event, Note, Picture, Table
 from vitrail.transfer.evaluation import confusion_matrix, per_class, wilson_interval
 
 MISTAKES_SHOWN = 24
+CLASSES_SHOWN = 20  # in the confusion table: as many columns as a terminal has room for
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ def tables(outcome: Outcome) -> Iterator[Event]:
         )
     rows = [(row["name"], row["n"], row["recall"], row["precision"]) for row in test["per_class"]]
     yield Table("per_class", "Per class", ("class", "n", "recall", "precision"), rows)
-    counts = [(name, *row) for name, row in zip(classes, figures["confusion"], strict=True)]
-    yield Table("confusion", "Confusion: rows true, columns predicted", ("true", *classes), counts, shown=False)
+    counts = [(f"{k} {name}", *row) for k, (name, row) in enumerate(zip(classes, figures["confusion"], strict=True))]
+    title = "Confusion: rows true, columns predicted, by number"
+    columns = ("true", *map(str, range(len(classes))))
+    yield Table("confusion", title, columns, counts, shown=len(classes) <= CLASSES_SHOWN)
     for name, title in (
         ("curve_C", "Cross-validation on train"),
         ("curve_layer", "Layers, left-out accuracy on train"),

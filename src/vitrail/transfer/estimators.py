@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
 
 T = TypeVar("T")
+Files = Sequence[str | Path] | ndarray
 
 
 class _Networks(BaseEstimator):  # type: ignore[misc]
@@ -44,7 +45,7 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
     engine: str
     device: str
 
-    def _blocks(self, files: Sequence[str | Path], layers: dict[str, tuple[str, ...]]) -> Blocks:
+    def _blocks(self, files: Files, layers: dict[str, tuple[str, ...]]) -> Blocks:
         """Features by backbone and layer of all files, each of which must be readable."""
         extractors = [
             Extractor(
@@ -104,14 +105,14 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
         self.engine = engine
         self.device = device
 
-    def fit(self, X: Sequence[str | Path], y: Any = None) -> DeepFeatures:
+    def fit(self, X: Any, y: Any = None) -> DeepFeatures:
         """Checks the names; raises `UnknownName` for a network that there is not."""
         self.layers_ = {
             name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._asked_layers().items()
         }
         return self
 
-    def transform(self, X: Sequence[str | Path]) -> ndarray:
+    def transform(self, X: Files) -> ndarray:
         """(n, D) float32, a row for each file.
 
         Raises:
@@ -174,7 +175,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         self.engine = engine
         self.device = device
 
-    def fit(self, X: Sequence[str | Path], y: Any) -> TransferClassifier:
+    def fit(self, X: Files, y: Any) -> TransferClassifier:
         """Learns from files (n) and their labels (n,), of any kind that scikit-learn takes.
 
         Raises:
@@ -198,17 +199,17 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         self.curve_C_, self.curve_layer_ = self.fitted_.curve_C, self.fitted_.curve_layer
         return self
 
-    def decision_function(self, X: Sequence[str | Path]) -> ndarray:
+    def decision_function(self, X: Files) -> ndarray:
         """Scores (n, K), or (n,) for two classes, positive for `classes_[1]`."""
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
-    def predict_proba(self, X: Sequence[str | Path]) -> ndarray:
+    def predict_proba(self, X: Files) -> ndarray:
         """(n, K), rows summing to 1, calibrated on held-out parts of the training pictures."""
         check_is_fitted(self)
         return self.head_.probabilities(self.fitted_.features(self._blocks(X, self.layers_)))
 
-    def predict(self, X: Sequence[str | Path]) -> ndarray:
+    def predict(self, X: Files) -> ndarray:
         """(n,), the likeliest class of each file."""
         best: ndarray = self.classes_[self._logits(X).argmax(axis=1)]
         return best
@@ -225,7 +226,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         about = {"name": "transferred", "scaling": self.scaling, "flip": self.flip, "classes": classes}
         return assemble(members, self.head_, about)
 
-    def _logits(self, X: Sequence[str | Path]) -> ndarray:
+    def _logits(self, X: Files) -> ndarray:
         check_is_fitted(self)
         return self.head_.logits(self.fitted_.features(self._blocks(X, self.layers_)))
 

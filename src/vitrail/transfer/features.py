@@ -182,7 +182,7 @@ class Extractor:
             self._forward = fast_forward(
                 PooledFeatures(self.backbone or self.recipe(self.weights), self.layers),
                 example,
-                engine=self.engine,  # type: ignore[arg-type]
+                engine=self.engine,
                 device=choose_device(self.device),
                 pictures=self._total,
             )

@@ -22,6 +22,7 @@ from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
 
 Square = Float[ndarray, "rows rows"]
 Features = Float[ndarray, "samples dimension"]
+Mask = Bool[ndarray, "samples columns"]  # which samples are inside the margin, per problem
 
 SINGLE_ORDER = 256  # below this order, single precision saves no time
 SINGLE_CONDITION = 1e6  # above this condition number a single-precision factor misleads Newton's method
@@ -61,9 +62,7 @@ class GramSpace:
         """(D + 1, columns), the weights with the intercept as last row."""
         return np.vstack([self.features.T @ coefficients, coefficients.sum(axis=0)])
 
-    def step(
-        self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
-    ) -> tuple[Coefficients, Table]:
+    def step(self, gradient: tuple[Coefficients, ...], costs: Table, active: Mask) -> tuple[Coefficients, Table]:
         """Newton step and what it adds to every score: −gradient + ε, where only ε needs a factorisation."""
         coefficients, image = gradient
         correction, moved = np.zeros_like(image), np.zeros_like(image)
@@ -78,7 +77,7 @@ class GramSpace:
         return correction - coefficients, moved - image
 
     def _ways(
-        self, image: Table, costs: Table, active: Bool[ndarray, "samples columns"]
+        self, image: Table, costs: Table, active: Mask
     ) -> Iterator[tuple[ndarray, Callable[[ndarray, Table], None]]]:
         """Columns, and how to solve them: the cheapest way first, the surest last."""
         every, inside, ridge = np.arange(image.shape[1]), active.sum(axis=0), _common_ridge(costs)
@@ -91,18 +90,18 @@ class GramSpace:
     def _for_each(self, columns: ndarray, solve: Callable[[int], None], *, order: int) -> None:
         """Solves each column: matrices of a low order on one thread each, several at a time."""
         if order >= PARALLEL_ORDER:
-            for column in columns:
+            for column in columns.tolist():
                 solve(column)
             return
         with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as pool:
-            for _ in pool.map(solve, columns):
+            for _ in pool.map(solve, columns.tolist()):
                 pass
 
     def _is_single(self, costs: Table, condition: float) -> bool:
         return self.size >= SINGLE_ORDER and bool(2 * costs.max() * self.trace < condition)
 
     def _by_factors(  # noqa: PLR0913  (what the systems are made of)
-        self, gram: Square, image: Table, costs: Table, active: Table, columns: ndarray, correction: Table
+        self, gram: Square, image: Table, costs: Table, active: Mask, columns: ndarray, correction: Table
     ) -> None:
         """Solves (G_SS + diag(1 / 2c)) ε = image for each column, in the precision of `gram`."""
 
@@ -130,7 +129,7 @@ class GramSpace:
         self._inverse = (ridge, np.tril(inverse) + np.tril(inverse, -1).T)
         return True
 
-    def _by_inverse(self, image: Table, active: Table, columns: ndarray, correction: Table) -> None:
+    def _by_inverse(self, image: Table, active: Mask, columns: ndarray, correction: Table) -> None:
         """Solves the same from B = (G + diag(1 / 2c))⁻¹: ε = B(image + μ), with μ outside S such that ε is 0 there."""
         assert self._inverse is not None
         inverse, inside = self._inverse[1], active[:, columns]
