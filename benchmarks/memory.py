@@ -36,6 +36,18 @@ def make(folder: Path, pictures: int) -> None:
         Image.fromarray(grey).save(folder / part / str(label) / f"{index:06d}.png")
 
 
+def dimension(backbone: str) -> int:
+    """Numbers a picture, over all layers that the recipe offers."""
+    import torch
+
+    from vitrail.backbones import BACKBONES
+
+    network = BACKBONES[backbone]()
+    with torch.no_grad():
+        rows = network.features(torch.zeros(1, 3, network.size, network.size), network.feature_layers)
+    return sum(row.shape[1] for row in rows.values())
+
+
 def measure(pictures: int, backbone: str) -> dict:
     """One run in a process of its own, started by one that has no other children."""
     with tempfile.TemporaryDirectory() as home:
@@ -45,11 +57,7 @@ def measure(pictures: int, backbone: str) -> dict:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    from vitrail.backbones import BACKBONES
-    from vitrail.backbones.inspection import layer_facts
-
-    facts = {fact.name: fact.shape[1] for fact in layer_facts(BACKBONES[backbone])}
-    features = pictures * sum(facts[layer] for layer in BACKBONES[backbone].feature_layers) * 4 / 2**30
+    features = pictures * dimension(backbone) * 4 / 2**30
     return {
         "pictures": pictures,
         "peak_GiB": round(peak, 3),
