@@ -131,12 +131,14 @@ def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
 def test_several_networks_are_joined(made, stripes):
     home, _ = made
     names = "squeezenet,efficientnet-lite0"
-    result = transfer(stripes, "--backbone", names, "--layer", "logits", "--cache", home / "c", "--run", home / "two")
+    result = transfer(
+        stripes, "--backbone", names, "--layer", "logits", "--cache", home / "c", "--run", home / "joined"
+    )
     assert [entry["name"] for entry in result["backbone"]] == names.split(",")
     assert result["test"]["accuracy"] == 1.0
     file = stripes / "test" / "across" / "1.png"
-    top = json.loads(run("predict", home / "two", file, "--json", "--run", home / "p2").stdout)["pictures"][0]["top"]
-    classifier = vitrail.load(home / "two")
+    top = json.loads(run("predict", home / "joined", file, "--json", "--run", home / "p2").stdout)["pictures"][0]["top"]
+    classifier = vitrail.load(home / "joined")
     wish = classifier.preparation
     image = to_unit(read_picture(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation))
     with torch.no_grad():
