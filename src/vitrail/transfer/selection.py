@@ -21,7 +21,7 @@ def layer_curve(features: Mapping[str, ndarray], labels: ndarray, scaling: Scali
     """Cross-validated accuracy of each layer alone, and of all joined.
 
     Accuracy is that of least squares with one sample left out at a time: it ranks layers as the SVM's own
-    cross-validation does (`benchmarks/layer_choice.py`), from one eigendecomposition a candidate instead of hundreds
+    cross-validation does (docs/decisions/0004), from one eigendecomposition a candidate instead of hundreds
     of fits.
 
     Args:
