@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event
@@ -19,9 +19,14 @@ def split_commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in their order, without repetitions."""
+    return tuple(dict.fromkeys(names))
+
+
 T = TypeVar("T", bound="Task")
 
-Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator(each_once)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 

@@ -8,12 +8,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 from typer.testing import CliRunner
 
 import vitrail
 from vitrail.backbones import BACKBONES
 from vitrail.cli.app import app
 from vitrail.images import read_picture, to_unit
+from vitrail.tasks.transfer import BEST, Transfer
 from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
 from vitrail.transfer.head import sharpness_of
 
@@ -126,6 +129,11 @@ def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
     picture = to_unit(read_picture(stripes / "test" / "down" / "0.png", short_side=256, crop=227))[None]
     with torch.no_grad():
         torch.testing.assert_close(classifier(picture), classifier(picture.flip(3)), atol=1e-4, rtol=1e-4)
+        odds = classifier(picture).softmax(1)[0]
+    where = ("--run", home / "flipped prediction", "--cache", home / "c")
+    top = json.loads(run("predict", home / "flipped", stripes / "test" / "down" / "0.png", "--json", *where).stdout)
+    best = top["pictures"][0]["top"][0]
+    assert float(odds[best["index"]]) == pytest.approx(best["probability"], abs=1e-3)
 
 
 def test_several_networks_are_joined(made, stripes):
@@ -211,7 +219,18 @@ def test_fine_tuning_takes_one_network(stripes, tmp_path):
         "transfer", stripes, "--backbone", "squeezenet,alexnet", "--head", "fine-tune", "--run", tmp_path / "run"
     )
     assert done.exit_code == 1
-    assert "fine-tune trains one network; got 2" in done.stderr
+    assert "fine-tune takes one network; got 2" in done.stderr
+    layers = ("--backbone", "squeezenet", "--layer", "fire8,fire9")
+    done = run("transfer", stripes, *layers, "--head", "fine-tune", "--run", tmp_path / "run")
+    assert "fine-tune takes one layer; got 2: fire8, fire9" in done.stderr
+
+
+def test_a_preset_is_kept_as_what_it_stands_for():
+    best = Transfer(folder="anywhere", preset="best")
+    assert (best.backbone, best.flip) == (BEST, True)
+    assert Transfer(**best.model_dump(mode="json")) == best  # so that a replay does the same
+    assert Transfer(folder="anywhere", preset="best", backbone="squeezenet").backbone == ("squeezenet",)
+    assert Transfer(folder="anywhere", backbone="squeezenet,squeezenet").backbone == ("squeezenet",)
 
 
 def test_wilsons_interval():
@@ -223,6 +242,16 @@ def test_wilsons_interval():
 def test_confusion_counts_rows_as_true():
     matrix = confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
     assert matrix.tolist() == [[1, 1], [0, 1]]
+
+
+def test_sharpness_is_scipys():
+    rng = np.random.default_rng(1)
+    scores, labels = rng.normal(size=(50, 3)), rng.integers(3, size=50)
+    scores[np.arange(50), labels] += 0.5
+    cost = lambda s: -log_softmax(s * scores, axis=1)[np.arange(50), labels].mean()  # noqa: E731
+    assert sharpness_of(scores, labels) == pytest.approx(
+        minimize_scalar(cost, bounds=(0, 9), method="bounded").x, rel=1e-3
+    )
 
 
 def test_sharpness_recovers_the_scale_of_known_logits():

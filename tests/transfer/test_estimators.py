@@ -97,6 +97,10 @@ def test_what_cannot_be_learned_is_one_sentence(data, cache, tmp_path):
         TransferClassifier("squezenet", cache=cache).fit(train, labels)
     with pytest.raises(BadSetting, match="24 pictures and 23 labels"):
         TransferClassifier("squeezenet", cache=cache).fit(train, labels[:-1])
+    with pytest.raises(BadSetting, match="head must be one of svm, logistic; got 'fine-tune'"):
+        TransferClassifier("squeezenet", head="fine-tune", cache=cache).fit(train, labels)
+    with pytest.raises(BadSetting, match="scaling must be one of square-root, unit, none; got 'root'"):
+        DeepFeatures("squeezenet", scaling="root").fit(train)
     (tmp_path / "text.png").write_text("text")
     with pytest.raises(BadPicture, match=r"text\.png"):
         TransferClassifier("squeezenet", cache=cache).fit([*train, tmp_path / "text.png"], [*labels, "down"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
@@ -66,7 +66,7 @@ class Transfer(Task):
             yield Note(f"Skipped: {reason}")
         fit_started = time.perf_counter()
         data = (*readable(*parts, joined), joined)
-        outcome, weights = (yield from fine_tuned(self, *data)) if self.head == "fine-tune" else linear(self, *data)
+        outcome, weights = yield from (fine_tuned if self.head == "fine-tune" else linear)(self, *data)
         fit_seconds = time.perf_counter() - fit_started
         yield from tables(outcome)
         yield from pictures(outcome)
@@ -86,19 +86,15 @@ class Transfer(Task):
             }
         )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """What a preset stands for, unless it is given; kept in settings.json as if it had been given."""
+        return {"backbone": BEST, "flip": True, **values} if values.get("preset") == "best" else values
+
     @model_validator(mode="after")
-    def _one_network_to_tune(self) -> Transfer:
-        if self.head == "fine-tune" and len(self.networks) > 1:
-            raise BadSetting(f"fine-tune trains one network; got {len(self.networks)}: {', '.join(self.networks)}.")
+    def _one_network_and_layer_to_tune(self) -> Transfer:
+        for kind, names in (("network", self.backbone), ("layer", self.layer)):
+            if self.head == "fine-tune" and len(names) > 1:
+                raise BadSetting(f"fine-tune takes one {kind}; got {len(names)}: {', '.join(names)}.")
         return self
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """The backbones' names, each once, the preset applied."""
-        best = self.preset == "best" and "backbone" not in self.model_fields_set
-        return BEST if best else tuple(dict.fromkeys(self.backbone))
-
-    @property
-    def flips(self) -> bool:
-        """Whether mirrored copies count, the preset applied."""
-        return self.flip or (self.preset == "best" and "flip" not in self.model_fields_set)

@@ -24,15 +24,15 @@ def open_data(root: Path, *, home: Path, test_share: float, seed: int) -> tuple[
         root: a folder, or the name of a data set; a folder of that name wins.
         home: where data sets that come inside packages are written as files.
     Raises:
-        BadFolder: the folder is missing, holds no classes, or its test part has a class that train has not.
+        BadFolder: the folder is missing, holds fewer than two classes, or its test part has a class that train has not.
     """
     name = str(root)
     if not root.exists() and name in DATASETS and name != "folder":
         return (DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test")), []
     if parts(root):
-        train = folder(root, "train")
+        train = _several_classes(folder(root, "train"))
         return (train, _same_classes(train, folder(root, "test"), root)), []
-    everything = folder(root, None)
+    everything = _several_classes(folder(root, None))
     chosen = stratified_split(everything, test_share, seed)
     parted = zip(("train", "test"), chosen, strict=True)
     rows = [(display_name(everything.files[i]), part) for part, group in parted for i in group]
@@ -44,7 +44,7 @@ def readable(train: LabelledPictures, test: LabelledPictures, joined: Joined) ->
     """Both parts without the pictures that could not be read; rows of `joined` are those of train, then of test.
 
     Raises:
-        BadFolder: a class has no picture left to learn from, or there is one class only.
+        BadFolder: a class has no picture left to learn from.
     """
     cut = int(np.searchsorted(joined.kept, len(train)))
     left = train.take(joined.kept[:cut])
@@ -55,9 +55,13 @@ def readable(train: LabelledPictures, test: LabelledPictures, joined: Joined) ->
             f"Class '{display_name(broken[0])}' has no picture that can be read "
             f"({next(iter(joined.skipped.values()))}) Put readable pictures into it or remove its folder."
         )
-    if len(train.classes) < 2:
-        raise BadFolder(f"There is one class only, '{display_name(train.classes[0])}'; at least two would work.")
     return left, test.take(joined.kept[cut:] - len(train))
+
+
+def _several_classes(pictures: LabelledPictures) -> LabelledPictures:
+    if len(pictures.classes) < 2:
+        raise BadFolder(f"There is one class only, '{display_name(pictures.classes[0])}'; at least two would work.")
+    return pictures
 
 
 def _same_classes(train: LabelledPictures, test: LabelledPictures, root: Path) -> LabelledPictures:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vitrail.backbones import BACKBONES
 from vitrail.datasets.labelled import LabelledPictures
 from vitrail.events import Note, Progress, Weights
 from vitrail.tasks.transfer_report import Outcome, model_card
 from vitrail.transfer.features import Extractor
-from vitrail.transfer.fitting import Fitted, Fitting
+from vitrail.transfer.fitting import Fitted, Fitting, Head
 from vitrail.transfer.head import LinearHead
 from vitrail.transfer.joined import Blocks, Joined
 
@@ -29,12 +31,12 @@ def extractors_of(task: Transfer) -> list[Extractor]:
             BACKBONES[name],
             _layers(task, name),
             weights=task.weights,
-            flip=task.flips,
+            flip=task.flip,
             cache=task.cache if task.use_cache else None,
             engine=task.engine,
             device=task.device,
         )
-        for name in task.networks
+        for name in task.backbone
     ]
 
 
@@ -45,13 +47,17 @@ def _layers(task: Transfer, name: str) -> tuple[str, ...]:
     return offered[-1:] if task.head == "fine-tune" else offered  # what goes into the last layer, which is replaced
 
 
-def linear(task: Transfer, train: LabelledPictures, test: LabelledPictures, joined: Joined) -> Made:
+def linear(
+    task: Transfer, train: LabelledPictures, test: LabelledPictures, joined: Joined
+) -> Generator[Note, None, Made]:
     """A linear classifier, its layers and C chosen by cross-validation on `train`."""
-    kind: Literal["svm", "logistic"] = "logistic" if task.head == "logistic" else "svm"
+    kind: Head = "logistic" if task.head == "logistic" else "svm"
     choose = task.layer == ("auto",)
     fitted = Fitting(kind, task.C, task.scaling, choose, task.folds, task.seed).run(
         _rows(joined.blocks, slice(len(train))), train.labels
     )
+    if fitted.unfinished:
+        yield Note(fitted.unfinished)
     odds = fitted.head.probabilities(fitted.features(_rows(joined.blocks, slice(len(train), None))))
     outcome = Outcome(test, odds, _chosen(fitted, task.head))
     members = [
@@ -74,9 +80,10 @@ def fine_tuned(
     recipe = BACKBONES[name]
     tuning = FineTuning(task.tune, task.epochs, rate=task.rate, engine=task.engine, device=task.device, seed=task.seed)
     tuned = yield from tuning.run(recipe(task.weights), layer, start.head, (train.files, train.labels))
-    look = Extractor(recipe, (layer,), flip=task.flips, engine=task.engine, device=task.device, backbone=tuned.backbone)
+    look = Extractor(recipe, (layer,), flip=task.flip, engine=task.engine, device=task.device, backbone=tuned.backbone)
     extraction = yield from look.run(test.files)
-    odds = tuned.head.probabilities(extraction.features[layer])
+    nothing = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no picture of the test part can be read
+    odds = tuned.head.probabilities(extraction.features.get(layer, nothing))
     outcome = Outcome(test, odds, {**_chosen(start, "fine-tune"), "curve_epoch": tuned.curve})
     members = [{"backbone": name, "layers": [layer], "weights": None, "network": "network.safetensors"}]
     return outcome, [_network(task, tuned, outcome), _head(task, tuned.head, members, outcome, "none")]
@@ -98,7 +105,7 @@ def _head(task: Transfer, head: LinearHead, members: list[dict[str, Any]], outco
         "name": name,
         "members": members,
         "scaling": scaling,
-        "flip": task.flips,
+        "flip": task.flip,
         "classes": list(outcome.test.classes),
     }
     return Weights("head", head.tensors(), description, model_card(name, outcome.figures()))

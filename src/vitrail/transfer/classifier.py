@@ -156,7 +156,7 @@ def read_classifier(run: Path) -> Kept:
 def _member(kept: Mapping[str, Any], folder: Path) -> Member:
     recipe, layers = BACKBONES[kept["backbone"]], tuple(kept["layers"])
     if kept["network"]:  # trained further, and kept beside the head
-        return Member(recipe.for_own_names(), layers, folder / kept["network"])
+        return Member(recipe.for_own_names(), layers, folder / Path(kept["network"]).name)
     return Member(recipe, layers, Path(kept["weights"]) if kept["weights"] else None)
 
 

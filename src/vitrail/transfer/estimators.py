@@ -10,11 +10,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 from numpy import ndarray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,9 +24,9 @@ from vitrail.errors import BadPicture, BadSetting
 from vitrail.events import Note, Progress
 from vitrail.settings import cache_folder, split_commas
 from vitrail.transfer.features import Extractor
-from vitrail.transfer.fitting import Fitting
+from vitrail.transfer.fitting import Fitting, Head
 from vitrail.transfer.joined import Blocks, join
-from vitrail.transfer.scaling import scale
+from vitrail.transfer.scaling import Scaling, scale
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
@@ -106,7 +107,13 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
         self.device = device
 
     def fit(self, X: Any, y: Any = None) -> DeepFeatures:
-        """Checks the names; raises `UnknownName` for a network that there is not."""
+        """Checks the settings.
+
+        Raises:
+            UnknownName: there is no such network.
+            BadSetting: there is no such scaling.
+        """
+        _check_choice("scaling", self.scaling, get_args(Scaling))
         self.layers_ = {
             name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._asked_layers().items()
         }
@@ -182,6 +189,8 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
             BadPicture: a file cannot be read.
             BadSetting: fewer labels than files, one class only, or a setting out of range.
         """
+        _check_choice("head", self.head, get_args(Head))
+        _check_choice("scaling", self.scaling, get_args(Scaling))
         check_classification_targets(y)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(labels) != len(X):
@@ -197,6 +206,8 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         self.fitted_ = fitting.run(self._blocks(X, self._asked_layers()), labels)
         self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
         self.curve_C_, self.curve_layer_ = self.fitted_.curve_C, self.fitted_.curve_layer
+        if self.fitted_.unfinished:
+            warnings.warn(self.fitted_.unfinished, ConvergenceWarning, stacklevel=2)
         return self
 
     def decision_function(self, X: Files) -> ndarray:
@@ -245,6 +256,11 @@ def finished(steps: Generator[Progress | Note, None, T]) -> T:
             return value
         if isinstance(event, Note):
             warnings.warn(event.text, stacklevel=2)
+
+
+def _check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise BadSetting(f"{setting} must be one of {', '.join(choices)}; got {value!r}.")
 
 
 def _takes_files(tags: Any) -> Any:

@@ -67,7 +67,7 @@ class Extractor:
         flip: average the features of a picture with those of its mirror image.
         cache: folder of the feature cache; None computes everything anew and keeps nothing.
         engine: the forward pass ("auto" probes; see `vitrail.backbones.fast_path`).
-        backbone: the network, if it is made already; nothing is cached of one that came from no file.
+        backbone: the network, if it is made already; its features are not kept, as no file tells its weights apart.
     """
 
     recipe: Recipe
@@ -125,7 +125,7 @@ class Extractor:
         )
 
     def _store(self, layer: str) -> FeatureStore:
-        if self.cache is None:
+        if self.cache is None or self.backbone is not None:
             return FeatureStore(None)
         description = {
             "backbone": self.recipe.name,

@@ -87,7 +87,7 @@ class FineTuning:
             layer: whose features `head` takes, unscaled.
             data: files that can be read, and the class (n,) of each.
         Raises:
-            BadSetting: the network cannot be cut at its first feature layer.
+            BadSetting: the network cannot be cut at its first feature layer, or nothing lies between it and `layer`.
         """
         device = choose_device(self.device)
         student = copy.deepcopy(backbone).to(device).to(memory_format=torch.channels_last)
@@ -115,14 +115,20 @@ class FineTuning:
         student.to("cpu").requires_grad_(False).to(memory_format=torch.contiguous_format)
         return Tuned(Backbone(student.network, backbone.description), _head(last), curve)
 
+    @property
+    def _few(self) -> int:
+        """How many pictures go through the network together."""
+        return min(FEW, self.batch) if choose_device(self.device) == "cpu" else self.batch
+
     def _backward(self, network: Callable[[Tensor], Tensor], pixels: Tensor, labels: np.ndarray) -> float:
         """Adds the gradient of a batch's mean loss, a few pictures at a time, and returns the loss.
 
         With frozen statistics the parts of a batch do not know of each other, and few pictures stay in the caches.
         """
         total = 0.0
-        few = FEW if choose_device(self.device) == "cpu" else self.batch
-        for part, classes in zip(torch.split(pixels, few), torch.split(torch.from_numpy(labels), few), strict=True):
+        for part, classes in zip(
+            torch.split(pixels, self._few), torch.split(torch.from_numpy(labels), self._few), strict=True
+        ):
             logits = network(part)
             summed = F.cross_entropy(logits, classes.to(logits.device), label_smoothing=self.smoothing, reduction="sum")
             (summed / len(labels)).backward()  # type: ignore[no-untyped-call]
@@ -142,8 +148,7 @@ class FineTuning:
             return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
         cut = student.feature_layers[0]
         rng = np.random.default_rng(0)
-        few = FEW if str(device) == "cpu" else self.batch
-        pixels = torch.stack([random_view(example, student.preparation, rng)] * few)
+        pixels = torch.stack([random_view(example, student.preparation, rng)] * self._few)
         trunk = fast_forward(
             Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), pictures=10**6
         )
@@ -154,7 +159,7 @@ class FineTuning:
             return student.tail(lower, cut, (layer,))[layer]
 
         self._check_cut(student, layer, (features(pixels), _images(pixels, device)))
-        return features, _reached(student, lambda: features(pixels))
+        return features, _reached(student, lambda: features(pixels), f"{cut!r} and {layer!r} of {student.name!r}")
 
     def _check_cut(self, student: Backbone, layer: str, both: tuple[Tensor, Tensor]) -> None:
         """Raises `BadSetting` if something leads round the cut."""
@@ -218,11 +223,17 @@ class _Average:
             parameter.copy_(mean)
 
 
-def _reached(student: Backbone, features: Callable[[], Tensor]) -> list[nn.Parameter]:
-    """The weights that the features depend on; all others stay frozen."""
+def _reached(student: Backbone, features: Callable[[], Tensor], between: str) -> list[nn.Parameter]:
+    """The weights that the features depend on; all others stay frozen.
+
+    Raises:
+        BadSetting: there are none.
+    """
     student.requires_grad_(True)
-    parameters = list(student.parameters())
-    slopes = torch.autograd.grad(features().sum(), parameters, allow_unused=True)
+    parameters, output = list(student.parameters()), features()
+    if not output.requires_grad:
+        raise BadSetting(f"There is nothing to train between the layers {between}; choose a deeper one, or --tune all.")
+    slopes = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
     student.requires_grad_(False)
     reached = [parameter for parameter, slope in zip(parameters, slopes, strict=True) if slope is not None]
     for parameter in reached:

@@ -16,9 +16,12 @@ from vitrail.transfer.joined import Blocks
 from vitrail.transfer.one_against_rest import stratified_parts
 from vitrail.transfer.scaling import Scaling, scale
 from vitrail.transfer.selection import best_layers, layer_curve
-from vitrail.transfer.svm_search import search_C
+from vitrail.transfer.squared_hinge import Stop
+from vitrail.transfer.svm_search import MAX_ROUNDS, TOLERANCE, search_C, unfinished
 
+Head = Literal["svm", "logistic"]
 Curve = list[dict[str, Any]]
+Outcome = tuple[LinearHead, float, Curve, str | None]  # head, its C, all C tried, what to say of the fit
 
 LOGISTIC_CS = tuple(np.logspace(-1, 4, 6).tolist())
 LAYER_SAMPLES = 5000  # pictures that are enough to tell layers apart
@@ -32,6 +35,7 @@ class Fitted:
         layers: backbone -> the layers whose features the head takes, in this order.
         curve_C: `C`, and the mean `accuracy` and `spread` (standard deviation) over the folds.
         curve_layer: `backbone`, `layer` (joined ones with a plus) and left-out `accuracy`; empty if nothing was chosen.
+        unfinished: the sentence to say if the last fit stopped short of its optimum, else None.
     """
 
     head: LinearHead
@@ -40,6 +44,7 @@ class Fitted:
     C: float
     curve_C: Curve = field(repr=False)
     curve_layer: Curve = field(repr=False)
+    unfinished: str | None = None
 
     def features(self, blocks: Blocks) -> Float[ndarray, "n d"]:
         """What the head takes, scaled, of pictures whose `blocks` hold the layers in `layers`."""
@@ -56,7 +61,7 @@ class Fitting:
         choose_layers: keep, of each network, its best layer or all joined; else all that are given are joined.
     """
 
-    head: Literal["svm", "logistic"] = "svm"
+    head: Head = "svm"
     Cs: Sequence[float] = ()
     scaling: Scaling = "square-root"
     choose_layers: bool = True
@@ -69,6 +74,8 @@ class Fitting:
         Raises:
             BadSetting: a setting is out of range, there is one class only, or no class has two samples.
         """
+        if labels.max(initial=0) < 1:
+            raise BadSetting("There is one class only; at least two would work.")
         layers: dict[str, tuple[str, ...]] = {}
         curve_layer: Curve = []
         for name, features in blocks.items():
@@ -77,11 +84,9 @@ class Fitting:
                 curve = layer_curve(*self._sample(features, labels), self.scaling)
                 layers[name] = best_layers(curve)
                 curve_layer += [{"backbone": name, "layer": "+".join(tried), "accuracy": acc} for tried, acc in curve]
-        if labels.max(initial=0) < 1:
-            raise BadSetting("There is one class only; at least two would work.")
         joined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
-        head, C, curve_C = (self._svm if self.head == "svm" else self._logistic)(joined, labels)
-        return Fitted(head, layers, self.scaling, C, curve_C, curve_layer)
+        head, C, curve_C, short = (self._svm if self.head == "svm" else self._logistic)(joined, labels)
+        return Fitted(head, layers, self.scaling, C, curve_C, curve_layer, short)
 
     def _sample(self, features: Mapping[str, ndarray], labels: ndarray) -> tuple[dict[str, ndarray], ndarray]:
         """Rows enough to tell layers apart: of every class, its share."""
@@ -92,14 +97,15 @@ class Fitting:
         rows = np.sort(by_class[np.linspace(0, len(labels) - 1, LAYER_SAMPLES).astype(int)])
         return {layer: block[rows] for layer, block in features.items()}, labels[rows]
 
-    def _svm(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
+    def _svm(self, features: ndarray, labels: ndarray) -> Outcome:
         search = search_C(features, labels, list(self.Cs) or None, folds=self.folds, seed=self.seed)
         found, path = search.chosen, search.path.accuracy
         sharpness = sharpness_of(search.out_of_fold, labels)
         head = LinearHead(*one_per_class(found.coefficients, found.intercept), sharpness)
-        return head, search.C, _curve(search.Cs, path.mean(axis=0), path.std(axis=0))
+        curve = _curve(search.Cs, path.mean(axis=0), path.std(axis=0))
+        return head, search.C, curve, unfinished(found.gap, Stop(TOLERANCE, MAX_ROUNDS))
 
-    def _logistic(self, features: ndarray, labels: ndarray) -> tuple[LinearHead, float, Curve]:
+    def _logistic(self, features: ndarray, labels: ndarray) -> Outcome:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (a second, for this head only)
         from sklearn.model_selection import GridSearchCV, PredefinedSplit  # noqa: PLC0415
 
@@ -108,7 +114,7 @@ class Fitting:
         search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": Cs}, cv=parts).fit(features, labels)
         best, found = search.best_estimator_, search.cv_results_
         head = LinearHead(*one_per_class(best.coef_, best.intercept_), 1.0)
-        return head, float(best.C), _curve(Cs, found["mean_test_score"], found["std_test_score"])
+        return head, float(best.C), _curve(Cs, found["mean_test_score"], found["std_test_score"]), None
 
 
 def _curve(Cs: Sequence[float] | ndarray, means: ndarray, spreads: ndarray) -> Curve:

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from vitrail.backbones import BACKBONES
+from vitrail.transfer.estimators import finished
+from vitrail.transfer.features import Extraction, Extractor, readable_by_all
+
+
+def extraction(kept):
+    rows = np.array(kept, np.float32)[:, None]
+    return Extraction({"layer": rows}, np.array(kept), {}, computed=0, forward=None, seconds=0.0)
+
+
+def test_what_one_network_could_not_read_is_left_out_of_all():
+    one, two = readable_by_all([extraction([0, 1, 3, 4]), extraction([1, 2, 4])])
+    assert one.kept.tolist() == two.kept.tolist() == [1, 4]
+    assert one.features["layer"].ravel().tolist() == two.features["layer"].ravel().tolist() == [1, 4]
+
+
+def test_features_of_a_network_made_elsewhere_are_not_kept(stripes, tmp_path):
+    files = sorted((stripes / "test" / "down").iterdir())
+    recipe, other = BACKBONES["squeezenet"], BACKBONES["squeezenet"]()
+    for parameter in other.parameters():
+        parameter.data.mul_(0.9)
+    strange = finished(Extractor(recipe, ("fire9",), cache=tmp_path, backbone=other).run(files))
+    own = finished(Extractor(recipe, ("fire9",), cache=tmp_path).run(files))
+    assert (strange.computed, own.computed) == (4, 4)
+    assert np.abs(own.features["fire9"]).max() > np.abs(strange.features["fire9"]).max()
+    again = finished(Extractor(recipe, ("fire9",), cache=tmp_path).run(files))
+    assert again.computed == 0
+    np.testing.assert_array_equal(again.features["fire9"], own.features["fire9"])
+
+
+def test_the_mean_of_both_mirror_images(stripes):
+    files, recipe = sorted((stripes / "test" / "noise").iterdir())[:1], BACKBONES["squeezenet"]
+    plain = finished(Extractor(recipe, ("fire9",)).run(files)).features["fire9"]
+    mean = finished(Extractor(recipe, ("fire9",), flip=True).run(files)).features["fire9"]
+    assert np.abs(mean - plain).max() > 0.01 * np.abs(plain).max()
+    assert mean.mean() == pytest.approx(plain.mean(), rel=0.1)
