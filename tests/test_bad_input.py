@@ -186,3 +186,14 @@ def test_interrupted_at_any_time_there_is_no_traceback(seconds, tmp_path, stripe
     _, said = process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT), said
     assert "Traceback" not in said
+
+
+def test_interrupted_outside_of_any_command_there_is_no_traceback():
+    code = (
+        "import vitrail.cli, vitrail.cli.app\n"
+        "def interrupted(**_): raise KeyboardInterrupt\n"
+        "vitrail.cli.app.app = interrupted\n"
+        "vitrail.cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "Error: Stopped.\n")

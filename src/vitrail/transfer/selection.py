@@ -50,7 +50,8 @@ def left_out_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"
     """
     centred = features - features.mean(axis=0)
     targets = np.where(labels[:, None] == np.arange(labels.max() + 1), 1.0, -1.0).astype(features.dtype)
-    targets -= targets.mean(axis=0)
+    means = targets.mean(axis=0)
+    targets -= means
     values, vectors = _principal(centred)
     projected = vectors.T @ targets
     best = 0.0
@@ -59,7 +60,7 @@ def left_out_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"
         leverage = (vectors * vectors) @ shrinkage + 1 / len(features)  # the mean is fitted, too
         fitted = vectors @ (shrinkage[:, None] * projected)
         unseen = targets - (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
-        best = max(best, float((unseen.argmax(axis=1) == labels).mean()))
+        best = max(best, float(((unseen + means).argmax(axis=1) == labels).mean()))
     return best
 
 
