@@ -108,3 +108,11 @@ def test_models_lists_what_there_is_and_the_layers_of_one():
     assert "fc6" in said
     assert "512×7×7" in said
     assert "138,357,544 parameters" in said
+
+
+def test_a_report_calls_the_network_by_its_name(tmp_path, picture):
+    assert run("classify", picture, "--backbone", "squeezenet", "--run", tmp_path / "run").exit_code == 0
+    assert run("report", tmp_path / "run", "--output", tmp_path / "r.html").exit_code == 0
+    page = (tmp_path / "r.html").read_text()
+    assert ">squeezenet<" in page
+    assert "name squeezenet" not in page

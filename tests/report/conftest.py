@@ -47,7 +47,7 @@ def classify_run(tmp_path: Path) -> Path:
         for index, (name, share) in enumerate(zip(names, shares, strict=True))
     ]
     result = {
-        "backbone": {"name": "squeezenet", "sha256": "0b" * 32},
+        "backbone": [{"name": "squeezenet", "sha256": "0b" * 32}],
         "device": "cpu",
         "seconds": {"total": 0.41},
         "pictures": [{"file": "chelsea.png", "top": top}],

@@ -42,7 +42,7 @@ def transfer_result(accuracy: float, backbone: str, classes: list[str]) -> dict[
     values = [0.01, 0.1, 1.0, 10.0, 100.0]
     return {
         "seed": 0,
-        "backbone": {"name": backbone, "sha256": "0a" * 32},
+        "backbone": [{"name": backbone, "sha256": "0a" * 32}],
         "device": "cpu",
         "seconds": {"features": 31.2, "fit": 2.04, "total": 34.9},
         "images_per_second": 93.4,

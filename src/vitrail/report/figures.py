@@ -24,18 +24,24 @@ class Fact:
 
 def facts(result: Mapping[str, Any]) -> list[Fact]:
     """The few figures to look at first; those that the result does not hold are left out."""
-    test, choice, backbone = (_mapping(result, key) for key in ("test", "choice", "backbone"))
+    test, choice = (_mapping(result, key) for key in ("test", "choice"))
     seconds = _mapping(result, "seconds")
     parts = ", ".join(f"{heading(part)} {word('seconds', value)}" for part, value in seconds.items() if part != "total")
-    name = backbone.get("name") or choice.get("backbone") or result.get("backbone")
     rows = [
         Fact("test accuracy", word("accuracy", test.get("accuracy")), _accuracy_remark(test)),
-        Fact("backbone", word("", name), f"layer {choice['layer']}" if "layer" in choice else ""),
+        Fact("backbone", word("", backbone_names(result)), f"layer {choice['layer']}" if "layer" in choice else ""),
         Fact("C", word("C", choice.get("C")), f"head {choice['head']}" if "head" in choice else ""),
         Fact("time", word("seconds", seconds.get("total")), parts),
         Fact("images per second", word("", result.get("images_per_second"))),
     ]
     return [row for row in rows if row.value not in ("–", "")]
+
+
+def backbone_names(result: Mapping[str, Any]) -> str:
+    """The networks of a run, by name; nothing if the result holds none."""
+    networks = result.get("backbone")
+    named = [network for network in networks if isinstance(network, Mapping)] if isinstance(networks, list) else []
+    return ", ".join(str(network.get("name", "")) for network in named)
 
 
 def lines(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitrail.pictures.comparison import Interval, comparison
+from vitrail.report.figures import backbone_names
 from vitrail.report.reading import Figure, Reading, Sheet, figure
 from vitrail.report.wording import word
 
@@ -43,7 +44,7 @@ def _row(reading: Reading) -> list[str]:
         word("accuracy", _get(result, "test", "accuracy")),
         word("interval", _get(result, "test", "interval")),
         word("n", _get(result, "test", "n")),
-        word("", _get(result, "backbone", "name") or _get(result, "choice", "backbone")),
+        word("", backbone_names(result)),
         *(word("", value) for value in choice),
         word("seconds", _get(result, "seconds", "total")),
     ]
