@@ -180,12 +180,19 @@ def test_interrupted_it_says_so_and_goes_on_from_there(tmp_path, stripes, monkey
 def test_interrupted_at_any_time_there_is_no_traceback(seconds, tmp_path, stripes):
     command = [sys.executable, "-m", "vitrail", "transfer", str(stripes), "--backbone", "squeezenet"]
     where = ["--cache", str(tmp_path / "c"), "--runs", str(tmp_path / "runs")]
-    process = subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_listen_to_interrupts
+    )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT), said
     assert "Traceback" not in said
+
+
+def _listen_to_interrupts():
+    """A shell has its background jobs ignore Ctrl-C, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_interrupted_outside_of_any_command_there_is_no_traceback():

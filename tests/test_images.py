@@ -86,6 +86,47 @@ def test_jpeg_gives_what_pillow_decodes(progressive):
     np.testing.assert_array_equal(read_picture(data), array(Image.open(io.BytesIO(data))))
 
 
+@pytest.mark.parametrize(
+    ("mode", "size", "options"),
+    [
+        ("L", (61, 47), {}),
+        ("RGB", (61, 47), {"subsampling": "4:2:0", "progressive": True}),
+        ("RGB", (61, 47), {"subsampling": "4:4:4", "restart_marker_rows": 1}),
+        ("RGB", (61, 47), {"keep_rgb": True}),
+        ("L", (800, 600), {}),
+        ("RGB", (804, 600), {"subsampling": "4:2:0"}),
+        ("RGB", (61, 47), {"exif": exif(1)}),
+    ],
+)
+def test_the_quick_decoder_of_plain_jpegs_gives_the_same_bits(mode, size, options):
+    data = encoded(photograph(*size).convert(mode), "JPEG", **options)
+    full, pixels = decoding.decode_fast(data, short_side=64)
+    assert isinstance(pixels, np.ndarray), "simplejpeg was not used"
+    slow, picture = decoding.decode(data, short_side=64)
+    assert full == slow == size
+    np.testing.assert_array_equal(pixels.squeeze(), np.asarray(picture))
+
+
+@pytest.mark.parametrize("odd", ["turned", "CMYK", "cut short", "PNG"])
+def test_all_but_plain_jpegs_is_left_to_pillow(odd):
+    picture = photograph(61, 47)
+    if odd == "cut short":
+        with pytest.raises(BadPicture, match="damaged or cut short"):
+            decoding.decode_fast(encoded(picture, "JPEG")[:-200])
+        return
+    data = encoded(picture.convert("CMYK") if odd == "CMYK" else picture, "PNG" if odd == "PNG" else "JPEG")
+    if odd == "turned":
+        data = encoded(picture, "JPEG", exif=exif(6))
+    assert isinstance(decoding.decode_fast(data)[1], Image.Image)
+
+
+def test_without_the_quick_decoder_the_pixels_are_the_same(monkeypatch):
+    data = encoded(photograph(61, 47), "JPEG")
+    quick = read_picture(data, short_side=32, crop=32)
+    monkeypatch.setattr(decoding, "_simplejpeg", lambda: None)
+    assert torch.equal(read_picture(data, short_side=32, crop=32), quick)
+
+
 def test_a_path_and_its_bytes_give_the_same_pixels(tmp_path):
     file = tmp_path / "picture.png"
     file.write_bytes(encoded(photograph(9, 9), "PNG"))
@@ -344,12 +385,10 @@ def test_both_resizers_agree_with_two_steps(size, interpolation, grey):
     ("size", "scale"),
     [((1600, 1200), 2), ((1602, 1200), 2), ((1000, 2000), 1), ((2000, 2400), 2), ((2400, 2100), 4), ((1601, 1203), 1)],
 )
-def test_a_large_jpeg_decoded_small_differs_little(size, scale, monkeypatch):
-    decoded = []
-    monkeypatch.setattr(decoding, "_flat", lambda picture: decoded.append(picture.size) or picture)
+def test_a_large_jpeg_decoded_small_differs_little(size, scale):
     data = encoded(photograph(*size), "JPEG", quality=90)
     error = difference(read_picture(data, short_side=256, crop=224), two_steps(Image.open(io.BytesIO(data)), 256, 224))
-    assert decoded == [(size[0] // scale, size[1] // scale)]
+    assert decoding.decode(data, short_side=256)[1].size == (size[0] // scale, size[1] // scale)
     assert error.mean() < (0.7 if scale > 1 else 0.01)
     assert error.max() <= (6 if scale > 1 else 1)
 
@@ -478,7 +517,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
-    monkeypatch.setattr(decoding, "_upright", None)  # reached, it would raise TypeError
+    monkeypatch.setattr(decoding, "_upright", None)  # reached, they would raise TypeError
+    monkeypatch.setattr(decoding, "_plain_jpeg", None)
     with pytest.raises(BadPicture, match=r"'picture' is too large .*; up to 50,000,000 pixels would work"):
         read_picture(BOMBS[bomb])
 

@@ -1,6 +1,6 @@
 """Pictures as pixels: read, resize, crop and save them; [0, 1] <-> 8 bits <-> [-1, 1]; grey to three channels.
 
-Pillow decodes and torch resizes; Pillow's own resize takes over where only a small box of a long picture is wanted.
+`decoding` decodes and torch resizes; Pillow's own resize takes over where only a small box of a long picture is wanted.
 torchvision's decoders are left out: they are deprecated since 0.29, importing torchvision costs seconds, and
 they know neither a size limit nor all layouts (figures: `benchmarks/decode.py`).
 """
@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.Image import Resampling
 from torch import Tensor
 
-from vitrail.decoding import Size, decode
+from vitrail.decoding import Size, decode_fast
 from vitrail.errors import BadPicture, BadSetting
 from vitrail.files import write_bytes
 from vitrail.image_files import PIXEL_LIMIT, AnyPath, display_name
@@ -59,7 +59,7 @@ def read_picture(
     """
     _check_geometry(short_side, crop)
     name = name if isinstance(source, bytes) else display_name(source)
-    full, picture = decode(source, short_side=short_side, name=name)
+    full, picture = decode_fast(source, short_side=short_side, name=name)
     resized = full if short_side is None else resized_size(full, short_side)
     box = _crop_box(resized, crop, name)
     return _framed(picture, resized, box, interpolation=interpolation)
@@ -144,14 +144,17 @@ def _crop_box(size: Size, crop: int | None, name: str) -> Box:
     return left, top, left + wide, top + high
 
 
-def _framed(picture: Image.Image, resized: Size, box: Box, *, interpolation: str) -> UInt8[Tensor, "3 height width"]:
+def _framed(
+    picture: Image.Image | np.ndarray, resized: Size, box: Box, *, interpolation: str
+) -> UInt8[Tensor, "3 height width"]:
     """Pixels inside `box` of the picture resized to `resized`."""
     left, top, right, bottom = box
     width, height = resized
-    if resized == picture.size:
-        image = _pixels(picture.crop(box))
+    size = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
+    if resized == size:
+        image = _window(picture, box)
     elif width * height > WASTE * (right - left) * (bottom - top):
-        image = _pixels(_boxed(picture, resized, box, FILTERS[interpolation]))
+        image = _pixels(_boxed(_pillow(picture), resized, box, FILTERS[interpolation]))
     else:
         whole = torch.nn.functional.interpolate(
             _pixels(picture), size=(height, width), mode=interpolation, antialias=True
@@ -184,12 +187,27 @@ def _span(start: int, end: int, length: int, resized: int) -> tuple[int, int, tu
     return first, last, (start * scale - first, min(end * scale, length) - first)  # rounding can pass the border
 
 
-def _pixels(picture: Image.Image) -> UInt8[Tensor, "1 channels height width"]:
-    """Pixels of an 'L' picture (one channel) or an 'RGB' one (four, the last a filler), in channels-last order.
+def _window(picture: Image.Image | np.ndarray, box: Box) -> UInt8[Tensor, "1 channels height width"]:
+    left, top, right, bottom = box
+    return _pixels(picture.crop(box) if isinstance(picture, Image.Image) else picture[top:bottom, left:right])
+
+
+def _pillow(picture: Image.Image | np.ndarray) -> Image.Image:
+    return (
+        picture
+        if isinstance(picture, Image.Image)
+        else Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+    )
+
+
+def _pixels(picture: Image.Image | np.ndarray) -> UInt8[Tensor, "1 channels height width"]:
+    """Pixels of a grey picture (one channel) or an RGB one (three, or four with a filler), in channels-last order.
 
     Pillow stores colour as four bytes a pixel and torch resizes four as fast as three: copying them all is quickest.
     Strip by strip, as Pillow's `tobytes` of the whole would hold two more copies of it.
     """
+    if not isinstance(picture, Image.Image):
+        return torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
     layout, channels = ("L", 1) if picture.mode == "L" else ("RGBX", 4)
     width, height = picture.size
     pixels = np.empty((1, height, width, channels), np.uint8)
