@@ -5,7 +5,11 @@ import pytest
 from jaxtyping import install_import_hook
 from PIL import Image
 
-CHECKED = ["vitrail.transfer", "vitrail.images", "vitrail.decoding", "vitrail.backbones", "vitrail.pictures"]
+ROOMS = (
+    *("transfer", "images", "decoding", "backbones", "pictures"),
+    *("image_ascent", "attributions", "attacks", "visualisation", "metrics"),
+)
+CHECKED = [f"vitrail.{room}" for room in ROOMS]
 install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 NAMES = ("across", "down", "noise")

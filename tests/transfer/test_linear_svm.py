@@ -152,7 +152,7 @@ def test_ten_values_of_C_are_tried_and_the_classifier_is_fitted_to_all():
     model = LinearSVMCV().fit(features, labels)
     assert model.Cs_ == pytest.approx(np.logspace(-2, 2, 10))
     assert model.accuracy_path_.shape == (5, 10)
-    assert (model.path_gap_ <= 1e-3).all()
+    assert (model.path_gap_ <= svm_search.PATH_TOLERANCE).all()
     np.testing.assert_allclose(model.coef_, LinearSVM(model.C_).fit(features, labels).coef_, atol=1e-9)
 
 
@@ -255,7 +255,7 @@ def deep_like(samples, dimension, classes, length):
 def test_long_deep_features_reach_the_optimum_at_every_C(length):
     features, labels = deep_like(900, 600, 10, length)
     model = LinearSVMCV(folds=3).fit(features, labels)  # a ConvergenceWarning would be an error
-    assert model.path_gap_.max() <= 1e-3
+    assert model.path_gap_.max() <= svm_search.PATH_TOLERANCE
     assert model.gap_.max() <= 1e-6
     for C in (0.01, 1.0, 100.0):
         value, slope = objective(LinearSVM(C).fit(features, labels), features, labels, C)

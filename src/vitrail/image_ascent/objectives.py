@@ -1,0 +1,74 @@
+"""What an image should make a network do: small terms, added and scaled.
+
+Source: the objective algebra of Lucid (Olah et al., 2017, https://distill.pub/2017/feature-visualization).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from vitrail.backbones.backbone import LOGITS
+from vitrail.tensors import Images, Labels, Scores
+
+Activations = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A score per image, to be made large; `a + 0.5 * b` is again an objective.
+
+    Attributes:
+        layers: those whose activations `score` asks for.
+        score: images (N, 3, H, W) and activations by layer to (N,); row i depends on image i only.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    score: Callable[[Images, Activations], Scores] = field(repr=False)
+
+    def __call__(self, images: Images, activations: Activations) -> Scores:
+        """The score of each image, (N,)."""
+        return self.score(images, activations)
+
+    def __add__(self, other: Objective) -> Objective:
+        layers = tuple(dict.fromkeys((*self.layers, *other.layers)))
+        return Objective(f"{self.name} + {other.name}", layers, lambda x, a: self(x, a) + other(x, a))
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + -1.0 * other
+
+    def __mul__(self, factor: float) -> Objective:
+        return Objective(f"{factor:g} {self.name}", self.layers, lambda x, a: factor * self(x, a))
+
+    __rmul__ = __mul__
+
+
+def class_score(targets: Labels) -> Objective:
+    """The logit of each image's class in `targets`, (N,)."""
+    return Objective("score", (LOGITS,), lambda _, a: a[LOGITS].gather(1, targets[:, None])[:, 0])
+
+
+def margin(labels: Labels) -> Objective:
+    """How far the logit of each image's class lies above the highest other one; negative: another class wins."""
+    return Objective("margin", (LOGITS,), lambda _, a: margins(a[LOGITS], labels))
+
+
+def margins(logits: Tensor, labels: Labels) -> Scores:
+    """(N,), the logit of each row's label less the highest other one."""
+    own = logits.gather(1, labels[:, None])
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    return own[:, 0] - others.amax(dim=1)
+
+
+def channel(layer: str, index: int) -> Objective:
+    """Mean activation of one channel, (N, C, ...), of a layer."""
+    return Objective(f"{layer}[{index}]", (layer,), lambda _, a: a[layer][:, index].flatten(1).mean(dim=1))
+
+
+def energy() -> Objective:
+    """Length ‖x‖₂ of the image; subtracted, it keeps an image calm (Simonyan et al., 2014)."""
+    return Objective("length", (), lambda x, _: x.flatten(1).norm(dim=1))
