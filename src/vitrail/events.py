@@ -59,6 +59,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """Any other file worth keeping; kept as `<folder>/<name>`.
+
+    Attributes:
+        folder: "maps", "pictures" ...
+        name: with its suffix ("cat_gradient.npy").
+    """
+
+    folder: str
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Weights:
     """Tensors worth keeping; kept as `weights/<name>.safetensors`, with what is needed to use them again.
 
@@ -80,4 +94,4 @@ class Result:
     figures: Mapping[str, Any]
 
 
-Event = Progress | Note | Table | Picture | Weights | Result
+Event = Progress | Note | Table | Picture | Attachment | Weights | Result

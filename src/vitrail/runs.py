@@ -1,7 +1,7 @@
 """Run folders: everything a task did, kept so that it can be read, compared and repeated.
 
 settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-pictures/*.png  tables/*.csv       weights/*.safetensors + *.json
+pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from vitrail import files
 from vitrail.errors import BadRun, CannotWrite
-from vitrail.events import Event, Note, Picture, Progress, Result, Table, Weights
+from vitrail.events import Attachment, Event, Note, Picture, Progress, Result, Table, Weights
 from vitrail.settings import Task
 from vitrail.version import __version__
 
@@ -75,9 +75,13 @@ def keep(event: Event, folder: Path) -> None:
         case Table():
             line = {"file": _keep_table(event, folder), "title": event.title}
         case Picture():
-            picture = f"pictures/{_safe(event.name)}.png"
+            picture = f"pictures/{safe_name(event.name)}.png"
             files.write_bytes(folder / picture, event.png)
             line = {"file": picture, "caption": event.caption}
+        case Attachment():
+            attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
+            files.write_bytes(folder / attached, event.data)
+            line = {"file": attached}
         case Weights():
             line = {"file": _keep_weights(event, folder)}
         case Result():
@@ -89,7 +93,7 @@ def keep(event: Event, folder: Path) -> None:
 def _keep_table(table: Table, folder: Path) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
-    name = f"tables/{_safe(table.name)}.csv"
+    name = f"tables/{safe_name(table.name)}.csv"
     files.write_text(folder / name, text.getvalue())
     return name
 
@@ -97,14 +101,15 @@ def _keep_table(table: Table, folder: Path) -> str:
 def _keep_weights(weights: Weights, folder: Path) -> str:
     from safetensors.numpy import save  # noqa: PLC0415  (imports NumPy, and `--help` reads this module)
 
-    name = f"weights/{_safe(weights.name)}"
+    name = f"weights/{safe_name(weights.name)}"
     files.write_bytes(folder / f"{name}.safetensors", save(dict(weights.tensors)))
     files.write_json(folder / f"{name}.json", weights.description)
     files.write_text(folder / "README.md", weights.card)
     return f"{name}.safetensors"
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """A name as files in a run folder can have it."""
     return re.sub(r"[^\w.-]", "_", name) or "_"
 
 
