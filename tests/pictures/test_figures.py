@@ -10,7 +10,7 @@ from PIL import Image
 
 from vitrail import pictures
 from vitrail.errors import MissingExtra
-from vitrail.pictures import Axis, Guess, Interval, Line, style
+from vitrail.pictures import Axis, Guess, Interval, Line, Panel, Scale, style
 
 NAMES = [
     "$x_1$ and an unmatched $ \\frac{",
@@ -38,6 +38,11 @@ FIGURES: dict[str, Callable[[list[str]], bytes]] = {
     ),
     "comparison": lambda names: pictures.comparison([Interval(name, 0.5, 0.4, 0.6) for name in names]),
     "per_class": lambda names: pictures.per_class(names, SHARES, SHARES[::-1]),
+    "panels": lambda names: pictures.panels(
+        [[Panel(PHOTO, (name, name)) for name in names[:4]], [Panel(PHOTO.transpose(1, 0, 2), tuple(names[4:]))]],
+        names[:4],
+        [Scale(False), Scale(True)],
+    ),
     "contact_sheet": lambda names: pictures.contact_sheet([PHOTO] * COUNT, names, 4),
 }
 

@@ -1,10 +1,12 @@
 """Figures: arrays and names in, PNG bytes out. To add one: a file here and two lines below."""
 
 from vitrail.pictures.bars import Guess, top_bars
+from vitrail.pictures.colours import heat, is_signed, magnified_difference, overlay
 from vitrail.pictures.comparison import Interval, comparison
 from vitrail.pictures.confusion import confusion
 from vitrail.pictures.contact_sheet import contact_sheet
 from vitrail.pictures.curves import Axis, Line, curve
+from vitrail.pictures.panels import Panel, Scale, panels
 from vitrail.pictures.per_class import per_class
 from vitrail.pictures.thumbnail import load_thumbnail
 
@@ -13,11 +15,18 @@ __all__ = [
     "Guess",
     "Interval",
     "Line",
+    "Panel",
+    "Scale",
     "comparison",
     "confusion",
     "contact_sheet",
     "curve",
+    "heat",
+    "is_signed",
     "load_thumbnail",
+    "magnified_difference",
+    "overlay",
+    "panels",
     "per_class",
     "top_bars",
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import matplotlib.axis
     import matplotlib.colors
     import matplotlib.figure
+    import numpy as np
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
@@ -26,6 +27,7 @@ RAMP = ("#f6fafd", "#c7e3f7", "#9ccbee", "#74b2e2", "#4c9ad4", "#2181c2", "#0069
 
 DPI = 110
 TITLE, BODY, SMALL = 11.5, 10.0, 8.5  # points
+NEEDED = "Figures need matplotlib, which is not installed; pip install 'vitrail[report]' brings it."
 MARGIN = 0.14  # inches around everything drawn
 
 # DejaVu Sans comes with matplotlib; the others are used where the system has them, for scripts it lacks.
@@ -52,8 +54,7 @@ def canvas(width: float, height: float) -> "matplotlib.figure.Figure":
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError:
-        sentence = "Figures need matplotlib, which is not installed; pip install 'vitrail[report]' brings it."
-        raise MissingExtra(sentence) from None
+        raise MissingExtra(NEEDED) from None
     return Figure(figsize=(width, height), dpi=DPI, facecolor="white")
 
 
@@ -109,6 +110,20 @@ def ramp() -> "matplotlib.colors.Colormap":
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
     return LinearSegmentedColormap.from_list("ramp", RAMP)
+
+
+def coloured(name: str, values: "np.ndarray") -> "np.ndarray":
+    """Values in [0, 1], (H, W), as (H, W, 3) of 8 bits in one of matplotlib's colour maps.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib import colormaps  # noqa: PLC0415
+    except ImportError:
+        raise MissingExtra(NEEDED) from None
+    colours: np.ndarray = colormaps[name](values, bytes=True)[..., :3]
+    return colours
 
 
 @lru_cache(maxsize=1)
