@@ -1,0 +1,36 @@
+"""Structural similarity of two images (Wang et al., 2004, https://doi.org/10.1109/TIP.2003.819861)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from vitrail.tensors import Images
+
+WINDOW, DEVIATION = 11, 1.5  # pixels: the Gaussian that statistics are weighted by
+FLOOR_MEAN, FLOOR_VARIANCE = 0.01**2, 0.03**2  # keep the quotients defined where there is no light or no contrast
+
+
+def structural_similarity(before: Images, after: Images) -> Float[Tensor, " batch"]:
+    """(N,), at most 1, which it is for equal images: the mean over channels and windows that lie inside the image.
+
+    Images smaller than the window are compared through one as large as they are.
+    """
+    window = _window(min(WINDOW, *before.shape[2:])).to(before)
+    kernel = (window[:, None] * window).expand(3, 1, -1, -1)
+
+    def mean(values: Tensor) -> Tensor:
+        return F.conv2d(values, kernel, groups=3)
+
+    a, b = mean(before), mean(after)
+    variance_a, variance_b = mean(before * before) - a * a, mean(after * after) - b * b
+    covariance = mean(before * after) - a * b
+    light = (2 * a * b + FLOOR_MEAN) / (a * a + b * b + FLOOR_MEAN)
+    structure = (2 * covariance + FLOOR_VARIANCE) / (variance_a + variance_b + FLOOR_VARIANCE)
+    return (light * structure).mean(dim=(1, 2, 3))
+
+
+def _window(size: int) -> Tensor:
+    places = torch.arange(size) - (size - 1) / 2
+    weights = torch.exp(-(places**2) / (2 * DEVIATION**2))
+    return weights / weights.sum()
