@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
+from vitrail.errors import BadPicture, BadSetting
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -58,3 +59,17 @@ def test_a_model_that_gives_no_tensor_is_refused():
 
     with pytest.raises(BadSetting, match="gave a tuple"):
         wrapped(Two())
+
+
+def test_a_model_that_gives_probabilities_is_refused(model):
+    with pytest.raises(BadSetting, match="must give logits; 'custom' gave .* leave its softmax out"):
+        wrapped(nn.Sequential(model, nn.Softmax(dim=1)))
+
+
+def test_pictures_that_vanish_inside_the_network_are_refused(model):
+    backbone = wrapped(nn.Sequential(nn.Conv2d(3, 3, 5), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(27, 2)))
+    for side in (3, 6, 8):
+        with pytest.raises(BadPicture, match=f"{side} x {side} pixels are too small for 'custom'.* 16 x 16 would work"):
+            backbone(torch.rand(1, 3, side, side))
+    with pytest.raises(BadPicture, match="too small for 'squeezenet'"):
+        BACKBONES["squeezenet"]()(torch.rand(1, 3, 8, 8))

@@ -1,5 +1,6 @@
 """One face for every network: images in [0, 1] go in, logits and the activations of named layers come out."""
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from difflib import get_close_matches
@@ -11,10 +12,13 @@ from torch import Tensor, nn
 
 from vitrail.backbones.imagenet import imagenet_classes
 from vitrail.backbones.recipe import Description, Preparation
-from vitrail.errors import BadSetting, UnknownName
+from vitrail.errors import BadPicture, BadSetting, UnknownName
 from vitrail.tensors import Features, Images, Logits
 
 LOGITS = "logits"  # the layer that every network has: its output
+PROBABILITY_SUM = 1e-4  # how far a sum of probabilities may be from 1 by rounding
+TOO_SMALL = re.compile(r"too small|can't be greater than actual input|must match|cannot be multiplied", re.IGNORECASE)
+"""What torch says where a layer's input is smaller than the layer takes."""
 
 
 class Backbone(nn.Module):
@@ -61,7 +65,7 @@ class Backbone(nn.Module):
             model: takes (N, 3, size, size), normalised by `mean` and `std`; gives logits (N, classes).
             size: side of its input in pixels.
         Raises:
-            BadSetting: `model` gives something else than a tensor (N, classes).
+            BadSetting: `model` gives something else than a tensor (N, classes), or probabilities for logits.
         """
         copy = deepcopy(model).requires_grad_(False)
         copy.zero_grad(set_to_none=True)
@@ -84,7 +88,16 @@ class Backbone(nn.Module):
         return self._run(images)
 
     def _run(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network((images - self.mean) / self.std)
+        try:
+            logits: Tensor = self.network((images - self.mean) / self.std)
+        except RuntimeError as error:
+            height, width = images.shape[2:]
+            if min(height, width) >= self.size or not TOO_SMALL.search(str(error)):
+                raise
+            raise BadPicture(
+                f"Pictures of {width} x {height} pixels are too small for {self.name!r}, whose layers leave nothing of "
+                f"them; {self.size} x {self.size} would work."
+            ) from error
         return logits
 
     def activations(self, images: Images, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -201,6 +214,11 @@ class Backbone(nn.Module):
             raise BadSetting(
                 f"A classifier must give one tensor (N, {len(self.classes)}), a column per class; for one picture "
                 f"of {self.size} pixels {self.name!r} gave {given}: wrap it in a module that gives its logits."
+            )
+        if len(self.classes) > 1 and (output >= 0).all() and (output.sum() - 1).abs() < PROBABILITY_SUM:
+            raise BadSetting(
+                f"A classifier must give logits; {self.name!r} gave numbers of 0 and more that sum to 1, as "
+                "probabilities do: leave its softmax out."
             )
 
 
