@@ -1,0 +1,33 @@
+"""Make the packaged spectrum of natural pictures, on stdout.
+
+    python scripts/natural_spectrum.py > src/vitrail/visualisation/spectrum.txt
+
+From photographs in scikit-image's package that are in the public domain or CC0, as the docstrings of `skimage.data`
+say: astronaut (NASA), chelsea (S. van der Walt), coffee (R. Michetti) and rocket (SpaceX).
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from vitrail.images import read_picture, to_unit
+from vitrail.visualisation import spectrum_of
+
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+
+
+def main() -> None:
+    """Prints the table."""
+    spec = find_spec("skimage")
+    assert spec, "this script needs scikit-image"
+    assert spec.origin
+    folder = Path(spec.origin).parent / "data"
+    table = spectrum_of(to_unit(read_picture(folder / name))[None] for name in PHOTOGRAPHS).table
+    print(f"# Log mean magnitude of {', '.join(PHOTOGRAPHS)} (scikit-image: CC0 or public domain).")
+    print("# A line a ring, from low to high frequency, for each of three colour planes; columns: across to down.")
+    for plane in table:
+        for ring in plane:
+            print(" ".join(f"{value:.4f}" for value in ring.tolist()))
+
+
+if __name__ == "__main__":
+    main()

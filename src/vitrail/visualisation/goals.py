@@ -1,0 +1,26 @@
+"""What each picture of a batch should show: a class, or a unit inside the network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vitrail.backbones.backbone import LOGITS
+from vitrail.image_ascent import Objective
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One output of a layer: a class where the layer is "logits", else a channel."""
+
+    index: int
+    layer: str = LOGITS
+
+
+def goal_scores(goals: Sequence[Goal]) -> Objective:
+    """The mean activation of each image's own goal, (N,): for a class its logit."""
+    layers = tuple(dict.fromkeys(goal.layer for goal in goals))
+    rows = tuple(enumerate(goals))
+    return Objective(
+        "score", layers, lambda _, a: torch.stack([a[goal.layer][row, goal.index].mean() for row, goal in rows])
+    )

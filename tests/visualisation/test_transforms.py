@@ -1,0 +1,60 @@
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
+
+from vitrail.visualisation import Views, blur, jitter, view
+
+
+@pytest.fixture
+def images(seeded):
+    return torch.rand(2, 3, 15, 22, generator=seeded())
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0])
+def test_blur_equals_scipys(images, sigma):
+    peer = gaussian_filter1d(gaussian_filter1d(images.numpy(), sigma, axis=2), sigma, axis=3)
+    torch.testing.assert_close(blur(images, sigma), torch.from_numpy(peer), atol=1e-6, rtol=0)
+
+
+def test_jitter_moves_by_what_it_says(images, seeded):
+    generator = seeded()
+    offsets = set()
+    for _ in range(200):
+        moved, (down, right) = jitter(images, 3, generator)
+        assert torch.equal(moved.roll((-down, -right), (2, 3)), images)
+        offsets |= {down, right}
+    assert offsets == {0, 1, 2, 3}
+
+
+def test_a_view_of_everything_is_the_picture(images, seeded):
+    torch.testing.assert_close(view(images, Views(), (15, 22), seeded()), images, atol=1e-5, rtol=0)
+
+
+def test_a_view_of_a_part_lies_within_the_picture(seeded):
+    across = torch.linspace(0, 1, 40).expand(1, 3, 40, 40)
+    generator = seeded()
+    spans = []
+    for _ in range(50):
+        seen = view(across, Views(part=(0.5, 0.5)), (20, 20), generator)[0, 0, 0]
+        spans.append((float(seen[-1] - seen[0]), float(seen[0])))
+        assert (seen.diff() > 0).all()
+    assert all(span == pytest.approx(19 / 39, abs=0.01) for span, _ in spans)
+    assert min(first for _, first in spans) < 0.1 < 0.4 < max(first for _, first in spans) < 0.51
+
+
+def test_a_turned_square_stays_square_in_an_oblong_picture():
+    images = torch.zeros(1, 3, 40, 80)
+    images[..., 15:25, 35:45] = 1
+
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(5):
+        seen = view(images, Views(degrees=90), (40, 80), generator)[0, 0, :, 25:55]  # beside it come mirrored ones
+        assert float(seen.sum()) == pytest.approx(100, rel=0.05)
+
+
+def test_views_repeat_with_their_seed_and_share_draws(images, seeded):
+    views = Views(part=(0.5, 1.1), degrees=10, shift=0.05, noise=0.1)
+    both = view(images, views, (12, 12), seeded(5))
+    assert torch.equal(both, view(images, views, (12, 12), seeded(5)))
+    torch.testing.assert_close(both[1:], view(images[1:], views, (12, 12), seeded(5)))
+    assert not torch.equal(both, view(images, views, (12, 12), seeded(6)))
