@@ -1,0 +1,16 @@
+"""Images that fool a network. To add an attack: a file here and a line below.
+
+Every entry is `(backbone, images, goal, *, radius=None, steps=..., seed=0, **options) -> Attacked`.
+"""
+
+from vitrail.registry import Registry
+
+ATTACKS = Registry(
+    "attack",
+    __name__,
+    {
+        "gradient-ascent": "gradient_ascent:gradient_ascent",
+        "fast-gradient": "fast_gradient:fast_gradient",
+        "projected-gradient": "projected_gradient:projected_gradient",
+    },
+)
