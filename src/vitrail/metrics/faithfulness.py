@@ -1,0 +1,101 @@
+"""Deletion and insertion: does the score follow the map? (Petsiuk et al., 2018, https://arxiv.org/abs/1806.07421)."""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from vitrail.backbones.backbone import Backbone
+from vitrail.errors import BadSetting
+from vitrail.image_ascent import MEMORY, images_at_once, in_chunks
+from vitrail.tensors import Images, Labels, Maps, Scores
+
+STEPS = 20
+BLUR, DEVIATION = 5, 5.0  # pixels: reach and deviation of the blur, those of the authors' code
+
+Curves = Float[Tensor, "batch points"]
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """How the target's probability changes as pixels go and come, most salient first.
+
+    Attributes:
+        deletion: (N, steps + 1), from the picture to black.
+        insertion: (N, steps + 1), from the blurred picture to the picture.
+        deletion_auc: (N,), in [0, 1]: the mean height of the curve; a good map's is low.
+        insertion_auc: (N,), in [0, 1]; a good map's is high.
+    """
+
+    deletion: Curves = field(repr=False)
+    insertion: Curves = field(repr=False)
+    deletion_auc: Scores
+    insertion_auc: Scores
+
+
+def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by name)
+    backbone: Backbone, images: Images, targets: Labels, maps: Maps, *, steps: int = STEPS, memory: int = MEMORY
+) -> Faithfulness:
+    """Curves of the target's probability while pixels turn black (deletion) or sharp (insertion), and their areas.
+
+    Both begin with the pixels of the highest values of the map; among equal ones the upper left goes first. Areas
+    follow the trapezoid rule over the share of pixels changed. Compare them with those of `random_maps`: their level
+    says more about the network and the picture than about the map. Costs 2 * steps + 1 forward passes a picture.
+
+    Raises:
+        BadSetting: fewer steps than one, or more than pixels; a target outside [0, classes).
+    """
+    _check(backbone, images, targets, steps)
+    pixels = images[0, 0].numel()
+    ranks = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(maps.shape)
+    counts = torch.linspace(0, pixels, steps + 1, dtype=torch.float64, device=images.device).round().long()
+    blurred = blur(images)
+    views = 2 * steps + 1  # the curves have one end in common: the picture as it is
+    found = images.new_empty(len(images) * views)
+
+    def chunk(rows: slice) -> None:
+        pairs = torch.arange(rows.start, rows.stop, device=images.device)
+        row, view = pairs // views, pairs % views
+        deleting = (view <= steps)[:, None, None, None]
+        changed = (ranks[row] < counts[view % (steps + 1)][:, None, None])[:, None]
+        sharp = images[row]
+        shown = torch.where(changed == deleting, torch.where(deleting, 0.0, blurred[row]), sharp)
+        with torch.no_grad():
+            found[rows] = backbone(shown).softmax(dim=1).gather(1, targets[row, None])[:, 0]
+
+    in_chunks(len(found), images_at_once(backbone, images, memory=memory), chunk)
+    curves = found.view(-1, views)
+    deletion, insertion = curves[:, : steps + 1], torch.cat([curves[:, steps + 1 :], curves[:, :1]], dim=1)
+    shares = (counts / pixels).to(images.dtype)
+    return Faithfulness(
+        deletion, insertion, *(torch.trapezoid(curve, shares, dim=1) for curve in (deletion, insertion))
+    )
+
+
+def blur(images: Images) -> Images:
+    """The pictures that insertion begins with."""
+    reach = min(BLUR, min(images.shape[2:]) - 1)
+    blurred: Tensor = gaussian_blur(images, [2 * reach + 1] * 2, [DEVIATION] * 2)
+    return blurred
+
+
+def random_maps(images: Images, seed: int = 0) -> Maps:
+    """Maps that know nothing, (N, H, W) in [0, 1): the floor for every figure.
+
+    All pictures get the same one: a picture's floor does not depend on its company.
+    """
+    drawn = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(seed))
+    return drawn.to(images.device).expand(len(images), -1, -1)
+
+
+def _check(backbone: Backbone, images: Images, targets: Labels, steps: int) -> None:
+    if not 1 <= steps <= images[0, 0].numel():
+        raise BadSetting(f"steps must be from 1 to the number of pixels; got {steps}: {STEPS} is usual.")
+    classes = len(backbone.classes)
+    wrong = targets[(targets < 0) | (targets >= classes)]
+    if len(wrong):
+        raise BadSetting(
+            f"A target must be a class of {backbone.name!r}; got {int(wrong[0])}: choose from 0 to {classes - 1}."
+        )
