@@ -11,6 +11,7 @@ from vitrail.visualisation import (
     Goal,
     LabRule,
     Views,
+    distinct_scores,
     fourier,
     goal_scores,
     lab,
@@ -123,3 +124,12 @@ def test_units_and_classes_share_a_batch(backbone, seeded):
     assert scores.tolist() == pytest.approx(
         [float(found["features.0"][0, 2].mean()), float(found["logits"][1, 3])], abs=1e-6
     )
+
+
+def test_a_class_is_distinct_by_what_others_do_not_gain(backbone, seeded):
+    images = torch.rand(2, 3, 20, 30, generator=seeded())
+    found = backbone.activations(images, ("features.0", "logits"))
+    scores = distinct_scores((Goal(2, "features.0"), Goal(3)))(images, found)
+    logits = found["logits"][1]
+    wanted = [float(found["features.0"][0, 2].mean()), float(logits[3] - logits.mean())]
+    assert scores.tolist() == pytest.approx(wanted, abs=1e-6)

@@ -3,7 +3,7 @@
 `parametrisations` say what is changed, `transforms` how the network is shown it, `render` and `lab` how it is climbed.
 """
 
-from vitrail.visualisation.goals import Goal, goal_scores
+from vitrail.visualisation.goals import Goal, distinct_scores, goal_scores
 from vitrail.visualisation.lab import LabRule, lab, noise
 from vitrail.visualisation.parametrisations import Parametrisation, fourier, maco, pixels
 from vitrail.visualisation.render import Ascent, Frame, render
@@ -19,6 +19,7 @@ __all__ = [
     "Spectrum",
     "Views",
     "blur",
+    "distinct_scores",
     "fourier",
     "goal_scores",
     "jitter",

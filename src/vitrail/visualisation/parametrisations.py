@@ -73,6 +73,10 @@ class Maco:
     magnitude: Float[Tensor, "3 height half"]
     width: int
 
+    def to(self, device: str) -> "Maco":
+        """The same on another device, its phases a new leaf."""
+        return Maco(self.parameters.detach().to(device).requires_grad_(), self.magnitude.to(device), self.width)
+
     def planes(self) -> Planes:
         """(N, 3, H, W) before colours are mixed; the magnitudes of their `rfft2` are `magnitude`."""
         waves = torch.polar(self.magnitude.expand_as(self.parameters), _odd(self.parameters, self.width))
