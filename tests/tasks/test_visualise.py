@@ -1,0 +1,189 @@
+"""Class visualisation through the task, on a small network and, once, on the packaged ones."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import vitrail.tasks.network
+from vitrail.backbones.backbone import Backbone
+from vitrail.errors import BadSetting, UnknownName
+from vitrail.events import Attachment, Note, Picture, Progress, Result
+from vitrail.images import read_picture, to_unit
+from vitrail.pictures.animation import animation
+from vitrail.runs import record
+from vitrail.tasks.visualise import Visualise
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2))
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, images):
+        return self.head(self.features(images).mean(dim=(2, 3)))
+
+
+def network(seed, classes=("tench, Tinca tinca", "red fox", "grey fox", "spider")):
+    torch.manual_seed(seed)
+    return Backbone.wrap(Small(), mean=(0.5,) * 3, std=(0.02,) * 3, classes=classes, size=24, name=f"small{seed}")
+
+
+@pytest.fixture(autouse=True)
+def small_networks(monkeypatch):
+    made = {"own": network(0), "other": network(1), "letters": network(2, ("a", "b", "c", "d"))}
+    real = vitrail.tasks.network.load
+    monkeypatch.setattr(
+        vitrail.tasks.network, "load", lambda source, weights: made.get(source) or real(source, weights)
+    )
+    return made
+
+
+def settings(**changed):
+    return {"classes": ("spider",), "backbone": "own", "judge": "other", "steps": 12, **changed}
+
+
+def made(folder, **changed):
+    events = list(record(Visualise(**settings(**changed)), "visualise", folder))
+    assert isinstance(events[-1], Result)
+    return events, json.loads((folder / "result.json").read_text())
+
+
+@pytest.mark.parametrize("method", ["fourier", "lab", "maco"])
+def test_what_is_reported_is_true_of_the_saved_file(tmp_path, method, small_networks):
+    _, result = made(tmp_path / "run", method=method)
+    (entry,) = result["classes"]
+    image = to_unit(read_picture(tmp_path / "run" / entry["output"]))[None]
+    for key, name in (("probability", "own"), ("judge_probability", "other")):
+        assert entry[key] == float(small_networks[name](image).softmax(dim=1)[0, 3])
+    assert (entry["index"], entry["name"], entry["steps"]) == (3, "spider", 12)
+    assert result["forwards"] == 2 * 12 + 1
+
+
+def test_two_runs_are_equal_to_the_bit(tmp_path):
+    for run in ("one", "two"):
+        made(tmp_path / run, classes=("spider", "0"))
+    for file in (tmp_path / "one" / "pictures").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / "pictures" / file.name).read_bytes()
+
+
+def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
+    _, result = made(tmp_path / "run", classes=("Spider", "3", "tench"), steps=1)
+    assert [entry["index"] for entry in result["classes"]] == [3, 0]
+    with pytest.raises(UnknownName, match="spider"):
+        made(tmp_path / "bad", classes=("spidr",))
+    with pytest.raises(BadSetting, match="red fox.*grey fox"):
+        made(tmp_path / "worse", classes=("fox",))
+
+
+def test_a_picture_only_its_own_network_believes_in_is_labelled_so(tmp_path):
+    events, result = made(tmp_path / "run", classes=("0", "1", "2", "3"), steps=40)
+    captions = {event.name: event.caption for event in events if isinstance(event, Picture)}
+    verdicts = {entry["judge_agrees"] for entry in result["classes"]}
+    assert verdicts == {True, False}
+    for entry in result["classes"]:
+        caption = captions[Path(entry["output"]).stem]
+        alone = entry["probability"] >= 0.5 and not entry["judge_agrees"]
+        assert ("its own network only" in caption) == alone
+
+
+def test_networks_with_other_classes_cannot_judge(tmp_path):
+    with pytest.raises(BadSetting, match="other classes"):
+        made(tmp_path / "bad", judge="letters")
+    _, result = made(tmp_path / "run", judge="auto", steps=1)
+    assert result["judge"] is None
+    assert result["classes"][0]["judge_probability"] is None
+
+
+def test_a_sweep_has_a_picture_for_each_setting(tmp_path, monkeypatch):
+    import vitrail.tasks.visualise_report as report
+
+    drawn, sheet_of = [], report.contact_sheet
+
+    def spied(pictures, captions, columns):
+        if len(pictures) == 8:
+            drawn.append((pictures, captions, columns))
+        return sheet_of(pictures, captions, columns)
+
+    monkeypatch.setattr(report, "contact_sheet", spied)
+    words = ("rate=1,5", "steps=3,6")  # as a shell hands them on
+    events, result = made(tmp_path / "run", classes=("spider", *words), sweep="l2=1e-3,1", judge="none")
+    found = {(entry["rate"], entry["l2"], entry["steps"]) for entry in result["classes"]}
+    assert found == {(rate, l2, steps) for rate in (1, 5) for l2 in (1e-3, 1) for steps in (3, 6)}
+    captions = " ".join(event.caption for event in events if isinstance(event, Picture))
+    assert "spider, rate 5, l2 0.001, 6 steps" in captions
+    assert all((tmp_path / "run" / entry["output"]).is_file() for entry in result["classes"])
+    (sheet,) = drawn
+    assert [caption.split(":")[0] for caption in sheet[1]][:2] == [
+        "spider, rate 1, l2 0.001, 3 steps",
+        "spider, rate 1, l2 0.001, 6 steps",
+    ]
+    for wrong in ("rate=0", "depth=1", "steps=1.5", "l2=a"):
+        with pytest.raises(BadSetting, match="--sweep takes"):
+            Visualise(**settings(sweep=wrong))
+
+
+def test_units_are_shown_too(tmp_path):
+    _, result = made(tmp_path / "run", classes=(), unit="features.0:2", steps=30)
+    assert result["classes"] == []
+    assert result["units"][0]["unit"] == "features.0:2"
+    for wrong in ("features.0", "features.0:8"):
+        with pytest.raises(BadSetting, match="LAYER:INDEX|no channel 8"):
+            made(tmp_path / wrong.replace(":", "_"), classes=(), unit=wrong)
+
+
+def test_the_animation_and_the_strip_have_the_frames(tmp_path):
+    events, _ = made(tmp_path / "run", steps=8)
+    (gif,) = [event.data for event in events if isinstance(event, Attachment)]
+    assert Image.open(BytesIO(gif)).n_frames == 8
+    assert [event.done for event in events if isinstance(event, Progress)] == list(range(1, 9))
+    assert (tmp_path / "run" / "pictures" / "3_spider_strip.png").is_file()
+
+
+def test_an_animation_holds_its_pictures():
+    greys = [torch.full((5, 7, 3), value, dtype=torch.uint8).numpy() for value in (0, 128, 255)]
+    film = Image.open(BytesIO(animation(greys, milliseconds=50)))
+    assert (film.n_frames, film.size, film.info["loop"]) == (3, (7, 5), 0)
+
+
+def test_ctrl_c_keeps_what_there_is(tmp_path, monkeypatch):
+    import vitrail.tasks.visualise_run as making
+
+    def interrupted(*arguments, **named):
+        for frame in render(*arguments, **named):
+            if frame.step == 5:
+                raise KeyboardInterrupt
+            yield frame
+
+    render = making.render
+    monkeypatch.setattr(making, "render", interrupted)
+    events, result = made(tmp_path / "run")
+    assert result["classes"][0]["steps"] == 4
+    assert (tmp_path / "run" / result["classes"][0]["output"]).is_file()
+    assert any(isinstance(event, Note) and "Stopped after 4 steps" in event.text for event in events)
+
+
+def test_a_picture_can_be_the_start(tmp_path):
+    Image.new("RGB", (30, 40), (200, 30, 30)).save(tmp_path / "red.png")
+    _, result = made(tmp_path / "run", start=str(tmp_path / "red.png"), method="lab", steps=1, rate=0.01)
+    mean = to_unit(read_picture(tmp_path / "run" / result["classes"][0]["output"])).mean(dim=(1, 2))
+    assert mean.tolist() == pytest.approx([200 / 255, 30 / 255, 30 / 255], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"classes": ()},
+        {"method": "maco", "start": "a.png"},
+        {"method": "lab", "size": 32},
+        {"method": "maco", "sweep": "rate=1"},
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(changed):
+    with pytest.raises(BadSetting):
+        Visualise(**settings(**changed))
