@@ -25,6 +25,12 @@ def wrapped(network, **facts):
 
 
 @pytest.fixture
+def wrap():
+    """A network as a backbone, of pictures of 16 pixels and classes a to d."""
+    return wrapped
+
+
+@pytest.fixture
 def backbone():
     torch.manual_seed(0)
     return wrapped(Small())

@@ -38,11 +38,9 @@ def localise(image: Float[Tensor, "3 height width"], map: Float[Tensor, "height 
     Args:
         image: RGB in [0, 1].
     Raises:
-        BadSetting: the map is the same everywhere, or of another size than the image.
+        BadSetting: the map is the same nearly everywhere.
         MissingExtra: scikit-image is not installed.
     """
-    if image.shape[1:] != map.shape:
-        raise BadSetting(f"The map must be as large as the image; got {tuple(map.shape)}: {tuple(image.shape[1:])}.")
     skimage = _skimage()
     smooth = skimage.filters.gaussian(map.abs().cpu().double().numpy(), BLUR * min(map.shape))
     seeds = _seeds(smooth)

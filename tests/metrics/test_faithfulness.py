@@ -1,0 +1,104 @@
+import pytest
+import torch
+from torch import nn
+
+from vitrail.backbones.backbone import Backbone
+from vitrail.errors import BadSetting
+from vitrail.metrics.faithfulness import blur, deletion_insertion, random_maps
+
+TARGETS = torch.tensor([1, 1, 0])
+
+
+class Brightness(nn.Module):
+    """Class 1 has as its probability the share of bright pixels in the left half."""
+
+    def forward(self, images):
+        share = (images[..., : images.shape[3] // 2] > 0.5).float().mean(dim=(1, 2, 3)).clamp(1e-6, 1 - 1e-6)
+        return torch.stack([1 - share, share], dim=1).log() + 1  # logits: not yet probabilities
+
+
+@pytest.fixture
+def backbone():
+    return Backbone.wrap(Brightness(), mean=(0.0,) * 3, std=(1.0,) * 3, classes=["dark", "bright"], size=8)
+
+
+@pytest.fixture
+def maps():
+    """High on the left half, where class 1 looks; in order there."""
+    values = torch.arange(64, 0, -1).float().view(8, 8).T / 64
+    return values.expand(3, 8, 8)
+
+
+@pytest.fixture(autouse=True)
+def gradients_of_constants(monkeypatch):
+    """The network knows thresholds only: no chunk size can be measured of what has no slope."""
+    monkeypatch.setattr("vitrail.metrics.faithfulness.images_at_once", lambda *_, memory: max(1, memory // 2**20))
+
+
+def test_curves_are_what_the_network_says_on_the_way(backbone, maps):
+    white = torch.ones(3, 3, 8, 8)
+    found = deletion_insertion(backbone, white, TARGETS, maps, steps=4)
+    falling = torch.tensor([1, 0.5, 0, 0, 0])
+    torch.testing.assert_close(found.deletion[0], falling, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.deletion[2], 1 - falling, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.insertion[0], torch.ones(5), rtol=0, atol=1e-5)  # white stays white when blurred
+    torch.testing.assert_close(found.deletion_auc[0].item(), 0.25, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.insertion_auc[0].item(), 1.0, rtol=0, atol=1e-5)
+
+
+def test_a_better_map_has_the_lower_deletion_and_the_higher_insertion(backbone, maps):
+    striped = torch.zeros(3, 3, 8, 8)
+    striped[..., ::4] = 1  # blurred, nothing of it is bright
+    assert blur(striped).max() < 0.5
+    good, bad, floor = (
+        deletion_insertion(backbone, striped, TARGETS, each, steps=16)
+        for each in (striped[:, 0] + 0.5 * maps, -striped[:, 0], random_maps(striped))
+    )
+    for figures in (floor, bad):
+        assert good.deletion_auc[0] < figures.deletion_auc[0]
+        assert good.insertion_auc[0] > figures.insertion_auc[0]
+
+
+def test_ends_are_the_picture_black_and_blurred(backbone, maps):
+    images = torch.rand(3, 3, 8, 10, generator=torch.Generator().manual_seed(0))
+    found = deletion_insertion(backbone, images, TARGETS, random_maps(images), steps=7)
+    ends = [
+        backbone(end).softmax(dim=1).gather(1, TARGETS[:, None])[:, 0]
+        for end in (images, torch.zeros_like(images), blur(images))
+    ]
+    assert found.deletion.shape == found.insertion.shape == (3, 8)
+    for curve, end in zip((found.deletion[:, 0], found.deletion[:, -1], found.insertion[:, 0]), ends, strict=True):
+        torch.testing.assert_close(curve, end)
+    torch.testing.assert_close(found.insertion[:, -1], ends[0])
+
+
+def test_memory_changes_no_number(backbone, maps):
+    images = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    kept = images.clone()
+    sizes = []
+    backbone.network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    many = deletion_insertion(backbone, images, TARGETS, maps, steps=5)
+    assert sizes == [33]  # three pictures, eleven views of each
+    sizes.clear()
+    few = deletion_insertion(backbone, images, TARGETS, maps, steps=5, memory=7 * 2**20)
+    assert max(sizes) == 7
+    assert sum(sizes) == 33
+    torch.testing.assert_close(few.deletion, many.deletion)
+    torch.testing.assert_close(few.insertion, many.insertion)
+    assert torch.equal(images, kept)
+
+
+def test_random_maps_are_the_same_for_a_seed_and_in_any_company():
+    images = torch.rand(3, 3, 8, 10)
+    assert torch.equal(random_maps(images, 1), random_maps(images, 1))
+    assert torch.equal(random_maps(images[2:], 1)[0], random_maps(images, 1)[2])
+    assert not torch.equal(random_maps(images, 1), random_maps(images, 2))
+
+
+def test_what_cannot_be_measured_is_refused(backbone, maps):
+    images = torch.rand(3, 3, 8, 8)
+    for steps in (0, 65):
+        with pytest.raises(BadSetting, match=f"steps must be from 1 to the number of pixels; got {steps}: 20 is usual"):
+            deletion_insertion(backbone, images, TARGETS, maps, steps=steps)
+    with pytest.raises(BadSetting, match="got 2: choose from 0 to 1"):
+        deletion_insertion(backbone, images, torch.tensor([0, 2, 1]), maps)
