@@ -12,5 +12,10 @@ ATTACKS = Registry(
         "gradient-ascent": "gradient_ascent:gradient_ascent",
         "fast-gradient": "fast_gradient:fast_gradient",
         "projected-gradient": "projected_gradient:projected_gradient",
+        "auto-projected-gradient": "auto_projected_gradient:auto_projected_gradient",
+        "deep-fool": "deep_fool:deep_fool",
+        "minimal-l2": "minimal_norm:minimal_l2",
+        "minimal-linf": "minimal_norm:minimal_linf",
+        "carlini-wagner": "carlini_wagner:carlini_wagner",
     },
 )

@@ -40,6 +40,10 @@ class Geometry(ABC):
     def project(self, change: Images, radius: Tensor | float) -> Images:
         """The nearest change of length `radius`, one for all or (N,), at most."""
 
+    def scale(self, change: Images, radius: Scores) -> Images:
+        """The change, brought to length `radius` (N,) in the way that suits the norm."""
+        return self.project(change, radius)
+
     @abstractmethod
     def random(self, images: Images, generator: torch.Generator) -> Images:
         """A random change of length 1 at most for every image."""
@@ -97,6 +101,10 @@ class L2(Geometry):
         """The nearest change of length `radius`, one for all or (N,), at most."""
         return change * _column((radius / self.length(change).clamp_min(TINY)).clamp_max(1))
 
+    def scale(self, change: Images, radius: Scores) -> Images:
+        """The change, made longer or shorter."""
+        return change * column(radius / self.length(change).clamp_min(TINY))
+
     def random(self, images: Images, generator: torch.Generator) -> Images:
         """A random change of length 1 for every image."""
         return self.steepest(torch.randn(images.shape, generator=generator).to(images))
@@ -124,7 +132,7 @@ def checked_radius(radius: float) -> float:
     return radius
 
 
-def column(numbers: Scores) -> Tensor:
+def column(numbers: Tensor) -> Tensor:
     """(N,) as (N, 1, 1, 1)."""
     return numbers.view(-1, 1, 1, 1)
 

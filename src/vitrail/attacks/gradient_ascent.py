@@ -46,7 +46,7 @@ def gradient_ascent(  # noqa: PLR0913  (the face of every attack)
         if not len(hunt.rows):
             break
         found = hunt.slope(current, _score)
-        stay = hunt.keep(current, hunt.goal.reached(found.logits))
+        stay = hunt.keep(current, hunt.reached(found.logits))
         current = current[stay] + step * ball.steepest(found.gradient[stay])
         current = ball.within(current, hunt.clean, limit)
         hunt.moved()

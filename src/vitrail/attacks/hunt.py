@@ -17,7 +17,9 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import Objective, Slope, images_at_once, in_chunks, slope
 from vitrail.image_ascent.slope import check_numbers
-from vitrail.tensors import Images, Logits, Scores
+from vitrail.tensors import Images, Labels, Logits, Scores
+
+ROUNDING = 1e-5  # of the largest logit
 
 
 class Hunt:
@@ -45,9 +47,9 @@ class Hunt:
         self._steps, self._forwards, self._backwards = count, count.clone(), count.clone()
         self._path: list[Tensor] = []
         self.rows = torch.arange(len(images), device=images.device)
-        self.clean, self.goal = self._all, goal
+        self.clean, self.goal, self._goal = self._all, goal, goal
         self._size = images_at_once(backbone, self._all) if len(images) > 1 else 1
-        self.keep_last(self.clean)
+        self.keep(self.clean, self.goal.reached(self.look(self.clean)))
 
     @property
     def nearest(self) -> Scores:
@@ -67,6 +69,14 @@ class Hunt:
         logits = torch.cat(parts) if parts else images.new_zeros(0, 1)
         check_numbers(logits, self.backbone)
         return logits
+
+    def reached(self, logits: Logits) -> Flags:
+        """Which pictures reach the goal by more than rounding: a batch of another size must not say otherwise."""
+        return self.goal.scores(logits) - self.goal.confidence > ROUNDING * logits.abs().amax(dim=1)
+
+    def gap(self, scores: Scores, logits: Logits) -> Scores:
+        """How much is missing for `reached`, in logits; negative beyond the border."""
+        return self.goal.confidence + 2 * ROUNDING * logits.abs().amax(dim=1) - scores
 
     def slope(self, images: Images, objective: Callable[[Goal], Objective] = Goal.objective) -> Slope:
         """The goal's objective (or another one made from it), its gradient and the logits; noted in the path."""
@@ -110,7 +120,7 @@ class Hunt:
 
     def keep_last(self, images: Images) -> Flags:
         """The same after a look at `images`."""
-        return self.keep(images, self.goal.reached(self.look(images))) if len(self.rows) else self.rows > 0
+        return self.keep(images, self.reached(self.look(images))) if len(self.rows) else self.rows > 0
 
     def found(self) -> Images:
         """The best of each active picture so far."""
@@ -121,6 +131,20 @@ class Hunt:
         stay = ~done
         self.rows, self.clean, self.goal = self.rows[stay], self.clean[stay], self.goal.take(stay)
         return stay
+
+    def resume(self, rows: Labels) -> None:
+        """Takes up pictures again that were finished."""
+        self.rows, self.clean, self.goal = rows, self._all[rows], self._goal.take(rows)
+
+    def lengths(self) -> Scores:
+        """Of every picture: the length of the shortest change found; 0 if it was wrong already, infinite if none."""
+        return self._nearest.clone()
+
+    def give_up_beyond(self, limit: float) -> None:
+        """What was found further away than `limit` is brought within it and no longer counts as found."""
+        far = self.norm.length(self._found - self._all) > limit
+        self._found[far] = self.norm.within(self._found[far], self._all[far], limit)
+        self._reached &= ~far
 
     def moved(self) -> None:
         """Counts a step for each active picture."""

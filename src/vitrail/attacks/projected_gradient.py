@@ -46,7 +46,7 @@ def projected_gradient(  # noqa: PLR0913  (the face of every attack)
         if not len(hunt.rows):
             break
         found = hunt.slope(current)
-        stay = hunt.keep(current, hunt.goal.reached(found.logits))
+        stay = hunt.keep(current, hunt.reached(found.logits))
         current = current[stay] + step * limit * ball.steepest(found.gradient[stay])
         current = ball.within(current, hunt.clean, limit)
         hunt.moved()

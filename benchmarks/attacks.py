@@ -1,0 +1,182 @@
+"""Minimal fooling changes against foolbox, FMN and adv-lib's 8-bit DDN: lengths, and passes through the network.
+
+    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--pictures 200]
+
+FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Pictures that the network classifies rightly count,
+from the first on; tuned was on the last 100. F: a forward pass of one image; a gradient's way back is one more.
+adv-lib is used where it is installed, else its DDN for 256 levels is repeated here. One JSON document on stdout.
+"""
+
+import argparse
+import csv
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vitrail.attacks import ATTACKS
+from vitrail.attacks.eight_bits import to_eight_bits
+from vitrail.attacks.goal import Goal
+from vitrail.attacks.sweep import sweep
+from vitrail.backbones import BACKBONES
+from vitrail.backbones.quick import quick_copy
+from vitrail.images import read_picture, to_bytes, to_unit
+
+RADII = {"linf": [k / 255 / 8 for k in (1, 2, 3, 4, 6, 8, 16, 32)], "l2": [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]}
+
+
+class Counted(nn.Module):
+    """Counts the images that go forward, and those whose gradient comes back."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.passes = network, 0
+
+    def forward(self, images):
+        """The network's logits, counted."""
+        self.passes += len(images)
+        logits = self.network(images)
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: self._back(len(gradient)))
+        return logits
+
+    def _back(self, count):
+        self.passes += count
+
+
+def right_pictures(folder: Path, backbone, count: int):
+    how, pictures, labels = backbone.preparation, [], []
+    for row in csv.DictReader((folder / "labels.csv").open()):
+        if len(pictures) == count:
+            break
+        pixels = read_picture(
+            folder / "images" / row["file"],
+            short_side=how.short_side,
+            crop=how.size,
+            interpolation=how.interpolation,
+        )
+        image, label = to_unit(pixels), int(row["class_index"])
+        with torch.no_grad():
+            if backbone(image[None]).argmax() == label:
+                pictures.append(image)
+                labels.append(label)
+    return torch.stack(pictures), torch.tensor(labels)
+
+
+def foolbox_ddn(model, images, labels):
+    import foolbox
+
+    bounded = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    return foolbox.attacks.DDNAttack(steps=100).run(bounded, images, labels)
+
+
+def fmn(model, images, labels, steps=100):
+    """Fast minimum norm (https://arxiv.org/abs/2102.12827), L2; foolbox's own never projects."""
+    change = torch.zeros_like(images)
+    radius, best = torch.full((len(images),), torch.inf), torch.full((len(images),), torch.inf)
+    found = images.clone()
+    for step in range(steps):
+        cosine = (1 + math.cos(math.pi * step / steps)) / 2
+        rate, share = 0.01 + 0.99 * cosine, 0.001 + 0.049 * cosine
+        current = (images + change).requires_grad_()
+        logits = model(current)
+        own = logits.gather(1, labels[:, None])[:, 0]
+        gap = own - logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
+        (gradient,) = torch.autograd.grad(-gap.sum(), current)
+        size, length, gap = gradient.flatten(1).norm(dim=1), change.flatten(1).norm(dim=1), gap.detach()
+        fooled = gap < 0
+        better = fooled & (length < best)
+        best[better], found[better] = length[better], current.detach()[better]
+        reach = length + gap.abs() / size.clamp_min(1e-12)
+        wider = torch.where(best.isinf(), reach, radius * (1 + share))
+        radius = torch.where(fooled, torch.minimum(radius * (1 - share), best), wider)
+        change = change + rate * gradient / size.clamp_min(1e-12)[:, None, None, None]
+        scale = (radius / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1)
+        change = (images + change * scale[:, None, None, None]).clamp(0, 1) - images
+    return found
+
+
+def ddn_256(model, images, labels, steps=100):
+    try:
+        from adv_lib.attacks import ddn
+
+        return ddn(model, images, labels, steps=steps, levels=256)
+    except ImportError:
+        return repeated_ddn_256(model, images, labels, steps)
+
+
+def repeated_ddn_256(model, images, labels, steps):
+    change, radius = torch.zeros_like(images), torch.ones(len(images))
+    best, found = torch.full((len(images),), torch.inf), images.clone()
+    for step in range(steps):
+        current = (images + change).requires_grad_()
+        logits = model(current)
+        (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(logits, labels, reduction="sum"), current)
+        length, fooled = change.flatten(1).norm(dim=1), logits.argmax(dim=1) != labels
+        better = fooled & (length < best)
+        best[better], found[better] = length[better], current.detach()[better]
+        rate = 0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2
+        change = change + rate * gradient / gradient.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None, None]
+        radius = radius * torch.where(fooled, 0.95, 1.05)
+        change = change * (radius / change.flatten(1).norm(dim=1))[:, None, None, None]
+        change = (images + change).clamp(0, 1).mul(255).round().div(255) - images
+    return found
+
+
+def figures(backbone, images, labels, found, passes):
+    length = (found - images).flatten(1).norm(dim=1)
+    with torch.no_grad():
+        says = torch.cat([backbone(part).argmax(dim=1) for part in found.split(8)])
+        rounded = torch.cat([backbone(to_unit(to_bytes(part))).argmax(dim=1) for part in found.split(8)])
+    return {
+        "success": (says != labels).float().mean().item(),
+        "after_rounding": (rounded != labels).float().mean().item(),
+        "mean": length.mean().item(),
+        "median": length.quantile(0.5).item(),
+        "F": passes / len(images),
+    }
+
+
+def of_peer(attack, backbone, images, labels):
+    model = Counted(backbone)
+    found = torch.cat([attack(model, *part) for part in zip(images.split(8), labels.split(8), strict=True)])
+    return figures(backbone, images, labels, found, model.passes)
+
+
+def spent(result):
+    return int((result.forwards + result.backwards).sum())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--backbone", default="squeezenet")
+    parser.add_argument("--pictures", type=int, default=200)
+    options = parser.parse_args()
+    backbone = quick_copy(BACKBONES[options.backbone]())
+    images, labels = right_pictures(options.folder, backbone, options.pictures)
+    goal = Goal(labels)
+    ours = ATTACKS["minimal-l2"](backbone, images, goal)
+    bytes_ = to_eight_bits(backbone, images, ours.images, goal)
+    answer = {"backbone": options.backbone, "pictures": len(images)}
+    answer["minimal-l2"] = figures(backbone, images, labels, ours.images, spent(ours))
+    answer["8 bits"] = figures(backbone, images, labels, bytes_.images, spent(ours) + spent(bytes_))
+    for name, peer in (("foolbox DDN-100", foolbox_ddn), ("FMN-100", fmn), ("DDN-100, 256 levels", ddn_256)):
+        answer[name] = of_peer(peer, backbone, images, labels)
+    for norm, radii in RADII.items():
+        found = sweep(backbone, images, labels, norm=norm, radii=torch.tensor(radii))
+        one = ATTACKS["projected-gradient"](backbone, images, goal, radius=radii[2], norm=norm)
+        answer[f"sweep {norm}"] = {
+            "radii": radii,
+            "accuracy": found.accuracy.tolist(),
+            "F": spent(found) / len(images),
+            "F of one radius, PGD-40, compacted": spent(one) / len(images),
+            "its accuracy": 1 - one.reached.float().mean().item(),
+        }
+    print(json.dumps(answer, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""A network that takes pictures of any size, so that an attack works on the picture's own pixels.
+
+Resizing and cropping are those of `vitrail.images.read_picture`, in float and differentiable; `judge` gives the exact
+answer for pixels as they would be saved and read.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitrail.backbones.backbone import Backbone
+from vitrail.images import resized_size, to_unit
+from vitrail.tensors import Logits, Pixels
+
+Size = tuple[int, int]
+
+
+class Prepared(Backbone):
+    """A `Backbone` on (N, 3, H, W) of any size; shares its weights with the one given."""
+
+    def _run(self, images: Tensor) -> Tensor:
+        return super()._run(_framed(images, self))
+
+
+def prepared(backbone: Backbone) -> Prepared:
+    """The network with its preparation before it; layers, classes and weights are the same ones."""
+    made = Prepared(backbone.network, backbone.description, weights_sha256=backbone.weights_sha256)
+    return made.to(backbone.mean.device)
+
+
+def judge(backbone: Backbone, pixels: Pixels) -> Logits:
+    """What the network says of these pixels once they were saved as PNG and read as its preparation says, (N, K)."""
+    four = F.pad(pixels, (0, 0, 0, 0, 0, 1)).contiguous(memory_format=torch.channels_last)  # as files are resized
+    with torch.no_grad():
+        logits: Tensor = backbone(to_unit(_framed(four, backbone)[:, :3].contiguous()))
+    return logits
+
+
+def judge_of(backbone: Backbone) -> Callable[[Pixels], Logits]:
+    """`judge` with the network filled in."""
+    return lambda pixels: judge(backbone, pixels)
+
+
+def _framed(images: Tensor, backbone: Backbone) -> Tensor:
+    preparation = backbone.preparation
+    height, width = images.shape[2:]
+    wide, high = resized_size((width, height), preparation.short_side)
+    if (wide, high) != (width, height):
+        images = F.interpolate(images, size=(high, wide), mode=preparation.interpolation, antialias=True)
+    left, top = (round((side - preparation.size) / 2) for side in (wide, high))
+    return images[:, :, top : top + preparation.size, left : left + preparation.size]

@@ -1,0 +1,74 @@
+import pytest
+import torch
+from torch import nn
+
+from conftest import wrapped
+from vitrail.attacks import ATTACKS
+from vitrail.attacks.goal import Goal
+from vitrail.attacks.hunt import Hunt
+
+
+class Flat(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        torch.manual_seed(3)
+        self.linear = nn.Linear(3 * 8 * 8, classes)
+        self.linear.weight.data /= 10
+
+    def forward(self, images):
+        return self.linear(images.flatten(1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("name", ["minimal-l2", "minimal-linf"])
+def test_a_linear_network_gives_the_known_optimum(count, name, linear_case):
+    backbone, images, labels, distances = linear_case(count, name)
+    found = ATTACKS[name](backbone, images, Goal(labels))
+    length = found.l2() if name == "minimal-l2" else found.linf()
+    assert found.reached.all()
+    assert (length <= 1.02 * distances).all()
+    assert (length >= distances * (1 - 1e-4)).all()
+
+
+@pytest.fixture
+def linear_case():
+    def make(count, name):
+        network = Flat(5)
+        backbone = wrapped(network, size=8)
+        images = 0.5 + 0.02 * torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            logits = backbone(images)
+        labels = logits.argmax(dim=1)
+        weights = network.linear.weight.detach() / 0.25
+        gaps = logits.gather(1, labels[:, None]) - logits
+        between = weights[labels][:, None] - weights[None]
+        dual = between.norm(dim=2) if name == "minimal-l2" else between.abs().sum(dim=2)
+        return (
+            backbone,
+            images,
+            labels,
+            (gaps / dual).nan_to_num(torch.inf).clamp_min(0).masked_fill(gaps == 0, torch.inf).amin(dim=1),
+        )
+
+    return make
+
+
+def test_a_radius_too_small_is_no_success(backbone, images, labels):
+    free = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
+    limit = free.l2().median().item()
+    found = ATTACKS["minimal-l2"](backbone, images, Goal(labels), radius=limit)
+    assert torch.equal(found.reached, free.l2() <= limit)
+    assert (found.l2() <= limit + 1e-6).all()
+
+
+def test_finished_pictures_leave_the_batch(backbone, images, labels):
+    hunt = Hunt(backbone, images, Goal(labels), steps=1)
+    hunt.finish(torch.tensor([True, False, True, False, False, True]))
+    before = backbone.network.seen
+    hunt.look(hunt.clean)
+    hunt.slope(hunt.clean)
+    assert backbone.network.seen - before == 6
+    found = hunt.result()
+    assert found.forwards.tolist() == [1, 3, 1, 3, 3, 1]
+    assert found.backwards.tolist() == [0, 1, 0, 1, 1, 0]
+    assert found.path.isnan().tolist() == [[True, False, True, False, False, True]]

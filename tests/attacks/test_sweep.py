@@ -1,0 +1,34 @@
+import pytest
+
+from vitrail.attacks import ATTACKS
+from vitrail.attacks.goal import Goal
+from vitrail.attacks.sweep import sweep
+from vitrail.errors import BadSetting
+
+RADII = [0.001, 0.003, 0.01, 0.03]
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_accuracy_falls_and_is_never_above_that_of_one_attack(norm, backbone, images, labels):
+    wrong = labels.clone()
+    wrong[0] = (labels[0] + 1) % 5
+    found = sweep(backbone, images, wrong, norm=norm, radii=RADII)
+    assert found.smallest[0] == 0
+    assert (found.smallest[1:] > 0).all()
+    assert found.accuracy.diff().le(0).all()
+    for radius, accuracy in zip(RADII, found.accuracy, strict=True):
+        assert accuracy == (found.smallest > radius + 1e-6).float().mean()
+        one = ATTACKS["auto-projected-gradient"](backbone, images, Goal(wrong), radius=radius, norm=norm)
+        assert accuracy <= 1 - one.reached.float().mean() + 1e-6
+
+
+def test_a_picture_fooled_by_one_step_costs_four_passes(backbone, images, labels):
+    found = sweep(backbone, images, labels, norm="linf", radii=[0.3, 0.4])
+    assert (found.accuracy == 0).all()
+    assert (found.forwards + found.backwards).amax() <= 4
+
+
+@pytest.mark.parametrize("radii", [[], [0.0, 0.1], [0.2, 0.1]])
+def test_radii_must_rise(radii, backbone, images, labels):
+    with pytest.raises(BadSetting, match="rise; got"):
+        sweep(backbone, images, labels, norm="l2", radii=radii)
