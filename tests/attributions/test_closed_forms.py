@@ -124,3 +124,12 @@ def test_captum_is_asked_for_what_it_has(wrap, images, targets, monkeypatch):
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     with pytest.raises(MissingExtra, match=r"pip install 'vitrail\[captum\]'"):
         ATTRIBUTIONS["captum:lime"]
+
+
+@pytest.mark.parametrize("name", ["deep-lift", "lrp"])
+def test_rules_that_would_pass_over_a_relu_are_refused(wrap, backbone, images, targets, name):
+    again = nn.ReLU()
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), again, nn.Conv2d(4, 4, 3), again, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for network in (backbone, wrap(layers)):
+        with pytest.raises(BadSetting, match="module that runs once; of the 2 in 'custom' 1 are"):
+            ATTRIBUTIONS[f"captum:{name}"](network, images, targets)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitrail.attributions.guided_backprop import Guided
 from vitrail.attributions.passes import by_images, check_samples
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, MissingExtra, UnknownName
@@ -42,8 +43,10 @@ def _by_rules(name: str) -> Callable[..., Maps]:
         """Relevance handed down layer by layer, summed over channels; (N, H, W), signed.
 
         Raises:
-            BadSetting: the network has a layer that the method has no rule for.
+            BadSetting: a target is not in [0, classes), the network has a layer that the method has no rule for, or
+                calls a ReLU as a function.
         """
+        _check_rectifiers(name, backbone, images)
 
         def work(x: Images, y: Labels) -> Maps:
             copied = _prepared(backbone)
@@ -100,6 +103,22 @@ def _by_surrogate(name: str) -> Callable[..., Maps]:
         return by_images(backbone, images, targets, work, memory=memory)
 
     return maps
+
+
+def _check_rectifiers(name: str, backbone: Backbone, images: Images) -> None:
+    """Raises `BadSetting` if a ReLU is no module of its own: captum would pass over it without a word."""
+    ran: set[nn.Module] = set()
+    copied = copy.deepcopy(backbone)
+    for module in copied.modules():
+        if isinstance(module, nn.ReLU | nn.ReLU6):
+            module.register_forward_pre_hook(lambda module, _: ran.add(module))
+    with torch.no_grad(), Guided() as guided:
+        copied(images[:1])
+    if guided.met != len(ran):
+        raise BadSetting(
+            f"captum:{name} needs every ReLU to be a module that runs once; of the {guided.met} in {backbone.name!r} "
+            f"{len(ran)} are: 'integrated-gradients' works with every network."
+        )
 
 
 def _prepared(backbone: Backbone) -> Backbone:

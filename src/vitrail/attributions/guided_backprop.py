@@ -31,7 +31,7 @@ def guided_backprop(backbone: Backbone, images: Images, targets: Labels, *, memo
     """
 
     def work(x: Images, y: Labels) -> Maps:
-        with _Guided() as guided:
+        with Guided() as guided:
             gradient = slope(backbone, x, class_score(y)).gradient
         if not guided.met:
             raise BadSetting(
@@ -43,18 +43,23 @@ def guided_backprop(backbone: Backbone, images: Images, targets: Labels, *, memo
     return by_images(backbone, images, targets, work, memory=memory)
 
 
-class _Guided(TorchFunctionMode):
-    """While it is entered, gradients that come back to the output of a ReLU are rectified; the network is untouched."""
+class Guided(TorchFunctionMode):
+    """While it is entered, gradients that come back to the output of a ReLU are rectified; the network is untouched.
 
-    met = False
+    Attributes:
+        met: how many ReLUs have run, as modules or as functions.
+    """
+
+    met = 0
 
     def __torch_function__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         output = func(*args, **(kwargs or {}))
-        if func in RECTIFIERS and _rectifies(func, args, kwargs or {}) and output.requires_grad:
-            self.met = True
-            output.register_hook(F.relu)  # lives in the graph, and goes with it
+        if func in RECTIFIERS and _rectifies(func, args, kwargs or {}):
+            self.met += 1
+            if output.requires_grad:
+                output.register_hook(F.relu)  # lives in the graph, and goes with it
         return output
 
 
