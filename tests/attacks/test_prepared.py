@@ -13,7 +13,7 @@ def test_the_judge_says_what_saving_and_reading_says(name, tmp_path):
     how = backbone.preparation
     for index, path in enumerate(packaged_pictures()[:2]):
         whole = read_picture(path)
-        for pixels in (whole, whole[:, :-3, :301], read_picture(path, short_side=how.short_side)):
+        for pixels in (whole, whole[:, :-3, :301], whole[:, :80], read_picture(path, short_side=how.short_side)):
             save_picture(pixels, tmp_path / f"{index}.png")
             read = read_picture(
                 tmp_path / f"{index}.png", short_side=how.short_side, crop=how.size, interpolation=how.interpolation
@@ -22,7 +22,7 @@ def test_the_judge_says_what_saving_and_reading_says(name, tmp_path):
                 expected = backbone(to_unit(read)[None])
                 found = judge(backbone, pixels[None])
                 assert torch.equal(found, expected)
-                torch.testing.assert_close(prepared(backbone)(to_unit(pixels)[None]), expected, rtol=0.05, atol=0.3)
+                torch.testing.assert_close(prepared(backbone)(to_unit(pixels)[None]), expected, rtol=0.05, atol=1)
 
 
 def test_a_prepared_network_has_a_slope_and_shares_the_weights():

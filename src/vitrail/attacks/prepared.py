@@ -4,14 +4,17 @@ Resizing and cropping are those of `vitrail.images.read_picture`, in float and d
 answer for pixels as they would be saved and read.
 """
 
+import io
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.images import resized_size, to_unit
+from vitrail.backbones.recipe import Preparation
+from vitrail.images import WASTE, read_picture, resized_size, to_unit
 from vitrail.tensors import Logits, Pixels
 
 Size = tuple[int, int]
@@ -32,10 +35,26 @@ def prepared(backbone: Backbone) -> Prepared:
 
 def judge(backbone: Backbone, pixels: Pixels) -> Logits:
     """What the network says of these pixels once they were saved as PNG and read as its preparation says, (N, K)."""
+    how, (height, width) = backbone.preparation, pixels.shape[2:]
+    wide, high = resized_size((width, height), how.short_side)
+    if wide * high > WASTE * how.size**2:  # reading makes only the middle of so long a picture, by other means
+        return _said(backbone, torch.stack([_read(picture, how) for picture in pixels]))
     four = F.pad(pixels, (0, 0, 0, 0, 0, 1)).contiguous(memory_format=torch.channels_last)  # as files are resized
+    return _said(backbone, _framed(four, backbone)[:, :3].contiguous())
+
+
+def _said(backbone: Backbone, pixels: Pixels) -> Logits:
     with torch.no_grad():
-        logits: Tensor = backbone(to_unit(_framed(four, backbone)[:, :3].contiguous()))
+        logits: Tensor = backbone(to_unit(pixels))
     return logits
+
+
+def _read(picture: Tensor, how: Preparation) -> Tensor:
+    """Pixels (3, H, W) after a way through a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(file, "PNG", compress_level=0)
+    read = read_picture(file.getvalue(), short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
+    return read.to(picture.device)
 
 
 def judge_of(backbone: Backbone) -> Callable[[Pixels], Logits]:
