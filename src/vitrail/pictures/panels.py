@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 _SIDE, _GAP, _LINE = 1.75, 0.12, 0.17  # inches: a picture's longer side, between pictures, a line of a caption
-_LETTERS = 27  # that fit under a picture
+_LETTERS = 30  # that fit under a picture
 _BAR = 0.13  # inches, the width of a colour bar
 
 

@@ -11,6 +11,8 @@ TASKS = Registry(
         "classify": "classify:Classify",
         "transfer": "transfer:Transfer",
         "predict": "predict:Predict",
+        "explain": "explain:Explain",
+        "visualise": "visualise:Visualise",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",

@@ -1,0 +1,68 @@
+"""Pictures in, maps of what a network looks at out, each with figures that say whether to believe it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vitrail.attributions import ATTRIBUTIONS
+from vitrail.errors import BadPicture
+from vitrail.events import Event, Note, Progress, Result
+from vitrail.registry import shown
+from vitrail.settings import Names, Task, setting
+
+
+class Explain(Task):
+    """Show which pixels speak for a class: saliency and other maps, each with its faithfulness."""
+
+    pictures: tuple[Path, ...] = setting(..., "Pictures, folders of pictures, or patterns", positional=True)
+    method: Names = setting(("gradient",), f"Methods, by name: a,b. Known: {', '.join(map(shown, ATTRIBUTIONS))}")
+    target: str = setting("top", "Class to explain, by name or number; top: the likeliest of each picture")
+    backbone: Names = setting(("squeezenet",), "Networks, by name, or run folders of `vitrail transfer`: a,b")
+    faithfulness: bool = setting(True, "Measure deletion and insertion, and those of a random map")
+    check: bool = setting(False, "Compare with the maps of the same network with random weights")
+    localise: bool = setting(False, "Segment the picture by the map: a mask and a box")
+    samples: int | None = setting(None, "How many samples methods draw; else each method's own number", ge=1)
+    noise: float = setting(0.15, "Deviation of the noise of smooth-grad and var-grad, in pixel intensity", gt=0)
+    memory: int = setting(512, "MiB that what is computed at once may take", ge=16)
+    weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
+    seed: int = setting(0, "Seed of samples, random maps and random weights", ge=0)
+    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+
+    def run(self) -> Iterator[Event]:
+        """Yields maps, a figure and a table; the last event is the `Result`."""
+        from vitrail.image_files import find_pictures  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
+        from vitrail.tasks.explain_maps import Explainer  # noqa: PLC0415
+        from vitrail.tasks.explain_report import Report  # noqa: PLC0415
+        from vitrail.tasks.network import batches, open_network  # noqa: PLC0415
+
+        started = time.perf_counter()
+        for name in self.method:
+            ATTRIBUTIONS.check(name)
+        files = find_pictures(self.pictures)
+        networks = [open_network(name, weights=self.weights, device=self.device) for name in self.backbone]
+        report = Report(self.method, [network.name for network in networks], self.localise)
+        for network in networks:
+            explainer = Explainer(self, network)
+            done = 0
+            for batch in batches(files, network.plain.preparation):
+                for file, view in zip(batch.files, explainer.run(batch.pixels), strict=True):
+                    yield from report.add(file, view)
+                done += len(batch.files) + len(batch.skipped)
+                report.skip(batch.skipped)
+                yield Progress("maps", done, len(files), detail=network.name)
+        for skip in report.skipped:
+            yield Note(f"Skipped: {skip['reason']}")
+        if not report.pictures:
+            raise BadPicture(f"No picture could be read; the first one: {report.skipped[0]['reason']}")
+        yield from report.finished()
+        yield Result(
+            {
+                "backbone": [network.identity for network in networks],
+                "device": networks[0].device,
+                "skipped": report.skipped,
+                "pictures": report.pictures,
+                "seconds": {"total": time.perf_counter() - started},
+            }
+        )

@@ -1,0 +1,151 @@
+"""What `explain` keeps and shows: every map as an array and in colours, a figure of the first pictures, a table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vitrail.errors import MissingExtra
+from vitrail.events import Attachment, Event, Note, Picture, Table
+from vitrail.image_files import display_name
+from vitrail.images import to_unit
+from vitrail.pictures import Panel, Scale, heat, is_signed, overlay, panels
+from vitrail.pictures.labels import percent
+from vitrail.tasks.explain_maps import View
+from vitrail.tasks.kept_names import KeptNames
+
+DRAWN = 8  # pictures in the figure
+
+
+class Report:
+    """Collects views, network by network.
+
+    Attributes:
+        pictures: as in `result.json`.
+        skipped: pictures that could not be read, and why.
+    """
+
+    def __init__(self, methods: Sequence[str], networks: Sequence[str], localise: bool) -> None:
+        self.methods, self.networks, self.localise = methods, networks, localise
+        self.pictures: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, str]] = []
+        self._entry: dict[Path, dict[str, Any]] = {}
+        self._views: dict[Path, list[View]] = {}
+        self._names = KeptNames()
+
+    def skip(self, skipped: Sequence[dict[str, str]]) -> None:
+        """Pictures that a network could not be shown; each counts once."""
+        self.skipped += [skip for skip in skipped if skip not in self.skipped]
+
+    def add(self, file: Path, view: View) -> Iterator[Event]:
+        """Keeps the maps of one view."""
+        if file not in self._entry:
+            self._entry[file] = {"file": display_name(file), "target": view.target, "maps": []}
+            self.pictures.append(self._entry[file])
+        if len(self._views) < DRAWN or file in self._views:
+            self._views.setdefault(file, []).append(view)
+        for method, values in view.maps.items():
+            entry: dict[str, Any] = {"method": method, **view.figures[method]}
+            if len(self.networks) > 1:
+                entry = {"backbone": view.network, "target": view.target, **entry}
+            self._entry[file]["maps"].append(entry)
+            yield from self._kept(self._name(file, view, method), view.pixels, values, entry)
+
+    def finished(self) -> Iterator[Event]:
+        """The table of all figures, and a figure of the first pictures."""
+        rows = [
+            (Path(picture["file"]).name, each.get("target", picture["target"])["name"], each["method"], *measured(each))
+            for picture in self.pictures
+            for each in picture["maps"]
+        ]
+        columns = ("picture", "class", "method", *MEASURED.values())
+        shown = [index for index in range(len(columns)) if index < 3 or any(row[index] is not None for row in rows)]
+        kept = [tuple(row[index] for index in shown) for row in rows]
+        yield Table("maps", "Maps and their faithfulness", tuple(columns[index] for index in shown), kept)
+        try:
+            yield Picture("maps", "Maps: what speaks for the class", self._figure())
+        except MissingExtra as error:
+            yield Note(f"{error} No figure was drawn.")
+
+    def _name(self, file: Path, view: View, method: str) -> str:
+        network = f"_{Path(view.network).name}" if len(self.networks) > 1 else ""
+        return self._names.free(f"{file.stem}{network}_{method}")
+
+    def _kept(self, name: str, pixels: np.ndarray, values: np.ndarray, entry: dict[str, Any]) -> Iterator[Event]:
+        raw = io.BytesIO()
+        np.save(raw, values)
+        yield Attachment("maps", f"{name}.npy", raw.getvalue())
+        entry["array"] = f"maps/{name}.npy"
+        try:
+            coloured = {"map": heat(values), "overlay": overlay(pixels, values)}
+        except MissingExtra:  # said once, where the figure is missing
+            coloured = {}
+        if self.localise:
+            from vitrail.attributions.localise import localise  # noqa: PLC0415  (scikit-image, an extra)
+
+            image = to_unit(torch.from_numpy(pixels).permute(2, 0, 1))
+            region = localise(image, torch.from_numpy(values))
+            entry["box"] = list(region.box)
+            coloured["mask"] = region.mask.numpy()
+        for kind, picture in coloured.items():
+            yield Attachment("maps", f"{name}_{kind}.png", png(picture))
+            entry[kind] = f"maps/{name}_{kind}.png"
+
+    def _figure(self) -> bytes:
+        rows = [
+            [Panel(views[0].pixels, said(views[0].target)), *(each for view in views for each in self._pair(view))]
+            for views in self._views.values()
+        ]
+        headings = ["picture"]
+        for network in self.networks:
+            for method in self.methods:
+                several = len(self.networks) > 1
+                headings += [f"{network}: {method}" if several else method, "over the picture"]
+        signs = {is_signed(values) for views in self._views.values() for view in views for values in view.maps.values()}
+        return panels(rows, headings, [Scale(signed) for signed in sorted(signs)])
+
+    def _pair(self, view: View) -> Iterator[Panel]:
+        for method, values in view.maps.items():
+            figures = view.figures[method]
+            about = said(view.target) if len(self.networks) > 1 else ()
+            if "deletion_auc" in figures:
+                about += tuple(
+                    f"{kind} {figures[f'{kind}_auc']:.2f} (random {figures[f'random_{kind}_auc']:.2f})"
+                    for kind in ("deletion", "insertion")
+                )
+            yield Panel(heat(values), about)
+            yield Panel(overlay(view.pixels, values))
+
+
+MEASURED = {
+    "deletion_auc": "deletion",
+    "random_deletion_auc": "random",
+    "insertion_auc": "insertion",
+    "random_insertion_auc": "random ",
+    "completeness_error": "gap",
+    "random_weights_correlation": "check",
+}
+"""Columns of the table: figures beside those of a random map; completeness error; likeness with random weights."""
+
+
+def measured(entry: dict[str, Any]) -> list[float | None]:
+    """The figures of a map in the order of the table's columns."""
+    return [round(entry[key], 3) if key in entry else None for key in MEASURED]
+
+
+def said(target: dict[str, Any]) -> tuple[str, ...]:
+    """A class and how sure the network is of it, as a caption."""
+    return (target["name"], percent(target["probability"]))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """RGB pixels, or a mask, as a PNG."""
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()

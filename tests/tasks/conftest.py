@@ -1,0 +1,24 @@
+import pytest
+from command import run
+from PIL import Image
+
+from vitrail.tasks.demo import packaged_pictures
+
+
+@pytest.fixture(scope="session")
+def classifier(stripes, tmp_path_factory):
+    """Run folder of a classifier of stripes, made by `vitrail transfer`."""
+    home = tmp_path_factory.mktemp("classifier")
+    options = ("--backbone", "squeezenet", "--layer", "fire9", "--run", home / "run", "--cache", home / "cache")
+    done = run("transfer", stripes, *options)
+    assert done.exit_code == 0, done.output
+    return home / "run"
+
+
+@pytest.fixture(scope="session")
+def cat(tmp_path_factory):
+    """The free photograph of a cat, at its own shape but small enough to be worked on quickly."""
+    path = tmp_path_factory.mktemp("cat") / "cat.png"
+    with Image.open(packaged_pictures()[0]) as picture:
+        picture.resize((360, 240)).save(path)
+    return path
