@@ -1,6 +1,6 @@
 """Minimal fooling changes against foolbox, FMN and adv-lib's 8-bit DDN: lengths, and passes through the network.
 
-    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--pictures 200]
+    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--pictures 200] [--part minimal eight-bits sweep]
 
 FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Pictures that the network classifies rightly count,
 from the first on; tuned was on the last 100. F: a forward pass of one image; a gradient's way back is one more.
@@ -149,33 +149,56 @@ def spent(result):
     return int((result.forwards + result.backwards).sum())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--backbone", default="squeezenet")
-    parser.add_argument("--pictures", type=int, default=200)
-    options = parser.parse_args()
-    backbone = quick_copy(BACKBONES[options.backbone]())
-    images, labels = right_pictures(options.folder, backbone, options.pictures)
-    goal = Goal(labels)
-    ours = ATTACKS["minimal-l2"](backbone, images, goal)
-    bytes_ = to_eight_bits(backbone, images, ours.images, goal)
-    answer = {"backbone": options.backbone, "pictures": len(images)}
-    answer["minimal-l2"] = figures(backbone, images, labels, ours.images, spent(ours))
-    answer["8 bits"] = figures(backbone, images, labels, bytes_.images, spent(ours) + spent(bytes_))
-    for name, peer in (("foolbox DDN-100", foolbox_ddn), ("FMN-100", fmn), ("DDN-100, 256 levels", ddn_256)):
-        answer[name] = of_peer(peer, backbone, images, labels)
-    for norm, radii in RADII.items():
-        found = sweep(backbone, images, labels, norm=norm, radii=torch.tensor(radii))
-        one = ATTACKS["projected-gradient"](backbone, images, goal, radius=radii[2], norm=norm)
-        answer[f"sweep {norm}"] = {
-            "radii": radii,
+def minimal(backbone, images, labels):
+    """The smallest change, in floating point."""
+    ours = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
+    return {
+        "minimal-l2": figures(backbone, images, labels, ours.images, spent(ours)),
+        "foolbox DDN-100": of_peer(foolbox_ddn, backbone, images, labels),
+        "FMN-100": of_peer(fmn, backbone, images, labels),
+    }
+
+
+def eight_bits(backbone, images, labels):
+    """The smallest change that is true of the file."""
+    ours = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
+    whole = to_eight_bits(backbone, images, ours.images, Goal(labels))
+    return {
+        "minimal-l2, 8 bits": figures(backbone, images, labels, whole.images, spent(ours) + spent(whole)),
+        "DDN-100, 256 levels": of_peer(ddn_256, backbone, images, labels),
+    }
+
+
+def radii(backbone, images, labels):
+    """Eight radii together, and one of them alone."""
+    answer = {}
+    for norm, values in RADII.items():
+        found = sweep(backbone, images, labels, norm=norm, radii=torch.tensor(values))
+        one = ATTACKS["projected-gradient"](backbone, images, Goal(labels), radius=values[2], norm=norm)
+        answer[norm] = {
+            "radii": values,
             "accuracy": found.accuracy.tolist(),
             "F": spent(found) / len(images),
             "F of one radius, PGD-40, compacted": spent(one) / len(images),
             "its accuracy": 1 - one.reached.float().mean().item(),
         }
-    print(json.dumps(answer, indent=2))
+    return answer
+
+
+PARTS = {"minimal": minimal, "eight-bits": eight_bits, "sweep": radii}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--backbone", default="squeezenet")
+    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
+    options = parser.parse_args()
+    backbone = quick_copy(BACKBONES[options.backbone]())
+    images, labels = right_pictures(options.folder, backbone, options.pictures)
+    found = {part: PARTS[part](backbone, images, labels) for part in options.part}
+    print(json.dumps({"backbone": options.backbone, "pictures": len(images), **found}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Fooling images that stay so as 8-bit files: the shortest change in whole 255ths that can be found.
 
-A change is rounded in its direction at several lengths, so that small parts of it vanish and large ones stay; then the
-steps of 1/255 that matter least are taken back, as many as keep the network fooled (after the quantised form of
-DDN, Rony et al., 2019, https://arxiv.org/abs/1811.09600).
+A change is rounded in its direction at several lengths, so that small parts of it vanish and large ones stay (after
+the quantised form of DDN, Rony et al., 2019, https://arxiv.org/abs/1811.09600). Then two moves take turns, each ended
+by bisection where the network is only just fooled: the change is turned towards the slope, by 1/255 a value at most, as
+the shortest change points along it; and the steps of 1/255 that matter least are taken back.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ def to_eight_bits(  # noqa: PLR0913  (an attack's result, and how to judge it)
     hunt = _Rounded(backbone, clean, goal, judge)
     if len(hunt.rows):
         hunt.round(attacked_images.detach()[hunt.rows] - hunt.clean)
-        left = forwards_left - DOUBLINGS - HALVINGS
-        while left >= ROUND:
-            hunt.take_back()
-            left -= ROUND
+        for number in range((forwards_left - DOUBLINGS - HALVINGS) // ROUND):
+            if number and number % 2 == 0:
+                hunt.take_back()
+            else:
+                hunt.turn(0.5 if number else 1.0)
     return hunt.result()
 
 
@@ -91,6 +93,28 @@ class _Rounded(Hunt):
         fooled = self.goal.reached(self.look(images))
         self.offer(images, fooled)
         return fooled
+
+    def turn(self, share: float) -> None:
+        """Moves every value by up to 1/255 towards a change along the slope, its length as short as still fools.
+
+        Args:
+            share: how far the change that is aimed at lies from the present one to the one along the slope.
+        """
+        best = self.found()
+        gradient = self.slope(best).gradient
+        unit = gradient / column(gradient.flatten(1).norm(dim=1).clamp_min(TINY))
+        change = ((best - self.clean) * 255).round()
+        length = change.flatten(1).norm(dim=1)
+        low, high = torch.zeros_like(length), 2 * length
+        for _ in range(ROUND - 2):
+            wanted = (1 - share) * change + share * column(length) * unit
+            moved = change + (wanted.round() - change).clamp(-1, 1)
+            images = to_unit(to_bytes(self.clean + moved / 255))
+            fooled = self.goal.reached(self.look(images))
+            self.offer(images, fooled)
+            low, high = torch.where(fooled, low, length), torch.where(fooled, length, high)
+            length = (low + high) / 2
+        self.moved()
 
     def take_back(self) -> None:
         """Moves the changes that earn little back by 1/255, those that earn least first, as many as keep it fooled."""

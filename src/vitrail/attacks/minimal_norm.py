@@ -17,7 +17,7 @@ from vitrail.attacks.hunt import Hunt
 from vitrail.backbones.backbone import Backbone
 from vitrail.tensors import Images
 
-STEPS = 36
+STEPS = 34
 WALK = 20  # steps of DeepFool at most; networks for ImageNet need two to five
 HALVINGS = 5
 TURN = {"l2": (0.6, 0.05), "linf": (0.6, 0.05)}  # first and last length of a turn, as a share of the change's length

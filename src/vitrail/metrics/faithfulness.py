@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
@@ -77,8 +77,10 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
 def blur(images: Images) -> Images:
     """The pictures that insertion begins with."""
     reach = min(BLUR, min(images.shape[2:]) - 1)
-    blurred: Tensor = gaussian_blur(images, [2 * reach + 1] * 2, [DEVIATION] * 2)
-    return blurred
+    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / DEVIATION) ** 2).to(images)
+    kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
+    padded = F.pad(images, (reach,) * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
 
 
 def random_maps(images: Images, seed: int = 0) -> Maps:
