@@ -30,15 +30,16 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 
-def setting(default: Any, help: str, *, positional: bool = False, **limits: Any) -> Any:
+def setting(default: Any, help: str, *, positional: bool = False, flag: str | None = None, **limits: Any) -> Any:
     """A field that knows its help text and its limits.
 
     Args:
         default: the value when nothing is said; `...` makes the setting obligatory.
         positional: given on the command line without an option's name.
+        flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from").
         limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
     """
-    return Field(default, description=help, json_schema_extra={"positional": positional}, **limits)
+    return Field(default, description=help, json_schema_extra={"positional": positional, "flag": flag}, **limits)
 
 
 class Task(BaseModel):

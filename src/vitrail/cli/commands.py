@@ -72,9 +72,7 @@ def _stopped(folder: Path | None) -> str:
 def _parameter(field: str, info: FieldInfo) -> Parameter:
     if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
         return _argument(field, info)
-    option = typer.Option(
-        *_flags(field, info.annotation), help=info.description, show_default=_shown(info.get_default())
-    )
+    option = typer.Option(*_flags(field, info), help=info.description, show_default=_shown(info.get_default()))
     kind = _kind(info.annotation)
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
 
@@ -98,9 +96,10 @@ def _kind(annotation: Any) -> Any:
     return str
 
 
-def _flags(field: str, annotation: Any) -> tuple[str, ...]:
-    flag = option_name(field)
-    return (f"{flag}/--no-{flag[2:]}",) if annotation is bool else (flag,)
+def _flags(field: str, info: FieldInfo) -> tuple[str, ...]:
+    given = info.json_schema_extra.get("flag") if isinstance(info.json_schema_extra, Mapping) else None
+    flag = str(given) if given else option_name(field)
+    return (f"{flag}/--no-{flag[2:]}",) if info.annotation is bool else (flag,)
 
 
 def _shown(default: Any) -> str | bool:

@@ -12,6 +12,8 @@ TASKS = Registry(
         "transfer": "transfer:Transfer",
         "predict": "predict:Predict",
         "explain": "explain:Explain",
+        "fool": "fool:Fool",
+        "audit": "audit:Audit",
         "visualise": "visualise:Visualise",
         "replay": "replay:Replay",
         "compare": "compare:Compare",

@@ -10,13 +10,14 @@ from typing import ClassVar
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, record
-from vitrail.settings import Task, setting
+from vitrail.settings import Task, cache_folder, setting
 
 SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # CC0 or public domain, inside scikit-image's package
+THREE = ("gradient", "smooth-grad", "grad-cam")
 
 
 class Demo(Task):
-    """Take the tour: classify free pictures, then make a classifier of handwritten digits."""
+    """Take the tour: classify free pictures, make a classifier of digits, look into both, and fool both."""
 
     records: ClassVar[bool] = False
 
@@ -25,17 +26,9 @@ class Demo(Task):
     def run(self) -> Iterator[Event]:
         """Passes the events of each stop on; the last event is the `Result`."""
         from vitrail.report import build_report  # noqa: PLC0415  (jinja2 is an extra)
-        from vitrail.tasks.classify import Classify  # noqa: PLC0415  (only when the tour starts)
-        from vitrail.tasks.transfer import Transfer  # noqa: PLC0415
 
-        pictures = tuple(packaged_pictures())
-        stops: list[tuple[str, Task]] = [
-            ("classify", Classify(pictures=pictures, backbone="squeezenet", top=3)),
-            ("classify", Classify(pictures=pictures, backbone="efficientnet-lite0", top=3)),
-            ("transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))),
-        ]
-        folders = []
-        for name, task in stops:
+        folders: list[Path] = []
+        for name, task in self._stops(folders):
             folders.append(new_folder(self.runs, name))
             yield Note(f"\n{task.__doc__}")
             for event in record(task, name, folders[-1]):
@@ -45,6 +38,27 @@ class Demo(Task):
         build_report(folders, page)
         yield Note(f"Run folder: {folders[-1]}\nPage: {page}")
         yield Result({"runs": [str(folder) for folder in folders], "page": str(page)})
+
+    def _stops(self, done: list[Path]) -> Iterator[tuple[str, Task]]:
+        """What is shown, one after the other; `done` holds the run folders so far."""
+        from vitrail.tasks.classify import Classify  # noqa: PLC0415  (only when the tour starts)
+        from vitrail.tasks.explain import Explain  # noqa: PLC0415
+        from vitrail.tasks.fool import Fool  # noqa: PLC0415
+        from vitrail.tasks.transfer import Transfer  # noqa: PLC0415
+        from vitrail.tasks.visualise import Visualise  # noqa: PLC0415
+
+        pictures = tuple(packaged_pictures())
+        yield "classify", Classify(pictures=pictures, backbone="squeezenet", top=3)
+        yield "classify", Classify(pictures=pictures, backbone="efficientnet-lite0", top=3)
+        yield "explain", Explain(pictures=pictures[:1], method=THREE, samples=16)
+        yield "fool", Fool(pictures=pictures[:1], target=("tarantula",))
+        yield "visualise", Visualise(classes=("tarantula",), steps=80)
+        yield "transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))
+        digits = str(done[-1])
+        three = tuple(_test_digits("3")[:1])
+        yield "explain", Explain(pictures=three, method=THREE, samples=16, backbone=(digits,))
+        yield "fool", Fool(pictures=three, target=("8",), backbone=digits)
+        yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
 
 
 def packaged_pictures() -> list[Path]:
@@ -57,3 +71,11 @@ def packaged_pictures() -> list[Path]:
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("The demo's pictures are not installed; run `pip install 'vitrail[demo]'`.")
     return [Path(spec.submodule_search_locations[0]) / "data" / name for name in SHOWN]
+
+
+def _test_digits(name: str) -> list[Path]:
+    """Handwritten digits of one class that the classifier has not learned from."""
+    from vitrail.datasets import DATASETS  # noqa: PLC0415  (as above)
+
+    test = DATASETS["digits"](cache_folder().parent / "datasets" / "digits", "test")
+    return [file for file, label in zip(test.files, test.labels.tolist(), strict=True) if test.classes[label] == name]

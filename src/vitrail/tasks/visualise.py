@@ -24,7 +24,7 @@ class Visualise(Task):
     backbone: str = setting("squeezenet", "Network, by name, or a run folder of `vitrail transfer`")
     judge: str = setting("auto", "Second network that is asked: a name, none, or auto: the other packaged one")
     unit: Names = setting((), "Channels inside the network to show as well, as LAYER:INDEX; several with commas")
-    start: str = setting("noise", "What to start from: noise, or a picture")
+    start: str = setting("noise", "What to start from: noise, or a picture", flag="--from")
     steps: int = setting(200, "Steps, of two forward passes' work each", ge=1)
     rate: float | None = setting(None, "Length of a step: 5 for lab; Adam's 0.05 for fourier, 0.2 for maco", gt=0)
     l2: float = setting(1e-3, "lab: weight of the picture's length in score - l2 * length", ge=0)
@@ -89,7 +89,7 @@ class Visualise(Task):
         if self.size and self.chosen == "lab":
             raise BadSetting("The lab's pictures have the network's own size; leave --size out, or take fourier.")
         if self.chosen == "maco" and self.start != "noise":
-            raise BadSetting("maco starts from random phases; leave --start out, or take fourier or lab.")
+            raise BadSetting("maco starts from random phases; leave --from out, or take fourier or lab.")
         return self
 
     @property

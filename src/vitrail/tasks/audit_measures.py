@@ -1,0 +1,177 @@
+"""What `audit` measures, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from vitrail.attacks import ATTACKS
+from vitrail.attacks.goal import Goal
+from vitrail.attacks.sweep import sweep
+from vitrail.errors import BadPicture, MissingExtra
+from vitrail.events import Progress
+from vitrail.image_ascent import images_at_once
+from vitrail.image_ascent.slope import check_numbers
+from vitrail.images import to_unit
+from vitrail.metrics.faithfulness import deletion_insertion, random_maps
+from vitrail.tasks.explain_maps import MIB, method_of
+from vitrail.tasks.network import Network, batches
+from vitrail.tensors import Images, Labels
+
+if TYPE_CHECKING:
+    from vitrail.tasks.audit import Audit
+
+FAITHFULNESS = ("deletion_auc", "insertion_auc")
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What was found, picture by picture.
+
+    Attributes:
+        right: (N,), whether the unchanged picture is classified rightly.
+        smallest: norm -> (N,), length of the smallest change that fools; 0 where `right` is false, inf if none did.
+        faithful: figure -> (N,), of the method's maps and, `random_` before it, of random ones.
+        cost: (N,), forward passes and input gradients (two each) spent on the smallest changes of a picture.
+        reference: (N,), still right under AutoAttack; None if it was not run.
+    """
+
+    files: Sequence[Path]
+    skipped: list[dict[str, str]]
+    method: str
+    radii: dict[str, tuple[float, ...]]
+    right: np.ndarray = field(repr=False)
+    smallest: dict[str, np.ndarray] = field(repr=False)
+    faithful: dict[str, np.ndarray] = field(repr=False)
+    cost: np.ndarray = field(repr=False)
+    reference_radius: float
+    reference: np.ndarray | None = field(repr=False)
+
+    def accuracy(self, norm: str, radius: float) -> float:
+        """Share of pictures that are right and stay so under every change found that is no longer than `radius`."""
+        return float((self.smallest[norm] > radius).mean())
+
+    def figures(self) -> dict[str, Any]:
+        """What `result.json` says."""
+        curve = [
+            {"norm": norm, "radius": radius, "accuracy": self.accuracy(norm, radius)}
+            for norm, radii in self.radii.items()
+            for radius in radii
+        ]
+        fooled = self.smallest["l2"][self.right & np.isfinite(self.smallest["l2"])]
+        found: dict[str, Any] = {
+            "n": len(self.right),
+            "accuracy": float(self.right.mean()),
+            "curve": curve,
+            "minimal_l2": {
+                "mean": float(fooled.mean()) if len(fooled) else None,
+                "median": float(np.median(fooled)) if len(fooled) else None,
+                "n": len(fooled),
+            },
+            "faithfulness": {"method": self.method, **{name: float(row.mean()) for name, row in self.faithful.items()}},
+            "forwards_per_picture": float(self.cost.mean()),
+        }
+        if self.reference is not None:
+            found["reference"] = {
+                "attack": "AutoAttack (pyautoattack, standard)",
+                "norm": "linf",
+                "radius": self.reference_radius,
+                "accuracy": float(self.reference.mean()),
+                "accuracy_here": self.accuracy("linf", self.reference_radius),
+            }
+        return found
+
+
+def measures(
+    task: Audit, network: Network, files: Sequence[Path], labels: Sequence[int] | None
+) -> Generator[Progress, None, Audited]:
+    """Yields progress and returns what was found.
+
+    Raises:
+        BadPicture: no picture could be read.
+        MissingExtra: the reference was asked for and is not installed.
+    """
+    radii = {"linf": task.linf, "l2": task.l2}
+    rows: list[dict[str, Any]] = []
+    kept: list[Path] = []
+    skipped: list[dict[str, str]] = []
+    known = None if labels is None else dict(zip(files, labels, strict=True))
+    for batch in batches(files, network.plain.preparation):
+        skipped += batch.skipped
+        kept += batch.files
+        if batch.files:
+            images = to_unit(batch.pixels).to(network.device)
+            wanted = None if known is None else torch.tensor([known[file] for file in batch.files])
+            size = images_at_once(network.quick, images, memory=_bytes(task))
+            for part in torch.split(torch.arange(len(images)), size):
+                rows.append(_measured(task, network, images[part], None if wanted is None else wanted[part]))
+        yield Progress("audit", len(kept) + len(skipped), len(files), detail=network.name)
+    if not kept:
+        raise BadPicture(f"No picture could be read; the first one: {skipped[0]['reason']}")
+    joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return Audited(
+        kept,
+        skipped,
+        task.method,
+        radii,
+        joined["right"],
+        {norm: joined[norm] for norm in radii},
+        {name: joined[name] for name in joined if name.removeprefix("random_") in FAITHFULNESS},
+        joined["cost"],
+        task.reference_radius,
+        joined.get("reference"),
+    )
+
+
+def _measured(task: Audit, network: Network, images: Images, labels: Labels | None) -> dict[str, np.ndarray]:
+    with torch.no_grad():
+        logits = network.plain(images)
+    check_numbers(logits, network.plain)
+    top = logits.argmax(dim=1)
+    labels = top if labels is None else labels.to(top.device)
+    found: dict[str, np.ndarray] = {"right": _numbers(top == labels)}
+    swept = {
+        "linf": sweep(network.quick, images, labels, norm="linf", radii=task.linf, seed=task.seed),
+        "l2": sweep(network.quick, images, labels, norm="l2", radii=task.l2, seed=task.seed),
+    }
+    # The sweep stops at the smallest radius that it is asked for; how small a change can be, the patient attack tells.
+    minimal = ATTACKS["minimal-l2"](network.quick, images, Goal(labels), seed=task.seed)
+    patient = torch.where(minimal.reached, minimal.l2(), torch.inf)
+    found["linf"] = _numbers(swept["linf"].smallest)
+    found["l2"] = _numbers(torch.minimum(swept["l2"].smallest, patient))
+    cost = sum(each.forwards + each.backwards for each in (*swept.values(), minimal))
+    found["cost"] = _numbers(torch.as_tensor(cost))
+    maps = method_of(task.method, seed=task.seed, memory=_bytes(task))(network.quick, images, labels)
+    for prefix, each in (("", maps), ("random_", random_maps(images, task.seed))):
+        faithful = deletion_insertion(network.quick, images, labels, each, memory=_bytes(task))
+        found |= {f"{prefix}{name}": _numbers(getattr(faithful, name)) for name in FAITHFULNESS}
+    if task.reference:
+        found["reference"] = _reference(network, images, labels, task)
+    return found
+
+
+def _reference(network: Network, images: Images, labels: Labels, task: Audit) -> np.ndarray:
+    """Whether each picture stays right under the official AutoAttack."""
+    try:
+        from pyautoattack import AutoAttack  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise MissingExtra("AutoAttack is not installed; run `pip install 'vitrail[autoattack]'`.") from None
+    attack = AutoAttack(
+        network.quick, norm="Linf", eps=task.reference_radius, seed=task.seed, verbose=False, device=network.device
+    )
+    attacked = attack.run_standard_evaluation(images, labels, bs=len(images))
+    with torch.no_grad():
+        return _numbers(network.plain(attacked).argmax(dim=1) == labels)
+
+
+def _bytes(task: Audit) -> int:
+    return task.memory * MIB
+
+
+def _numbers(values: torch.Tensor) -> np.ndarray:
+    return np.asarray(values.cpu().numpy())
