@@ -1,8 +1,8 @@
 import pytest
 import torch
+from small_networks import wrapped
 from torch import nn
 
-from conftest import wrapped
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.hunt import Hunt

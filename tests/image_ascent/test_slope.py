@@ -3,7 +3,7 @@ import torch
 
 from vitrail.backbones.quick import quick_copy
 from vitrail.errors import BadWeights
-from vitrail.image_ascent import channel, class_score, energy, images_at_once, in_chunks, margin, slope
+from vitrail.image_ascent import budget, channel, class_score, energy, images_at_once, in_chunks, margin, slope
 
 LABELS = torch.tensor([0, 2, 3])
 OBJECTIVES = {
@@ -68,7 +68,12 @@ def test_the_quick_copy_gives_the_same_slope(backbone, images):
     assert (quick.layers, quick.classes, quick.preparation) == (backbone.layers, backbone.classes, backbone.preparation)
 
 
-def test_more_memory_lets_more_images_through(backbone, images):
+def test_on_a_processor_few_images_go_through_at_once(backbone, images):
+    assert images_at_once(backbone, images, memory=2**40) == budget.FEW
+
+
+def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
+    monkeypatch.setattr(budget, "FEW", 10**9)
     assert images_at_once(backbone, images, memory=1) == 1
     one = next(size for size in range(1_000, 10_000_000, 1_000) if images_at_once(backbone, images, memory=size) == 2)
     assert images_at_once(backbone, images, memory=10 * one) == 20

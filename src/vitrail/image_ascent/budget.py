@@ -11,9 +11,11 @@ from vitrail.tensors import Images
 MEMORY = 2**29
 """Bytes that the activations of one chunk may take: half a gibibyte."""
 
+FEW = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long an image
+
 
 def images_at_once(backbone: Backbone, images: Images, *, memory: int = MEMORY) -> int:
-    """How many images of this size go through forward and backward in `memory` bytes; at least one.
+    """How many images of this size go through forward and backward in `memory` bytes; at least one, on a CPU a few.
 
     Measured, not guessed: the tensors that a backward pass would need are counted for one image.
     """
@@ -28,7 +30,7 @@ def images_at_once(backbone: Backbone, images: Images, *, memory: int = MEMORY) 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         backbone(images[:1].detach().requires_grad_())
     each = 2 * (sum(seen.values()) + images[0].nbytes)  # and as much again for what is only passing through
-    return max(1, memory // each)
+    return max(1, memory // each if images.device.type != "cpu" else min(memory // each, FEW))
 
 
 def in_chunks(count: int, size: int, work: Callable[[slice], None]) -> None:
