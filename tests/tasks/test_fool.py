@@ -83,6 +83,13 @@ def test_every_attack_goes_through_the_file(method, options, cat, tmp_path):
     assert picture["linf"] <= 0.02 + 0.5 / 255  # rounding to 8 bits may add half a step
 
 
+def test_the_rate_is_the_length_of_a_step(cat, tmp_path):
+    (picture,) = fooled(tmp_path, cat, "--method", "gradient-ascent", "--rate", "20")["pictures"]
+    assert picture["steps"] == 1
+    with_the_usual = fooled(tmp_path / "usual", cat, "--method", "gradient-ascent")["pictures"][0]
+    assert with_the_usual["steps"] > 1
+
+
 def test_pictures_of_several_sizes_each_get_their_own_target(cat, tmp_path):
     small = tmp_path / "small.png"
     with Image.open(cat) as picture:

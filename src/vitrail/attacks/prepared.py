@@ -5,7 +5,6 @@ answer for pixels as they would be saved and read.
 """
 
 import io
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -55,11 +54,6 @@ def _read(picture: Tensor, how: Preparation) -> Tensor:
     Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(file, "PNG", compress_level=0)
     read = read_picture(file.getvalue(), short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
     return read.to(picture.device)
-
-
-def judge_of(backbone: Backbone) -> Callable[[Pixels], Logits]:
-    """`judge` with the network filled in."""
-    return lambda pixels: judge(backbone, pixels)
 
 
 def _framed(images: Tensor, backbone: Backbone) -> Tensor:

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrail.attributions.passes import by_samples, check_samples, check_targets, target_scores
+from vitrail.attributions.passes import by_samples, check_samples, target_scores
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY, class_score, images_at_once, in_chunks, slope
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 

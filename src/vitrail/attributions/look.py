@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitrail.attributions.passes import check_targets
 from vitrail.attributions.spatial import slopes, watched
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Logits, Maps
 
 

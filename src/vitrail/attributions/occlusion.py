@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from vitrail.attributions.passes import by_samples, check_targets, target_scores
+from vitrail.attributions.passes import by_samples, target_scores
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, images_at_once
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 

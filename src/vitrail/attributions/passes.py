@@ -8,17 +8,8 @@ from torch import Tensor
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import images_at_once, in_chunks
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
-
-
-def check_targets(backbone: Backbone, targets: Labels) -> None:
-    """Raises `BadSetting` unless every target is a class, in [0, classes)."""
-    classes = len(backbone.classes)
-    wrong = targets[(targets < 0) | (targets >= classes)]
-    if len(wrong):
-        raise BadSetting(
-            f"A target must be a class of {backbone.name!r}; got {int(wrong[0])}: choose from 0 to {classes - 1}."
-        )
 
 
 def check_samples(samples: int) -> None:

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitrail.attributions.passes import Draws, by_samples, check_samples, check_targets
+from vitrail.attributions.passes import Draws, by_samples, check_samples
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY, images_at_once
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 CELLS = 7  # of the grid that a mask is enlarged from, in each direction

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from vitrail.attributions.look import largest_channel
-from vitrail.attributions.passes import Draws, by_samples, check_samples, check_targets
+from vitrail.attributions.passes import Draws, by_samples, check_samples
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, class_score, images_at_once, slope
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 

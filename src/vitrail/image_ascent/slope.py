@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from vitrail.backbones.backbone import LOGITS, Backbone
-from vitrail.errors import BadWeights
+from vitrail.errors import BadSetting, BadWeights
 from vitrail.image_ascent.objectives import Objective
-from vitrail.tensors import Images, Logits, Scores
+from vitrail.tensors import Images, Labels, Logits, Scores
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,14 @@ def check_numbers(logits: Logits, backbone: Backbone) -> None:
         raise BadWeights(
             f"The network {backbone.name!r} gives NaN: its weights are damaged, or hold infinite numbers; "
             "weights that classify would work."
+        )
+
+
+def check_targets(backbone: Backbone, targets: Labels) -> None:
+    """Raises `BadSetting` unless every target is a class, in [0, classes)."""
+    classes = len(backbone.classes)
+    wrong = targets[(targets < 0) | (targets >= classes)]
+    if len(wrong):
+        raise BadSetting(
+            f"A target must be a class of {backbone.name!r}; got {int(wrong[0])}: choose from 0 to {classes - 1}."
         )

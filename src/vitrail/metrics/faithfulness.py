@@ -10,6 +10,7 @@ from torch import Tensor
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, images_at_once, in_chunks
+from vitrail.image_ascent.slope import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 STEPS = 20
@@ -47,7 +48,9 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
     Raises:
         BadSetting: fewer steps than one, or more than pixels; a target outside [0, classes).
     """
-    _check(backbone, images, targets, steps)
+    check_targets(backbone, targets)
+    if not 1 <= steps <= images[0, 0].numel():
+        raise BadSetting(f"steps must be from 1 to the number of pixels; got {steps}: {STEPS} is usual.")
     pixels = images[0, 0].numel()
     ranks = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(maps.shape)
     counts = torch.linspace(0, pixels, steps + 1, dtype=torch.float64, device=images.device).round().long()
@@ -90,14 +93,3 @@ def random_maps(images: Images, seed: int = 0) -> Maps:
     """
     drawn = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(seed))
     return drawn.to(images.device).expand(len(images), -1, -1)
-
-
-def _check(backbone: Backbone, images: Images, targets: Labels, steps: int) -> None:
-    if not 1 <= steps <= images[0, 0].numel():
-        raise BadSetting(f"steps must be from 1 to the number of pixels; got {steps}: {STEPS} is usual.")
-    classes = len(backbone.classes)
-    wrong = targets[(targets < 0) | (targets >= classes)]
-    if len(wrong):
-        raise BadSetting(
-            f"A target must be a class of {backbone.name!r}; got {int(wrong[0])}: choose from 0 to {classes - 1}."
-        )

@@ -1,5 +1,6 @@
 """Figures: arrays and names in, PNG bytes out. To add one: a file here and two lines below."""
 
+from vitrail.pictures.animation import animation
 from vitrail.pictures.bars import Guess, top_bars
 from vitrail.pictures.colours import heat, is_signed, magnified_difference, overlay
 from vitrail.pictures.comparison import Interval, comparison
@@ -17,6 +18,7 @@ __all__ = [
     "Line",
     "Panel",
     "Scale",
+    "animation",
     "comparison",
     "confusion",
     "contact_sheet",

@@ -15,6 +15,7 @@ from vitrail.attacks import ATTACKS
 from vitrail.attacks.attacked import Attacked
 from vitrail.attacks.eight_bits import to_eight_bits
 from vitrail.attacks.goal import Goal
+from vitrail.attacks.gradient_ascent import UNIT
 from vitrail.attacks.prepared import judge, prepared
 from vitrail.backbones.class_names import class_index
 from vitrail.errors import BadPicture, BadSetting
@@ -172,7 +173,8 @@ class Fooling:
 
     def _options(self) -> dict[str, Any]:
         attack = ATTACKS[self.task.method]
-        said = {name: getattr(self.task, name) for name in ("radius", "norm", "steps", "rate", "seed")}
+        said = {name: getattr(self.task, name) for name in ("radius", "norm", "steps", "seed")}
+        said["step"] = None if self.task.rate is None else self.task.rate * UNIT
         heard = signature(attack).parameters
         return {name: value for name, value in said.items() if name in heard and value is not None}
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from vitrail.backbones.backbone import LOGITS
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Picture, Progress, Table
 from vitrail.images import to_bytes
-from vitrail.pictures import Axis, Line, contact_sheet, curve
-from vitrail.pictures.animation import animation
+from vitrail.pictures import Axis, Line, animation, contact_sheet, curve
 from vitrail.pictures.labels import percent
+from vitrail.tasks.explain_report import png
 from vitrail.tasks.kept_names import KeptNames
 from vitrail.tasks.visualise_judge import Judge, said
 from vitrail.tasks.visualise_run import Making, Row
@@ -114,30 +112,28 @@ class Report:
             self._lines.append(Line(range(1, len(y) + 1), y, self._label(row)))
 
     def _one(self, row: Row, pixels: np.ndarray, step: int, name: str) -> Picture:
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, "PNG")
-        png = out.getvalue()
+        file = png(pixels)
         found: dict[str, Any] = {"steps": step, "output": f"pictures/{name}.png"}
         found |= {"rate": row.rate, "l2": row.l2} if self._swept else {}
         if row.goal.layer == LOGITS:
-            entry = {"index": row.goal.index, "name": row.name, **self._judged(png, row.goal.index), **found}
+            entry = {"index": row.goal.index, "name": row.name, **self._judged(file, row.goal.index), **found}
             caption = self._caption(entry)
             self._entries["classes"].append(entry)
         else:
-            activation = float(said(self._network.plain, png, row.goal.layer)[row.goal.index].mean())
+            activation = float(said(self._network.plain, file, row.goal.layer)[row.goal.index].mean())
             self._entries["units"].append({"unit": row.name, "activation": activation, **found})
             caption = f"mean activation {activation:.4g}"
         setting = f"{self._label(row)}, {step} steps" if self._swept else row.name
         # A grid of many settings has room for the figures alone; the pictures' own captions say the rest.
         brief = caption.split(", ")[0] if self._swept else caption
         self._shown.append((pixels, f"{setting}: {brief}"))
-        return Picture(name, f"{setting}: {caption}", png)
+        return Picture(name, f"{setting}: {caption}", file)
 
-    def _judged(self, png: bytes, index: int) -> dict[str, Any]:
-        own = float(said(self._network.plain, png).softmax(dim=0)[index])
+    def _judged(self, file: bytes, index: int) -> dict[str, Any]:
+        own = float(said(self._network.plain, file).softmax(dim=0)[index])
         if self._judge is None:
             return {"probability": own, "judge_probability": None, "judge_agrees": None}
-        other = self._judge.probabilities(png)
+        other = self._judge.probabilities(file)
         agrees = int(other.argmax()) == index
         return {"probability": own, "judge_probability": float(other[index]), "judge_agrees": agrees}
 
