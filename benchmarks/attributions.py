@@ -1,6 +1,6 @@
 """Maps and their faithfulness against captum and against loops: passes, seconds, memory.
 
-    python benchmarks/attributions.py [FOLDER] [--pictures 64] [--samples 50] [--rounds 2] [--memory 512]
+    python benchmarks/attributions.py [FOLDER] [--part look ...] [--pictures 64] [--samples 50] [--rounds 2]
 
 Pictures come from FOLDER, or are scikit-image's three, repeated. Contestants alternate in one process; one JSON
 document goes to stdout. F is one forward pass of one picture. Ours run on `quick_copy`, whose making is counted.
@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -24,9 +24,10 @@ from vitrail.attributions.look import FROM_LOOK, look
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.quick import quick_copy
 from vitrail.image_ascent import class_score, images_at_once, slope
+from vitrail.image_ascent.budget import FEW
 from vitrail.image_files import find_pictures
 from vitrail.images import read_picture, to_unit
-from vitrail.metrics.faithfulness import blur, deletion_insertion
+from vitrail.metrics.faithfulness import SHARES, blur, deletion_insertion
 
 MIB = 2**20
 
@@ -57,7 +58,8 @@ def alternating(contestants: dict[str, Callable[[], object]], rounds: int) -> di
 
 def compared(contestants: dict[str, Callable[[], object]], rounds: int) -> dict:
     seconds = alternating(contestants, rounds)
-    return {"seconds": seconds, "times_faster": round(seconds["theirs"] / seconds["ours"], 2)}
+    faster = {name: round(each / seconds["ours"], 2) for name, each in seconds.items() if name != "ours"}
+    return {"seconds": seconds, "times_faster": faster}
 
 
 def growth(run: Callable[[], object]) -> float:
@@ -115,7 +117,10 @@ def one_look(backbone, images: torch.Tensor) -> dict:
 
 
 def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dict:
-    """SmoothGrad and integrated gradients; captum is told batches of as many images as ours."""
+    """SmoothGrad and integrated gradients; captum is told batches of as many images as ours, and runs as it comes.
+
+    As it comes: all samples of one picture at once, which is the most that fits into a usual memory.
+    """
     with torch.no_grad():
         targets = torch.cat([backbone(part).argmax(dim=1) for part in images.split(16)])
     count, memory = options.samples, options.memory * MIB
@@ -127,6 +132,11 @@ def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dic
             part, of = images[start : start + size], targets[start : start + size]
             at_once = max(1, size // len(part))
             method.attribute(part.clone(), nt_samples=count, nt_samples_batch_size=at_once, stdevs=0.15, target=of)
+
+    def noisy_as_it_comes() -> None:
+        method = captum.attr.NoiseTunnel(captum.attr.Saliency(backbone))
+        for part, of in zip(images.split(1), targets.split(1), strict=True):
+            method.attribute(part.clone(), nt_samples=count, stdevs=0.15, target=of)
 
     def integrated() -> None:
         method = captum.attr.IntegratedGradients(backbone)
@@ -140,28 +150,34 @@ def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dic
             return ATTRIBUTIONS[name](quick_copy(backbone), images, targets, samples=count, memory=memory)
 
         results[name] = {"memory_growth_MiB": growth(ours), "budget_MiB": options.memory, "images_at_once": size}
-        results[name] |= compared({"ours": ours, "theirs": theirs}, options.rounds)
+        contestants = {"ours": ours, "theirs": theirs}
+        if name == "smooth-grad":
+            contestants["theirs as it comes"] = noisy_as_it_comes
+        results[name] |= compared(contestants, options.rounds)
     return results
 
 
 def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) -> dict:
-    """Both curves of every picture against one picture and one step at a time."""
-    targets = torch.cat([look(backbone, part).targets for part in images.split(16)])
+    """Both curves of every picture against loops of one picture and one point at a time.
+
+    One loop takes our points, the other 225 evenly spaced ones, as many as the authors' code (224 pixels a step).
+    """
+    targets = torch.cat([look(backbone, part).targets for part in images.split(4)])
     maps = ATTRIBUTIONS["gradient"](backbone, images, targets)
-    steps, memory = options.steps, options.memory * MIB
-    areas: dict[str, list[float]] = {}
+    even = [torch.linspace(0, 1, count + 1, dtype=torch.float64).tolist() for count in (len(SHARES) - 1, 224)]
+    areas: dict[str, torch.Tensor] = {}
 
-    def ours() -> None:
-        found = deletion_insertion(quick_copy(backbone), images, targets, maps, steps=steps, memory=memory)
-        areas["ours"] = [float(found.deletion_auc.mean()), float(found.insertion_auc.mean())]
+    def ours(name: str, shares: Sequence[float]) -> None:
+        quick = quick_copy(backbone)
+        found = deletion_insertion(quick, images, targets, maps, shares=shares, memory=options.memory * MIB)
+        areas[name] = torch.stack([found.deletion_auc, found.insertion_auc], dim=1)
 
-    def loop() -> None:
-        found = [picture(*each) for each in zip(images, targets, maps, strict=True)]
-        areas["theirs"] = torch.tensor(found).mean(dim=0).tolist()
+    def loop(name: str, shares: Sequence[float]) -> None:
+        areas[name] = torch.tensor([picture(*each, shares) for each in zip(images, targets, maps, strict=True)])
 
-    def picture(image: torch.Tensor, target: torch.Tensor, values: torch.Tensor) -> list[float]:
+    def picture(image: torch.Tensor, target: torch.Tensor, values: torch.Tensor, shares: Sequence[float]) -> list:
         order, both = values.flatten().argsort(descending=True), []
-        counts = torch.linspace(0, len(order), steps + 1).round().long()
+        counts = (len(order) * torch.tensor(shares, dtype=torch.float64)).round().long()
         for start, end in ((image, torch.zeros_like(image)), (blur(image[None])[0], image)):
             curve = []
             for many in counts.tolist():
@@ -172,7 +188,23 @@ def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) ->
             both.append(float(torch.trapezoid(torch.stack(curve), counts / len(order))))
         return both
 
-    return compared({"ours": ours, "theirs": loop}, options.rounds) | {"mean_deletion_insertion_auc": areas}
+    seconds = alternating(
+        {
+            "ours": lambda: ours("ours", SHARES),
+            "loop over the same points": lambda: loop("same", SHARES),
+            "loop over 225 points": lambda: loop("authors", even[1]),
+        },
+        options.rounds,
+    )
+    ours("even", even[0])
+    return {
+        "seconds": seconds,
+        "times_faster": {name: round(each / seconds["ours"], 2) for name, each in seconds.items() if name != "ours"},
+        "mean_deletion_insertion_auc": {name: each.mean(dim=0).tolist() for name, each in areas.items()},
+        "mean_difference_from_225_points": {
+            name: (areas[name] - areas["authors"]).abs().mean(dim=0).tolist() for name in ("ours", "even")
+        },
+    }
 
 
 def input_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> dict:
@@ -189,30 +221,33 @@ def input_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> 
     return compared({"ours": lambda: slope(quick, part, class_score(targets)), "theirs": theirs}, 1 + 5 * rounds)
 
 
+def input_gradients(images: torch.Tensor, options: argparse.Namespace) -> dict:
+    lite = pictures(options.folder, 8, BACKBONES["efficientnet-lite0"]())
+    given = (("squeezenet", images), ("efficientnet-lite0", lite))
+    sizes = [(name, each, batch) for name, each in given for batch in (8, FEW, 1)]
+    return {f"{name} x {batch}": input_gradient(name, each, batch, options.rounds) for name, each, batch in sizes}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="pictures; without it scikit-image's three, repeated")
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--samples", type=int, default=50, help="of SmoothGrad and of integrated gradients")
-    parser.add_argument("--steps", type=int, default=20, help="of deletion and of insertion")
     parser.add_argument("--rounds", type=int, default=2, help="alternating runs of each")
     parser.add_argument("--memory", type=int, default=512, help="budget in MiB")
+    parser.add_argument("--part", choices=("look", "input_gradient", "faithfulness", "sampling"), nargs="+")
     options = parser.parse_args()
     backbone = BACKBONES["squeezenet"]()
     images = pictures(options.folder, options.pictures, backbone)
-    lite = pictures(options.folder, 8, BACKBONES["efficientnet-lite0"]())
-    results = {
-        "setting": {key: value for key, value in vars(options).items() if key != "folder"} | {"cores": os.cpu_count()},
-        "look": one_look(backbone, images[:4]),
-        "input_gradient": {
-            f"{name} x {batch}": input_gradient(name, given, batch, options.rounds)
-            for name, given in (("squeezenet", images), ("efficientnet-lite0", lite))
-            for batch in (8, 1)
-        },
-        "faithfulness": faithfulness(backbone, images, options),
-        "sampling": sampling(backbone, images, options),
+    parts = {
+        "look": lambda: one_look(backbone, images[:4]),
+        "input_gradient": lambda: input_gradients(images, options),
+        "faithfulness": lambda: faithfulness(backbone, images, options),
+        "sampling": lambda: sampling(backbone, images, options),
     }
-    print(json.dumps(results, indent=2))
+    setting = {key: value for key, value in vars(options).items() if key != "folder"} | {"cores": os.cpu_count()}
+    results = {part: parts[part]() for part in options.part or parts}
+    print(json.dumps({"setting": setting, **results}, indent=2))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@
 `figures`: probability of the class on the saved 8-bit pictures, by SqueezeNet (which they were made for) and by
 EfficientNet-Lite0 (which never saw them). `speed`: seconds per picture of the notebook's loop (eager, weights that
 require gradients, `backward()`, SciPy's blur, one class after another) and of ours, all classes together, in
-alternating runs. One JSON document goes to stdout. A gradient step counts two forward passes everywhere.
+alternating runs. One JSON document goes to stdout. F is a forward pass at the network's own size; a gradient step is
+two, and a smaller view costs by its pixels: `F` says how many a picture took.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -106,6 +110,22 @@ def ours(network: torch.nn.Module, method: str, classes: list[int], steps: int) 
     return last.images
 
 
+@contextmanager
+def counted(*networks: torch.nn.Module) -> Iterator[list[float]]:
+    """Forward passes of whole pictures, a gradient's way back included."""
+    passes: list[float] = []
+
+    def note(network: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        passes.append(2 * inputs[0][:, 0].numel() / network.size**2)
+
+    handles = [network.register_forward_pre_hook(note) for network in networks]
+    try:
+        yield passes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 @torch.no_grad()
 def figures(images: torch.Tensor, classes: list[int], networks: dict) -> dict[str, object]:
     saved, found = to_unit(to_bytes(images)), {}
@@ -134,9 +154,12 @@ def main() -> None:
     quick, usual = quick_copy(plain), BACKBONES["squeezenet"]().requires_grad_(True)
     classes, steps, document = options.classes, options.steps, {}
     if options.part == "figures":
-        made = {f"ours, {method}": ours(quick, method, classes, steps) for method in ("lab", "fourier", "maco")}
-        made["lucent's loop"] = lucent(plain, plain.size, classes, steps)
-        document = {name: figures(images, classes, networks) for name, images in made.items()}
+        makers = {f"ours, {method}": partial(ours, quick, method) for method in ("lab", "fourier", "maco")}
+        makers["lucent's loop"] = partial(lucent, plain, plain.size)
+        for name, make in makers.items():
+            with counted(quick, plain) as passes:
+                images = make(classes, steps)
+            document[name] = {"F": sum(passes) / len(classes), **figures(images, classes, networks)}
     else:
         runs = {
             "notebook": lambda: notebook(usual, plain.size, classes[0], steps),
@@ -148,7 +171,7 @@ def main() -> None:
                 started = time.perf_counter()
                 pictures = len(run())
                 document.setdefault(name, []).append(round((time.perf_counter() - started) / pictures, 3))
-    about = {"classes": classes, "steps": steps, "forwards_per_picture": 2 * steps, "part": options.part}
+    about = {"classes": classes, "steps": steps, "part": options.part}
     print(json.dumps({**about, "found": document}, indent=2))
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -7,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.look import FROM_LOOK, look
 from vitrail.backbones.backbone import LOGITS, Backbone
+from vitrail.backbones.recipe import Preparation
 from vitrail.errors import BadPicture, BadSetting
 from vitrail.image_ascent import class_score, slope
 from vitrail.transfer.classifier import Transferred
@@ -102,6 +105,31 @@ def test_of_several_members_and_mirrored_copies_the_first_run_counts(backbone, i
         expected = backbone.activations(square, ("second", LOGITS))
     torch.testing.assert_close(seen.activation, expected["second"])
     assert not any(module._forward_hooks for module in joined.modules())
+
+
+def test_beside_a_network_that_sees_more_the_first_ones_maps_lie_in_the_middle(backbone):
+    weights = torch.randn(3, 12, generator=torch.Generator().manual_seed(2)).numpy()
+    description = replace(backbone.description, preparation=Preparation(short_side=24, size=16))
+    first = Backbone(backbone.network, description)
+    wide = Backbone.wrap(backbone.network, **FACTS, classes=list("abcd"), size=24)
+    whole, middle = (
+        Backbone.wrap(
+            Transferred([(each, ("second",)) for each in members], head, scaling="none", flip=False),
+            mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=size,
+        )
+        for members, size, head in (
+            ([first, wide], 24, LinearHead(weights, torch.zeros(3).numpy(), 1.0)),
+            ([first], 16, LinearHead(weights[:, :6], torch.zeros(3).numpy(), 1.0)),
+        )
+    )  # fmt: skip
+    images, targets = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(3)), torch.tensor([0, 2])
+    for method in ("grad-cam", "grad-cam-plus-plus"):
+        found, expected = (
+            ATTRIBUTIONS[method](network, shown, targets)
+            for network, shown in ((whole, images), (middle, images[:, :, 4:20, 4:20]))
+        )
+        torch.testing.assert_close(found, nn.functional.pad(expected, (4, 4, 4, 4)))
+    assert ATTRIBUTIONS["score-cam"](whole, images, targets)[:, :4].count_nonzero() == 0
 
 
 def test_a_layer_that_the_score_does_not_read_is_passed_over(backbone, images):

@@ -9,11 +9,18 @@ from vitrail.metrics.faithfulness import blur, deletion_insertion, random_maps
 TARGETS = torch.tensor([1, 1, 0])
 
 
+def evenly(steps):
+    return [step / steps for step in range(steps + 1)]
+
+
 class Brightness(nn.Module):
-    """Class 1 has as its probability the share of bright pixels in the left half."""
+    """Class 1 has as its probability the share of bright pixels in the left half, or a power of it."""
+
+    power = 1
 
     def forward(self, images):
-        share = (images[..., : images.shape[3] // 2] > 0.5).float().mean(dim=(1, 2, 3)).clamp(1e-6, 1 - 1e-6)
+        share = (images[..., : images.shape[3] // 2] > 0.5).float().mean(dim=(1, 2, 3)) ** self.power
+        share = share.clamp(1e-6, 1 - 1e-6)
         return torch.stack([1 - share, share], dim=1).log() + 1  # logits: not yet probabilities
 
 
@@ -37,7 +44,7 @@ def gradients_of_constants(monkeypatch):
 
 def test_curves_are_what_the_network_says_on_the_way(backbone, maps):
     white = torch.ones(3, 3, 8, 8)
-    found = deletion_insertion(backbone, white, TARGETS, maps, steps=4)
+    found = deletion_insertion(backbone, white, TARGETS, maps, shares=evenly(4))
     falling = torch.tensor([1, 0.5, 0, 0, 0])
     torch.testing.assert_close(found.deletion[0], falling, rtol=0, atol=1e-5)
     torch.testing.assert_close(found.deletion[2], 1 - falling, rtol=0, atol=1e-5)
@@ -46,12 +53,23 @@ def test_curves_are_what_the_network_says_on_the_way(backbone, maps):
     torch.testing.assert_close(found.insertion_auc[0].item(), 1.0, rtol=0, atol=1e-5)
 
 
+def test_the_usual_points_measure_a_steep_curve_as_well_as_many(backbone):
+    backbone.network.power = 20
+    white, order = torch.ones(3, 3, 80, 80), torch.arange(80, 0, -1).float().expand(3, 80, 80) / 80
+    usual, even, many = (
+        deletion_insertion(backbone, white, TARGETS, order, **shares).deletion_auc[0]
+        for shares in ({}, {"shares": evenly(20)}, {"shares": evenly(400)})
+    )
+    assert abs(usual - many) < 0.002
+    assert abs(usual - many) < abs(even - many) / 2
+
+
 def test_a_better_map_has_the_lower_deletion_and_the_higher_insertion(backbone, maps):
     striped = torch.zeros(3, 3, 8, 8)
     striped[..., ::4] = 1  # blurred, nothing of it is bright
     assert blur(striped).max() < 0.5
     good, bad, floor = (
-        deletion_insertion(backbone, striped, TARGETS, each, steps=16)
+        deletion_insertion(backbone, striped, TARGETS, each, shares=evenly(16))
         for each in (striped[:, 0] + 0.5 * maps, -striped[:, 0], random_maps(striped))
     )
     for figures in (floor, bad):
@@ -61,7 +79,7 @@ def test_a_better_map_has_the_lower_deletion_and_the_higher_insertion(backbone, 
 
 def test_ends_are_the_picture_black_and_blurred(backbone, maps):
     images = torch.rand(3, 3, 8, 10, generator=torch.Generator().manual_seed(0))
-    found = deletion_insertion(backbone, images, TARGETS, random_maps(images), steps=7)
+    found = deletion_insertion(backbone, images, TARGETS, random_maps(images), shares=evenly(7))
     ends = [
         backbone(end).softmax(dim=1).gather(1, TARGETS[:, None])[:, 0]
         for end in (images, torch.zeros_like(images), blur(images))
@@ -77,10 +95,10 @@ def test_memory_changes_no_number(backbone, maps):
     kept = images.clone()
     sizes = []
     backbone.network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-    many = deletion_insertion(backbone, images, TARGETS, maps, steps=5)
+    many = deletion_insertion(backbone, images, TARGETS, maps, shares=evenly(5))
     assert sizes == [33]  # three pictures, eleven views of each
     sizes.clear()
-    few = deletion_insertion(backbone, images, TARGETS, maps, steps=5, memory=7 * 2**20)
+    few = deletion_insertion(backbone, images, TARGETS, maps, shares=evenly(5), memory=7 * 2**20)
     assert max(sizes) == 7
     assert sum(sizes) == 33
     torch.testing.assert_close(few.deletion, many.deletion)
@@ -97,8 +115,8 @@ def test_random_maps_are_the_same_for_a_seed_and_in_any_company():
 
 def test_what_cannot_be_measured_is_refused(backbone, maps):
     images = torch.rand(3, 3, 8, 8)
-    for steps in (0, 65):
-        with pytest.raises(BadSetting, match=f"steps must be from 1 to the number of pixels; got {steps}: 20 is usual"):
-            deletion_insertion(backbone, images, TARGETS, maps, steps=steps)
+    for shares in ([], [1], [0, 0.5], [0.1, 1], [0, 0.5, 0.5, 1], [0, 2, 1]):
+        with pytest.raises(BadSetting, match=r"shares must rise from 0 to 1; got .*: \[0, 0.1, 0.5, 1\] would work"):
+            deletion_insertion(backbone, images, TARGETS, maps, shares=shares)
     with pytest.raises(BadSetting, match="got 2: choose from 0 to 1"):
         deletion_insertion(backbone, images, torch.tensor([0, 2, 1]), maps)

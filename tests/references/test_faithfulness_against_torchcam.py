@@ -37,7 +37,8 @@ def test_the_areas_are_the_same(steps):
     facts = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "size": 32}
     backbone = Backbone.wrap(network, **facts, classes=list(map(str, range(1000))))
     images, maps = torch.rand(3, 3, 32, 40), torch.rand(3, 32, 40).round(decimals=2)  # with many ties
-    ours = deletion_insertion(backbone, images, torch.tensor(TARGETS), maps, steps=steps)
+    shares = torch.linspace(0, 1, steps + 1, dtype=torch.float64).tolist()
+    ours = deletion_insertion(backbone, images, torch.tensor(TARGETS), maps, shares=shares)
     for baseline, area in ((None, "deletion_auc"), (blur(images), "insertion_auc")):
         metric = DeletionInsertionMetric(
             Given(backbone, maps), partial(torch.softmax, dim=-1), steps=steps, baseline=baseline, batch_size=64

@@ -58,3 +58,15 @@ def test_views_repeat_with_their_seed_and_share_draws(images, seeded):
     assert torch.equal(both, view(images, views, (12, 12), seeded(5)))
     torch.testing.assert_close(both[1:], view(images[1:], views, (12, 12), seeded(5)))
     assert not torch.equal(both, view(images, views, (12, 12), seeded(6)))
+
+
+def test_what_is_shown_is_of_a_size_in_between_and_the_same_part(images, seeded):
+    views, sides = Views(size=(0.4, 1.0)), set()
+    for seed in range(60):
+        seen = view(images, views, (112, 112), seeded(seed))
+        assert 0 <= (seen.shape[2] - 0.4 * 112) < 0.6 * 112 + 8
+        sides.add(seen.shape[2])
+        torch.testing.assert_close(
+            seen.mean(dim=(2, 3)), view(images, Views(), (112, 112), seeded(seed)).mean(dim=(2, 3)), atol=0.02, rtol=0
+        )
+    assert sides == {48, 64, 80, 96, 112}

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitrail.attributions.spatial import slopes, watched
+from vitrail.attributions.spatial import share_seen, slopes, watched
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent.slope import check_targets
@@ -24,6 +24,7 @@ class Look:
         gradient: (N, 3, H, W), change of the target's logit per unit of pixel intensity.
         activation: (N, C, h, w), what the last spatial layer gives; None if there is none.
         activation_gradient: (N, C, h, w), change of the target's logit per unit of activation.
+        share: of the images' sides, what that layer was computed from: their middle, or all (1).
     """
 
     images: Images = field(repr=False)
@@ -32,6 +33,7 @@ class Look:
     gradient: Images = field(repr=False)
     activation: Tensor | None = field(repr=False)
     activation_gradient: Tensor | None = field(repr=False)
+    share: float
 
 
 def look(backbone: Backbone, images: Images, targets: Labels | None = None) -> Look:
@@ -57,7 +59,7 @@ def look(backbone: Backbone, images: Images, targets: Labels | None = None) -> L
         gradient, spatial = slopes(found, logits.gather(1, chosen[:, None])[:, 0], inputs)
     activation = None if spatial is None else spatial.activation
     slope = None if spatial is None else spatial.gradient
-    return Look(images.detach(), logits.detach(), chosen, gradient, activation, slope)
+    return Look(images.detach(), logits.detach(), chosen, gradient, activation, slope, share_seen(backbone))
 
 
 def largest_channel(gradient: Images) -> Maps:
@@ -79,9 +81,12 @@ def spatial_parts(seen: Look) -> tuple[Tensor, Tensor]:
     return seen.activation, seen.activation_gradient
 
 
-def enlarged(small: Tensor, images: Images) -> Tensor:
-    """(N, C, h, w) as (N, C, H, W), bilinearly, H and W being those of the images."""
-    return F.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)
+def enlarged(small: Tensor, images: Images, share: float) -> Tensor:
+    """(N, C, h, w) as (N, C, H, W), bilinearly, H and W being those of the images, in whose middle `share` it lies."""
+    height, width = (round(share * side) for side in images.shape[2:])
+    middle = F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+    top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+    return F.pad(middle, (left, images.shape[3] - width - left, top, images.shape[2] - height - top))
 
 
 def _gradient(seen: Look) -> Maps:
@@ -106,7 +111,7 @@ def _grad_cam_plus_plus(seen: Look) -> Maps:
 
 
 def _class_activation(seen: Look, activation: Tensor, weights: Tensor) -> Maps:
-    return enlarged((weights * activation).sum(dim=1, keepdim=True).relu(), seen.images)[:, 0]
+    return enlarged((weights * activation).sum(dim=1, keepdim=True).relu(), seen.images, seen.share)[:, 0]
 
 
 FROM_LOOK: Mapping[str, Callable[[Look], Maps]] = {

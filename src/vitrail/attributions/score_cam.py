@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vitrail.attributions.look import enlarged, look, spatial_parts
+from vitrail.attributions.look import Look, enlarged, look, spatial_parts
 from vitrail.attributions.passes import by_images, by_samples, target_scores
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY, images_at_once
@@ -23,23 +23,24 @@ def score_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: in
     size = images_at_once(backbone, images, memory=memory)
 
     def work(x: Images, y: Labels) -> Maps:
-        activation, _ = spatial_parts(look(backbone, x, y))
-        weights = _scores(backbone, x, y, activation, size).softmax(dim=1)[:, :, None, None]
-        return enlarged((weights * activation).sum(dim=1, keepdim=True).relu(), x)[:, 0]
+        seen = look(backbone, x, y)
+        activation, _ = spatial_parts(seen)
+        weights = _scores(backbone, seen, activation, size).softmax(dim=1)[:, :, None, None]
+        return enlarged((weights * activation).sum(dim=1, keepdim=True).relu(), x, seen.share)[:, 0]
 
     return by_images(backbone, images, targets, work, memory=memory)
 
 
-def _scores(backbone: Backbone, images: Images, targets: Labels, activation: Tensor, size: int) -> Tensor:
+def _scores(backbone: Backbone, seen: Look, activation: Tensor, size: int) -> Tensor:
     """(N, C), the target's logit of each picture times each channel, brought to [0, 1]."""
-    channels = activation.shape[1]
+    images, channels = seen.images, activation.shape[1]
     scores = images.new_empty(len(images), channels)
 
     def work(rows: Tensor, numbers: Tensor) -> None:
-        masks = enlarged(activation[rows, numbers][:, None], images)
+        masks = enlarged(activation[rows, numbers][:, None], images[:1], seen.share)
         low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
         shown = images[rows] * (masks - low) / torch.where(high == low, 1.0, high - low)
-        scores[rows, numbers] = target_scores(backbone, shown, targets[rows])
+        scores[rows, numbers] = target_scores(backbone, shown, seen.targets[rows])
 
     by_samples(images, channels, size, work)
     return scores

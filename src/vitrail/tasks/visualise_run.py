@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,14 @@ from vitrail.visualisation import (
 )
 
 if TYPE_CHECKING:
+    from vitrail.backbones.backbone import Backbone
     from vitrail.tasks.network import Network
     from vitrail.tasks.visualise import Visualise
 
 GREY = 0.05  # spread of the noise that fourier starts from, in units of the sigmoid
 RATES = {"lab": 5.0, "fourier": 0.05, "maco": 0.2}
 VIEWS = {
-    "fourier": Views(part=(0.4, 1.0), degrees=10),
+    "fourier": Views(part=(0.4, 1.0), degrees=10, size=(0.43, 1.0)),
     "maco": Views(part=(0.3, 0.9), noise=0.1),
 }
 
@@ -93,6 +94,17 @@ def _unit(unit: str, network: Network) -> Goal:
     return Goal(int(index), layer)
 
 
+def _takes(backbone: Backbone, share: float) -> bool:
+    """Whether a network takes pictures of that share of its own size; vision transformers do not."""
+    side = round(share * backbone.size)
+    try:
+        with torch.no_grad():
+            backbone(torch.zeros(1, 3, side, side, device=backbone.mean.device))
+    except Exception:  # a network of anybody's raises what it likes
+        return False
+    return True
+
+
 class Making:
     """The frames of rows of pictures."""
 
@@ -121,7 +133,10 @@ class Making:
             rule = LabRule(rate, l2, task.jitter, task.blur_every)
             start = self._start(len(rows), generator)
             return lab(quick, goal_scores(goals), start, rule=rule, generator=generator)
-        ascent = Ascent(rows[0].rate, VIEWS[task.chosen])
+        views = VIEWS[task.chosen]
+        if not _takes(quick, views.size[0]):
+            views = replace(views, size=(1.0, 1.0))
+        ascent = Ascent(rows[0].rate, views)
         if task.chosen == "maco":
             canvas: Parametrisation = maco(len(rows), self._size, self._spectrum(), generator).to(network.device)
         else:

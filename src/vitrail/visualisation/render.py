@@ -56,12 +56,17 @@ def render(
         canvas: its parameters are moved.
     """
     climber = torch.optim.Adam([canvas.parameters], lr=ascent.rate, maximize=True)
-    step = 0
+    images, step = _drawn(canvas), 0
     while True:
         with torch.enable_grad():
-            seen = view(canvas.image(), ascent.views, (backbone.size, backbone.size), generator)
+            seen = view(images, ascent.views, (backbone.size, backbone.size), generator)
         found = slope(backbone, seen, objective)
         (canvas.parameters.grad,) = torch.autograd.grad(seen, canvas.parameters, found.gradient)
         climber.step()
-        step += 1
-        yield Frame(step, canvas.image().detach(), found.scores, found.logits)
+        images, step = _drawn(canvas), step + 1
+        yield Frame(step, images.detach(), found.scores, found.logits)
+
+
+def _drawn(canvas: Parametrisation) -> Images:
+    with torch.enable_grad():
+        return canvas.image()

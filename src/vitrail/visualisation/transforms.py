@@ -15,6 +15,8 @@ from torch import Generator, Tensor
 
 from vitrail.tensors import Images
 
+STEP = 16  # pixels: what networks' strides come to, or half of it
+
 Planes = Float[Tensor, "batch channels height width"]
 Seen = Float[Tensor, "batch 3 high wide"]
 
@@ -54,17 +56,27 @@ class Views:
         degrees: turned by up to so many, either way.
         shift: moved by up to so much of the picture's sides, either way, beyond what `part` leaves free.
         noise: standard deviation of what is added.
+        size: smallest and largest size at which it is shown, as a share of the size asked for. A smaller one costs less
+            by its square, and holds for a network that pools its last layer to one place, whatever was there before.
     """
 
     part: tuple[float, float] = (1.0, 1.0)
     degrees: float = 0.0
     shift: float = 0.0
     noise: float = 0.0
+    size: tuple[float, float] = (1.0, 1.0)
 
 
 def view(images: Images, views: Views, size: tuple[int, int], generator: Generator) -> Seen:
-    """What is seen of the images this time, (N, 3, *size); borders are mirrored, pixels interpolated linearly."""
-    across, down, turn, share = torch.rand(4, generator=generator).tolist()
+    """What is seen of the images this time; borders are mirrored, pixels interpolated linearly.
+
+    Returns:
+        (N, 3, high, wide), `size` times a share that `views` allows, in multiples of `STEP`.
+    """
+    across, down, turn, share, shrink = torch.rand(5, generator=generator).tolist()
+    if views.size != (1.0, 1.0):
+        shrink = views.size[0] + shrink * (views.size[1] - views.size[0])
+        size = (_whole(shrink * size[0], size[0]), _whole(shrink * size[1], size[1]))
     part = views.part[0] + share * (views.part[1] - views.part[0])
     free = max(0.0, 1 - part) + 2 * views.shift  # in [-1, 1], which is how grids count, a side is 2 long
     angle = math.radians(views.degrees) * (2 * turn - 1)
@@ -76,3 +88,8 @@ def view(images: Images, views: Views, size: tuple[int, int], generator: Generat
     if views.noise:
         seen = seen + views.noise * torch.randn(1, 3, *size, generator=generator).to(images.device)
     return seen
+
+
+def _whole(side: float, most: int) -> int:
+    """The nearest side that strides and kernels divide well."""
+    return min(most, max(1, round(side / STEP)) * STEP)
