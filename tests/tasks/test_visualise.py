@@ -187,3 +187,12 @@ def test_a_picture_can_be_the_start(tmp_path):
 def test_settings_that_do_not_go_together_are_refused(changed):
     with pytest.raises(BadSetting):
         Visualise(**settings(**changed))
+
+
+@pytest.mark.parametrize("method", ["fourier", "maco"])
+def test_a_network_of_one_size_only_is_shown_that_size(tmp_path, small_networks, method):
+    torch.manual_seed(0)
+    fixed = nn.Sequential(nn.Conv2d(3, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 15 * 15, 4))
+    small_networks["own"] = Backbone.wrap(fixed, mean=(0.5,) * 3, std=(0.02,) * 3, classes=list("abcd"), size=64)
+    _, result = made(tmp_path / "run", classes=("c",), judge="none", method=method)
+    assert result["classes"][0]["probability"] > 0.3

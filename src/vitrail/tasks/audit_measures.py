@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.sweep import sweep
 from vitrail.errors import BadPicture, MissingExtra
-from vitrail.events import Progress
+from vitrail.events import Note, Progress
 from vitrail.image_ascent import images_at_once
 from vitrail.image_ascent.slope import check_numbers
 from vitrail.images import to_unit
 from vitrail.metrics.faithfulness import deletion_insertion, random_maps
 from vitrail.tasks.explain_maps import MIB, method_of
 from vitrail.tasks.network import Network, batches
+from vitrail.tasks.stopping import until_stopped
 from vitrail.tensors import Images, Labels
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Audited:
 
 def measures(
     task: Audit, network: Network, files: Sequence[Path], labels: Sequence[int] | None
-) -> Generator[Progress, None, Audited]:
+) -> Generator[Progress | Note, None, Audited]:
     """Yields progress and returns what was found.
 
     Raises:
@@ -101,16 +102,20 @@ def measures(
     kept: list[Path] = []
     skipped: list[dict[str, str]] = []
     known = None if labels is None else dict(zip(files, labels, strict=True))
-    for batch in batches(files, network.plain.preparation):
-        skipped += batch.skipped
-        kept += batch.files
-        if batch.files:
-            images = to_unit(batch.pixels).to(network.device)
-            wanted = None if known is None else torch.tensor([known[file] for file in batch.files])
-            size = images_at_once(network.quick, images, memory=_bytes(task))
-            for part in torch.split(torch.arange(len(images)), size):
-                rows.append(_measured(task, network, images[part], None if wanted is None else wanted[part]))
-        yield Progress("audit", len(kept) + len(skipped), len(files), detail=network.name)
+
+    def measured() -> Iterator[Progress]:
+        for batch in batches(files, network.plain.preparation):
+            skipped.extend(batch.skipped)
+            size = images_at_once(network.quick, to_unit(batch.pixels[:1]), memory=_bytes(task)) if batch.files else 1
+            for start in range(0, len(batch.files), size):
+                part = batch.files[start : start + size]
+                images = to_unit(batch.pixels[start : start + size]).to(network.device)
+                wanted = None if known is None else torch.tensor([known[file] for file in part])
+                rows.append(_measured(task, network, images, wanted))
+                kept.extend(part)
+                yield Progress("audit", len(kept) + len(skipped), len(files), detail=network.name)
+
+    yield from until_stopped(measured(), lambda: len(kept))
     if not kept:
         raise BadPicture(f"No picture could be read; the first one: {skipped[0]['reason']}")
     joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}

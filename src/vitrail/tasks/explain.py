@@ -36,6 +36,7 @@ class Explain(Task):
         from vitrail.tasks.explain_maps import Explainer  # noqa: PLC0415
         from vitrail.tasks.explain_report import Report  # noqa: PLC0415
         from vitrail.tasks.network import batches, open_network  # noqa: PLC0415
+        from vitrail.tasks.stopping import until_stopped  # noqa: PLC0415
 
         started = time.perf_counter()
         for name in self.method:
@@ -43,15 +44,19 @@ class Explain(Task):
         files = find_pictures(self.pictures)
         networks = [open_network(name, weights=self.weights, device=self.device) for name in self.backbone]
         report = Report(self.method, [network.name for network in networks], self.localise)
-        for network in networks:
-            explainer = Explainer(self, network)
-            done = 0
-            for batch in batches(files, network.plain.preparation):
-                for file, view in zip(batch.files, explainer.run(batch.pixels), strict=True):
-                    yield from report.add(file, view)
-                done += len(batch.files) + len(batch.skipped)
-                report.skip(batch.skipped)
-                yield Progress("maps", done, len(files), detail=network.name)
+
+        def maps() -> Iterator[Event]:
+            for network in networks:
+                explainer = Explainer(self, network)
+                done = 0
+                for batch in batches(files, network.plain.preparation):
+                    for file, view in zip(batch.files, explainer.run(batch.pixels), strict=True):
+                        yield from report.add(file, view)
+                    done += len(batch.files) + len(batch.skipped)
+                    report.skip(batch.skipped)
+                    yield Progress("maps", done, len(files), detail=network.name)
+
+        yield from until_stopped(maps(), lambda: len(report.pictures))
         for skip in report.skipped:
             yield Note(f"Skipped: {skip['reason']}")
         if not report.pictures:

@@ -98,12 +98,14 @@ class Report:
             entry[kind] = f"maps/{name}_{kind}.png"
 
     def _figure(self) -> bytes:
+        seen = max(len(views) for views in self._views.values())  # stopped early, not by every network
         rows = [
             [Panel(views[0].pixels, said(views[0].target)), *(each for view in views for each in self._pair(view))]
             for views in self._views.values()
+            if len(views) == seen
         ]
         headings = ["picture"]
-        for network in self.networks:
+        for network in self.networks[:seen]:
             for method in self.methods:
                 several = len(self.networks) > 1
                 headings += [f"{network}: {method}" if several else method, "over the picture"]

@@ -42,19 +42,24 @@ class Fool(Task):
         from vitrail.tasks.fool_pictures import Fooling, sized_batches  # noqa: PLC0415
         from vitrail.tasks.fool_report import Report  # noqa: PLC0415
         from vitrail.tasks.network import open_network  # noqa: PLC0415
+        from vitrail.tasks.stopping import until_stopped  # noqa: PLC0415
 
         started = time.perf_counter()
         ATTACKS.check(self.method)
         files = find_pictures(self.pictures)
         network = open_network(self.backbone, weights=self.weights, device=self.device)
         fooling, report = Fooling(self, network, files), Report(self.magnify)
-        done = 0
-        for batch in sized_batches(files):
-            report.skipped += batch.skipped
-            for fooled in fooling.run(batch):
-                yield from report.add(fooled, fooling.read_back)
-            done += len(batch.files) + len(batch.skipped)
-            yield Progress("fooling", done, len(files), detail=network.name)
+
+        def changed() -> Iterator[Event]:
+            done = 0
+            for batch in sized_batches(files):
+                report.skipped += batch.skipped
+                for fooled in fooling.run(batch):
+                    yield from report.add(fooled, fooling.read_back)
+                done += len(batch.files) + len(batch.skipped)
+                yield Progress("fooling", done, len(files), detail=network.name)
+
+        yield from until_stopped(changed(), lambda: len(report.pictures))
         for skip in report.skipped:
             yield Note(f"Skipped: {skip['reason']}")
         if not report.pictures:

@@ -1,0 +1,70 @@
+"""Ctrl-C in the middle of many pictures: the run ends with what was finished by then."""
+
+import json
+import shutil
+
+import pytest
+from command import run
+
+from vitrail.attributions import look
+from vitrail.tasks import audit_measures, fool_pictures
+
+
+@pytest.fixture
+def two(cat, tmp_path):
+    """Two pictures of unlike sizes: they cannot go through together."""
+    from PIL import Image
+
+    folder = tmp_path / "two"
+    folder.mkdir()
+    shutil.copy(cat, folder / "a.png")
+    Image.open(cat).resize((300, 240)).save(folder / "b.png")
+    return folder
+
+
+def interrupting(work):
+    """`work` once; Ctrl-C instead of the second time."""
+    calls = []
+
+    def interrupted(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return work(*arguments, **named)
+
+    return interrupted
+
+
+def stopped(task, *arguments, home):
+    done = run(task, *arguments, "--json", "--run", home / "run")
+    assert done.exit_code == 0, done.output
+    assert "Stopped: 1 picture was finished and is kept." in done.output
+    return json.loads((home / "run" / "result.json").read_text())
+
+
+def test_fooled_pictures_are_kept(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(fool_pictures, "to_eight_bits", interrupting(fool_pictures.to_eight_bits))
+    (picture,) = stopped("fool", two, "--steps", "3", home=tmp_path)["pictures"]
+    assert (tmp_path / "run" / picture["output"]).is_file()
+
+
+def test_what_was_audited_counts(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(audit_measures, "images_at_once", lambda *_, **__: 1)
+    monkeypatch.setattr(audit_measures, "_measured", interrupting(audit_measures._measured))
+    assert stopped("audit", two, home=tmp_path)["n"] == 1
+
+
+def test_maps_of_the_first_network_are_drawn_without_the_second(cat, tmp_path, monkeypatch):
+    monkeypatch.setattr("vitrail.tasks.explain_maps.look", interrupting(look.look))
+    names = "squeezenet,efficientnet-lite0"
+    result = stopped("explain", cat, "--backbone", names, "--no-faithfulness", home=tmp_path)
+    assert [each["backbone"] for each in result["pictures"][0]["maps"]] == ["squeezenet"]
+    assert (tmp_path / "run" / "pictures" / "maps.png").is_file()
+
+
+def test_before_anything_was_finished_it_ends_as_ever(cat, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitrail.tasks.explain_maps.look", interrupted)
+    assert run("explain", cat, "--run", tmp_path / "run").exit_code == 130
