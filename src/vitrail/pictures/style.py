@@ -88,7 +88,7 @@ def label(text: str, limit: int = 32) -> str:
 
 def percent_ticks(axis: "matplotlib.axis.Axis") -> None:
     """Write the ticks of an axis of shares in percent, and none beyond 100 %."""
-    axis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}\u00a0%" if share <= 1 else "")
+    axis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}\u00a0%" if share < 1.001 else "")
 
 
 def dress(axes: "matplotlib.axes.Axes", *, grid: str = "both", sides: Sequence[str] = ("left", "bottom")) -> None:
