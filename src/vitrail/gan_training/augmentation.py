@@ -1,0 +1,48 @@
+"""Differentiable augmentation (Zhao et al., 2020, https://arxiv.org/abs/2006.10738).
+
+D sees real and generated images changed in the same ways, so that it cannot learn few pictures by heart, and G is not
+taught the changes.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+Signed = Float[Tensor, "batch channels height width"]
+
+SHIFT = 1 / 8  # of a side
+HOLE = 1 / 2  # of a side
+
+
+def augmented(images: Signed, generator: Generator) -> Signed:
+    """Colours, place and a hole changed, each image by draws of its own; images are in [-1, 1]."""
+    count, channels, height, width = images.shape
+    draws = torch.rand(7, count, 1, 1, 1, generator=generator).to(images)
+    images = images + draws[0] - 0.5
+    if channels > 1:
+        grey = images.mean(dim=1, keepdim=True)
+        images = grey + (images - grey) * 2 * draws[1]
+    middle = images.mean(dim=(1, 2, 3), keepdim=True)
+    images = middle + (images - middle) * (draws[2] + 0.5)
+    images = _shifted(images, draws[3].flatten(), draws[4].flatten())
+    rows, columns = (_hole(side, draw, images) for side, draw in ((height, draws[5]), (width, draws[6])))
+    return images * (1 - rows[..., :, None] * columns[..., None, :])
+
+
+def _shifted(images: Signed, down: Tensor, across: Tensor) -> Signed:
+    """Moved by whole pixels, black coming in."""
+    count, _, height, width = images.shape
+    reach = (round(SHIFT * height), round(SHIFT * width))
+    padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]), value=-1.0)
+    top = (down * (2 * reach[0] + 1)).long()[:, None] + torch.arange(height, device=images.device)
+    left = (across * (2 * reach[1] + 1)).long()[:, None] + torch.arange(width, device=images.device)
+    which = torch.arange(count, device=images.device)[:, None, None]
+    return padded.movedim(1, 3)[which, top[:, :, None], left[:, None, :]].movedim(3, 1)
+
+
+def _hole(side: int, draw: Tensor, like: Tensor) -> Tensor:
+    """(N, 1, side), ones along the hole; its middle may lie anywhere."""
+    middle = draw.view(-1, 1, 1) * side
+    places = torch.arange(side, device=like.device) + 0.5
+    return ((places - middle).abs() < HOLE * side / 2).to(like)

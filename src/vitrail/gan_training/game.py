@@ -1,0 +1,185 @@
+"""A game between a generator and a discriminator: its rules, where it stands, and all that going on needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitrail.errors import BadSetting
+from vitrail.gan_training.average import Average
+from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
+from vitrail.tensors import Scores
+
+
+@dataclass(frozen=True)
+class Player:
+    """How one of the two learns: updates a step, and Adam's settings."""
+
+    updates: int = 1
+    rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a game is played.
+
+    Attributes:
+        loss: by name in `LOSSES`.
+        smoothing: real images count as real by 1 - smoothing only (Salimans et al., 2016,
+            https://arxiv.org/abs/1606.03498); for losses of probabilities.
+        penalty: weight of the loss's penalty on slopes; None: the loss's own.
+        augment: both players' images reach D through `augmented`.
+        decay: of the generator's moving average.
+        channels_last, fused: quicker ways to the same numbers, but for rounding.
+        half: convolutions and products in bfloat16.
+    """
+
+    loss: str = "non-saturating"
+    generator: Player = Player()
+    discriminator: Player = Player()
+    smoothing: float = 0.0
+    penalty: float | None = None
+    augment: bool = False
+    decay: float = 0.999
+    channels_last: bool = False
+    fused: bool = False
+    half: bool = False
+
+
+def loss_of(rules: Rules) -> Loss:
+    """The loss that the rules name, smoothed and weighted as they say.
+
+    Raises:
+        UnknownName: there is none of that name.
+        BadSetting: it takes no smoothing, or has no penalty to weight.
+    """
+    loss: Loss = LOSSES[rules.loss]
+    if rules.penalty is not None:
+        loss = _weighted(loss, rules.loss, rules.penalty)
+    if not rules.smoothing:
+        return loss
+    if loss.discriminator is not cross_entropy:
+        raise BadSetting(f"{rules.loss} has no probabilities to smooth; non-saturating and saturating have.")
+    return Loss(lambda real, fake: cross_entropy(real, fake) + rules.smoothing * real.mean(), loss.generator)
+
+
+def _weighted(loss: Loss, name: str, weight: float) -> Loss:
+    penalty: Any = loss.penalty
+    if penalty is None:
+        raise BadSetting(f"{name} has no penalty to weight; wasserstein-gp and relativistic have.")
+
+    def weighted(score: Any, real: Tensor, fake: Tensor, generator: torch.Generator) -> Value:
+        value: Value = penalty(score, real, fake, generator, weight)
+        return value
+
+    return Loss(loss.discriminator, loss.generator, weighted, loss.compares)
+
+
+class Game:
+    """Two players, their optimisers, the generator's average and the draws.
+
+    Attributes:
+        steps: how many are done.
+        draws: where latents and augmentations come from; on the CPU, the same for every device.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, rules: Rules, *, seed: int = 0) -> None:
+        self.rules, self.loss = rules, loss_of(rules)
+        layout: Any = torch.channels_last if rules.channels_last else torch.contiguous_format
+        self.layout = layout
+        self.generator = generator.to(memory_format=layout).train()
+        self.discriminator = discriminator.to(memory_format=layout).train()
+        self.average = Average(self.generator, rules.decay)
+        self.adams = {
+            "generator": _adam(self.generator, rules.generator, fused=rules.fused),
+            "discriminator": _adam(self.discriminator, rules.discriminator, fused=rules.fused),
+        }
+        self.latent_size = int(generator.latent_size)  # type: ignore[arg-type]
+        self.draws = torch.Generator().manual_seed(seed)
+        self.steps = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the players are."""
+        return next(self.generator.parameters()).device
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the game needs to go on as if it had never stopped: by name, on the CPU."""
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "average": self.average.network.state_dict(),
+            **{f"{name}_adam": _flat(adam) for name, adam in self.adams.items()},
+        }
+        tensors = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+        tensors |= {
+            "steps": torch.tensor([self.steps, self.average.steps]),
+            "draws": self.draws.get_state(),
+            "random": torch.get_rng_state(),  # dropout's
+        }
+        if self.device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
+        return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes back to `state`, which a game of the same players and rules gave.
+
+        Raises:
+            BadSetting: it was a game of other players.
+        """
+        try:
+            for part, network in (
+                ("generator", self.generator),
+                ("discriminator", self.discriminator),
+                ("average", self.average.network),
+            ):
+                network.load_state_dict(_below(part, state))
+            for name, adam in self.adams.items():
+                _unflatten(adam, _below(f"{name}_adam", state))
+            steps, draws, random = state["steps"], state["draws"], state["random"]
+        except (RuntimeError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BadSetting(f"The checkpoint is of a game between other players ({reason}).") from None
+        self.steps, self.average.steps = (int(value) for value in steps)
+        self.draws.set_state(draws)
+        torch.set_rng_state(random)
+        if "random_cuda" in state and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def probabilities(scores: Scores) -> Tensor:
+    """Mean D(x) of scores, a scalar without a graph."""
+    return scores.detach().float().sigmoid().mean()
+
+
+def _adam(network: nn.Module, player: Player, *, fused: bool) -> torch.optim.Adam:
+    betas = (player.beta1, player.beta2)
+    return torch.optim.Adam(network.parameters(), lr=player.rate, betas=betas, fused=fused or None)
+
+
+def _flat(adam: torch.optim.Adam) -> dict[str, Tensor]:
+    kept = adam.state_dict()["state"]
+    return {f"{number}.{name}": torch.as_tensor(value) for number, of in kept.items() for name, value in of.items()}
+
+
+def _unflatten(adam: torch.optim.Adam, flat: Mapping[str, Tensor]) -> None:
+    whole = adam.state_dict()
+    kept: dict[int, dict[str, Tensor]] = {}
+    for name, value in flat.items():
+        number, _, key = name.partition(".")
+        kept.setdefault(int(number), {})[key] = value.clone()
+    adam.load_state_dict({**whole, "state": kept})
+    for weight, moments in adam.state.items():  # in the layout of the weight, which fused steps take for granted
+        for key, value in moments.items():
+            if value.shape == weight.shape:
+                moments[key] = torch.empty_like(weight).copy_(value)
+
+
+def _below(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}

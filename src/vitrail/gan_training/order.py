@@ -1,0 +1,48 @@
+"""Which pictures come when: batch after batch, every epoch in another order, from any point on again."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from vitrail.errors import BadSetting
+
+Rows = Int[Tensor, "batch"]
+
+
+class Order(Iterator[Rows]):
+    """Endless batches of picture numbers; each epoch leaves out what fills no batch, other pictures each time.
+
+    Attributes:
+        position: batches given so far; set it to go on from there.
+    Raises:
+        BadSetting: a batch is larger than the data.
+    """
+
+    def __init__(self, count: int, batch: int, seed: int, *, rank: int = 0, ranks: int = 1) -> None:
+        if batch > count:
+            raise BadSetting(f"A batch of {batch} is larger than the data of {count} pictures; {count} would work.")
+        self.count, self.batch, self.seed = count, batch, seed
+        self.position = 0
+        self._part = slice(rank, None, ranks)
+        self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.long)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole ones."""
+        return self.count // self.batch
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.position // self.batches_per_epoch
+
+    def __next__(self) -> Rows:
+        """The numbers of the next batch, (B,); of several ranks each takes its share of the same batch."""
+        epoch, place = divmod(self.position, self.batches_per_epoch)
+        if epoch != self._epoch:
+            draws = torch.Generator().manual_seed((self.seed << 20) + epoch)
+            self._epoch, self._shuffled = epoch, torch.randperm(self.count, generator=draws)
+        self.position += 1
+        return self._shuffled[place * self.batch : (place + 1) * self.batch][self._part]

@@ -1,0 +1,98 @@
+"""DCGAN (Radford et al., 2016, https://arxiv.org/abs/1511.06434): strided convolutions and batch normalisation.
+
+Here also with labels joined to both players: to the latents, and as planes behind the first layer's maps, as IcGAN does
+(Perarnau et al., 2016, https://arxiv.org/abs/1611.06355).
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from torch import nn
+
+from vitrail.errors import BadSetting
+from vitrail.gans.pair import (
+    Discriminator,
+    GanPair,
+    Generator,
+    Latents,
+    Signed,
+    halvings,
+    scores,
+    start_as_in_dcgan,
+)
+from vitrail.tensors import Labels, Scores
+
+upwards = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
+downwards = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
+
+
+class DcganGenerator(Generator):
+    """From 1x1 over 4x4 to the whole picture, each layer twice as large and half as wide."""
+
+    def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
+        super().__init__(latent_size, classes)
+        times = halvings(size, smallest=4)
+        widest = width << (times - 1)
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_size + classes, widest, 4, bias=False)]
+        for power in reversed(range(times - 1)):
+            wide = width << power
+            layers += [nn.BatchNorm2d(2 * wide), nn.ReLU(inplace=True), upwards(2 * wide, wide)]
+        layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), upwards(width, channels), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        start_as_in_dcgan(self)
+
+    def forward(self, latents: Latents, labels: Labels) -> Signed:
+        """See `Generator`."""
+        images: Signed = self.layers(self.told(latents, labels)[:, :, None, None])
+        return images
+
+
+class DcganDiscriminator(Discriminator):
+    """The way back: each layer half as large and twice as wide, down to 4x4 and a score."""
+
+    def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
+        super().__init__(classes)
+        times = halvings(size, smallest=4)
+        self.first = nn.Sequential(downwards(channels, width), nn.LeakyReLU(0.2, inplace=True))
+        self.rest = nn.Sequential(*self._rest(width, times), nn.Conv2d(width << (times - 1), 1, 4, bias=False))
+        start_as_in_dcgan(self)
+
+    def _rest(self, width: int, times: int) -> Iterator[nn.Module]:
+        for power in range(times - 1):
+            wide = width << power
+            yield downwards(wide + (0 if power else self.classes), 2 * wide)
+            yield nn.BatchNorm2d(2 * wide)
+            yield nn.LeakyReLU(0.2, inplace=True)
+
+    def forward(self, images: Signed, labels: Labels) -> Scores:
+        """See `Discriminator`."""
+        return scores(self.rest(self.told(self.first(images), labels)))
+
+
+def dcgan(  # noqa: PLR0913  (every architecture is told these, by name)
+    *,
+    size: int = 64,
+    channels: int = 3,
+    latent_size: int = 100,
+    generator_classes: int = 0,
+    discriminator_classes: int = 0,
+    width: int = 64,
+) -> GanPair:
+    """Players for pictures of 16, 32, 64 or 128 pixels, told no labels.
+
+    Args:
+        width: channels of the layer nearest the picture.
+    Raises:
+        BadSetting: another size; classes, which `conditional-dcgan` takes.
+    """
+    if generator_classes or discriminator_classes:
+        raise BadSetting("The dcgan takes no labels; conditional-dcgan would.")
+    return pair(size, channels, latent_size, (0, 0), width)
+
+
+def pair(size: int, channels: int, latent_size: int, classes: tuple[int, int], width: int) -> GanPair:
+    """Generator and discriminator, told so many classes each."""
+    return GanPair(
+        DcganGenerator(size=size, channels=channels, latent_size=latent_size, classes=classes[0], width=width),
+        DcganDiscriminator(size=size, channels=channels, classes=classes[1], width=width),
+    )

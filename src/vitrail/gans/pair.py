@@ -1,0 +1,93 @@
+"""The two players of a game, and how labels reach them."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vitrail.errors import BadSetting
+from vitrail.tensors import Labels, Scores
+
+Latents = Float[Tensor, "batch latent"]
+Signed = Float[Tensor, "batch channels height width"]
+"""Images in [-1, 1], of one or three channels."""
+
+
+class Generator(nn.Module):
+    """Makes images from random numbers; its `forward` takes latents and labels, and gives `Signed`.
+
+    Attributes:
+        latent_size: how many numbers an image is made from.
+        classes: how many labels it is told apart by; 0: it is told none, whatever comes with the latents.
+    """
+
+    def __init__(self, latent_size: int, classes: int) -> None:
+        super().__init__()
+        self.latent_size, self.classes = latent_size, classes
+
+    def told(self, latents: Latents, labels: Labels) -> Latents:
+        """The latents with the labels behind them, one-hot."""
+        return torch.cat([latents, one_hot(labels, self.classes, latents)], dim=1) if self.classes else latents
+
+
+class Discriminator(nn.Module):
+    """Scores images, higher for real ones; its `forward` takes `Signed` and labels, and gives logits (N,).
+
+    Attributes:
+        classes: how many labels it is told apart by; 0: none.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def told(self, maps: Signed, labels: Labels) -> Signed:
+        """Maps (N, C, H, W) with one more for each class behind them, all ones for the image's own."""
+        if not self.classes:
+            return maps
+        planes = one_hot(labels, self.classes, maps)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+        return torch.cat([maps, planes], dim=1)
+
+
+@dataclass(frozen=True)
+class GanPair:
+    """Who plays against whom."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+def one_hot(labels: Labels, classes: int, like: Tensor) -> Float[Tensor, "batch classes"]:
+    """(N, classes) in the number type of `like`."""
+    return F.one_hot(labels, classes).to(like)
+
+
+def halvings(size: int, *, smallest: int) -> int:
+    """How often `size` is halved until `smallest` is reached.
+
+    Raises:
+        BadSetting: it never is.
+    """
+    times = (size // smallest).bit_length() - 1
+    if times < 1 or smallest << times != size:
+        sides = ", ".join(str(smallest << power) for power in range(1, 6))
+        raise BadSetting(f"This architecture makes pictures of {sides} pixels; got {size}.")
+    return times
+
+
+def start_as_in_dcgan(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), those of batch normalisation around 1; biases 0."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.02)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, 0.02)
+        if isinstance(getattr(part, "bias", None), nn.Parameter):
+            nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+
+
+def scores(maps: Signed) -> Scores:
+    """(N, 1, 1, 1) as (N,)."""
+    return maps.flatten()

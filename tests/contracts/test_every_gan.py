@@ -1,0 +1,104 @@
+"""What every pair of players promises."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from vitrail.errors import BadSetting
+from vitrail.gan_training.game import Game, Rules
+from vitrail.gan_training.play import play
+from vitrail.gans import GANS
+
+LABELS = torch.tensor([0, 1, 2, 2])
+
+
+def made(name, **changed):
+    classes = 3 if name.startswith("conditional") or name == "residual" else 0
+    options = {"generator_classes": classes, "discriminator_classes": classes, "size": 32, "channels": 1}
+    torch.manual_seed(0)
+    return GANS[name](**{**options, "latent_size": 12, "width": 16, **changed})
+
+
+@pytest.fixture(params=GANS)
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_come_out_and_scores(name, channels):
+    pair = made(name, channels=channels)
+    images = pair.generator(torch.randn(4, 12), LABELS)
+    assert images.shape == (4, channels, 32, 32)
+    assert images.abs().max() <= 1
+    assert pair.discriminator(images, LABELS).shape == (4,)
+
+
+def test_larger_pictures(name):
+    pair = made(name, size=64)
+    assert pair.discriminator(pair.generator(torch.randn(2, 12), LABELS[:2]), LABELS[:2]).shape == (2,)
+
+
+def test_labels_reach_a_player_exactly_if_it_is_told(name):
+    others = torch.tensor([1, 2, 0, 0])
+    for told in (0, 3):
+        if told and name == "dcgan":
+            continue
+        pair = made(name, discriminator_classes=told)
+        if name == "residual" and told:
+            torch.nn.init.normal_(pair.discriminator.of_class.weight)
+        player = pair.discriminator.eval()
+        images = torch.rand(4, 1, 32, 32) * 2 - 1
+        assert torch.equal(player(images, LABELS), player(images, others)) == (not told)
+    if pair.generator.classes:
+        latents, player = torch.randn(4, 12), pair.generator.eval()
+        assert not torch.allclose(player(latents, LABELS), player(latents, others))
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])
+def test_every_weight_learns(name, loss):
+    pair = made(name)
+    game = Game(pair.generator, pair.discriminator, Rules(loss=loss))
+    before = {n: w.clone() for n, w in [*pair.generator.named_parameters(), *pair.discriminator.named_parameters()]}
+    draws = torch.Generator().manual_seed(0)
+    batches = iter([(torch.rand(4, 1, 32, 32, generator=draws) * 2 - 1, LABELS) for _ in range(3)])
+    list(islice(play(game, batches), 3))
+    after = dict([*pair.generator.named_parameters(), *pair.discriminator.named_parameters()])
+    still = [n for n in before if torch.equal(before[n], after[n])]
+    if loss == "relativistic":  # only differences of scores count: what adds to all of them has no slope
+        still = [n for n in still if not n.endswith("bias")]
+    assert not still
+
+
+def test_a_sample_is_the_same_in_any_company(name):
+    player = made(name).generator.eval()
+    latents = torch.randn(4, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(player(latents, LABELS)[1:2], player(latents[1:2], LABELS[1:2]))
+
+
+def test_sizes_that_halvings_do_not_reach_are_refused(name):
+    if name == "conditional-mlp":
+        assert made(name, size=27).generator(torch.randn(1, 12), LABELS[:1]).shape[-1] == 27
+        return
+    with pytest.raises(BadSetting, match="8, 16, 32, 64, 128 pixels; got 28"):
+        made(name, size=28)
+
+
+def test_labels_go_to_those_who_take_them():
+    with pytest.raises(BadSetting, match="conditional-dcgan would"):
+        made("dcgan", generator_classes=3)
+    for name in ("conditional-dcgan", "conditional-mlp"):
+        with pytest.raises(BadSetting, match="dcgan takes none"):
+            made(name, generator_classes=0)
+
+
+def test_dcgan_starts_as_in_the_paper_and_has_its_layers():
+    pair = made("dcgan", size=64, channels=3, latent_size=100, width=64)
+    convolutions = [part.weight for part in pair.generator.layers if hasattr(part, "kernel_size")]
+    assert [tuple(weight.shape[:2]) for weight in convolutions] == [
+        (100, 512), (512, 256), (256, 128), (128, 64), (64, 3),
+    ]  # fmt: skip
+    assert float(convolutions[1].detach().std()) == pytest.approx(0.02, rel=0.02)
+    assert sum(weight.numel() for weight in pair.generator.parameters()) == 3_576_704  # pytorch/examples' generator
+    assert sum(weight.numel() for weight in pair.discriminator.parameters()) == 2_765_568

@@ -1,0 +1,148 @@
+"""The game: who moves when, what is left alone, and that it can be taken up again to the bit."""
+
+from itertools import islice
+
+import pytest
+import torch
+from small_players import Discriminator, Generator
+from torch import nn
+
+from vitrail.errors import BadSetting
+from vitrail.gan_training.game import Game, Player, Rules
+from vitrail.gan_training.losses import LOSSES
+from vitrail.gan_training.play import play
+
+
+def weights(network):
+    return [value.clone() for value in network.parameters()]
+
+
+def moved(before, network):
+    return [not torch.equal(one, two) for one, two in zip(before, network.parameters(), strict=True)]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_both_players_move_and_all_figures_are_numbers(new_game, data, loss):
+    game = new_game(loss=loss)
+    before = weights(game.generator), weights(game.discriminator)
+    steps = list(islice(play(game, data()), 3))
+    assert all(moved(before[0], game.generator))
+    *inner, _score_bias = moved(before[1], game.discriminator)  # cancels out where only differences of scores count
+    assert all(inner)
+    assert [step.index for step in steps] == [1, 2, 3]
+    for step in steps:
+        figures = step.figures()
+        assert all(value == value for value in figures.values())
+        assert all(0 < figures[name] < 1 for name in ("real", "fake_before", "fake_after"))
+        assert (figures["penalty"] > 0) == (loss in ("wasserstein-gp", "relativistic"))
+
+
+def test_it_is_the_usual_step():
+    """One step of pytorch/examples' loop, written anew."""
+    torch.manual_seed(0)
+    generator, discriminator = Generator(), Discriminator().eval()  # no dropout: its draws would be others
+    game = Game(generator, discriminator, Rules(), seed=3)
+    game.discriminator.eval()
+    torch.manual_seed(0)
+    g, d = Generator().train(), Discriminator().eval()
+    adams = [torch.optim.Adam(each.parameters(), lr=2e-4, betas=(0.5, 0.999)) for each in (g, d)]
+    images, labels = torch.rand(8, 1, 8, 8) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    loss = nn.BCEWithLogitsLoss()
+    fake = g(torch.randn(8, 6, generator=torch.Generator().manual_seed(3)), labels)
+    d_loss = loss(d(images, labels), torch.ones(8)) + loss(d(fake.detach(), labels), torch.zeros(8))
+    d_loss.backward()
+    adams[1].step()
+    g_loss = loss(d(fake, labels), torch.ones(8))
+    g_loss.backward()
+    adams[0].step()
+    step = next(play(game, iter([(images, labels)])))
+    assert step.figures()["discriminator_loss"] == pytest.approx(d_loss.item(), rel=1e-5)
+    assert step.figures()["generator_loss"] == pytest.approx(g_loss.item(), rel=1e-5)
+    for mine, usual in ((game.generator, g), (game.discriminator, d)):
+        for one, two in zip(mine.parameters(), usual.parameters(), strict=True):
+            torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("d", "g"), [(1, 1), (5, 1), (1, 5)])
+def test_updates_are_as_many_as_asked_for(new_game, data, d, g, monkeypatch):
+    game, counted = new_game(discriminator=Player(updates=d), generator=Player(updates=g)), []
+    for name, adam in game.adams.items():
+        usual = adam.step
+        monkeypatch.setattr(adam, "step", lambda usual=usual, name=name: (counted.append(name), usual()))
+    taken = []
+    batches = (taken.append(1) or batch for batch in data())
+    next(play(game, batches))
+    assert counted == ["discriminator"] * d + ["generator"] * g
+    assert len(taken) == d
+    assert game.average.steps == g
+
+
+def test_no_gradient_of_ds_weights_is_computed_while_g_learns_and_none_of_gs_while_d_does(new_game, data):
+    game, asked = new_game(), []
+    game.discriminator.register_forward_pre_hook(
+        lambda module, inputs: asked.append((next(module.parameters()).requires_grad, inputs[0].requires_grad))
+    )
+    next(play(game, data()))
+    assert asked == [(True, False), (True, False), (False, True)]
+    assert all(weight.requires_grad for weight in game.discriminator.parameters())
+
+
+def test_real_and_generated_images_never_share_a_batch(new_game, data):
+    game, seen = new_game(), []
+    game.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
+    images, labels = next(data())
+    next(play(game, iter([(images, labels)])))
+    assert [len(each) for each in seen] == [8, 8, 8]
+    assert torch.equal(seen[0], images)
+
+
+def test_generated_images_have_the_labels_of_the_data(new_game, data):
+    game, told = new_game(generator=Player(updates=2)), []
+    game.generator.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1]))
+    batch = next(data())
+    next(play(game, iter([batch])))
+    assert len(told) == 2
+    assert all(torch.equal(labels, batch[1]) for labels in told)
+
+
+def test_the_same_seed_plays_the_same_game(new_game, data):
+    games = [new_game(augment=True) for _ in range(2)]
+    for game in games:
+        torch.manual_seed(9)
+        list(islice(play(game, data()), 4))
+    for one, two in zip(*(game.state().values() for game in games), strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"loss": "relativistic", "augment": True}, {"channels_last": True, "fused": True}]
+)
+def test_taken_up_again_it_goes_on_to_the_bit(new_game, data, rules):
+    whole, first = new_game(**rules), new_game(**rules)
+    torch.manual_seed(5)
+    list(islice(play(whole, data()), 6))
+    torch.manual_seed(5)
+    list(islice(play(first, data()), 3))
+    state = first.state()
+    second = new_game(seed=8, **rules)
+    second.restore(state)
+    list(islice(play(second, data(start=3)), 3))
+    assert second.steps == 6
+    expected, found = whole.state(), second.state()
+    assert expected.keys() == found.keys()
+    for name in expected:
+        assert torch.equal(expected[name], found[name]), name
+
+
+def test_a_game_of_other_players_is_refused(new_game):
+    state = {name: value for name, value in new_game().state().items() if name != "generator.norm.weight"}
+    with pytest.raises(BadSetting, match="between other players"):
+        new_game().restore(state)
+
+
+def test_a_state_does_not_move_with_the_game(new_game, data):
+    game = new_game()
+    state = game.state()
+    kept = {name: value.clone() for name, value in state.items()}
+    next(play(game, data()))
+    assert all(torch.equal(kept[name], state[name]) for name in kept)
