@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from vitrail.errors import BadSetting
 from vitrail.gan_training.game import Rules, loss_of
 from vitrail.gan_training.losses import LOSSES, RELATIVISTIC, WASSERSTEIN_GP
 
@@ -109,7 +110,5 @@ def test_smoothing_moves_the_target_of_real_images_only():
     ("rules", "word"), [({"loss": "hinge", "smoothing": 0.1}, "smooth"), ({"penalty": 1}, "penalty")]
 )
 def test_what_a_loss_does_not_have_is_refused(rules, word):
-    from vitrail.errors import BadSetting
-
     with pytest.raises(BadSetting, match=f"{word}.*; .* have"):
         loss_of(Rules(**rules))

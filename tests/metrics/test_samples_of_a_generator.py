@@ -1,0 +1,127 @@
+"""Distances between sets of features, against closed forms and formulas written anew."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+
+from vitrail.errors import BadSetting
+from vitrail.metrics.diversity import diversity, within_class_distance
+from vitrail.metrics.frechet import FrechetDistance
+from vitrail.metrics.kernel import KernelDistance
+from vitrail.metrics.neighbours import nearest_distances, neighbourhood, reaches
+
+
+def normal(count, size, seed, mean=0.0, spread=1.0):
+    return mean + spread * torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
+
+
+class TestFrechet:
+    def test_it_is_the_formula_with_the_general_root(self):
+        one, two = normal(60, 12, 0) @ normal(12, 12, 1), normal(50, 12, 2, mean=0.3)
+        a, b = (np.cov(each.double().numpy(), rowvar=False) for each in (one, two))
+        gap = (one.double().mean(0) - two.double().mean(0)).square().sum().item()
+        wanted = gap + np.trace(a) + np.trace(b) - 2 * np.trace(sqrtm(a @ b)).real
+        assert FrechetDistance(one)(two) == pytest.approx(wanted, rel=1e-6)
+        assert FrechetDistance(two)(one) == pytest.approx(wanted, rel=1e-6)
+
+    def test_of_known_gaussians_it_is_what_they_say(self):
+        """Per dimension: (difference of means)² + (difference of deviations)²."""
+        found = FrechetDistance(normal(200_000, 2, 0))(normal(200_000, 2, 1, mean=1.0, spread=3.0))
+        assert found == pytest.approx(2 * (1 + 4), rel=0.02)
+
+    def test_fewer_pictures_than_dimensions_and_equal_sets(self):
+        few = normal(20, 64, 0)
+        assert FrechetDistance(few)(few) == pytest.approx(0, abs=1e-5)
+        assert np.isfinite(FrechetDistance(few)(normal(15, 64, 1)))
+
+
+class TestKernel:
+    def test_it_is_the_formula_pair_by_pair(self):
+        real, fake = normal(9, 4, 0, mean=2.0, spread=3.0), normal(7, 4, 1)
+        mean, spread = real.double().mean(0), real.double().std(0)
+        x, y = (((each.double() - mean) / spread).tolist() for each in (fake, real))
+
+        def kernel(a, b):
+            return (sum(p * q for p, q in zip(a, b, strict=True)) / 4 + 1) ** 3
+
+        def others(rows):
+            pairs = [kernel(rows[i], rows[j]) for i in range(len(rows)) for j in range(len(rows)) if i != j]
+            return sum(pairs) / len(pairs)
+
+        across = [kernel(a, b) for a in x for b in y]
+        wanted = others(x) + others(y) - 2 * sum(across) / len(across)
+        assert KernelDistance(real)(fake) == pytest.approx(wanted, rel=1e-9)
+
+    def test_equals_are_near_nought_and_others_are_not(self):
+        measure = KernelDistance(normal(2000, 8, 0))
+        assert abs(measure(normal(2000, 8, 1))) < 0.01
+        assert measure(normal(2000, 8, 1, mean=1.0)) > 0.5
+
+
+class TestNeighbours:
+    def test_it_is_the_definition(self):
+        real, fake, k = normal(40, 3, 0), normal(30, 3, 1, mean=0.8), 3
+        r, f = real.numpy(), fake.numpy()
+        across = np.linalg.norm(r[:, None] - f[None], axis=2)
+        reach = np.sort(np.linalg.norm(r[:, None] - r[None], axis=2), axis=1)[:, k]
+        own = np.sort(np.linalg.norm(f[:, None] - f[None], axis=2), axis=1)[:, k]
+        found = neighbourhood(fake, real, nearest=k)
+        assert found.precision == pytest.approx((across <= reach[:, None]).any(axis=0).mean())
+        assert found.recall == pytest.approx((across <= own[None]).any(axis=1).mean())
+        assert found.density == pytest.approx((across <= reach[:, None]).sum() / (k * 30))
+        assert found.coverage == pytest.approx((across.min(axis=1) <= reach).mean())
+
+    def test_collapse_is_seen_by_coverage_and_not_by_precision(self):
+        real = normal(500, 4, 0)
+        repeated = real[:2].repeat(250, 1)
+        found = neighbourhood(repeated, real)
+        assert found.precision == 1.0
+        assert found.coverage < 0.05
+
+    def test_tiles_change_nothing(self, monkeypatch):
+        real, fake = normal(60, 5, 0), normal(50, 5, 1)
+        whole = neighbourhood(fake, real)
+        monkeypatch.setattr("vitrail.metrics.neighbours.ROWS", 7)
+        assert neighbourhood(fake, real) == whole
+
+    def test_too_few_are_refused(self):
+        with pytest.raises(BadSetting, match="more than 5 pictures on each side; got 4"):
+            neighbourhood(normal(4, 2, 0), normal(40, 2, 1))
+
+    def test_reach_is_the_distance_to_the_kth_other(self):
+        line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+        assert reaches(line, 1).tolist() == [1, 1, 2, 4]
+        assert nearest_distances(torch.tensor([[2.2]]), line)[1].tolist() == [2]
+
+
+class TestDiversity:
+    labels = torch.arange(300) % 3
+
+    def sets(self):
+        shift = 10.0 * self.labels[:, None]
+        training, held_out = normal(300, 6, 0) + shift, normal(300, 6, 1) + shift
+        return training, (held_out, self.labels)
+
+    def test_real_pictures_are_as_diverse_as_real_pictures(self):
+        training, held_out = self.sets()
+        found = diversity((normal(300, 6, 2) + 10.0 * self.labels[:, None], self.labels), held_out, training)
+        for value in vars(found).values():
+            assert value == pytest.approx(1, abs=0.12)
+
+    def test_one_picture_a_class_repeated(self):
+        training, held_out = self.sets()
+        found = diversity((10.0 * self.labels[:, None].expand(-1, 6).float(), self.labels), held_out, training)
+        assert found.distance_ratio == pytest.approx(0, abs=1e-5)
+        assert found.unique_neighbours < 0.05
+
+    def test_copies_of_training_pictures(self):
+        training, held_out = self.sets()
+        found = diversity((training + 0.01, self.labels), held_out, training)
+        assert found.novelty < 0.1
+        assert found.distance_ratio == pytest.approx(1, abs=0.1)
+
+    def test_classes_of_one_picture_do_not_count(self):
+        features = torch.tensor([[0.0], [2.0], [9.0]])
+        assert within_class_distance(features, torch.tensor([0, 0, 1])) == 2.0
+        assert within_class_distance(features, torch.tensor([0, 1, 2])) == 0.0
