@@ -1,16 +1,23 @@
 """Shapes are checked at run time wherever signatures state them; and a small set of pictures to learn from."""
 
+import os
+
 import numpy as np
 import pytest
+import torch
 from jaxtyping import install_import_hook
 from PIL import Image
 
 ROOMS = (
     *("transfer", "images", "decoding", "backbones", "pictures"),
     *("image_ascent", "attributions", "attacks", "visualisation", "metrics"),
+    *("gans", "gan_training"),
 )
 CHECKED = [f"vitrail.{room}" for room in ROOMS]
 install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: threads of theirs would wait for each other
+    torch.set_num_threads(1)
 
 NAMES = ("across", "down", "noise")
 

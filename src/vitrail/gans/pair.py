@@ -27,8 +27,8 @@ class Generator(nn.Module):
         super().__init__()
         self.latent_size, self.classes = latent_size, classes
 
-    def told(self, latents: Latents, labels: Labels) -> Latents:
-        """The latents with the labels behind them, one-hot."""
+    def told(self, latents: Latents, labels: Labels) -> Tensor:
+        """(N, latent_size + classes): the latents with the labels behind them, one-hot."""
         return torch.cat([latents, one_hot(labels, self.classes, latents)], dim=1) if self.classes else latents
 
 
@@ -43,7 +43,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.classes = classes
 
-    def told(self, maps: Signed, labels: Labels) -> Signed:
+    def told(self, maps: Tensor, labels: Labels) -> Tensor:
         """Maps (N, C, H, W) with one more for each class behind them, all ones for the image's own."""
         if not self.classes:
             return maps
