@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -66,7 +66,7 @@ def loss_of(rules: Rules) -> Loss:
         return loss
     if loss.discriminator is not cross_entropy:
         raise BadSetting(f"{rules.loss} has no probabilities to smooth; non-saturating and saturating have.")
-    return Loss(lambda real, fake: cross_entropy(real, fake) + rules.smoothing * real.mean(), loss.generator)
+    return replace(loss, discriminator=lambda real, fake: cross_entropy(real, fake) + rules.smoothing * real.mean())
 
 
 def _weighted(loss: Loss, name: str, weight: float) -> Loss:
@@ -78,7 +78,7 @@ def _weighted(loss: Loss, name: str, weight: float) -> Loss:
         value: Value = penalty(score, real, fake, generator, weight)
         return value
 
-    return Loss(loss.discriminator, loss.generator, weighted, loss.compares)
+    return replace(loss, penalty=weighted)
 
 
 class Game:

@@ -28,12 +28,14 @@ class Loss:
         generator: of scores of generated and of real images; what G lowers.
         penalty: on the slopes of D; None where there is none.
         compares: whether G's loss reads the real scores.
+        relative: whether only differences of scores mean something: their sigmoid is then no probability.
     """
 
     discriminator: Callable[[Scores, Scores], Value]
     generator: Callable[[Scores, Scores], Value]
     penalty: Penalty | None = None
     compares: bool = False
+    relative: bool = False
 
 
 LOSSES = Registry(
@@ -94,7 +96,9 @@ LEAST_SQUARES = Loss(
 )
 """Scores, not probabilities, pulled to 1 and 0 (Mao et al., 2017, https://arxiv.org/abs/1611.04076)."""
 
-WASSERSTEIN_GP = Loss(lambda real, fake: fake.mean() - real.mean(), lambda fake, _: -fake.mean(), gradient_penalty)
+WASSERSTEIN_GP = Loss(
+    lambda real, fake: fake.mean() - real.mean(), lambda fake, _: -fake.mean(), gradient_penalty, relative=True
+)
 """The distance between the mean scores, slopes held near 1 (Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028)."""
 
 RELATIVISTIC = Loss(
@@ -102,6 +106,7 @@ RELATIVISTIC = Loss(
     lambda fake, real: F.softplus(real - fake).mean(),
     zero_centred_penalty,
     compares=True,
+    relative=True,
 )
 """Each generated image against a real one (Jolicoeur-Martineau, 2018), with R1 and R2 (Huang et al., 2024,
 https://arxiv.org/abs/2501.05441)."""

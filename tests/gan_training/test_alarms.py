@@ -1,0 +1,64 @@
+import pytest
+
+from vitrail.gan_training.alarms import game_alarms, sample_alarms
+
+EVEN = {
+    "discriminator_loss": 1.3,
+    "generator_loss": 0.8,
+    "penalty": 0.0,
+    "real": 0.6,
+    "fake_before": 0.4,
+    "fake_after": 0.35,
+}
+FINE = {"coverage": 0.95, "distance_ratio": 0.97, "unique_neighbours": 0.9, "novelty": 1.02}
+
+
+def names(found):
+    return [alarm.name for alarm in found]
+
+
+def test_an_even_game_and_fine_samples_raise_none():
+    assert names(game_alarms([EVEN] * 5)) == []
+    assert names(sample_alarms(FINE)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"real": 0.99, "fake_before": 0.01, "fake_after": 0.01}, "discriminator-too-strong"),
+        ({"real": 0.5, "fake_before": 0.5, "fake_after": 0.5}, "discriminator-blind"),
+        ({"generator_loss": float("nan")}, "nan"),
+        ({"penalty": float("inf")}, "nan"),
+    ],
+)
+def test_games_that_go_wrong(change, name):
+    (alarm,) = game_alarms([EVEN | change] * 5)
+    assert alarm.name == name
+    if name != "nan":
+        assert alarm.value < alarm.threshold
+
+
+def test_scores_that_are_no_probabilities_are_not_read_as_such():
+    drifted = EVEN | {"real": 1.0, "fake_before": 1.0, "fake_after": 1.0}
+    assert names(game_alarms([drifted], relative=True)) == []
+    assert names(game_alarms([EVEN | {"real": float("nan")}], relative=True)) == ["nan"]
+
+
+def test_one_odd_step_raises_no_alarm():
+    odd = EVEN | {"real": 1.0, "fake_before": 0.0, "fake_after": 0.0}
+    assert names(game_alarms([EVEN] * 9 + [odd])) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "figure"),
+    [
+        ({"coverage": 0.1}, "mode-collapse", "coverage"),
+        ({"distance_ratio": 0.1}, "mode-collapse", "distance_ratio"),
+        ({"unique_neighbours": 0.05}, "mode-collapse", "unique_neighbours"),
+        ({"novelty": 0.1}, "copies", "novelty"),
+    ],
+)
+def test_samples_that_go_wrong(change, name, figure):
+    (alarm,) = sample_alarms(FINE | change)
+    assert (alarm.name, alarm.figure, alarm.value) == (name, figure, change[figure])
+    assert f"{alarm.value:.2f}" in alarm.text
