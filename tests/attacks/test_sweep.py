@@ -32,3 +32,9 @@ def test_a_picture_fooled_by_one_step_costs_four_passes(backbone, images, labels
 def test_radii_must_rise(radii, backbone, images, labels):
     with pytest.raises(BadSetting, match="rise; got"):
         sweep(backbone, images, labels, norm="l2", radii=radii)
+
+
+def test_every_pass_of_the_sweep_is_counted(backbone, images, labels):
+    found = sweep(backbone, images, labels, norm="l2", radii=torch.tensor([0.05, 0.2, 1.0]))
+    assert int(found.forwards.sum()) == backbone.network.seen
+    assert 0 < int(found.backwards.sum()) <= int(found.forwards.sum())
