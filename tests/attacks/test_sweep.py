@@ -36,5 +36,5 @@ def test_radii_must_rise(radii, backbone, images, labels):
 
 def test_every_pass_of_the_sweep_is_counted(backbone, images, labels):
     found = sweep(backbone, images, labels, norm="l2", radii=RADII)
-    assert int(found.forwards.sum()) == backbone.network.seen
+    assert backbone.network.seen == int(found.forwards.sum()) + 1  # one to measure the memory
     assert 0 < int(found.backwards.sum()) <= int(found.forwards.sum())
