@@ -36,11 +36,11 @@ class Spatial:
 def watched(backbone: Backbone) -> Iterator[list[Tensor]]:
     """Fills a list with the outputs that may be spatial, in their order, while the network runs; leaves no hook.
 
-    Of a classifier made of several networks the first one counts (`counting`), of a module that runs several times the
+    Of a classifier made of several networks the first one counts, of a module that runs several times the
     first run.
     An output that the network overwrites in place later on (a ReLU) is kept as what it becomes.
     """
-    owner = counting(backbone)
+    owner = first_network(backbone)
     seen: dict[nn.Module, Tensor] = {}
     found: list[Tensor] = []
     note = partial(_note, seen, found, len(owner.classes))
@@ -52,14 +52,14 @@ def watched(backbone: Backbone) -> Iterator[list[Tensor]]:
             handle.remove()
 
 
-def counting(backbone: Backbone) -> Backbone:
+def first_network(backbone: Backbone) -> Backbone:
     """The first network of a classifier made of some; any other one itself."""
     return next((part for part in backbone.modules() if isinstance(part, Backbone) and part is not backbone), backbone)
 
 
 def share_seen(backbone: Backbone) -> float:
     """Of an image's sides, what the network that counts is shown; beside networks that see more it is its middle."""
-    its = counting(backbone).preparation
+    its = first_network(backbone).preparation
     return 1.0 if backbone.preparation.size == its.size else its.size / its.short_side
 
 

@@ -6,10 +6,9 @@ taught the changes.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Generator, Tensor
 
-Signed = Float[Tensor, "batch channels height width"]
+from vitrail.tensors import Signed
 
 SHIFT = 1 / 8  # of a side
 HOLE = 1 / 2  # of a side

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from vitrail.errors import BadSetting
 from vitrail.gan_training.average import Average
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
-from vitrail.tensors import Scores
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,6 @@ class Game:
         torch.set_rng_state(random)
         if "random_cuda" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
-
-
-def probabilities(scores: Scores) -> Tensor:
-    """Mean D(x) of scores, a scalar without a graph."""
-    return scores.detach().float().sigmoid().mean()
 
 
 def _adam(network: nn.Module, player: Player, *, fused: bool) -> torch.optim.Adam:

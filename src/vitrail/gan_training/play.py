@@ -7,15 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitrail.gan_training.augmentation import augmented
-from vitrail.gan_training.game import Game, probabilities
-from vitrail.tensors import Labels, Scores
-
-Signed = Float[Tensor, "batch channels height width"]
-Value = Float[Tensor, ""]
+from vitrail.gan_training.game import Game
+from vitrail.gan_training.losses import Value
+from vitrail.tensors import Labels, Scores, Signed
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,8 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Labels) -> dic
     return {
         "discriminator_loss": loss.detach(),
         "penalty": penalty.detach(),
-        "real": probabilities(of_real),
-        "fake_before": probabilities(of_fake),
+        "real": _mean_probability(of_real),
+        "fake_before": _mean_probability(of_fake),
     }
 
 
@@ -103,9 +100,13 @@ def _generate(game: Game, real: Signed, fake: Signed, labels: Labels) -> tuple[V
         if game.loss.compares:
             with torch.no_grad():
                 beside = game.discriminator(_seen(game, real), labels).float()
-        loss = game.loss.generator(scores, beside)
-        _update(game, "generator", loss)
-    return loss.detach(), probabilities(scores)
+    loss = game.loss.generator(scores, beside)
+    _update(game, "generator", loss)
+    return loss.detach(), _mean_probability(scores)
+
+
+def _mean_probability(scores: Scores) -> Value:
+    return scores.detach().float().sigmoid().mean()
 
 
 def _update(game: Game, player: str, loss: Value) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from vitrail.errors import BadSetting
-from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, Signed, one_hot
-from vitrail.tensors import Labels, Scores
+from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, one_hot
+from vitrail.tensors import Labels, Scores, Signed
 
 
 class MlpGenerator(Generator):

@@ -15,12 +15,10 @@ from vitrail.gans.pair import (
     GanPair,
     Generator,
     Latents,
-    Signed,
     halvings,
-    scores,
     start_as_in_dcgan,
 )
-from vitrail.tensors import Labels, Scores
+from vitrail.tensors import Labels, Scores, Signed
 
 upwards = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
 downwards = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
@@ -66,7 +64,8 @@ class DcganDiscriminator(Discriminator):
 
     def forward(self, images: Signed, labels: Labels) -> Scores:
         """See `Discriminator`."""
-        return scores(self.rest(self.told(self.first(images), labels)))
+        found: Scores = self.rest(self.told(self.first(images), labels)).flatten()
+        return found
 
 
 def dcgan(  # noqa: PLR0913  (every architecture is told these, by name)

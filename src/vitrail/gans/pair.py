@@ -8,11 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitrail.errors import BadSetting
-from vitrail.tensors import Labels, Scores
+from vitrail.tensors import Labels
 
 Latents = Float[Tensor, "batch latent"]
-Signed = Float[Tensor, "batch channels height width"]
-"""Images in [-1, 1], of one or three channels."""
 
 
 class Generator(nn.Module):
@@ -86,8 +84,3 @@ def start_as_in_dcgan(module: nn.Module) -> None:
             nn.init.normal_(part.weight, 1.0, 0.02)
         if isinstance(getattr(part, "bias", None), nn.Parameter):
             nn.init.zeros_(part.bias)  # type: ignore[arg-type]
-
-
-def scores(maps: Signed) -> Scores:
-    """(N, 1, 1, 1) as (N,)."""
-    return maps.flatten()

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, Signed, halvings
-from vitrail.tensors import Labels, Scores
+from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, halvings
+from vitrail.tensors import Labels, Scores, Signed
 
 GROUP = 16  # channels that a 3x3 convolution looks at together
 SLOPE = 0.2

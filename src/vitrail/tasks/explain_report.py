@@ -54,8 +54,8 @@ class Report:
             entry: dict[str, Any] = {"method": method, **view.figures[method]}
             if len(self.networks) > 1:
                 entry = {"backbone": view.network, "target": view.target, **entry}
-            self._entry[file]["maps"].append(entry)
             yield from self._kept(self._name(file, view, method), view.pixels, values, entry)
+            self._entry[file]["maps"].append(entry)
 
     def finished(self) -> Iterator[Event]:
         """The table of all figures, and a figure of the first pictures."""
