@@ -118,7 +118,7 @@ class Report:
             about = said(view.target) if len(self.networks) > 1 else ()
             if "deletion_auc" in figures:
                 about += tuple(
-                    f"{kind} {figures[f'{kind}_auc']:.2f} (random {figures[f'random_{kind}_auc']:.2f})"
+                    f"{kind} {figures[f'{kind}_auc']:.3f} (random {figures[f'random_{kind}_auc']:.3f})"
                     for kind in ("deletion", "insertion")
                 )
             yield Panel(heat(values), about)
