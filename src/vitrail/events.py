@@ -18,6 +18,7 @@ class Progress:
         part: what is being done ("features").
         done, total: in `unit`s; `total` is None when not known.
         detail: what else there is to say of this moment ("accuracy 0.92").
+        figures: the same as numbers, for curves that are drawn while the work goes on.
     """
 
     part: str
@@ -25,6 +26,7 @@ class Progress:
     total: int | None = None
     unit: str = "pictures"
     detail: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -70,6 +71,7 @@ def keep(event: Event, folder: Path) -> None:
     match event:
         case Progress():
             line = {"part": event.part, "done": event.done, "total": event.total, "detail": event.detail}
+            line |= {"figures": finite(event.figures)} if event.figures else {}
         case Note():
             line = {"text": event.text}
         case Table():
@@ -106,6 +108,11 @@ def _keep_weights(weights: Weights, folder: Path) -> str:
     files.write_json(folder / f"{name}.json", weights.description)
     files.write_text(folder / "README.md", weights.card)
     return f"{name}.safetensors"
+
+
+def finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """The figures as JSON can say them: null for what is no number."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def safe_name(name: str) -> str:

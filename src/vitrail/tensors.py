@@ -17,3 +17,5 @@ Signed = Float[Tensor, "batch channels height width"]
 Features = Float[Tensor, "batch dimension"]
 OtherFeatures = Float[Tensor, "other dimension"]
 Labels = Int[Tensor, "batch"]
+Told = Int[Tensor, "batch"] | Float[Tensor, "batch attributes"]
+"""What players are told of an image: its class, or -1 (not so) and 1 (so) for each of its attributes."""

@@ -102,3 +102,13 @@ def test_dcgan_starts_as_in_the_paper_and_has_its_layers():
     assert float(convolutions[1].detach().std()) == pytest.approx(0.02, rel=0.02)
     assert sum(weight.numel() for weight in pair.generator.parameters()) == 3_576_704  # pytorch/examples' generator
     assert sum(weight.numel() for weight in pair.discriminator.parameters()) == 2_765_568
+
+
+def test_attributes_are_told_as_numbers(name):
+    if name == "dcgan":
+        return
+    pair = made(name)
+    images = torch.rand(4, 1, 32, 32) * 2 - 1
+    as_classes = torch.nn.functional.one_hot(LABELS, 3).float()
+    for player, given in ((pair.generator.eval(), torch.randn(4, 12)), (pair.discriminator.eval(), images)):
+        assert torch.equal(player(given, LABELS), player(given, as_classes))

@@ -33,6 +33,8 @@ class Rules:
         smoothing: real images count as real by 1 - smoothing only (Salimans et al., 2016,
             https://arxiv.org/abs/1606.03498); for losses of probabilities.
         penalty: weight of the loss's penalty on slopes; None: the loss's own.
+        mismatched: D also sees real images under labels of others, which count as generated (Reed et al., 2016,
+            https://arxiv.org/abs/1605.05396); for losses that do not pair images.
         augment: both players' images reach D through `augmented`.
         decay: of the generator's moving average.
         channels_last, fused: quicker ways to the same numbers, but for rounding.
@@ -44,6 +46,7 @@ class Rules:
     discriminator: Player = Player()
     smoothing: float = 0.0
     penalty: float | None = None
+    mismatched: bool = False
     augment: bool = False
     decay: float = 0.999
     channels_last: bool = False
@@ -56,9 +59,11 @@ def loss_of(rules: Rules) -> Loss:
 
     Raises:
         UnknownName: there is none of that name.
-        BadSetting: it takes no smoothing, or has no penalty to weight.
+        BadSetting: it takes no smoothing or no mismatched labels, or has no penalty to weight.
     """
     loss: Loss = LOSSES[rules.loss]
+    if rules.mismatched and loss.compares:
+        raise BadSetting(f"{rules.loss} pairs images, and takes no mismatched labels; non-saturating would.")
     if rules.penalty is not None:
         loss = _weighted(loss, rules.loss, rules.penalty)
     if not rules.smoothing:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vitrail.gan_training.augmentation import augmented
 from vitrail.gan_training.game import Game
 from vitrail.gan_training.losses import Value
-from vitrail.tensors import Labels, Scores, Signed
+from vitrail.tensors import Scores, Signed, Told
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class GanStep:
         return {name: float(value) for name, value in vars(self).items() if name != "index"}
 
 
-def play(game: Game, batches: Iterator[tuple[Signed, Labels]]) -> Iterator[GanStep]:
+def play(game: Game, batches: Iterator[tuple[Signed, Told]]) -> Iterator[GanStep]:
     """Trains both players in place, yielding after each step; whoever iterates decides when to stop.
 
     A step takes as many batches as D has updates. Generated images have the labels of the real ones beside them, so
@@ -70,7 +70,7 @@ def play(game: Game, batches: Iterator[tuple[Signed, Labels]]) -> Iterator[GanSt
         yield GanStep(game.steps, **learned, generator_loss=loss, fake_after=after)
 
 
-def _discriminate(game: Game, real: Signed, fake: Signed, labels: Labels) -> dict[str, Value]:
+def _discriminate(game: Game, real: Signed, fake: Signed, labels: Told) -> dict[str, Value]:
     """One update of D, and what `GanStep` says of it."""
 
     def score(images: Tensor) -> Scores:
@@ -80,7 +80,8 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Labels) -> dic
     real, fake = _seen(game, real), _seen(game, fake.detach())
     with _half(game):
         of_real, of_fake = score(real), score(fake)
-    loss, penalty = game.loss.discriminator(of_real.float(), of_fake.float()), torch.zeros((), device=game.device)
+        wrong = torch.cat([of_fake, _mislabelled(game, real, labels)]) if game.rules.mismatched else of_fake
+    loss, penalty = game.loss.discriminator(of_real.float(), wrong.float()), torch.zeros((), device=game.device)
     if game.loss.penalty is not None:
         penalty = game.loss.penalty(score, real, fake, game.draws)
     _update(game, "discriminator", loss + penalty)
@@ -92,7 +93,14 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Labels) -> dic
     }
 
 
-def _generate(game: Game, real: Signed, fake: Signed, labels: Labels) -> tuple[Value, Value]:
+def _mislabelled(game: Game, real: Signed, labels: Told) -> Scores:
+    """Scores of real images under labels of others, where those are different."""
+    others = labels[torch.randperm(len(labels), generator=game.draws).to(labels.device)]
+    scores: Scores = game.discriminator(real, others)
+    return scores[(others != labels).reshape(len(labels), -1).any(dim=1)]
+
+
+def _generate(game: Game, real: Signed, fake: Signed, labels: Told) -> tuple[Value, Value]:
     """One update of G: its loss, and mean D(G(z)) before it."""
     with _frozen(game.discriminator), _half(game):
         scores = game.discriminator(_seen(game, fake), labels).float()

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from vitrail.errors import BadSetting
-from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, one_hot
-from vitrail.tensors import Labels, Scores, Signed
+from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, condition
+from vitrail.tensors import Scores, Signed, Told
 
 
 class MlpGenerator(Generator):
@@ -24,7 +24,7 @@ class MlpGenerator(Generator):
             nn.Linear(4 * width, channels * size * size), nn.Tanh(),
         )  # fmt: skip
 
-    def forward(self, latents: Latents, labels: Labels) -> Signed:
+    def forward(self, latents: Latents, labels: Told) -> Signed:
         """See `Generator`."""
         images: Signed = self.layers(self.told(latents, labels)).view(-1, *self.shape)
         return images
@@ -42,11 +42,11 @@ class MlpDiscriminator(Discriminator):
             nn.Linear(width, 1),
         )  # fmt: skip
 
-    def forward(self, images: Signed, labels: Labels) -> Scores:
+    def forward(self, images: Signed, labels: Told) -> Scores:
         """See `Discriminator`."""
         pixels = images.flatten(1)
         if self.classes:
-            pixels = torch.cat([pixels, one_hot(labels, self.classes, pixels)], dim=1)
+            pixels = torch.cat([pixels, condition(labels, self.classes, pixels)], dim=1)
         found: Scores = self.layers(pixels).flatten()
         return found
 

@@ -18,7 +18,7 @@ from vitrail.gans.pair import (
     halvings,
     start_as_in_dcgan,
 )
-from vitrail.tensors import Labels, Scores, Signed
+from vitrail.tensors import Scores, Signed, Told
 
 upwards = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
 downwards = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
@@ -39,7 +39,7 @@ class DcganGenerator(Generator):
         self.layers = nn.Sequential(*layers)
         start_as_in_dcgan(self)
 
-    def forward(self, latents: Latents, labels: Labels) -> Signed:
+    def forward(self, latents: Latents, labels: Told) -> Signed:
         """See `Generator`."""
         images: Signed = self.layers(self.told(latents, labels)[:, :, None, None])
         return images
@@ -62,7 +62,7 @@ class DcganDiscriminator(Discriminator):
             yield nn.BatchNorm2d(2 * wide)
             yield nn.LeakyReLU(0.2, inplace=True)
 
-    def forward(self, images: Signed, labels: Labels) -> Scores:
+    def forward(self, images: Signed, labels: Told) -> Scores:
         """See `Discriminator`."""
         found: Scores = self.rest(self.told(self.first(images), labels)).flatten()
         return found

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitrail.errors import BadSetting
-from vitrail.tensors import Labels
+from vitrail.tensors import Told
 
 Latents = Float[Tensor, "batch latent"]
 
@@ -18,34 +18,34 @@ class Generator(nn.Module):
 
     Attributes:
         latent_size: how many numbers an image is made from.
-        classes: how many labels it is told apart by; 0: it is told none, whatever comes with the latents.
+        classes: how many classes or attributes it is told; 0: none, whatever comes with the latents.
     """
 
     def __init__(self, latent_size: int, classes: int) -> None:
         super().__init__()
         self.latent_size, self.classes = latent_size, classes
 
-    def told(self, latents: Latents, labels: Labels) -> Tensor:
-        """(N, latent_size + classes): the latents with the labels behind them, one-hot."""
-        return torch.cat([latents, one_hot(labels, self.classes, latents)], dim=1) if self.classes else latents
+    def told(self, latents: Latents, labels: Told) -> Tensor:
+        """(N, latent_size + classes): the latents with the labels behind them, see `condition`."""
+        return torch.cat([latents, condition(labels, self.classes, latents)], dim=1) if self.classes else latents
 
 
 class Discriminator(nn.Module):
     """Scores images, higher for real ones; its `forward` takes `Signed` and labels, and gives logits (N,).
 
     Attributes:
-        classes: how many labels it is told apart by; 0: none.
+        classes: how many classes or attributes it is told; 0: none.
     """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
 
-    def told(self, maps: Tensor, labels: Labels) -> Tensor:
-        """Maps (N, C, H, W) with one more for each class behind them, all ones for the image's own."""
+    def told(self, maps: Tensor, labels: Told) -> Tensor:
+        """Maps (N, C, H, W) with one more for each class or attribute behind them, the same value everywhere."""
         if not self.classes:
             return maps
-        planes = one_hot(labels, self.classes, maps)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+        planes = condition(labels, self.classes, maps)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
         return torch.cat([maps, planes], dim=1)
 
 
@@ -57,9 +57,9 @@ class GanPair:
     discriminator: Discriminator
 
 
-def one_hot(labels: Labels, classes: int, like: Tensor) -> Float[Tensor, "batch classes"]:
-    """(N, classes) in the number type of `like`."""
-    return F.one_hot(labels, classes).to(like)
+def condition(labels: Told, classes: int, like: Tensor) -> Float[Tensor, "batch classes"]:
+    """(N, classes) in the number type of `like`: classes one-hot, attributes as they are."""
+    return (F.one_hot(labels, classes) if labels.ndim == 1 else labels).to(like)
 
 
 def halvings(size: int, *, smallest: int) -> int:

@@ -1,16 +1,16 @@
 """A small residual pair without normalisation, made for the relativistic loss with R1 and R2.
 
 Source: R3GAN (Huang et al., 2024, https://arxiv.org/abs/2501.05441): blocks of 1x1, grouped 3x3 and 1x1 convolutions
-that start as the identity, bilinear resampling. The discriminator learns one vector a class and adds its product with
-the features to the score (Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637).
+that start as the identity, bilinear resampling. The discriminator learns one vector a class or attribute and adds its
+product with the features to the score (Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, halvings
-from vitrail.tensors import Labels, Scores, Signed
+from vitrail.gans.pair import Discriminator, GanPair, Generator, Latents, condition, halvings
+from vitrail.tensors import Scores, Signed, Told
 
 GROUP = 16  # channels that a 3x3 convolution looks at together
 SLOPE = 0.2
@@ -50,7 +50,7 @@ class ResidualGenerator(Generator):
         self.blocks = nn.ModuleList(nn.Sequential(Block(width), Block(width)) for _ in range(self.times + 1))
         self.pixels = nn.Conv2d(width, channels, 1)
 
-    def forward(self, latents: Latents, labels: Labels) -> Signed:
+    def forward(self, latents: Latents, labels: Told) -> Signed:
         """See `Generator`."""
         maps = self.start(self.told(latents, labels)).view(-1, self.width, 4, 4)
         for number, block in enumerate(self.blocks):
@@ -70,11 +70,11 @@ class ResidualDiscriminator(Discriminator):
         self.blocks = nn.ModuleList(nn.Sequential(Block(width), Block(width)) for _ in range(times + 1))
         self.features = nn.Conv2d(width, width, 4, groups=width, bias=False)
         self.score = nn.Linear(width, 1)
-        self.of_class = nn.Embedding(classes, width) if classes else None
+        self.of_class = nn.Linear(classes, width, bias=False) if classes else None
         if self.of_class is not None:
             nn.init.zeros_(self.of_class.weight)
 
-    def forward(self, images: Signed, labels: Labels) -> Scores:
+    def forward(self, images: Signed, labels: Told) -> Scores:
         """See `Discriminator`."""
         maps = self.pixels(images)
         for number, block in enumerate(self.blocks):
@@ -84,7 +84,8 @@ class ResidualDiscriminator(Discriminator):
         features = self.features(maps).flatten(1)
         found: Scores = self.score(features)[:, 0]
         if self.of_class is not None:
-            found = found + (features * self.of_class(labels)).sum(dim=1)
+            told = condition(labels, self.classes, features)
+            found = found + (features * self.of_class(told)).sum(dim=1)
         return found
 
 

@@ -1,0 +1,51 @@
+"""The idx files of MNIST and its relatives (LeCun et al., 1998, http://yann.lecun.com/exdb/mnist/), packed or not."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitrail.errors import BadFolder
+from vitrail.image_files import display_name
+
+PARTS = {"train": "train", "test": "t10k"}
+
+
+def has_idx(root: Path) -> bool:
+    """Whether `root` holds a training part."""
+    return _file(root, "train-images-idx3-ubyte") is not None
+
+
+def read_part(root: Path, split: str) -> tuple[Tensor, Tensor]:
+    """Images (N, 1, H, W) uint8 and labels (N,) int64 of `split`, "train" or "test".
+
+    Raises:
+        BadFolder: a file is missing, cut short or of another kind; or there are not as many labels as images.
+    """
+    images = _read(root, f"{PARTS[split]}-images-idx3-ubyte", 3)
+    labels = _read(root, f"{PARTS[split]}-labels-idx1-ubyte", 1)
+    if len(images) != len(labels):
+        raise BadFolder(f"'{display_name(root)}' has {len(images)} pictures and {len(labels)} labels in {split}.")
+    return images[:, None], labels.long()
+
+
+def _file(root: Path, name: str) -> Path | None:
+    return next((path for path in (root / name, root / f"{name}.gz") if path.is_file()), None)
+
+
+def _read(root: Path, name: str, axes: int) -> Tensor:
+    path = _file(root, name)
+    if path is None:
+        raise BadFolder(f"'{display_name(root)}' has no file {name} or {name}.gz; the four idx files would work.")
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadFolder(f"'{display_name(path)}' cannot be read ({error}); a complete copy would work.") from None
+    shape = np.frombuffer(data[4 : 4 + 4 * axes], ">u4").astype(int)
+    if data[:4] != bytes((0, 0, 8, axes)) or len(data) != 4 + 4 * axes + math.prod(shape):
+        raise BadFolder(f"'{display_name(path)}' is no idx file of 8 bits and {axes} axes, or is cut short.")
+    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape).copy())

@@ -1,0 +1,111 @@
+"""Pictures to train a generator on: all in memory, of one size, with what each is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import UInt8
+from torch import Tensor
+
+from vitrail.tensors import Labels, Told
+
+
+@dataclass(frozen=True)
+class PixelSet:
+    """Pictures and what is told of them.
+
+    Attributes:
+        images: (N, C, S, S) uint8; one channel if all are grey.
+        labels: (N,) int64, the class of each; or (N, A) float32, -1 or 1 for each attribute. All 0 where nothing is
+            known of them.
+        names: of the classes or attributes; none where nothing is known.
+    """
+
+    images: UInt8[Tensor, "count channels size size"]
+    labels: Told
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def size(self) -> int:
+        """Side in pixels."""
+        return self.images.shape[3]
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+        return self.images.shape[1]
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether a picture may be several things at once."""
+        return self.labels.ndim == 2
+
+    def take(self, rows: Tensor | slice) -> PixelSet:
+        """The pictures at `rows`."""
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
+
+    def in_grey(self) -> PixelSet:
+        """One channel, if all three are equal everywhere."""
+        first = self.images[:, :1]
+        return replace(self, images=first.contiguous()) if (self.images == first).all() else self
+
+    @property
+    def sha256(self) -> str:
+        """Of pixels, labels and names: what a figure measured on them depends on."""
+        whole = sha256(repr((tuple(self.images.shape), self.names)).encode())
+        whole.update(self.images.contiguous().numpy().tobytes())
+        whole.update(self.labels.contiguous().numpy().tobytes())
+        return whole.hexdigest()
+
+
+def groups(labels: Told) -> Labels:
+    """(N,): the class, or one number for each combination of attributes that occurs."""
+    return labels if labels.ndim == 1 else torch.unique(labels, dim=0, return_inverse=True)[1]
+
+
+def fitted(
+    images: UInt8[Tensor, "count channels rows columns"], size: int
+) -> UInt8[Tensor, "count channels size size"]:
+    """The middle square at another size; a black border is put round pictures that are little smaller.
+
+    A border of up to an eighth on each side keeps every pixel as it was: 28 become 32.
+    """
+    side = min(images.shape[2:])
+    top, left = ((length - side) // 2 for length in images.shape[2:])
+    images = images[:, :, top : top + side, left : left + side]
+    missing = size - side
+    if 0 <= missing <= size // 8 * 2:
+        return F.pad(images, (missing // 2, missing - missing // 2) * 2)
+    parts = [
+        F.interpolate(part, size=(size, size), mode="bilinear", antialias=True) for part in torch.split(images, 4096)
+    ]
+    return torch.cat(parts)
+
+
+def held_out_rows(labels: Told, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows (to learn from, held out): of each class or combination about `share` held out, one staying at least."""
+    draws = torch.Generator().manual_seed(seed)
+    out: list[Tensor] = []
+    which = groups(labels)
+    for group in torch.unique(which):
+        members = torch.nonzero(which == group)[:, 0]
+        members = members[torch.randperm(len(members), generator=draws)]
+        out.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
+    held_out = torch.cat(out).sort().values
+    kept = torch.ones(len(labels), dtype=torch.bool)
+    kept[held_out] = False
+    return torch.nonzero(kept)[:, 0], held_out
+
+
+def joined(parts: Sequence[PixelSet]) -> PixelSet:
+    """All pictures of several sets with the same names."""
+    return PixelSet(
+        torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]), parts[0].names
+    )
