@@ -90,10 +90,23 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """What a long run needs to go on; kept as `checkpoints/<name>`, beside those of the earlier ones that still count.
+
+    Attributes:
+        kept: names, this one's among them; all other checkpoints are removed once this one is whole on the disk.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    kept: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Result:
     """The figures, units in their names; the last event of a task, kept as `result.json`."""
 
     figures: Mapping[str, Any]
 
 
-Event = Progress | Note | Table | Picture | Attachment | Weights | Result
+Event = Progress | Note | Table | Picture | Attachment | Weights | Checkpoint | Result

@@ -1,7 +1,7 @@
 """Run folders: everything a task did, kept so that it can be read, compared and repeated.
 
 settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy
+pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from vitrail import files
 from vitrail.errors import BadRun, CannotWrite
-from vitrail.events import Attachment, Event, Note, Picture, Progress, Result, Table, Weights
+from vitrail.events import Attachment, Checkpoint, Event, Note, Picture, Progress, Result, Table, Weights
 from vitrail.settings import Task
 from vitrail.version import __version__
 
@@ -37,7 +37,8 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     Raises:
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
-    claim(folder)
+    if task.continued is None:
+        claim(folder)
     files.write_json(folder / "settings.json", {"task": name, "settings": task.model_dump(mode="json")})
     files.write_json(folder / "environment.json", environment())
     try:
@@ -86,6 +87,8 @@ def keep(event: Event, folder: Path) -> None:
             line = {"file": attached}
         case Weights():
             line = {"file": _keep_weights(event, folder)}
+        case Checkpoint():
+            line = {"file": _keep_checkpoint(event, folder)}
         case Result():
             line = {"file": "result.json"}
             files.write_json(folder / "result.json", event.figures)
@@ -98,6 +101,15 @@ def _keep_table(table: Table, folder: Path) -> str:
     name = f"tables/{safe_name(table.name)}.csv"
     files.write_text(folder / name, text.getvalue())
     return name
+
+
+def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
+    home = folder / "checkpoints"
+    files.write_bytes(home / checkpoint.name, checkpoint.data)
+    for old in home.iterdir():
+        if old.name not in checkpoint.kept and not old.name.startswith("."):
+            old.unlink(missing_ok=True)
+    return f"checkpoints/{checkpoint.name}"
 
 
 def _keep_weights(weights: Weights, folder: Path) -> str:

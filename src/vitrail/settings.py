@@ -60,6 +60,11 @@ class Task(BaseModel):
         except ValidationError as error:
             raise BadSetting(sentence(error, type(self))) from None
 
+    @property
+    def continued(self) -> Path | None:
+        """The run folder that this task goes on with; None: it begins one."""
+        return None
+
     def run(self) -> Iterator[Event]:
         """Does the work, yielding what happens; the last event is a `Result`."""
         raise NotImplementedError

@@ -47,7 +47,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     printer = Printer(as_json)
     try:
         chosen = task.from_file(config, given) if config else task(**given)
-        folder = folder or (new_folder(root, name) if root else None)
+        folder = chosen.continued or folder or (new_folder(root, name) if root else None)
         printer.show(record(chosen, name, folder) if folder else chosen.run())
     except VitrailError as error:
         _fail(printer, str(error), 1)

@@ -7,6 +7,7 @@ from vitrail.pictures.comparison import Interval, comparison
 from vitrail.pictures.confusion import confusion
 from vitrail.pictures.contact_sheet import contact_sheet
 from vitrail.pictures.curves import Axis, Line, curve
+from vitrail.pictures.grid import grid
 from vitrail.pictures.panels import Panel, Scale, panels
 from vitrail.pictures.per_class import per_class
 from vitrail.pictures.thumbnail import load_thumbnail
@@ -23,6 +24,7 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "curve",
+    "grid",
     "heat",
     "is_signed",
     "load_thumbnail",

@@ -47,7 +47,7 @@ def contact_sheet(
         sheet.paste(image, (left + (_TILE - image.width) // 2, top + (_TILE - image.height) // 2))
         for line, text in enumerate(texts[index] if texts else ()):
             place = (left + _TILE // 2, top + _TILE + 6 + line * _LEADING)
-            pen.text(place, text, fill=INK, font=_font(), anchor="ma", direction=_direction())
+            pen.text(place, text, fill=INK, font=drawn_font(), anchor="ma", direction=_direction())
     out = BytesIO()
     sheet.save(out, "PNG")
     return out.getvalue()
@@ -68,29 +68,31 @@ def _wrap(text: str) -> list[str]:
     """Lines no wider than a tile, broken at spaces where there are any."""
     lines: list[str] = []
     for word in text.split(" "):
-        if lines and _width(f"{lines[-1]} {word}") <= _TILE:
+        if lines and text_width(f"{lines[-1]} {word}") <= _TILE:
             lines[-1] += f" {word}"
             continue
-        while _width(word) > _TILE:
-            fits = next(end for end in range(len(word) - 1, 0, -1) if _width(word[:end]) <= _TILE)
+        while text_width(word) > _TILE:
+            fits = next(end for end in range(len(word) - 1, 0, -1) if text_width(word[:end]) <= _TILE)
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)
     return lines
 
 
-def _width(text: str) -> float:
-    return _font().getlength(text)
+def text_width(text: str) -> float:
+    return drawn_font().getlength(text)
 
 
 @lru_cache(maxsize=1)
 def _direction() -> str | None:
     """Left to right as a whole, or a caption that begins with a Hebrew name would put its arrow and figure first."""
-    return "ltr" if _font().layout_engine == ImageFont.Layout.RAQM else None  # the other engine knows no directions
+    return (
+        "ltr" if drawn_font().layout_engine == ImageFont.Layout.RAQM else None
+    )  # the other engine knows no directions
 
 
 @lru_cache(maxsize=1)
-def _font() -> Font:
+def drawn_font() -> Font:
     """DejaVu Sans, which has most alphabets, if matplotlib brought it; else Pillow's own, little more than ASCII."""
     matplotlib = find_spec("matplotlib")
     if matplotlib and matplotlib.origin:
@@ -104,4 +106,4 @@ def _font() -> Font:
 
 @lru_cache(maxsize=4096)
 def _has_glyph(character: str) -> bool:
-    return bytes(_font().getmask(character)) != bytes(_font().getmask(_NOWHERE))
+    return bytes(drawn_font().getmask(character)) != bytes(drawn_font().getmask(_NOWHERE))

@@ -1,0 +1,45 @@
+"""A game in a file: tensors, and all else as JSON in the file's own header, so that neither comes without the other."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vitrail.errors import BadRun
+from vitrail.image_files import display_name
+
+LAYOUT = "1"  # raised when the content changes: other layouts are refused
+
+
+def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+    """The content of a checkpoint file.
+
+    Args:
+        about: JSON values.
+    """
+    return save(dict(tensors), metadata={"layout": LAYOUT, "about": json.dumps(about, allow_nan=False)})
+
+
+def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What was packed.
+
+    Raises:
+        BadRun: the file is cut short, damaged, or no checkpoint of ours.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        about = json.loads(header["about"]) if header.get("layout") == LAYOUT else None
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRun(
+            f"The checkpoint '{display_name(path)}' is cut short or damaged ({reason}); without it, the one before counts."
+        ) from None
+    if about is None:
+        raise BadRun(f"'{display_name(path)}' is no checkpoint of this version of vitrail; train anew.")
+    return tensors, about

@@ -1,0 +1,120 @@
+"""What generated pictures are worth: every figure with its floor, what held-out real pictures get for the same count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitrail.datasets.pixels import PixelSet, groups
+from vitrail.metrics.diversity import diversity
+from vitrail.metrics.frechet import FrechetDistance
+from vitrail.metrics.judge import agreement
+from vitrail.metrics.kernel import KernelDistance
+from vitrail.metrics.neighbours import NEAREST, neighbourhood
+from vitrail.tasks.gan_readers import BackboneReader, JudgeReader
+from vitrail.tensors import Told
+
+SHORT = {"frechet-distance": "FD", "kernel-distance": "KD"}
+SHARES = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
+"""Figures that tell of samples that repeat each other or training pictures, as shares of what real pictures get."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures of some pictures.
+
+    Attributes:
+        values: by name, as `frechet-distance`.
+        floors: what held-out real pictures get.
+        label_agreement: share of labels that the judge confirms; None without labels or judge.
+        per_name: of each class or attribute.
+        n: how many pictures.
+    """
+
+    values: dict[str, float]
+    floors: dict[str, float]
+    label_agreement: float | None
+    per_name: dict[str, float]
+    n: int
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What `sample_alarms` looks at."""
+        found = {name: self.values[name] / max(self.floors[name], 1e-12) for name in SHARES}
+        return {name.replace("-", "_"): value for name, value in found.items()}
+
+
+class Evaluation:
+    """Compares generated pictures with real ones in the features of one network.
+
+    Attributes:
+        count: pictures on each side: as many as asked for, if there are so many.
+        labels: (count,) or (count, A), what samples should be told: as frequent as among the training pictures.
+    """
+
+    def __init__(
+        self, reader: JudgeReader | BackboneReader, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
+    ) -> None:
+        self.reader = reader
+        self.count = min(count, len(train), len(held_out))
+        draws = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(train), generator=draws)
+        learned = train.take(chosen[: max(self.count, reader.most)])
+        kept = held_out.take(torch.randperm(len(held_out), generator=draws)[: self.count])
+        self.labels: Told = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
+        self._training = reader.features(learned.images)
+        self._reference = self._training[: self.count]
+        self._real = reader.features(kept.images), groups(kept.labels)
+        self._frechet, self._kernel = FrechetDistance(self._reference), KernelDistance(self._reference)
+        self.floors = self._figures(*self._real)
+
+    def measure(self, pixels: Tensor, labels: Told, *, conditional: bool) -> Measured:
+        """The figures of `count` generated pictures.
+
+        Args:
+            labels: what they were told.
+        """
+        agrees, per_name = None, {}
+        if isinstance(self.reader, JudgeReader):
+            features, logits = self.reader.judge.look(pixels)
+            if conditional:
+                right = agreement(logits, labels).float()
+                agrees, per_name = float(right.mean()), self._per_name(right, labels)
+        else:
+            features = self.reader.features(pixels)
+        values = self._figures(features, groups(labels))
+        return Measured(values, self.floors, agrees, per_name, self.count)
+
+    def named(self, measured: Measured) -> list[dict[str, Any]]:
+        """The figures as `result.json` has them: each says what it was measured with, and what real pictures get."""
+        reader = self.reader
+        where = f"[{reader.name}@{reader.weights_sha256[:8]}, {reader.dimension}, {measured.n}]"
+        return [
+            {
+                "name": f"{SHORT.get(name, name)}{where}",
+                "metric": name,
+                "value": value,
+                "floor": measured.floors[name],
+                "n": measured.n,
+                "backbone": {"name": reader.name, "sha256": reader.weights_sha256},
+            }
+            for name, value in measured.values.items()
+        ]
+
+    def _figures(self, features: Tensor, labels: Tensor) -> dict[str, float]:
+        found = {"frechet-distance": self._frechet(features), "kernel-distance": self._kernel(features)}
+        if self.count > NEAREST:
+            found |= vars(neighbourhood(features, self._reference))
+        varied = diversity((features, labels), self._real, self._training)
+        return found | {name.replace("_", "-"): value for name, value in vars(varied).items()}
+
+    def _per_name(self, right: Tensor, labels: Told) -> dict[str, float]:
+        assert isinstance(self.reader, JudgeReader)
+        names = list(self.reader.per_name)
+        if labels.ndim == 2:
+            return dict(zip(names, right.mean(dim=0).tolist(), strict=True))
+        each = {name: right[labels == index] for index, name in enumerate(names)}
+        return {name: float(found.mean()) for name, found in each.items() if len(found)}
