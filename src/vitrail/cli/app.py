@@ -12,16 +12,43 @@ from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
 
+GROUPS = {"gan": "Train a generator of pictures; sample, measure, walk, edit, compare and export it."}
+"""First words that several tasks share: `gan-train` is called `gan train`."""
+
+
 class TaskGroup(TyperGroup):
-    """Lists and finds commands in the table of tasks."""
+    """Lists and finds commands in the table of tasks: those of one group, or all others and the groups."""
+
+    group = ""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of all tasks, in the order of their table."""
-        return list(TASKS)
+        """The commands, in the order of the table of tasks."""
+        if self.group:
+            return [name.removeprefix(f"{self.group}-") for name in TASKS if name.startswith(f"{self.group}-")]
+        return list(dict.fromkeys(_group_of(name) or name for name in TASKS))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one task; None lets the group say which names are near."""
-        return command_for(cmd_name, TASKS[cmd_name]) if cmd_name in TASKS else None
+        if not self.group and cmd_name in GROUPS:
+            return _group(cmd_name)
+        name = f"{self.group}-{cmd_name}" if self.group else cmd_name
+        return command_for(name, TASKS[name]) if name in TASKS else None
+
+
+class GanGroup(TaskGroup):
+    """The tasks of `vitrail gan`."""
+
+    group = "gan"
+
+
+def _group_of(task: str) -> str | None:
+    return next((group for group in GROUPS if task.startswith(f"{group}-")), None)
+
+
+def _group(name: str) -> Any:
+    inner = typer.Typer(cls=GanGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    inner.callback(help=GROUPS[name])(lambda: None)
+    return typer.main.get_command(inner)
 
 
 app = typer.Typer(cls=TaskGroup, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -38,7 +38,8 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise BadRun(
-            f"The checkpoint '{display_name(path)}' is cut short or damaged ({reason}); without it, the one before counts."
+            f"The checkpoint '{display_name(path)}' is cut short or damaged ({reason}); remove it, and the one "
+            "before it counts."
         ) from None
     if about is None:
         raise BadRun(f"'{display_name(path)}' is no checkpoint of this version of vitrail; train anew.")

@@ -18,8 +18,8 @@ from vitrail.tensors import Features, Logits, Told
 
 BATCH = 128
 ROWS = 512  # pictures of one forward pass when it is only asked
-FEWEST, MOST, TIMES = 2, 60_000, 20
-"""It sees every picture 20 times, but no more than 60,000 in all, and at least twice."""
+FEWEST, MOST, TIMES = 3, 60_000, 30
+"""It sees every picture 30 times, but no more than 60,000 in all, and at least three times."""
 
 
 class Judge(nn.Module):
@@ -61,7 +61,7 @@ def learn(
 ) -> Iterator[float]:
     """Teaches it in place, on its device, yielding the share that is done.
 
-    Pictures are shifted by up to an eighth of their side. The one-cycle rate goes to 0, so that the end needs no
+    Pictures are shifted by up to a sixteenth of their side. The one-cycle rate goes to 0, so that the end needs no
     choice.
 
     Args:
@@ -103,7 +103,7 @@ def _loss(logits: Logits, labels: Told) -> Tensor:
 
 def _shifted(images: Tensor, draws: torch.Generator) -> Tensor:
     """All moved alike: one draw a batch is enough over many, and a roll costs nothing."""
-    reach = images.shape[3] // 8
+    reach = images.shape[3] // 16
     padded = F.pad(images, (reach,) * 4, mode="replicate")
     top, left = torch.randint(2 * reach + 1, (2,), generator=draws).tolist()
     return padded[:, :, top : top + images.shape[2], left : left + images.shape[3]]

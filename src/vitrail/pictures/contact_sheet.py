@@ -80,6 +80,7 @@ def _wrap(text: str) -> list[str]:
 
 
 def text_width(text: str) -> float:
+    """How wide a line of `drawn_font` is, in pixels."""
     return drawn_font().getlength(text)
 
 

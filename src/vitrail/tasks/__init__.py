@@ -15,6 +15,7 @@ TASKS = Registry(
         "fool": "fool:Fool",
         "audit": "audit:Audit",
         "visualise": "visualise:Visualise",
+        "gan-train": "gan_train:GanTrain",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",

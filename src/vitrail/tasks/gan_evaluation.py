@@ -1,4 +1,4 @@
-"""What generated pictures are worth: every figure with its floor, what held-out real pictures get for the same count."""
+"""What generated pictures are worth: every figure beside its floor, what as many held-out real pictures get."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ class Evaluation:
         self._real = reader.features(kept.images), groups(kept.labels)
         self._frechet, self._kernel = FrechetDistance(self._reference), KernelDistance(self._reference)
         self.floors = self._figures(*self._real)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The judge's, on real pictures; None of a network that judges nothing."""
+        return self.reader.accuracy if isinstance(self.reader, JudgeReader) else None
 
     def measure(self, pixels: Tensor, labels: Told, *, conditional: bool) -> Measured:
         """The figures of `count` generated pictures.

@@ -108,7 +108,7 @@ class BackboneReader:
         return torch.cat(found)
 
 
-def open_reader(
+def open_reader(  # noqa: PLR0913  (pictures on both sides, and where and how a judge is made)
     name: str, train: PixelSet, held_out: PixelSet, *, seed: int, device: str, cache: Path
 ) -> Generator[Event, None, JudgeReader | BackboneReader]:
     """The judge of these pictures, made or taken from the cache; or the backbone called `name`.

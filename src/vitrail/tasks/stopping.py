@@ -1,7 +1,11 @@
-"""Ctrl-C in the middle of many pictures: what is finished counts."""
+"""Ctrl-C in the middle of long work: what is finished counts."""
 
+from __future__ import annotations
+
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vitrail.events import Event, Note
 
@@ -18,3 +22,28 @@ def until_stopped(events: Iterator[Shown], done: Callable[[], int]) -> Iterator[
             raise
         kept = "1 picture was finished and is kept" if count == 1 else f"{count} pictures were finished and are kept"
         yield Note(f"Stopped: {kept}.")
+
+
+class Interrupts:
+    """Ctrl-C as a wish: the first one only sets `wanted`, so that a step is not cut in two; a second one stops at once.
+
+    Outside the main thread, where no signal arrives, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, *_: object) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

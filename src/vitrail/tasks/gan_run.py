@@ -1,0 +1,153 @@
+"""One training from the first step to the last figure; and from a checkpoint on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrail.datasets.open_pixels import Wish, open_pixels
+from vitrail.devices import choose_device, seed_everything
+from vitrail.errors import BadRun
+from vitrail.events import Event, Note, Progress, Result
+from vitrail.gan_training.checkpoints import unpack
+from vitrail.gan_training.order import Order
+from vitrail.gan_training.play import play
+from vitrail.tasks.gan_curves import Curves
+from vitrail.tasks.gan_evaluation import Evaluation, Measured
+from vitrail.tasks.gan_players import described, size_of
+from vitrail.tasks.gan_readers import JudgeReader, open_reader
+from vitrail.tasks.gan_report import Report
+from vitrail.tasks.gan_training_state import Training
+from vitrail.tasks.stopping import Interrupts
+
+if TYPE_CHECKING:
+    from vitrail.tasks.gan_train import GanTrain
+
+LINES = 20  # of progress an epoch
+
+
+def run(task: GanTrain) -> Iterator[Event]:
+    """See `GanTrain.run`."""
+    started = time.perf_counter()
+    device = choose_device(task.device)
+    seed_everything(task.seed)
+    opened = open_pixels(task.data, _wish(task))
+    for note in opened.notes:
+        yield Note(note)
+    about = described(task, opened.train)
+    order = Order(len(opened.train), task.batch, task.seed)
+    began = time.perf_counter()
+    reader = yield from open_reader(
+        task.measure, opened.train, opened.held_out, seed=task.seed, device=device, cache=task.cache / "judges"
+    )
+    if isinstance(reader, JudgeReader):
+        yield Note(f"Judge: {reader.accuracy:.2%} right on {reader.n} real pictures that it had not seen.")
+    evaluation = Evaluation(reader, opened.train, opened.held_out, count=task.samples, seed=task.seed)
+    judged = time.perf_counter() - began
+    training = Training(task, opened.train, about, order, device)
+    if task.resume is not None:
+        training.restore(*unpack(latest(task.resume)), task.resume)
+        yield Note(f"Goes on after step {training.game.steps}.")
+    report = Report(training, opened, evaluation)
+    yield from report.start()
+    yield from _trained(training, report, evaluation)
+    final = Evaluation(reader, opened.train, opened.held_out, count=task.final_samples, seed=task.seed)
+    measured = yield from _finish(training, report, final)
+    seconds = {"judge": judged, **training.seconds, "total": time.perf_counter() - started}
+    yield Result(
+        {
+            "backbone": [{"name": reader.name, "sha256": reader.weights_sha256}],
+            "device": device,
+            "skipped": [{"file": "", "reason": note} for note in opened.notes if note.startswith("Skipped")],
+            "judge": reader.figures() if isinstance(reader, JudgeReader) else None,
+            "metrics": final.named(measured),
+            "label_agreement": measured.label_agreement,
+            "label_agreement_per_name": measured.per_name,
+            **training.figures(),
+            "data": {"train": len(opened.train), "held_out": len(opened.held_out), "names": list(opened.train.names)},
+            "seconds": seconds,
+        }
+    )
+
+
+def latest(run: Path) -> Path:
+    """The last checkpoint of a run.
+
+    Raises:
+        BadRun: there is none.
+    """
+    found = sorted((run / "checkpoints").glob("step-*.safetensors"))
+    if not found:
+        raise BadRun(f"'{run}' holds no checkpoint; a run of `vitrail gan train` that got through an epoch would work.")
+    return found[-1]
+
+
+def _wish(task: GanTrain) -> Wish:
+    return Wish(
+        size=size_of(task),
+        labels=task.labels,
+        attributes=task.attributes,
+        held_out=task.held_out,
+        seed=task.seed,
+        home=task.cache / "datasets",
+        download=task.download,
+    )
+
+
+def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iterator[Event]:
+    """Plays until the epochs are done, an alarm ends it, or Ctrl-C is pressed."""
+    task, game, order = training.task, training.game, training.order
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        curves = stack.enter_context(Curves(task.tensorboard))
+        while order.epoch < task.epochs and not training.stopped:
+            began, seen = time.perf_counter(), order.position
+            lines = max(1, order.batches_per_epoch // (LINES * task.turns[0]))
+            for step in play(game, training.batches()):
+                training.add(step)
+                over = order.epoch > training.epochs_done
+                if step.index % lines == 0 or over:
+                    pace = (order.position - seen) * task.batch / (time.perf_counter() - began)
+                    yield _progress(training, step.figures(), pace)
+                    curves.add(step.index, step.figures())
+                if interrupts.wanted:
+                    yield from training.checkpoint()
+                    raise KeyboardInterrupt
+                if over:
+                    break
+            training.took("training", time.perf_counter() - began)
+            began = time.perf_counter()
+            means = training.end_epoch()
+            yield from training.watch_game(means)
+            if training.is_measured():
+                measured = training.measure(evaluation)
+                curves.add(game.steps, measured.values)
+                yield from training.watch_samples(measured)
+            yield from report.epoch()
+            yield from training.checkpoint()
+            yield from training.rolled_back()
+            training.took("evaluation", time.perf_counter() - began)
+
+
+def _progress(training: Training, figures: dict[str, float], pace: float) -> Progress:
+    detail = (
+        f"D {figures['discriminator_loss']:.3f}, G {figures['generator_loss']:.3f}, D(x) {figures['real']:.2f}, "
+        f"D(G(z)) {figures['fake_before']:.2f} / {figures['fake_after']:.2f}, {pace:.0f} images/s"
+    )
+    done, total = training.order.position, training.task.epochs * training.order.batches_per_epoch
+    shown = {**figures, "step": training.game.steps, "images_per_second": pace}
+    return Progress("training", min(done, total), total, unit="batches", detail=detail, figures=shown)
+
+
+def _finish(training: Training, report: Report, final: Evaluation) -> Generator[Event, None, Measured]:
+    """The best generator of the run, measured once more on as many pictures as there are, and kept."""
+    began = time.perf_counter()
+    generator = training.best_generator()
+    pixels = training.pictures(generator, final)
+    measured = final.measure(pixels, final.labels, conditional=training.conditional)
+    training.took("evaluation", time.perf_counter() - began)
+    yield from report.finish(generator, measured, final, pixels)
+    return measured

@@ -1,0 +1,273 @@
+"""Where a training stands: the game, the order of pictures, what was measured, the alarms, and the best so far."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vitrail.datasets.pixels import PixelSet
+from vitrail.errors import BadRun
+from vitrail.events import Checkpoint, Event, Note
+from vitrail.gan_training.alarms import Alarm, game_alarms, sample_alarms
+from vitrail.gan_training.average import settle
+from vitrail.gan_training.checkpoints import pack, unpack
+from vitrail.gan_training.choices import quickest
+from vitrail.gan_training.game import Game
+from vitrail.gan_training.order import Order
+from vitrail.gan_training.play import GanStep
+from vitrail.gan_training.sampling import latents_of, pictures_of, settling
+from vitrail.images import to_signed, to_unit
+from vitrail.runs import finite
+from vitrail.tasks.gan_evaluation import Evaluation, Measured
+from vitrail.tasks.gan_players import made, rules_of
+from vitrail.tensors import Signed, Told
+
+if TYPE_CHECKING:
+    from vitrail.tasks.gan_train import GanTrain
+
+FIGURES = tuple(field.name for field in fields(GanStep) if field.name != "index")
+SAMPLED = 1_000_000  # seeds from here on are those of measured pictures; what `gan sample` shows begins at 0
+
+GRACE = 500
+"""Steps, or a fifth of all if that is less, before samples or a strong D alarm: all begin badly."""
+
+PLAIN = {"way": "plain", "why": "asked for", "channels_last": False, "fused": False}
+ROLLBACKS = 3  # then the run stops
+MEASUREMENTS = 20  # in a run
+
+
+class Training:
+    """A game on some pictures, and all that is known of it.
+
+    Attributes:
+        history: an entry an epoch: mean figures of its steps, and what was measured.
+        alarms: as in `result.json`.
+        stopped: whether an alarm has ended the training.
+        seconds: that training and evaluation took.
+    """
+
+    def __init__(self, task: GanTrain, train: PixelSet, about: dict[str, Any], order: Order, device: str) -> None:
+        self.task, self.train, self.about, self.order = task, train, about, order
+        self.device = torch.device(device)
+        self.history: list[dict[str, Any]] = []
+        self.alarms: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self.rollbacks, self.stopped, self.epochs_done = 0, False, 0
+        self.seconds: dict[str, float] = {"training": 0.0, "evaluation": 0.0}
+        self._best_state: dict[str, Tensor] = {}
+        self._kept: list[str] = []
+        self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
+        self._raised: list[Alarm] = []
+        self._seen = 0
+        self.choices: dict[str, Any] = {}
+        self.game = self._begun(None if task.resume is None else PLAIN)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator is told what to make."""
+        return bool(self.about["names"])
+
+    def batches(self) -> Iterator[tuple[Signed, Told]]:
+        """Batches as `play` takes them, from where the order stands."""
+        for rows in self.order:
+            self._seen += len(rows)
+            yield self._batch(rows)
+
+    def add(self, step: GanStep) -> None:
+        """Counts one step's figures towards the epoch's means."""
+        values = torch.stack([getattr(step, name).double() for name in FIGURES])
+        self._sums += values.cpu()
+        self._steps += 1
+
+    def end_epoch(self) -> dict[str, float]:
+        """The means of the epoch's figures, which begin anew."""
+        means = dict(zip(FIGURES, (self._sums / max(self._steps, 1)).tolist(), strict=True))
+        self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
+        self.epochs_done = self.order.epoch
+        self.history.append({"epoch": self.epochs_done, "step": self.game.steps, **finite(means)})
+        self._raised = []
+        return means
+
+    def is_measured(self) -> bool:
+        """Whether samples are measured after this epoch: every so often, and after the last."""
+        every = self.task.evaluate_every or max(1, self.task.epochs // MEASUREMENTS)
+        broken = any(alarm.name == "nan" for alarm in self._raised)
+        return not broken and (self.epochs_done % every == 0 or self.epochs_done >= self.task.epochs)
+
+    def measure(self, evaluation: Evaluation) -> Measured:
+        """Samples of the moving average, as they are now; the best state so far is remembered."""
+        pixels = self.pictures(self.settled(), evaluation)
+        found = evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
+        agrees = {} if found.label_agreement is None else {"label_agreement": found.label_agreement}
+        self.history[-1] |= {**found.values, **agrees}
+        distance = found.values["frechet-distance"]
+        if self.best is None or distance < self.best["frechet-distance"]:
+            self.best = {"epoch": self.epochs_done, "step": self.game.steps, "frechet-distance": distance}
+            self._best_state = self.game.state()
+        return found
+
+    def watch_game(self, means: dict[str, float]) -> Iterator[Event]:
+        """Says what the epoch's figures show; a game that is no longer one of numbers is over at once."""
+        for alarm in game_alarms([means], relative=self.game.loss.relative):
+            if alarm.name == "nan" or not self._young():
+                yield self._raise(alarm)
+        if any(alarm.name == "nan" for alarm in self._raised) and self.task.on_alarm == "warn":
+            self.stopped = True
+
+    def watch_samples(self, measured: Measured) -> Iterator[Event]:
+        """Says what the samples show."""
+        if not self._young():
+            for alarm in sample_alarms(measured.shares):
+                yield self._raise(alarm)
+        if self._raised and self.task.on_alarm == "stop":
+            self.stopped = True
+
+    def rolled_back(self) -> Iterator[Event]:
+        """After an alarm, if it was asked for: back to the best state, at half the rates and with other draws."""
+        if self._raised and self.task.on_alarm == "stop":
+            self.stopped = True
+        if not self._raised or self.task.on_alarm != "rollback":
+            return
+        if self.rollbacks == ROLLBACKS or not self._best_state:
+            self.stopped = True
+            yield Note(f"Rolled back {self.rollbacks} times; the training ends here.")
+            return
+        self.rollbacks += 1
+        assert self.best is not None
+        self.game.restore(self._best_state)
+        self._slow_down()
+        self.game.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
+        yield Note(f"Rolled back to epoch {self.best['epoch']}, at rates divided by {2**self.rollbacks}.")
+
+    def checkpoint(self) -> Iterator[Checkpoint]:
+        """All that going on needs; nothing where the weights are no longer numbers: the one before stays."""
+        if not all(bool(value.isfinite().all()) for value in self.game.generator.state_dict().values()):
+            return
+        name = f"step-{self.game.steps:08d}.safetensors"
+        recent = [old for old in self._kept if old != name][-(self.task.keep - 1) :] if self.task.keep > 1 else []
+        best = [] if self.best is None else [f"step-{self.best['step']:08d}.safetensors"]
+        self._kept = list(dict.fromkeys([*best, *recent, name]))
+        tensors = {**self.game.state(), "figures": self._sums}
+        yield self._file(name, tensors, self._kept)
+
+    def restore(self, tensors: dict[str, Tensor], about: dict[str, Any], run: Path) -> None:
+        """Goes to where a checkpoint stands.
+
+        Raises:
+            BadRun, BadSetting: it is of other players or pictures, or cannot be read.
+        """
+        if about["players"] != self.about or about["pictures"] != self.train.sha256:
+            what = "pictures" if about["players"] == self.about else "players"
+            raise BadRun(f"The checkpoint in '{run}' is of a game with other {what} than there are now; train anew.")
+        self.choices = about["choices"]
+        self.game = self._begun(about["choices"])
+        self.rollbacks = about["rollbacks"]
+        self._sums, self._steps = tensors["figures"], about["steps_of_epoch"]
+        self.game.restore(tensors)
+        self._slow_down()
+        self.order.position, self.epochs_done = about["position"], about["epochs_done"]
+        self.history, self.alarms, self.best = about["history"], about["alarms"], about["best"]
+        self._kept = about["kept"]
+        if self.best is not None:
+            file = run / "checkpoints" / f"step-{self.best['step']:08d}.safetensors"
+            self._best_state = self.game.state() if self.best["step"] == self.game.steps else unpack(file)[0]
+
+    def settled(self) -> nn.Module:
+        """A copy of the moving average with statistics of its own."""
+        return self._settle(copy.deepcopy(self.game.average.network))
+
+    def best_generator(self) -> nn.Module:
+        """The moving average of the best state, or of the last where none was measured."""
+        if not self._best_state:
+            return self.settled()
+        network = copy.deepcopy(self.game.average.network)
+        found = {name: value for name, value in self._best_state.items() if name.startswith("average.")}
+        network.load_state_dict({name.removeprefix("average."): value for name, value in found.items()})
+        return self._settle(network)
+
+    def pictures(self, generator: nn.Module, evaluation: Evaluation) -> Tensor:
+        """The pictures that an evaluation measures, (count, C, S, S) uint8."""
+        latents = latents_of(SAMPLED + self.task.seed, evaluation.count, self.game.latent_size)
+        return pictures_of(generator, latents, evaluation.labels)
+
+    def took(self, part: str, seconds: float) -> None:
+        """Adds to `seconds`."""
+        self.seconds[part] += seconds
+
+    def figures(self) -> dict[str, Any]:
+        """What `result.json` says of the training."""
+        spent = self.seconds["training"]
+        return {
+            "architecture": self.about["architecture"],
+            "loss": self.task.loss,
+            "conditional": self.conditional,
+            "epochs": self.epochs_done,
+            "steps": self.game.steps,
+            "best": self.best,
+            "alarms": self.alarms,
+            "rollbacks": self.rollbacks,
+            "images_per_second": self._seen / spent if spent else None,
+            "choices": self.choices,
+            "evaluation_share": self.seconds["evaluation"] / max(sum(self.seconds.values()), 1e-9),
+        }
+
+    def _begun(self, choices: dict[str, Any] | None) -> Game:
+        """A new game, in the way that was chosen before, or in the one that is quickest here."""
+        pair, rules = made(self.about, seed=self.task.seed), rules_of(self.task, self.about)
+        pair.generator.to(self.device)
+        pair.discriminator.to(self.device)
+        if choices is None and self.task.speed == "auto":
+            rows = torch.arange(self.task.batch) % len(self.train)
+            choice = quickest(pair, rules, self._batch(rows))
+            choices = {"way": choice.way, "why": "quickest of those timed here", "times_as_quick": choice.ratios}
+            choices |= {"channels_last": choice.rules.channels_last, "fused": choice.rules.fused}
+        self.choices = choices or PLAIN
+        rules = replace(rules, channels_last=self.choices["channels_last"], fused=self.choices["fused"])
+        return Game(pair.generator, pair.discriminator, rules, seed=self.task.seed)
+
+    def _batch(self, rows: Tensor) -> tuple[Signed, Told]:
+        images = to_signed(to_unit(self.train.images[rows]))
+        return images.to(self.device), self.train.labels[rows].to(self.device)
+
+    def _settle(self, network: nn.Module) -> nn.Module:
+        labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)
+        settle(network, settling(labels, self.game.latent_size, self.device))
+        return network
+
+    def _young(self) -> bool:
+        total = self.task.epochs * self.order.batches_per_epoch / self.task.turns[0]
+        return self.game.steps < min(GRACE, total / 5)
+
+    def _raise(self, alarm: Alarm) -> Note:
+        self._raised.append(alarm)
+        value = alarm.value if math.isfinite(alarm.value) else None
+        self.alarms.append({**asdict(alarm), "value": value, "epoch": self.epochs_done, "step": self.game.steps})
+        return Note(f"Alarm ({alarm.name}, epoch {self.epochs_done}): {alarm.text} The limit is {alarm.threshold:g}.")
+
+    def _slow_down(self) -> None:
+        for player, adam in self.game.adams.items():
+            for group in adam.param_groups:
+                group["lr"] = getattr(self.game.rules, player).rate / 2**self.rollbacks
+
+    def _file(self, name: str, tensors: dict[str, Tensor], kept: list[str]) -> Checkpoint:
+        about = {
+            "players": self.about,
+            "pictures": self.train.sha256,
+            "choices": self.choices,
+            "position": self.order.position,
+            "epochs_done": self.epochs_done,
+            "steps_of_epoch": self._steps,
+            "history": self.history,
+            "alarms": self.alarms,
+            "best": self.best,
+            "rollbacks": self.rollbacks,
+            "kept": kept,
+        }
+        return Checkpoint(name, pack(tensors, about), tuple(kept))
