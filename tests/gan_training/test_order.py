@@ -31,6 +31,11 @@ def test_ranks_share_each_batch():
         assert [len(share) for share in shares] == [2, 2]
 
 
+def test_shares_that_are_not_equal_are_refused():
+    with pytest.raises(BadSetting, match="A batch of 10 has no equal shares for 4 processes; 12 would"):
+        Order(20, 10, seed=0, ranks=4)
+
+
 def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(BadSetting, match="A batch of 8 is larger than the data of 5 pictures; 5 would work"):
         Order(5, 8, seed=0)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from vitrail.gan_training.together import share
 from vitrail.tensors import Signed
 
 SHIFT = 1 / 8  # of a side
@@ -17,7 +18,8 @@ HOLE = 1 / 2  # of a side
 def augmented(images: Signed, generator: Generator) -> Signed:
     """Colours, place and a hole changed, each image by draws of its own; images are in [-1, 1]."""
     count, channels, height, width = images.shape
-    draws = torch.rand(7, count, 1, 1, 1, generator=generator).to(images)
+    joined, mine = share(count)
+    draws = torch.rand(7, joined, 1, 1, 1, generator=generator)[:, mine].to(images)
     images = images + draws[0] - 0.5
     if channels > 1:
         grey = images.mean(dim=1, keepdim=True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vitrail.errors import BadSetting
 from vitrail.gan_training.average import Average
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
+from vitrail.gan_training.together import start_alike
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _weighted(loss: Loss, name: str, weight: float) -> Loss:
 class Game:
     """Two players, their optimisers, the generator's average and the draws.
 
+    Made in several processes at once (`together`), it starts from the players of rank 0.
+
     Attributes:
         steps: how many are done.
         draws: where latents and augmentations come from; on the CPU, the same for every device.
@@ -97,6 +100,7 @@ class Game:
         self.rules, self.loss = rules, loss_of(rules)
         layout: Any = torch.channels_last if rules.channels_last else torch.contiguous_format
         self.layout = layout
+        start_alike(generator, discriminator)
         self.generator = generator.to(memory_format=layout).train()
         self.discriminator = discriminator.to(memory_format=layout).train()
         self.average = Average(self.generator, rules.decay)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from vitrail.gan_training.together import share
 from vitrail.registry import Registry
 from vitrail.tensors import Scores
 
@@ -68,7 +69,8 @@ def gradient_penalty(
     score: Callable[[Tensor], Scores], real: Tensor, fake: Tensor, generator: torch.Generator, weight: float = 10.0
 ) -> Value:
     """Lambda * E (‖∇D‖ - 1)², between real and generated images (Gulrajani et al., 2017)."""
-    shares = torch.rand(len(real), 1, 1, 1, generator=generator).to(real)
+    joined, mine = share(len(real))
+    shares = torch.rand(joined, 1, 1, 1, generator=generator)[mine].to(real)
     between = slopes(score, fake + shares * (real - fake))
     return weight * (between.clamp_min(1e-12).sqrt() - 1).square().mean()
 

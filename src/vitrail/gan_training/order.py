@@ -17,12 +17,15 @@ class Order(Iterator[Rows]):
     Attributes:
         position: batches given so far; set it to go on from there.
     Raises:
-        BadSetting: a batch is larger than the data.
+        BadSetting: a batch is larger than the data, or does not fall into equal shares.
     """
 
     def __init__(self, count: int, batch: int, seed: int, *, rank: int = 0, ranks: int = 1) -> None:
         if batch > count:
             raise BadSetting(f"A batch of {batch} is larger than the data of {count} pictures; {count} would work.")
+        if batch % ranks:  # the mean of the shares' slopes would not be that of the batch
+            larger = batch + ranks - batch % ranks
+            raise BadSetting(f"A batch of {batch} has no equal shares for {ranks} processes; {larger} would.")
         self.count, self.batch, self.seed = count, batch, seed
         self.position = 0
         self._part = slice(rank, None, ranks)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vitrail.gan_training.augmentation import augmented
 from vitrail.gan_training.game import Game
 from vitrail.gan_training.losses import Value
+from vitrail.gan_training.together import average_slopes, share
 from vitrail.tensors import Scores, Signed, Told
 
 
@@ -121,6 +122,7 @@ def _update(game: Game, player: str, loss: Value) -> None:
     adam = game.adams[player]
     adam.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    average_slopes(adam.param_groups[0]["params"])
     adam.step()
 
 
@@ -129,7 +131,8 @@ def _seen(game: Game, images: Signed) -> Signed:
 
 
 def _latents(game: Game, count: int) -> Tensor:
-    return torch.randn(count, game.latent_size, generator=game.draws).to(game.device)
+    joined, mine = share(count)
+    return torch.randn(joined, game.latent_size, generator=game.draws)[mine].to(game.device)
 
 
 def _half(game: Game) -> torch.autocast:

@@ -1,0 +1,136 @@
+"""Which of the quicker ways of playing is the quicker one here: real steps of each, timed in turn on copies.
+
+Which it is depends on the layers, the batch, the processor and torch's version: a network of convolutions gains by
+channels-last, one of many small layers by a fused optimiser, and either may lose by the other.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import nn
+
+from vitrail.gan_training.game import Game, Rules
+from vitrail.gan_training.play import GanStep, play
+from vitrail.gan_training.together import alone, as_first
+from vitrail.tensors import Signed, Told
+
+PLAIN, CHANNELS_LAST, FUSED, BOTH = WAYS = ("plain", "channels-last", "fused", "channels-last and fused")
+MARGIN = 1.03  # by how much another way must be quicker than the plain one to be taken
+ROUNDS = (3, 9)  # at least, if images are left out for it, and at most
+FEW = 8  # images, which are always timed
+
+Batch = tuple[Signed, Told]
+Clock = Callable[[], float]
+
+
+@runtime_checkable
+class Players(Protocol):
+    """A pair, or a game."""
+
+    @property
+    def generator(self) -> nn.Module:
+        """Who makes images."""
+
+    @property
+    def discriminator(self) -> nn.Module:
+        """Who scores them."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way of playing, chosen by a probe.
+
+    Attributes:
+        way: by name in `WAYS`.
+        rules: as given, but for `channels_last` and `fused`. To be kept with the game: another probe may choose
+            otherwise, and another way rounds otherwise.
+        ratios: how many times as quick as the plain way each other one was; for `result.json`.
+    """
+
+    way: str
+    rules: Rules
+    ratios: dict[str, float]
+
+
+def quickest(
+    players: Players,
+    rules: Rules,
+    batch: Batch,
+    *,
+    seconds: float = 2.0,
+    clock: Clock = time.perf_counter,
+) -> Choice:
+    """The quickest way to play by `rules`, by steps on `batch`, or on its first images where it would take too long.
+
+    Neither players nor random numbers are touched; memory is that of up to four games. Of several ranks all must ask,
+    and all are given what rank 0 measured.
+
+    Args:
+        batch: as `play` takes them.
+        seconds: what the probe may take, about.
+        clock: gives the time in seconds.
+    """
+    device, ways = batch[0].device, _ways(players)
+    with alone(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        games = {way: Game(*_copies(players), _by(way, rules)) for way in ways}
+        least = _least_seconds(games, batch, seconds, clock)
+    ratios = {way: least[PLAIN] / least[way] for way in ways if way != PLAIN}
+    best = max(ratios, key=lambda way: ratios[way])
+    way = best if ratios[best] >= MARGIN else PLAIN
+    return as_first(Choice(way, _by(way, rules), ratios))
+
+
+def _ways(players: Players) -> tuple[str, ...]:
+    parts = (*players.generator.modules(), *players.discriminator.modules())
+    return WAYS if any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in parts) else (PLAIN, FUSED)
+
+
+def _by(way: str, rules: Rules) -> Rules:
+    return replace(rules, channels_last=way in (CHANNELS_LAST, BOTH), fused=way in (FUSED, BOTH))
+
+
+def _copies(players: Players) -> tuple[nn.Module, nn.Module]:
+    return copy.deepcopy(players.generator), copy.deepcopy(players.discriminator)
+
+
+def _least_seconds(games: dict[str, Game], batch: Batch, seconds: float, clock: Clock) -> dict[str, float]:
+    """Of each way's steps, the one that other work on the machine slowed least."""
+    start, (images, labels) = clock(), batch
+    rows = _affordable(games[PLAIN], batch, seconds / (len(games) * (1 + ROUNDS[0])), clock)
+    steps = {way: play(game, repeat((images[:rows], labels[:rows]))) for way, game in games.items()}
+    for each in steps.values():
+        next(each)  # memory is found, kernels are chosen
+    taken: dict[str, list[float]] = {way: [] for way in games}
+    order = list(games)
+    for number in range(ROUNDS[1]):
+        if number and clock() - start > seconds:
+            break
+        for way in order:
+            taken[way].append(_seconds(steps[way], images.device, clock))
+        order.reverse()  # whoever comes first in one round comes last in the next
+    return {way: min(each) for way, each in taken.items()}
+
+
+def _affordable(game: Game, batch: Batch, seconds: float, clock: Clock) -> int:
+    """How many images a step may have to take so many seconds: all, if that is not too many."""
+    (images, labels), rows = batch, FEW
+    next(play(game, repeat((images[:rows], labels[:rows]))))
+    while rows < len(images):
+        step = play(game, repeat((images[:rows], labels[:rows])))
+        if 2 * _seconds(step, images.device, clock) > seconds:
+            break
+        rows *= 2
+    return min(rows, len(images))
+
+
+def _seconds(steps: Iterator[GanStep], device: torch.device, clock: Clock) -> float:
+    start = clock()
+    next(steps)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+    return clock() - start
