@@ -11,7 +11,6 @@ from vitrail.cli.commands import command_for
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
-
 GROUPS = {"gan": "Train a generator of pictures; sample, measure, walk, edit, compare and export it."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
 

@@ -38,7 +38,7 @@ SAMPLED = 1_000_000  # seeds from here on are those of measured pictures; what `
 GRACE = 500
 """Steps, or a fifth of all if that is less, before samples or a strong D alarm: all begin badly."""
 
-PLAIN = {"way": "plain", "why": "asked for", "channels_last": False, "fused": False}
+PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", "channels_last": False, "fused": False}
 ROLLBACKS = 3  # then the run stops
 MEASUREMENTS = 20  # in a run
 
