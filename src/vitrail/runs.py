@@ -39,7 +39,8 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     """
     if task.continued is None:
         claim(folder)
-    files.write_json(folder / "settings.json", {"task": name, "settings": task.model_dump(mode="json")})
+    settings = task.model_dump(mode="json", exclude={"resume"} if task.continued else None)
+    files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
     try:
         for event in task.run():

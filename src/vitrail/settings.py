@@ -30,16 +30,20 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 
-def setting(default: Any, help: str, *, positional: bool = False, flag: str | None = None, **limits: Any) -> Any:
+def setting(  # noqa: PLR0913  (a field's facts, each plain)
+    default: Any, help: str, *, positional: bool = False, flag: str | None = None, repeated: bool = False, **limits: Any
+) -> Any:
     """A field that knows its help text and its limits.
 
     Args:
         default: the value when nothing is said; `...` makes the setting obligatory.
         positional: given on the command line without an option's name.
         flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from").
+        repeated: the option may be given several times, each value one more of a tuple.
         limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
     """
-    return Field(default, description=help, json_schema_extra={"positional": positional, "flag": flag}, **limits)
+    extra: dict[str, Any] = {"positional": positional, "flag": flag, "repeated": repeated}
+    return Field(default, description=help, json_schema_extra=extra, **limits)
 
 
 class Task(BaseModel):

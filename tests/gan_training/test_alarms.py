@@ -52,13 +52,17 @@ def test_one_odd_step_raises_no_alarm():
 @pytest.mark.parametrize(
     ("change", "name", "figure"),
     [
-        ({"coverage": 0.1}, "mode-collapse", "coverage"),
+        ({"coverage": 0.35}, "mode-collapse", "coverage"),
         ({"distance_ratio": 0.1}, "mode-collapse", "distance_ratio"),
         ({"unique_neighbours": 0.05}, "mode-collapse", "unique_neighbours"),
         ({"novelty": 0.1}, "copies", "novelty"),
     ],
 )
 def test_samples_that_go_wrong(change, name, figure):
-    (alarm,) = sample_alarms(FINE | change)
+    (alarm,) = sample_alarms(FINE | change, best_coverage=0.8)
     assert (alarm.name, alarm.figure, alarm.value) == (name, figure, change[figure])
     assert f"{alarm.value:.2f}" in alarm.text
+
+
+def test_coverage_that_was_never_higher_is_no_collapse():
+    assert names(sample_alarms(FINE | {"coverage": 0.05}, best_coverage=0.06)) == []

@@ -47,7 +47,9 @@ def _group_of(task: str) -> str | None:
 def _group(name: str) -> Any:
     inner = typer.Typer(cls=GanGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     inner.callback(help=GROUPS[name])(lambda: None)
-    return typer.main.get_command(inner)
+    command = typer.main.get_command(inner)
+    command.name = name
+    return command
 
 
 app = typer.Typer(cls=TaskGroup, no_args_is_help=True, pretty_exceptions_enable=False)

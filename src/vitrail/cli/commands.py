@@ -73,7 +73,8 @@ def _parameter(field: str, info: FieldInfo) -> Parameter:
     if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
         return _argument(field, info)
     option = typer.Option(*_flags(field, info), help=info.description, show_default=_shown(info.get_default()))
-    kind = _kind(info.annotation)
+    several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
+    kind = list[str] if several else _kind(info.annotation)
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
 
 

@@ -14,8 +14,12 @@ STRONG = 0.05
 BLIND = 0.02
 """D(x) - D(G(z)) below which D tells nothing apart."""
 
-COLLAPSED = {"coverage": 0.2, "distance_ratio": 0.5, "unique_neighbours": 0.2}
+COLLAPSED = {"distance_ratio": 0.5, "unique_neighbours": 0.2}
 """Shares of what real pictures give, below which samples repeat each other."""
+
+FALLEN = 0.5
+"""Share of the best coverage so far below which a generator has lost what it could make. Low coverage alone is no
+collapse: every generator begins with it."""
 
 COPIED = 0.5
 """Novelty below which samples lie as near to training pictures as no new picture does."""
@@ -60,13 +64,20 @@ def game_alarms(steps: Sequence[Mapping[str, float]], *, relative: bool = False)
         yield Alarm("discriminator-blind", "difference", apart, BLIND, text)
 
 
-def sample_alarms(figures: Mapping[str, float]) -> Iterator[Alarm]:
-    """What the figures of samples say, each as a share of what real pictures give."""
+def sample_alarms(figures: Mapping[str, float], *, best_coverage: float = 0.0) -> Iterator[Alarm]:
+    """What the figures of samples say, each as a share of what real pictures give.
+
+    Args:
+        best_coverage: the highest share so far.
+    """
     repeated = [name for name, least in COLLAPSED.items() if name in figures and figures[name] < least]
     if repeated:
         first = repeated[0]
         text = f"Samples repeat each other: {first} is {figures[first]:.2f} of what real pictures give."
         yield Alarm("mode-collapse", first, figures[first], COLLAPSED[first], text)
+    elif figures.get("coverage", best_coverage) < FALLEN * best_coverage:
+        text = f"Samples have lost variety: coverage is {figures['coverage']:.2f}, after {best_coverage:.2f} before."
+        yield Alarm("mode-collapse", "coverage", figures["coverage"], FALLEN * best_coverage, text)
     if figures.get("novelty", 1.0) < COPIED:
         text = f"Samples are copies: they lie {figures['novelty']:.2f} times as far from training pictures as new ones."
         yield Alarm("copies", "novelty", figures["novelty"], COPIED, text)

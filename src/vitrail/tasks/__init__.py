@@ -16,6 +16,8 @@ TASKS = Registry(
         "audit": "audit:Audit",
         "visualise": "visualise:Visualise",
         "gan-train": "gan_train:GanTrain",
+        "gan-sample": "gan_sample:GanSample",
+        "gan-evaluate": "gan_evaluate:GanEvaluate",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet, groups
+from vitrail.events import Event
 from vitrail.metrics.diversity import diversity
 from vitrail.metrics.frechet import FrechetDistance
 from vitrail.metrics.judge import agreement
 from vitrail.metrics.kernel import KernelDistance
 from vitrail.metrics.neighbours import NEAREST, neighbourhood
-from vitrail.tasks.gan_readers import BackboneReader, JudgeReader
+from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
 from vitrail.tensors import Told
 
 SHORT = {"frechet-distance": "FD", "kernel-distance": "KD"}
@@ -123,3 +126,18 @@ class Evaluation:
             return dict(zip(names, right.mean(dim=0).tolist(), strict=True))
         each = {name: right[labels == index] for index, name in enumerate(names)}
         return {name: float(found.mean()) for name, found in each.items() if len(found)}
+
+
+def taught(
+    pixels: Tensor, labels: Told, opened: Opened, *, seed: int, device: str
+) -> Generator[Event, None, dict[str, Any]]:
+    """GAN-train (Shmelkov et al., 2018): what a judge that has learned generated pictures alone says of real ones.
+
+    Its floor is what the same judge says that has learned as many real pictures instead.
+    """
+    real = opened.train.take(slice(0, len(pixels)))
+    accuracies = []
+    for part, data in (("GAN-train", replace(real, images=pixels, labels=labels)), ("its floor", real)):
+        judge, sha = yield from judge_of(data, seed=seed, device=device, cache=None, part=part)
+        accuracies.append(judged(judge, sha, opened.held_out).accuracy)
+    return {"accuracy": accuracies[0], "floor": accuracies[1], "n": len(pixels)}

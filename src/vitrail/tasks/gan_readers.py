@@ -154,8 +154,11 @@ def judge_of(
         judge = Judge(size=train.size, channels=train.channels, names=len(train.names)).to(device)
         data = _read(file)
         if data is None:
+            shown = 0
             for share in learn(judge, train.images, train.labels, seed=seed):
-                yield Progress(part, round(100 * share), 100, unit="%")
+                if int(100 * share) > shown:
+                    shown = int(100 * share)
+                    yield Progress(part, shown, 100, unit="%")
             data = save({name: value.cpu().contiguous() for name, value in judge.state_dict().items()})
             if file is not None:
                 files.write_bytes(file, data)

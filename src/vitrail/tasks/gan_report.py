@@ -101,10 +101,8 @@ class Report:
             yield Note(f"{error} No curves were drawn.")
 
     def _tables(self, measured: Measured, final: Evaluation) -> Iterator[Event]:
-        rows = [(entry["name"], entry["value"], entry["floor"]) for entry in final.named(measured)]
-        if measured.label_agreement is not None:
-            rows.append((f"label agreement, {measured.n}", measured.label_agreement, final.accuracy))
-        yield Table("metrics", "Samples of the best epoch", ("figure", "samples", "real pictures"), rows)
+        columns: tuple[str, ...] = ("figure", "samples", "real pictures")
+        yield Table("metrics", "Samples of the best epoch", columns, metric_rows(final, measured))
         alarms = self._training.alarms
         if alarms:
             columns = ("epoch", "step", "name", "figure", "value", "threshold")
@@ -124,6 +122,14 @@ class Report:
             "seed": training.task.seed,
         }
         return Weights("generator", tensors, description, card(training, final.named(measured), measured))
+
+
+def metric_rows(evaluation: Evaluation, measured: Measured) -> list[tuple[Any, ...]]:
+    """Rows of the table of figures: what each is called, its value, its floor."""
+    rows: list[tuple[Any, ...]] = [(each["name"], each["value"], each["floor"]) for each in evaluation.named(measured)]
+    if measured.label_agreement is not None:
+        rows.append((f"label agreement, {measured.n}", measured.label_agreement, evaluation.accuracy))
+    return rows
 
 
 def rows_of(told: PixelSet | None) -> tuple[Told, tuple[str, ...]]:

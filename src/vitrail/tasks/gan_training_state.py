@@ -106,7 +106,7 @@ class Training:
         pixels = self.pictures(self.settled(), evaluation)
         found = evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
         agrees = {} if found.label_agreement is None else {"label_agreement": found.label_agreement}
-        self.history[-1] |= {**found.values, **agrees}
+        self.history[-1] |= {**found.values, "coverage_share": found.shares["coverage"], **agrees}
         distance = found.values["frechet-distance"]
         if self.best is None or distance < self.best["frechet-distance"]:
             self.best = {"epoch": self.epochs_done, "step": self.game.steps, "frechet-distance": distance}
@@ -124,7 +124,7 @@ class Training:
     def watch_samples(self, measured: Measured) -> Iterator[Event]:
         """Says what the samples show."""
         if not self._young():
-            for alarm in sample_alarms(measured.shares):
+            for alarm in sample_alarms(measured.shares, best_coverage=self._best_coverage()):
                 yield self._raise(alarm)
         if self._raised and self.task.on_alarm == "stop":
             self.stopped = True
@@ -240,6 +240,11 @@ class Training:
         labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)
         settle(network, settling(labels, self.game.latent_size, self.device))
         return network
+
+    def _best_coverage(self) -> float:
+        """The highest share of the real pictures' so far, this epoch's left out."""
+        floors = [entry["coverage_share"] for entry in self.history[:-1] if "coverage_share" in entry]
+        return max(floors, default=0.0)
 
     def _young(self) -> bool:
         total = self.task.epochs * self.order.batches_per_epoch / self.task.turns[0]

@@ -1,0 +1,89 @@
+"""What a trained generator's pictures are worth, measured again: by another network, on other pictures, on more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vitrail.errors import BadSetting
+from vitrail.events import Event, Note, Result, Table
+from vitrail.settings import Task, cache_folder, setting
+
+
+class GanEvaluate(Task):
+    """Measure the pictures of a trained generator: each figure with what real pictures get for the same count."""
+
+    generator: Path = setting(..., "Run folder of `vitrail gan train`", positional=True)
+    data: str = setting("", "Real pictures to compare with; else those it was trained on")
+    samples: int = setting(10_000, "Pictures on each side, if there are so many", ge=8)
+    measure: str = setting("auto", "Network that measures: judge, squeezenet, ...; auto: judge where there are labels")
+    gan_train: bool = setting(
+        True, "Teach a judge from generated pictures alone and ask it about real ones (GAN-train)"
+    )
+    seed: int = setting(0, "Seed of the pictures that are measured", ge=0)
+    download: bool = setting(False, "Let a data set be downloaded")
+    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+    cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
+
+    def run(self) -> Iterator[Event]:
+        """Yields the table of figures; the last event is the `Result`."""
+        from vitrail.datasets.open_pixels import Wish, open_pixels  # noqa: PLC0415  (`--help` reads this module)
+        from vitrail.devices import choose_device  # noqa: PLC0415
+        from vitrail.tasks.gan_evaluation import Evaluation, taught  # noqa: PLC0415
+        from vitrail.tasks.gan_generator import read_generator  # noqa: PLC0415
+        from vitrail.tasks.gan_readers import JudgeReader, open_reader  # noqa: PLC0415
+        from vitrail.tasks.gan_report import metric_rows  # noqa: PLC0415
+        from vitrail.tasks.gan_train import GanTrain  # noqa: PLC0415
+
+        started = time.perf_counter()
+        device = choose_device(self.device)
+        generator = read_generator(self.generator, device)
+        trained = GanTrain(**generator.settings)
+        wish = Wish(
+            size=generator.size,
+            labels=None if self.data else trained.labels,
+            attributes=generator.names if generator.has_attributes else trained.attributes,
+            held_out=trained.held_out,
+            seed=trained.seed,
+            home=self.cache / "datasets",
+            download=self.download,
+        )
+        opened = open_pixels(self.data or trained.data, wish)
+        for note in opened.notes:
+            yield Note(note)
+        if generator.names and opened.train.names != generator.names:
+            raise BadSetting(
+                f"The generator is told {', '.join(generator.names)}, and these pictures are {opened.train.names or 'unnamed'}; "
+                "pictures with the same names would work."
+            )
+        reader = yield from open_reader(
+            self.measure, opened.train, opened.held_out, seed=trained.seed, device=device, cache=self.cache / "judges"
+        )
+        evaluation = Evaluation(reader, opened.train, opened.held_out, count=self.samples, seed=self.seed)
+        labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
+        pixels = generator.pictures(generator.latents(self.seed, evaluation.count), labels)
+        measured = evaluation.measure(pixels, labels, conditional=bool(generator.names))
+        figures = {"metrics": evaluation.named(measured), "label_agreement": measured.label_agreement}
+        if self.gan_train and generator.names:
+            learned = yield from taught(pixels, labels, opened, seed=self.seed, device=device)
+            figures |= {"gan_train": learned}
+        yield Table("metrics", "Samples", ("figure", "samples", "real pictures"), metric_rows(evaluation, measured))
+        if "gan_train" in figures:
+            yield Note(
+                f"GAN-train: {learned['accuracy']:.2%} of real pictures, against {learned['floor']:.2%} when "
+                f"taught from {learned['n']} real ones."
+            )
+        yield Result(
+            {
+                "generator": str(self.generator),
+                "backbone": [{"name": reader.name, "sha256": reader.weights_sha256}],
+                "device": device,
+                "skipped": [],
+                "judge": reader.figures() if isinstance(reader, JudgeReader) else None,
+                **figures,
+                "label_agreement_per_name": measured.per_name,
+                "alarms": [],
+                "seconds": {"total": time.perf_counter() - started},
+            }
+        )

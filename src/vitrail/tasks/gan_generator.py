@@ -1,0 +1,144 @@
+"""The generator in a run folder: the best one of a finished training, else that of its last checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vitrail.backbones.class_names import class_index
+from vitrail.errors import BadRun, BadSetting
+from vitrail.files import read_json
+from vitrail.gan_training.average import settle
+from vitrail.gan_training.checkpoints import unpack
+from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of, settling
+from vitrail.image_files import display_name
+from vitrail.runs import read_run
+from vitrail.tasks.gan_players import made, told_labels
+from vitrail.tensors import Told
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A generator and what it is told.
+
+    Attributes:
+        network: in evaluation mode, on its device.
+        about: `architecture`, `arguments`, `names`, `attributes`, `told`; what else belongs to it.
+        settings: of the run that made it.
+    """
+
+    network: nn.Module = field(repr=False)
+    about: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Classes or attributes it is told; none if it is told nothing."""
+        return tuple(self.about["names"])
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether what it is told is one number an attribute."""
+        return bool(self.about["attributes"])
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers that a picture is made from."""
+        return int(self.about["arguments"]["latent_size"])
+
+    @property
+    def size(self) -> int:
+        """Side of its pictures in pixels."""
+        return int(self.about["arguments"]["size"])
+
+    def latents(self, seed: int, count: int) -> Tensor:
+        """(count, latent_size); row k is what seed + k gives alone."""
+        return latents_of(seed, count, self.latent_size)
+
+    def labels(self, wanted: Sequence[str], count: int, seed: int) -> Told:
+        """What `count` pictures are told.
+
+        Args:
+            wanted: one class, or attributes as `Male=1`; what is not said is drawn as among the real pictures.
+        Raises:
+            UnknownName: there is no such class or attribute.
+            BadSetting: it is told nothing, or an attribute is neither 0 nor 1.
+        """
+        drawn = drawn_labels(told_labels(self.about), count, seed)
+        if not wanted:
+            return drawn
+        if not self.names:
+            raise BadSetting(f"This generator is told nothing, so {wanted[0]!r} cannot be asked of it; leave it out.")
+        if not self.has_attributes:
+            if len(wanted) > 1:
+                raise BadSetting(f"A picture has one class; got {', '.join(wanted)}; run once for each.")
+            return torch.full((count,), class_index(self.names, wanted[0]))
+        labels = drawn.clone()
+        for index, value in (self.attribute(word) for word in wanted):
+            labels[:, index] = value
+        return labels
+
+    def attribute(self, word: str) -> tuple[int, float]:
+        """`Male=1` as the index of Male and 1, `Male=0` as the same and -1.
+
+        Raises:
+            UnknownName, BadSetting: as `labels`.
+        """
+        name, _, value = word.partition("=")
+        if value not in ("0", "1"):
+            raise BadSetting(f"An attribute is set to 1 or 0; got {word!r}; '{self.names[0]}=1' would work.")
+        return class_index(self.names, name), 1.0 if value == "1" else -1.0
+
+    def pictures(self, latents: Tensor, labels: Told) -> Tensor:
+        """(N, C, S, S) uint8; each the same whatever is made along with it."""
+        return pictures_of(self.network, latents, labels)
+
+
+def read_generator(run: Path, device: str = "cpu") -> Generator:
+    """The generator that a run of `vitrail gan train` has made so far.
+
+    Raises:
+        BadRun: the folder holds none, or a damaged one.
+    """
+    settings = read_run(run).settings
+    weights = run / "weights" / "generator.safetensors"
+    if weights.is_file():
+        about, tensors = _kept(weights)
+        network = _loaded(about, tensors, run).to(device)
+        return Generator(network, about, settings)
+    found = sorted((run / "checkpoints").glob("step-*.safetensors"))
+    if not found:
+        raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.")
+    state, header = unpack(found[-1])
+    about = header["players"]
+    tensors = {re.sub("^average.", "", name): value for name, value in state.items() if name.startswith("average.")}
+    network = _loaded(about, tensors, run).to(device)
+    settle(network, settling(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device)))
+    return Generator(network, about, settings)
+
+
+def _kept(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        about: dict[str, Any] = read_json(weights.with_suffix(".json"))
+        return about, load_file(weights)
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRun(f"The generator '{display_name(weights)}' is damaged ({reason}); train anew.") from None
+
+
+def _loaded(about: Mapping[str, Any], tensors: Mapping[str, Tensor], run: Path) -> nn.Module:
+    try:
+        network: nn.Module = made(about).generator
+        network.load_state_dict(dict(tensors))
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadRun(f"The generator in '{display_name(run)}' is of another architecture ({reason}).") from None
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,61 @@
+"""Pictures from a trained generator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vitrail.events import Event, Picture, Result
+from vitrail.settings import Task, setting
+
+COLUMNS = 8
+
+
+class GanSample(Task):
+    """Make pictures with a generator that `vitrail gan train` has trained; picture k has the seed --seed + k."""
+
+    generator: Path = setting(..., "Run folder of `vitrail gan train`", positional=True)
+    wanted: tuple[str, ...] = setting(
+        (), "A class, or attributes as Male=1; else as among the real pictures", flag="--class", repeated=True
+    )
+    count: int = setting(16, "How many", ge=1, le=10_000)
+    seed: int = setting(0, "Seed of the first picture", ge=0)
+    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+
+    def run(self) -> Iterator[Event]:
+        """Yields each picture and a sheet of all; the last event is the `Result`."""
+        from vitrail.devices import choose_device  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.pictures import grid  # noqa: PLC0415
+        from vitrail.tasks.explain_report import png  # noqa: PLC0415
+        from vitrail.tasks.gan_generator import read_generator  # noqa: PLC0415
+        from vitrail.tasks.gan_report import combination, shaped  # noqa: PLC0415
+
+        started = time.perf_counter()
+        device = choose_device(self.device)
+        generator = read_generator(self.generator, device)
+        labels = generator.labels(self.wanted, self.count, self.seed)
+        pixels = generator.pictures(generator.latents(self.seed, self.count), labels)
+        entries = []
+        for index, picture in enumerate(shaped(pixels, self.count)[:, 0]):
+            seed, told = self.seed + index, ""
+            if generator.names:
+                row = labels[index].tolist()
+                told = combination(row, generator.names) if generator.has_attributes else generator.names[row]
+            name = f"sample_{seed:06d}"
+            entries.append({"seed": seed, "class": told or None, "output": f"pictures/{name}.png"})
+            yield Picture(name, f"seed {seed} {told}".strip(), png(picture))
+        whole = max(1, self.count // COLUMNS)
+        sheet = grid({f"{self.count} pictures": shaped(pixels, whole)}, tile=64)
+        yield Picture(
+            "samples", f"The first {whole * max(1, len(pixels) // whole)}, from seed {self.seed} on", png(sheet)
+        )
+        yield Result(
+            {
+                "generator": str(self.generator),
+                "device": device,
+                "skipped": [],
+                "pictures": entries,
+                "seconds": {"total": time.perf_counter() - started},
+            }
+        )
