@@ -114,10 +114,13 @@ def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
 
 
 def _keep_weights(weights: Weights, folder: Path) -> str:
-    from safetensors.numpy import save  # noqa: PLC0415  (imports NumPy, and `--help` reads this module)
+    import numpy as np  # noqa: PLC0415  (`--help` reads this module)
+    from safetensors.numpy import save  # noqa: PLC0415
 
     name = f"weights/{safe_name(weights.name)}"
-    files.write_bytes(folder / f"{name}.safetensors", save(dict(weights.tensors)))
+    # Of an array in another order than C's, `save` would write the bytes as they lie, and another array comes back.
+    tensors = {key: np.ascontiguousarray(value) for key, value in weights.tensors.items()}
+    files.write_bytes(folder / f"{name}.safetensors", save(tensors))
     files.write_json(folder / f"{name}.json", weights.description)
     files.write_text(folder / "README.md", weights.card)
     return f"{name}.safetensors"

@@ -30,7 +30,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 
-def setting(  # noqa: PLR0913  (a field's facts, each plain)
+def setting(
     default: Any, help: str, *, positional: bool = False, flag: str | None = None, repeated: bool = False, **limits: Any
 ) -> Any:
     """A field that knows its help text and its limits.

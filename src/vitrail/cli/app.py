@@ -31,7 +31,11 @@ class TaskGroup(TyperGroup):
         if not self.group and cmd_name in GROUPS:
             return _group(cmd_name)
         name = f"{self.group}-{cmd_name}" if self.group else cmd_name
-        return command_for(name, TASKS[name]) if name in TASKS else None
+        if name not in TASKS:
+            return None
+        command = command_for(name, TASKS[name])
+        command.name = cmd_name
+        return command
 
 
 class GanGroup(TaskGroup):

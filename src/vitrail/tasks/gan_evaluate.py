@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event, Note, Result, Table
@@ -54,8 +55,8 @@ class GanEvaluate(Task):
             yield Note(note)
         if generator.names and opened.train.names != generator.names:
             raise BadSetting(
-                f"The generator is told {', '.join(generator.names)}, and these pictures are {opened.train.names or 'unnamed'}; "
-                "pictures with the same names would work."
+                f"The generator is told {', '.join(generator.names)}, and these pictures are "
+                f"{', '.join(opened.train.names) or 'unnamed'}; pictures with the same names would work."
             )
         reader = yield from open_reader(
             self.measure, opened.train, opened.held_out, seed=trained.seed, device=device, cache=self.cache / "judges"
@@ -64,7 +65,7 @@ class GanEvaluate(Task):
         labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
         pixels = generator.pictures(generator.latents(self.seed, evaluation.count), labels)
         measured = evaluation.measure(pixels, labels, conditional=bool(generator.names))
-        figures = {"metrics": evaluation.named(measured), "label_agreement": measured.label_agreement}
+        figures: dict[str, Any] = {"metrics": evaluation.named(measured), "label_agreement": measured.label_agreement}
         if self.gan_train and generator.names:
             learned = yield from taught(pixels, labels, opened, seed=self.seed, device=device)
             figures |= {"gan_train": learned}

@@ -21,7 +21,7 @@ from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of, settling
 from vitrail.image_files import display_name
 from vitrail.runs import read_run
-from vitrail.tasks.gan_players import made, told_labels
+from vitrail.tasks.gan_players import combination, made, told_labels
 from vitrail.tensors import Told
 
 
@@ -96,6 +96,12 @@ class Generator:
         if value not in ("0", "1"):
             raise BadSetting(f"An attribute is set to 1 or 0; got {word!r}; '{self.names[0]}=1' would work.")
         return class_index(self.names, name), 1.0 if value == "1" else -1.0
+
+    def told(self, label: Tensor) -> str:
+        """What one picture is told, in words."""
+        if self.has_attributes:
+            return combination(label.tolist(), self.names)
+        return self.names[int(label)] if self.names else ""
 
     def pictures(self, latents: Tensor, labels: Told) -> Tensor:
         """(N, C, S, S) uint8; each the same whatever is made along with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -105,6 +105,11 @@ def told_labels(about: Mapping[str, Any]) -> torch.Tensor:
     rows = torch.tensor([row for row, _ in about["told"]])
     counts = torch.tensor([count for _, count in about["told"]])
     return rows.float().repeat_interleave(counts, dim=0) if about["attributes"] else rows.repeat_interleave(counts)
+
+
+def combination(values: Sequence[float], names: Sequence[str]) -> str:
+    """`+Male -Young`, as a row is called."""
+    return " ".join(f"{'+' if value > 0 else '−'}{name}" for value, name in zip(values, names, strict=True))
 
 
 def _frequencies(train: PixelSet) -> list[tuple[Any, int]]:

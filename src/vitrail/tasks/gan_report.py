@@ -18,6 +18,7 @@ from vitrail.images import three_channels
 from vitrail.pictures import Axis, Line, animation, curve, grid
 from vitrail.tasks.explain_report import png
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
+from vitrail.tasks.gan_players import combination
 from vitrail.tensors import Told
 
 if TYPE_CHECKING:
@@ -145,11 +146,6 @@ def rows_of(told: PixelSet | None) -> tuple[Told, tuple[str, ...]]:
     rows, counts = torch.unique(told.labels, dim=0, return_counts=True)
     rows = rows[counts.argsort(descending=True)][:ROWS]
     return rows.repeat_interleave(COLUMNS, dim=0), tuple(combination(row.tolist(), told.names) for row in rows)
-
-
-def combination(values: Sequence[float], names: Sequence[str]) -> str:
-    """`+Male -Young`, as a row is called."""
-    return " ".join(f"{'+' if value > 0 else '−'}{name}" for value, name in zip(values, names, strict=True))
 
 
 def real_rows(train: PixelSet, labels: Told | None) -> np.ndarray:

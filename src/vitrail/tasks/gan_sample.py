@@ -29,7 +29,7 @@ class GanSample(Task):
         from vitrail.pictures import grid  # noqa: PLC0415
         from vitrail.tasks.explain_report import png  # noqa: PLC0415
         from vitrail.tasks.gan_generator import read_generator  # noqa: PLC0415
-        from vitrail.tasks.gan_report import combination, shaped  # noqa: PLC0415
+        from vitrail.tasks.gan_report import shaped  # noqa: PLC0415
 
         started = time.perf_counter()
         device = choose_device(self.device)
@@ -40,8 +40,7 @@ class GanSample(Task):
         for index, picture in enumerate(shaped(pixels, self.count)[:, 0]):
             seed, told = self.seed + index, ""
             if generator.names:
-                row = labels[index].tolist()
-                told = combination(row, generator.names) if generator.has_attributes else generator.names[row]
+                told = generator.told(labels[index])
             name = f"sample_{seed:06d}"
             entries.append({"seed": seed, "class": told or None, "output": f"pictures/{name}.png"})
             yield Picture(name, f"seed {seed} {told}".strip(), png(picture))
