@@ -1,0 +1,190 @@
+"""Pictures for a generator: from folders, tables, idx files and names; and what is wrong with them."""
+
+import gzip
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vitrail.datasets.open_pixels import Wish, open_pixels
+from vitrail.datasets.pixels import PixelSet, fitted, groups, held_out_rows
+from vitrail.errors import BadFolder, BadPicture, BadSetting, MissingWeights, UnknownName
+
+SMALL = Wish(size=16)
+
+
+def picture(path, size=(20, 20), colour=(10, 200, 30)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """Twelve pictures and a table of two attributes, the second of which half of them have."""
+    lines = ["file,Male,Young"]
+    for index in range(12):
+        picture(tmp_path / "images" / f"{index}.png", colour=(20 * index, 0, 100))
+        lines.append(f"{index}.png,{index % 2},{index // 6}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def write_idx(root, count=20, labels=None):
+    pixels = np.arange(count * 28 * 28, dtype=np.uint8).reshape(count, 28, 28)
+    labels = count if labels is None else labels
+    for part in ("train", "t10k"):
+        images = struct.pack(">4B3I", 0, 0, 8, 3, count, 28, 28) + pixels.tobytes()
+        (root / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (root / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, labels) + bytes(range(labels)))
+    return pixels
+
+
+def test_digits_are_parted_and_grey():
+    opened = open_pixels("digits", SMALL)
+    assert opened.train.images.shape == (1437, 1, 16, 16)
+    assert len(opened.held_out) == 360
+    assert opened.train.names == tuple("0123456789")
+    assert opened.train.images.max() == 255
+
+
+def test_a_flat_folder_has_no_names(tmp_path):
+    for index in range(20):
+        picture(tmp_path / f"{index}.jpg", size=(30 + index, 24))
+    opened = open_pixels(str(tmp_path), SMALL)
+    assert (len(opened.train), len(opened.held_out)) == (18, 2)
+    assert opened.train.names == ()
+    assert opened.train.channels == 3
+    assert "middle square" in opened.notes[0]
+
+
+def test_class_folders_with_parts(stripes):
+    opened = open_pixels(str(stripes), SMALL)
+    assert opened.train.names == ("across", "down", "noise")
+    assert opened.train.images.shape == (24, 1, 16, 16)  # grey: all three channels were equal
+    assert opened.held_out.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_class_folders_without_parts_hold_out_some_of_each(stripes):
+    opened = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25))
+    assert torch.bincount(opened.held_out.labels).tolist() == [2, 2, 2]
+    again = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25))
+    assert opened.train.sha256 == again.train.sha256
+    other = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25, seed=1))
+    assert opened.train.sha256 != other.train.sha256
+
+
+def test_a_table_tells_attributes(faces):
+    opened = open_pixels(str(faces), SMALL)
+    assert opened.train.names == ("Male", "Young")
+    assert opened.train.has_attributes
+    both = torch.cat([opened.train.labels, opened.held_out.labels])
+    assert set(both.flatten().tolist()) == {-1.0, 1.0}
+    assert len(torch.unique(groups(both))) == 4
+    assert open_pixels(str(faces), Wish(size=16, attributes=("Young",))).train.names == ("Young",)
+
+
+def test_idx_files_keep_their_pixels_and_gain_a_border(tmp_path):
+    pixels = write_idx(tmp_path)
+    opened = open_pixels(str(tmp_path), Wish(size=32))
+    assert torch.equal(opened.train.images[:, 0, 2:30, 2:30], torch.from_numpy(pixels))
+    assert opened.train.images[:, :, :2].max() == 0
+    assert opened.train.labels.tolist() == list(range(20))
+
+
+def test_the_middle_square_is_taken_and_resized():
+    images = torch.zeros(1, 1, 8, 12, dtype=torch.uint8)
+    images[..., 2:10] = 200
+    assert (fitted(images, 4) == 200).all()
+    assert fitted(images, 64).shape == (1, 1, 64, 64)
+
+
+def test_of_each_group_one_stays_to_learn_from():
+    train, held_out = held_out_rows(torch.tensor([0, 0, 0, 0, 1, 2, 2]), 0.9, 0)
+    assert len(train) + len(held_out) == 7
+    assert 4 in train.tolist()
+    assert len(held_out) == 4
+
+
+def test_what_is_told_is_part_of_the_hash():
+    images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    one, two = PixelSet(images, torch.tensor([0, 1]), ("a", "b")), PixelSet(images, torch.tensor([1, 0]), ("a", "b"))
+    assert one.sha256 != two.sha256
+
+
+def test_a_set_of_torchvision_is_looked_for_and_never_downloaded_unasked(tmp_path):
+    with pytest.raises(MissingWeights, match="--download"):
+        open_pixels("torchvision:MNIST", Wish(size=32, home=tmp_path))
+    raw = tmp_path / "torchvision" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    write_idx(raw)
+    for file in raw.glob("*.gz"):
+        file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
+    opened = open_pixels("mnist", Wish(size=32, home=tmp_path))
+    assert opened.train.images.shape == (20, 1, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "says"),
+    [
+        ("digit", UnknownName, "Did you mean 'digits'"),
+        ("torchvision:MNISt", UnknownName, "Did you mean 'MNIST'"),
+    ],
+)
+def test_unknown_names(name, error, says):
+    with pytest.raises(error, match=says):
+        open_pixels(name, SMALL)
+
+
+def test_one_picture_is_too_few(tmp_path):
+    picture(tmp_path / "one.png")
+    with pytest.raises(BadFolder, match="too few"):
+        open_pixels(str(tmp_path), SMALL)
+
+
+def test_a_class_without_pictures(stripes, tmp_path):
+    shutil.copytree(stripes / "train", tmp_path / "set")
+    (tmp_path / "set" / "empty").mkdir()
+    with pytest.raises(BadFolder, match="empty"):
+        open_pixels(str(tmp_path / "set"), SMALL)
+
+
+def test_pictures_that_cannot_be_read_are_left_out_or_refused(faces):
+    (faces / "images" / "0.png").write_bytes(b"nothing")
+    assert any("0.png" in note for note in open_pixels(str(faces), SMALL).notes)
+    for file in (faces / "images").iterdir():
+        file.write_bytes(b"nothing")
+    with pytest.raises(BadPicture, match="No picture could be read"):
+        open_pixels(str(faces), SMALL)
+
+
+def test_a_table_that_names_missing_files(faces):
+    (faces / "images" / "3.png").unlink()
+    with pytest.raises(BadFolder, match=r"names 1 files that are not there, as .*3\.png"):
+        open_pixels(str(faces), SMALL)
+
+
+def test_tables_that_cannot_be_used(faces):
+    with pytest.raises(BadSetting, match="no table with Smiling"):
+        open_pixels(str(faces), Wish(size=16, attributes=("Smiling",)))
+    with pytest.raises(BadSetting, match="no attribute 'Smiling'. It has: Male, Young"):
+        open_pixels(str(faces), Wish(size=16, labels=faces / "labels.csv", attributes=("Smiling",)))
+    with pytest.raises(BadSetting, match="does not exist"):
+        open_pixels(str(faces), Wish(size=16, labels=faces / "none.csv"))
+    (faces / "labels.csv").write_text("file,Male\n0.png,perhaps\n")
+    with pytest.raises(BadFolder, match="holds 'perhaps' under Male"):
+        open_pixels(str(faces), SMALL)
+
+
+def test_idx_files_that_are_cut_short_or_do_not_fit(tmp_path):
+    write_idx(tmp_path, labels=19)
+    with pytest.raises(BadFolder, match="20 pictures and 19 labels"):
+        open_pixels(str(tmp_path), SMALL)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x03" + bytes(40)))
+    with pytest.raises(BadFolder, match="cut short"):
+        open_pixels(str(tmp_path), SMALL)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"no zip")
+    with pytest.raises(BadFolder, match="cannot be read"):
+        open_pixels(str(tmp_path), SMALL)

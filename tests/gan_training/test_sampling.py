@@ -1,0 +1,58 @@
+"""A sample has its own seed, and is the same whatever is made along with it."""
+
+import pytest
+import torch
+
+from vitrail.errors import BadRun
+from vitrail.gan_training.checkpoints import pack, unpack
+from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of
+from vitrail.gans import GANS
+
+TOLD = {"generator_classes": 3, "discriminator_classes": 3}
+
+
+@pytest.mark.parametrize("name", ["conditional-dcgan", "conditional-mlp", "residual"])
+def test_a_picture_is_the_same_to_the_bit_in_any_company(name):
+    torch.manual_seed(0)
+    generator = GANS[name](size=16, channels=1, latent_size=20, width=16, **TOLD).generator.eval()
+    latents, labels = latents_of(5, 150, 20), torch.arange(150) % 3
+    many = pictures_of(generator, latents, labels)
+    for row in (0, 63, 64, 149):
+        alone = pictures_of(generator, latents_of(5 + row, 1, 20), labels[row : row + 1])
+        assert torch.equal(many[row : row + 1], alone)
+    assert many.dtype == torch.uint8
+
+
+def test_latents_are_standard_normal_and_distinct():
+    latents = latents_of(0, 2000, 16)
+    assert latents.mean().abs() < 0.02
+    assert (latents.std() - 1).abs() < 0.02
+    assert (torch.corrcoef(latents[:50]) - torch.eye(50)).abs().max() < 0.95
+
+
+def test_labels_are_as_frequent_as_among_the_pictures():
+    labels = torch.tensor([0] * 700 + [1] * 200 + [2] * 100)
+    shares = torch.bincount(drawn_labels(labels, 20_000, 0)) / 20_000
+    torch.testing.assert_close(shares, torch.tensor([0.7, 0.2, 0.1]), atol=0.01, rtol=0)
+
+
+def test_a_checkpoint_comes_back_whole_or_not_at_all(tmp_path):
+    tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2], dtype=torch.uint8)}
+    data = pack(tensors, {"epoch": 3, "history": [{"loss": 0.1}]})
+    (tmp_path / "whole").write_bytes(data)
+    found, about = unpack(tmp_path / "whole")
+    assert about == {"epoch": 3, "history": [{"loss": 0.1}]}
+    assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    (tmp_path / "short").write_bytes(data[:-5])
+    (tmp_path / "other").write_bytes(b"nothing of the kind")
+    for name in ("short", "other", "missing"):
+        with pytest.raises(BadRun, match="cut short or damaged"):
+            unpack(tmp_path / name)
+
+
+def test_a_file_that_is_no_checkpoint_of_ours(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(BadRun, match="no checkpoint of this version"):
+        unpack(tmp_path / "foreign.safetensors")
