@@ -1,4 +1,4 @@
-"""Small networks that count the images they are shown."""
+"""Small networks that count the images they are shown, or keep them."""
 
 import torch
 from torch import nn
@@ -15,6 +15,18 @@ class Counting(nn.Module):
 
     def forward(self, images):
         self.seen += len(images)
+        return self.network(images)
+
+
+class Keeping(nn.Module):
+    """Keeps the images that go through, as they are."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.shown = network, []
+
+    def forward(self, images):
+        self.shown.append(images.detach().clone())
         return self.network(images)
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.hunt import Hunt
+from vitrail.backbones.backbone import Backbone
 
 
 class Flat(nn.Module):
@@ -51,6 +52,45 @@ def linear_case():
         )
 
     return make
+
+
+class Elliptic(nn.Module):
+    """The border is an ellipse in a plane through grey: of linear steps alone none ends at its nearest place."""
+
+    axes = torch.tensor([0.4, 0.16])
+
+    def __init__(self, norm):
+        super().__init__()
+        self.order, dual = (2, 2) if norm == "l2" else (torch.inf, 1)
+        apart = torch.zeros(2, 3 * 8 * 8)
+        apart[0, ::2], apart[1, 1::2] = 1, -1  # no pixel in both, so that lengths in the plane are those of pictures
+        self.plane = apart / apart.norm(dim=1, p=dual, keepdim=True)
+
+    def forward(self, images):
+        place = (images.flatten(1) - 0.5) @ self.plane.T
+        outside = (place / self.axes).square().sum(dim=1) - 1
+        return torch.stack([torch.zeros_like(outside), outside], dim=1)
+
+    def pictures(self, places):
+        return 0.5 + (places @ (self.plane / self.plane.square().sum(dim=1, keepdim=True))).view(-1, 3, 8, 8)
+
+    def distances(self, places):
+        turn = torch.linspace(0, 2 * torch.pi, 100_001)
+        border = torch.stack([turn.cos(), turn.sin()], dim=1) * self.axes
+        return torch.cdist(places, border, p=self.order).amin(dim=1)
+
+
+@pytest.mark.parametrize(("norm", "steps"), [("l2", 34), ("linf", 8)])
+def test_the_nearest_place_of_a_curved_border_is_found_wherever_one_starts(norm, steps):
+    network = Elliptic(norm)
+    places = torch.tensor([[0.12, 0.02], [0.008, 0.001], [0.04, 0.08], [0.24, 0.02]])
+    backbone = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=["inside", "outside"], size=8)
+    goal = Goal(torch.zeros(len(places), dtype=torch.long))
+    found = ATTACKS[f"minimal-{norm}"](backbone, network.pictures(places), goal, steps=steps)
+    length = found.l2() if norm == "l2" else found.linf()
+    assert found.reached.all()
+    assert (length <= 1.01 * network.distances(places)).all()
+    assert (length >= 0.999 * network.distances(places)).all()
 
 
 def test_a_radius_too_small_is_no_success(backbone, images, labels):
