@@ -1,4 +1,6 @@
 import pytest
+import torch
+from small_networks import convolutional, wrapped
 
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
@@ -38,3 +40,14 @@ def test_every_pass_of_the_sweep_is_counted(backbone, images, labels):
     found = sweep(backbone, images, labels, norm="l2", radii=RADII)
     assert backbone.network.seen == int(found.forwards.sum()) + 1  # one to measure the memory
     assert 0 < int(found.backwards.sum()) <= int(found.forwards.sum())
+
+
+def test_two_classes_are_attacked_as_well_as_many():
+    two = wrapped(convolutional(classes=2), classes=2)
+    pictures = torch.rand(8, 3, 24, 24, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        goal = Goal(two(pictures).argmax(dim=1))
+    share = {}
+    for name in ("projected-gradient", "auto-projected-gradient"):
+        share[name] = ATTACKS[name](two, pictures, goal, radius=0.03, steps=20).reached.float().mean()
+    assert share["auto-projected-gradient"] >= share["projected-gradient"] > 0.5

@@ -3,9 +3,11 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 from command import run
 
+from vitrail.tasks.audit_measures import Audited
 from vitrail.tasks.demo import packaged_pictures
 
 
@@ -63,6 +65,15 @@ def test_labels_come_from_a_table(tmp_path):
     table.write_text("file,label\nchelsea.png,tabby\ncoffee.png,espresso\nother.png,3\n")
     result = audited(tmp_path, packaged_pictures()[0].parent, "--labels", table, "--limit", "1")
     assert result["n"] == 1
+
+
+def test_a_change_of_exactly_a_radius_counts_at_it():
+    empty = np.zeros(1)
+    found = Audited(
+        [], [], "gradient", {"linf": (0.02,)}, empty > 1, {"linf": np.array([0.02 + 3e-8])}, {}, empty, 0.02, None
+    )
+    assert found.accuracy("linf", 0.02) == 0
+    assert found.accuracy("linf", 0.0199) == 1
 
 
 @pytest.mark.slow

@@ -97,16 +97,21 @@ def climb(hunt: Hunt, radii: Scores, *, steps: int, seed: int) -> None:
 
 
 def ratio(goal: Goal) -> Objective:
-    """The goal's margin as a share of the distances among the highest logits, which no scaling of them changes."""
+    """The goal's margin as a share of the distances among the highest logits, which no scaling of them changes.
+
+    Of two logits the only distance is the margin, and their ratio is 1 everywhere: there the margin itself counts.
+    """
     targeted = goal.targets is not None
 
     def score(_: Images, activations: object) -> Scores:
         logits: Tensor = activations[LOGITS]  # type: ignore[index]
+        if logits.shape[1] < 3:
+            return goal.scores(logits)
         high = logits.sort(dim=1, descending=True).values
         if targeted and logits.shape[1] > 3:
             spread = high[:, 0] - (high[:, 2] + high[:, 3]) / 2
         else:
-            spread = high[:, 0] - high[:, min(2, logits.shape[1] - 1)]
+            spread = high[:, 0] - high[:, 2]
         return goal.scores(logits) / (spread + TINY)
 
     return Objective("difference-of-logits ratio", (LOGITS,), score)

@@ -21,8 +21,8 @@ from vitrail.errors import BadSetting
 from vitrail.tensors import Images, Labels, Scores
 
 Radii = Float[Tensor, " radii"]
-STEPS = 24
-SECOND_STEPS = 20
+STEPS = 34
+SECOND_STEPS = 30
 ROUNDING = 1e-6  # a change of exactly the radius, added to a pixel and taken off again, is another by 6e-8
 
 
