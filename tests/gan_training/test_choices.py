@@ -99,6 +99,13 @@ def test_by_the_real_clock_it_takes_one_of_them_and_touches_nothing(pair, batch)
 
 def test_without_convolutions_there_is_no_layout_to_choose(batch):
     players = conditional_mlp(size=8, latent_size=6, generator_classes=3, discriminator_classes=3, width=16)
+    shown = []
+    players.discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(len(inputs[0])))
+    choice = quickest(players, Rules(), batch, seconds=0.1)
+    assert list(choice.ratios) == ["joined", "fused", "joined and fused"]
+    assert (choice.rules.joined, choice.rules.fused) == ("joined" in choice.way, "fused" in choice.way)
+    assert set(shown) == {8, 16}
+    players.discriminator.layers.insert(1, nn.BatchNorm1d(64))  # which forbids joined batches
     assert list(quickest(players, Rules(), batch, seconds=0.1).ratios) == ["fused"]
 
 

@@ -1,6 +1,6 @@
 """The game: who moves when, what is left alone, and that it can be taken up again to the bit."""
 
-from itertools import islice
+from itertools import islice, repeat
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from vitrail.errors import BadSetting
 from vitrail.gan_training.game import Game, Player, Rules
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gan_training.play import play
+from vitrail.gans.conditional_mlp import conditional_mlp
 
 
 def weights(network):
@@ -94,6 +95,26 @@ def test_real_and_generated_images_never_share_a_batch(new_game, data):
     next(play(game, iter([(images, labels)])))
     assert [len(each) for each in seen] == [8, 8, 8]
     assert torch.equal(seen[0], images)
+
+
+def test_joined_they_give_a_discriminator_without_batch_normalisation_the_same_slopes():
+    images, labels = torch.rand(8, 1, 8, 8) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    games, seen = [], []
+    for joined in (False, True):
+        torch.manual_seed(0)
+        pair = conditional_mlp(size=8, latent_size=6, generator_classes=3, discriminator_classes=3, width=16)
+        games.append(Game(pair.generator, pair.discriminator, Rules(joined=joined)))
+        pair.discriminator.eval()  # no dropout: its draws would be others
+        pair.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        list(islice(play(games[-1], repeat((images, labels))), 2))
+    assert seen == [8, 8, 8] * 2 + [16, 8] * 2
+    for one, two in zip(*(weights(game.discriminator) + weights(game.generator) for game in games), strict=True):
+        torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
+
+
+def test_joined_images_of_a_discriminator_with_batch_normalisation_are_refused(new_game):
+    with pytest.raises(BadSetting, match="apart by their company; joined=False would"):
+        new_game(joined=True)
 
 
 def test_generated_images_have_the_labels_of_the_data(new_game, data):

@@ -37,6 +37,15 @@ class Average:
             buffer.copy_(buffers[name])
 
 
+def has_batch_norm(network: nn.Module) -> bool:
+    """Whether what the network makes of an image depends, in training, on the images beside it."""
+    return bool(_batch_norms(network))
+
+
+def _batch_norms(network: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
+    return [part for part in network.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+
+
 @torch.no_grad()
 def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
     """Gives a network's batch normalisations the mean statistics of what they see in `batches`; else changes nothing.
@@ -44,7 +53,7 @@ def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
     Without it a moving average is sampled with statistics of weights it does not have, and a network in training with
     those of its last few steps; either can cost half of a conditional generator's label agreement.
     """
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = _batch_norms(network)
     if not norms:
         return
     before = [norm.momentum for norm in norms]

@@ -1,7 +1,7 @@
 """Which of the quicker ways of playing is the quicker one here: real steps of each, timed in turn on copies.
 
 Which it is depends on the layers, the batch, the processor and torch's version: a network of convolutions gains by
-channels-last, one of many small layers by a fused optimiser, and either may lose by the other.
+channels-last, one of wide layers by a fused optimiser and by joined batches, and either may lose by the other.
 """
 
 import copy
@@ -14,14 +14,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from vitrail.gan_training.average import has_batch_norm
 from vitrail.gan_training.game import Game, Rules
 from vitrail.gan_training.play import GanStep, play
 from vitrail.gan_training.together import alone, as_first
 from vitrail.tensors import Signed, Told
 
-PLAIN, CHANNELS_LAST, FUSED, BOTH = WAYS = ("plain", "channels-last", "fused", "channels-last and fused")
+PLAIN = "plain"
 MARGIN = 1.03  # by how much another way must be quicker than the plain one to be taken
-ROUNDS = (3, 9)  # at least, if images are left out for it, and at most
+ROUNDS = (3, 9)  # at least, on so many images as the time is enough for, and at most
 FEW = 8  # images, which are always timed
 
 Batch = tuple[Signed, Told]
@@ -46,9 +47,9 @@ class Choice:
     """A way of playing, chosen by a probe.
 
     Attributes:
-        way: by name in `WAYS`.
-        rules: as given, but for `channels_last` and `fused`. To be kept with the game: another probe may choose
-            otherwise, and another way rounds otherwise.
+        way: "plain", or in which respects not: "channels-last", "joined", "fused", or two of them.
+        rules: as given, but for those. To be kept with the game: another probe may choose otherwise, and another way
+            rounds otherwise.
         ratios: how many times as quick as the plain way each other one was; for `result.json`.
     """
 
@@ -58,12 +59,7 @@ class Choice:
 
 
 def quickest(
-    players: Players,
-    rules: Rules,
-    batch: Batch,
-    *,
-    seconds: float = 2.0,
-    clock: Clock = time.perf_counter,
+    players: Players, rules: Rules, batch: Batch, *, seconds: float = 2.0, clock: Clock | None = None
 ) -> Choice:
     """The quickest way to play by `rules`, by steps on `batch`, or on its first images where it would take too long.
 
@@ -73,45 +69,54 @@ def quickest(
     Args:
         batch: as `play` takes them.
         seconds: what the probe may take, about.
-        clock: gives the time in seconds.
+        clock: gives the time in seconds, for everything; None: `seconds` are those on the wall, and steps on a
+            processor are compared by the time that this process had of it, so that other work counts for little.
     """
-    device, ways = batch[0].device, _ways(players)
+    device, ways = batch[0].device, _ways(players, rules)
     with alone(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-        games = {way: Game(*_copies(players), _by(way, rules)) for way in ways}
+        games = {way: Game(*_copies(players), each) for way, each in ways.items()}
         least = _least_seconds(games, batch, seconds, clock)
     ratios = {way: least[PLAIN] / least[way] for way in ways if way != PLAIN}
     best = max(ratios, key=lambda way: ratios[way])
     way = best if ratios[best] >= MARGIN else PLAIN
-    return as_first(Choice(way, _by(way, rules), ratios))
+    return as_first(Choice(way, ways[way], ratios))
 
 
-def _ways(players: Players) -> tuple[str, ...]:
+def _ways(players: Players, rules: Rules) -> dict[str, Rules]:
+    """The plain way first, then those that may pay for such players; convolutions gain nothing by joined batches."""
     parts = (*players.generator.modules(), *players.discriminator.modules())
-    return WAYS if any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in parts) else (PLAIN, FUSED)
-
-
-def _by(way: str, rules: Rules) -> Rules:
-    return replace(rules, channels_last=way in (CHANNELS_LAST, BOTH), fused=way in (FUSED, BOTH))
+    if any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in parts):
+        names = [PLAIN, "channels-last", "fused", "channels-last and fused"]
+    elif not has_batch_norm(players.discriminator):
+        names = [PLAIN, "joined", "fused", "joined and fused"]
+    else:
+        names = [PLAIN, "fused"]
+    return {
+        name: replace(rules, channels_last="channels-last" in name, joined="joined" in name, fused="fused" in name)
+        for name in names
+    }
 
 
 def _copies(players: Players) -> tuple[nn.Module, nn.Module]:
     return copy.deepcopy(players.generator), copy.deepcopy(players.discriminator)
 
 
-def _least_seconds(games: dict[str, Game], batch: Batch, seconds: float, clock: Clock) -> dict[str, float]:
+def _least_seconds(games: dict[str, Game], batch: Batch, seconds: float, clock: Clock | None) -> dict[str, float]:
     """Of each way's steps, the one that other work on the machine slowed least."""
-    start, (images, labels) = clock(), batch
-    rows = _affordable(games[PLAIN], batch, seconds / (len(games) * (1 + ROUNDS[0])), clock)
+    (images, labels), wall = batch, time.perf_counter if clock is None else clock
+    own = time.process_time if clock is None and images.device.type == "cpu" else wall
+    start = wall()
+    rows = _affordable(games[PLAIN], batch, seconds / (len(games) * ROUNDS[0]), wall)
     steps = {way: play(game, repeat((images[:rows], labels[:rows]))) for way, game in games.items()}
     for each in steps.values():
-        next(each)  # memory is found, kernels are chosen
+        _seconds(each, images.device, own)  # memory is found, kernels are chosen
     taken: dict[str, list[float]] = {way: [] for way in games}
     order = list(games)
     for number in range(ROUNDS[1]):
-        if number and clock() - start > seconds:
+        if number >= ROUNDS[0] and wall() - start > seconds:
             break
         for way in order:
-            taken[way].append(_seconds(steps[way], images.device, clock))
+            taken[way].append(_seconds(steps[way], images.device, own))
         order.reverse()  # whoever comes first in one round comes last in the next
     return {way: min(each) for way, each in taken.items()}
 
@@ -119,7 +124,7 @@ def _least_seconds(games: dict[str, Game], batch: Batch, seconds: float, clock: 
 def _affordable(game: Game, batch: Batch, seconds: float, clock: Clock) -> int:
     """How many images a step may have to take so many seconds: all, if that is not too many."""
     (images, labels), rows = batch, FEW
-    next(play(game, repeat((images[:rows], labels[:rows]))))
+    _seconds(play(game, repeat((images[:rows], labels[:rows]))), images.device, clock)
     while rows < len(images):
         step = play(game, repeat((images[:rows], labels[:rows])))
         if 2 * _seconds(step, images.device, clock) > seconds:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.errors import BadSetting
-from vitrail.gan_training.average import Average
+from vitrail.gan_training.average import Average, has_batch_norm
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
 from vitrail.gan_training.together import start_alike
 
@@ -39,6 +39,8 @@ class Rules:
         augment: both players' images reach D through `augmented`.
         decay: of the generator's moving average.
         channels_last, fused: quicker ways to the same numbers, but for rounding.
+        joined: another for a D without batch normalisation, which sees real and generated images as one batch; what
+            dropout draws is other numbers then.
         half: convolutions and products in bfloat16.
     """
 
@@ -52,6 +54,7 @@ class Rules:
     decay: float = 0.999
     channels_last: bool = False
     fused: bool = False
+    joined: bool = False
     half: bool = False
 
 
@@ -94,10 +97,14 @@ class Game:
     Attributes:
         steps: how many are done.
         draws: where latents and augmentations come from; on the CPU, the same for every device.
+    Raises:
+        BadSetting: the rules contradict each other, or ask for joined images of a D with batch normalisation.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, rules: Rules, *, seed: int = 0) -> None:
         self.rules, self.loss = rules, loss_of(rules)
+        if rules.joined and has_batch_norm(discriminator):
+            raise BadSetting("Batch normalisation would tell joined images apart by their company; joined=False would.")
         layout: Any = torch.channels_last if rules.channels_last else torch.contiguous_format
         self.layout = layout
         start_alike(generator, discriminator)

@@ -46,9 +46,9 @@ def play(game: Game, batches: Iterator[tuple[Signed, Told]]) -> Iterator[GanStep
     """Trains both players in place, yielding after each step; whoever iterates decides when to stop.
 
     A step takes as many batches as D has updates. Generated images have the labels of the real ones beside them, so
-    that their frequencies are the data's. Real and generated images never pass D together: its batch normalisation
-    would tell them apart by the company. The images of D's last update serve G's first one, and D's weights are frozen
-    while G learns.
+    that their frequencies are the data's. Real and generated images do not pass D together, unless it has no batch
+    normalisation, which would tell them apart by the company (`Rules.joined`). The images of D's last update serve G's
+    first one, and D's weights are frozen while G learns.
 
     Args:
         batches: (B, C, H, W) in [-1, 1] and labels (B,), on the game's device.
@@ -80,7 +80,10 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Told) -> dict[
 
     real, fake = _seen(game, real), _seen(game, fake.detach())
     with _half(game):
-        of_real, of_fake = score(real), score(fake)
+        if game.rules.joined:  # larger products, and one slope of each weight instead of two to add
+            of_real, of_fake = game.discriminator(torch.cat([real, fake]), torch.cat([labels, labels])).chunk(2)
+        else:
+            of_real, of_fake = score(real), score(fake)
         wrong = torch.cat([of_fake, _mislabelled(game, real, labels)]) if game.rules.mismatched else of_fake
     loss, penalty = game.loss.discriminator(of_real.float(), wrong.float()), torch.zeros((), device=game.device)
     if game.loss.penalty is not None:

@@ -1,0 +1,154 @@
+"""Images a second of our step against the step of pytorch/examples' DCGAN, on equal networks.
+
+    python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2]
+
+Theirs is as published: sigmoid and BCELoss, D on real and on generated images with a backward pass each, the same
+images for G, slopes of D's weights computed while G learns, Adam as it comes, figures read at every step. Ours is
+`play` in the way that `quickest` chose, the moving average of G's weights included, its figures read at every step too;
+"ours, plain" is `play` without that choice. All take turns in one process, in reversed order every other round; images
+are random, and loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the median and
+the range, by wall time and by the process's CPU time. With other work on the machine the latter says more, and
+OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
+"""
+
+import argparse
+import copy
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from vitrail.gan_training.choices import quickest
+from vitrail.gan_training.game import Game, Rules
+from vitrail.gan_training.play import play
+from vitrail.gans import GANS
+from vitrail.gans.pair import GanPair
+
+CASES = {
+    "dcgan-32": ("dcgan", {"size": 32, "channels": 3, "width": 32}, 128, 1.4),
+    "conditional-dcgan-32": ("conditional-dcgan", {"size": 32, "channels": 1, "width": 32}, 128, 1.4),
+    "dcgan-64": ("dcgan", {"size": 64, "channels": 3, "width": 64}, 64, 1.15),
+    "conditional-mlp-28": ("conditional-mlp", {"size": 28, "channels": 1}, 64, 1.3),
+}
+"""Architecture, its options, images a batch, and how many times as quick ours should be."""
+
+Batch = tuple[Tensor, Tensor]
+
+
+def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
+    """The loop of https://github.com/pytorch/examples/blob/main/dcgan/main.py."""
+    generator, discriminator = pair.generator, pair.discriminator
+    criterion = nn.BCELoss()
+    adam_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    real, labels = batch
+    while True:
+        discriminator.zero_grad()
+        target = torch.full((len(real),), 1.0)
+        output = discriminator(real, labels).sigmoid()
+        of_real = criterion(output, target)
+        of_real.backward()
+        d_x = output.mean().item()
+
+        noise = torch.randn(len(real), generator.latent_size)
+        fake = generator(noise, labels)
+        target.fill_(0.0)
+        output = discriminator(fake.detach(), labels).sigmoid()
+        of_fake = criterion(output, target)
+        of_fake.backward()
+        d_g_z1 = output.mean().item()
+        adam_d.step()
+
+        generator.zero_grad()
+        target.fill_(1.0)
+        output = discriminator(fake, labels).sigmoid()
+        of_g = criterion(output, target)
+        of_g.backward()
+        d_g_z2 = output.mean().item()
+        adam_g.step()
+        yield (of_real + of_fake).item(), of_g.item(), d_x, d_g_z1, d_g_z2
+
+
+def ours(pair: GanPair, batch: Batch, rules: Rules) -> Iterator[object]:
+    for step in play(Game(pair.generator, pair.discriminator, rules), repeat(batch)):
+        yield step.figures()
+
+
+def alternating(contestants: dict[str, Iterator[object]], rounds: int, steps: int) -> dict[str, list[tuple]]:
+    """Wall and CPU seconds a step of each, round by round."""
+    taken: dict[str, list[tuple]] = {name: [] for name in contestants}
+    order = list(contestants)
+    for each in contestants.values():
+        next(each)
+    for _ in range(rounds):
+        for name in order:
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(steps):
+                next(contestants[name])
+            spent = time.perf_counter() - wall, time.process_time() - cpu
+            taken[name].append(tuple(each / steps for each in spent))
+        order.reverse()
+    return taken
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {"median": round(median(values), 3), "least": round(min(values), 3), "most": round(max(values), 3)}
+
+
+def compared(name: str, options: argparse.Namespace) -> dict:
+    architecture, given, size, goal = CASES[name]
+    torch.manual_seed(0)
+    pair = GANS[architecture](**given)
+    channels, side = given["channels"], given["size"]
+    batch = torch.rand(size, channels, side, side) * 2 - 1, torch.randint(10, (size,))
+    started = time.perf_counter()
+    choice = quickest(pair, Rules(), batch)
+    probed = time.perf_counter() - started
+    makers: dict[str, Callable[[GanPair], Iterator[object]]] = {
+        "theirs": lambda players: theirs(players, batch),
+        "ours": lambda players: ours(players, batch, choice.rules),
+        "ours, plain": lambda players: ours(players, batch, Rules()),
+    }
+    taken = alternating(
+        {name: make(copy.deepcopy(pair)) for name, make in makers.items()}, options.rounds, options.steps
+    )
+    clocks = ("wall", "cpu")
+    return {
+        "goal": goal,
+        "choice": choice.way,
+        "probe": {"seconds": round(probed, 2), **{way: round(ratio, 2) for way, ratio in choice.ratios.items()}},
+        "images_per_second": {
+            contestant: {clock: round(size / median(each[at] for each in rounds), 1) for at, clock in enumerate(clocks)}
+            for contestant, rounds in taken.items()
+        },
+        "times_faster": {
+            contestant: {
+                clock: summary([one[at] / two[at] for one, two in zip(taken["theirs"], rounds, strict=True)])
+                for at, clock in enumerate(clocks)
+            }
+            for contestant, rounds in taken.items()
+            if contestant != "theirs"
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", choices=CASES, nargs="+", default=list(CASES))
+    parser.add_argument("--rounds", type=int, default=20, help="alternating runs of each")
+    parser.add_argument("--steps", type=int, default=3, help="of each in a round")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    about = {"rounds": options.rounds, "steps": options.steps, "threads": options.threads, "cores": os.cpu_count()}
+    about["torch"] = torch.__version__
+    print(json.dumps({**about, "found": {name: compared(name, options) for name in options.case}}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
