@@ -10,7 +10,7 @@ from PIL import Image
 
 from vitrail import pictures
 from vitrail.errors import MissingExtra
-from vitrail.pictures import Axis, Guess, Interval, Line, Panel, Scale, style
+from vitrail.pictures import Axis, Guess, Interval, Line, Multiple, Panel, Scale, Score, style
 
 NAMES = [
     "$x_1$ and an unmatched $ \\frac{",
@@ -42,6 +42,22 @@ FIGURES: dict[str, Callable[[list[str]], bytes]] = {
         [[Panel(PHOTO, (name, name)) for name in names[:4]], [Panel(PHOTO.transpose(1, 0, 2), tuple(names[4:]))]],
         names[:4],
         [Scale(False), Scale(True)],
+    ),
+    "multiples": lambda names: pictures.multiples(
+        [
+            Multiple(
+                name,
+                [Line([1, 2], [0.1, 9.0], name), Line([2], [1.0], name)],
+                [Line([1], [3.0])],
+                {name: 4.0},
+                str(index % 2),
+            )
+            for index, name in enumerate(names)
+        ],
+        Axis(names[0], names[1], log_y=True),
+    ),
+    "scores": lambda names: pictures.scores(
+        names, [Score(names[2], SHARES, SHARES[::-1]), Score(names[0], [None, float("nan"), *SHARES[2:]], (), "low")]
     ),
     "contact_sheet": lambda names: pictures.contact_sheet([PHOTO] * COUNT, names, 4),
 }

@@ -22,3 +22,9 @@ def cat(tmp_path_factory):
     with Image.open(packaged_pictures()[0]) as picture:
         picture.resize((360, 240)).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory):
+    """Cache in which the judge of digits is made once."""
+    return tmp_path_factory.mktemp("judges")

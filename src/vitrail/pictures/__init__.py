@@ -8,8 +8,10 @@ from vitrail.pictures.confusion import confusion
 from vitrail.pictures.contact_sheet import contact_sheet
 from vitrail.pictures.curves import Axis, Line, curve
 from vitrail.pictures.grid import grid
+from vitrail.pictures.multiples import Multiple, multiples
 from vitrail.pictures.panels import Panel, Scale, panels
 from vitrail.pictures.per_class import per_class
+from vitrail.pictures.scores import Score, scores
 from vitrail.pictures.thumbnail import load_thumbnail
 
 __all__ = [
@@ -17,8 +19,10 @@ __all__ = [
     "Guess",
     "Interval",
     "Line",
+    "Multiple",
     "Panel",
     "Scale",
+    "Score",
     "animation",
     "comparison",
     "confusion",
@@ -30,7 +34,9 @@ __all__ = [
     "load_thumbnail",
     "magnified_difference",
     "overlay",
+    "multiples",
     "panels",
     "per_class",
+    "scores",
     "top_bars",
 ]

@@ -37,7 +37,7 @@ class Axis:
 
     Attributes:
         x, y: their names.
-        log_x: whether equal distances along x are equal ratios.
+        log_x, log_y: whether equal distances along x or y are equal ratios.
         percent_y: whether y is a share in [0, 1], written in percent.
         x_names: what stands at x = 0, 1, 2, ... when x is no number but, say, a layer.
     """
@@ -45,6 +45,7 @@ class Axis:
     x: str
     y: str
     log_x: bool = False
+    log_y: bool = False
     percent_y: bool = False
     x_names: Sequence[str] = ()
 
@@ -61,9 +62,9 @@ def curve(lines: Sequence[Line], axis: Axis, *, marks: Mapping[str, float] | Non
     figure = style.canvas(_WIDTH, _HEIGHT)
     axes = figure.add_axes((0, 0, 1, 1))
     style.dress(axes)
-    _scale(axes, axis)
+    scale_axes(axes, axis)
     for rank, line in enumerate(lines):
-        _draw_line(axes, line, style.PALETTE[rank % len(style.PALETTE)])
+        draw_line(axes, line, style.PALETTE[rank % len(style.PALETTE)])
     for name, x in (marks or {}).items():
         _draw_mark(axes, name, x)
     if len(lines) > 1:
@@ -71,7 +72,8 @@ def curve(lines: Sequence[Line], axis: Axis, *, marks: Mapping[str, float] | Non
     return style.png(figure)
 
 
-def _draw_line(axes: "matplotlib.axes.Axes", line: Line, colour: str) -> None:
+def draw_line(axes: "matplotlib.axes.Axes", line: Line, colour: str) -> None:
+    """One line and its band."""
     y = np.asarray(line.y, dtype=float)
     dots = "o" if len(y) <= _DOTS_UP_TO else ""
     axes.plot(line.x, y, color=colour, linewidth=1.8, marker=dots, markersize=4.5, label=style.label(line.name))
@@ -87,7 +89,8 @@ def _draw_mark(axes: "matplotlib.axes.Axes", name: str, x: float) -> None:
     axes.text(x, 1.02, style.label(name), transform=place, ha="center", fontsize=style.SMALL, color=style.RED)
 
 
-def _scale(axes: "matplotlib.axes.Axes", axis: Axis) -> None:
+def scale_axes(axes: "matplotlib.axes.Axes", axis: Axis) -> None:
+    """What the axes say, and where their ticks are."""
     from matplotlib.ticker import LogLocator, MaxNLocator  # noqa: PLC0415
 
     axes.set_xlabel(style.label(axis.x, 60), fontsize=style.BODY, color=style.INK, labelpad=6)
@@ -103,6 +106,12 @@ def _scale(axes: "matplotlib.axes.Axes", axis: Axis) -> None:
             for text in axes.get_xticklabels():
                 text.set(rotation=35, ha="right", rotation_mode="anchor")
         axes.grid(False, axis="x")
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    if axis.log_y:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter("")  # where there is no power of ten, matplotlib would name them: as mathtext
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     if axis.percent_y:
         style.percent_ticks(axes.yaxis)

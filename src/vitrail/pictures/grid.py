@@ -14,7 +14,11 @@ _GAP, _BETWEEN, _HEAD = 2, 18, 22  # pixels: between pictures, between blocks, f
 
 
 def grid(
-    blocks: Mapping[str, UInt8[np.ndarray, "rows columns height width 3"]], names: Sequence[str] = (), *, tile: int = 48
+    blocks: Mapping[str, UInt8[np.ndarray, "rows columns height width 3"]],
+    names: Sequence[str] = (),
+    *,
+    tile: int = 48,
+    letters: int = 18,
 ) -> UInt8[np.ndarray, "_ _ 3"]:
     """Blocks of pictures from left to right, each under its heading, with a name before each row.
 
@@ -22,9 +26,10 @@ def grid(
         blocks: heading -> pictures; as many rows in each.
         names: one a row, or none.
         tile: side in pixels that small pictures are enlarged to, by a whole factor so that none is blurred.
+        letters: of a name that are drawn, at most.
     """
-    texts = [shorten(legible(name), 18) for name in names]
-    left = max((round(text_width(text)) for text in texts), default=-8) + 8
+    texts = [shorten(legible(name), letters) for name in names]
+    left = max((round(text_width(text)) for text in texts), default=-10) + 10
     shapes = [block.shape for block in blocks.values()]
     sides = [max(1, round(tile / shape[3])) * shape[3] for shape in shapes]
     wide = [max(shape[1] * (side + _GAP) - _GAP, 0) for shape, side in zip(shapes, sides, strict=True)]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrail.datasets.open_pixels import Wish, open_pixels
+from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
 from vitrail.devices import choose_device, seed_everything
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Progress, Result
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 LINES = 20  # of progress an epoch
 
 
-def run(task: GanTrain) -> Iterator[Event]:
-    """See `GanTrain.run`."""
+def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
+    """See `GanTrain.run`.
+
+    Args:
+        opened: what `wish_of(task)` gives, if somebody has it already.
+    """
     started = time.perf_counter()
     device = choose_device(task.device)
     seed_everything(task.seed)
-    opened = open_pixels(task.data, _wish(task))
+    opened = opened or open_pixels(task.data, wish_of(task))
     for note in opened.notes:
         yield Note(note)
     about = described(task, opened.train)
@@ -67,6 +71,7 @@ def run(task: GanTrain) -> Iterator[Event]:
             "label_agreement": measured.label_agreement,
             "label_agreement_per_name": measured.per_name,
             **training.figures(),
+            "floors_while_training": {"n": evaluation.count, **evaluation.floors},
             "data": {"train": len(opened.train), "held_out": len(opened.held_out), "names": list(opened.train.names)},
             "seconds": seconds,
         }
@@ -85,7 +90,8 @@ def latest(run: Path) -> Path:
     return found[-1]
 
 
-def _wish(task: GanTrain) -> Wish:
+def wish_of(task: GanTrain) -> Wish:
+    """How a training wants its pictures."""
     return Wish(
         size=size_of(task),
         labels=task.labels,

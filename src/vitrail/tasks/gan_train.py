@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -17,8 +17,8 @@ MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep", "evaluate_every", 
 """Settings that a run may be gone on with otherwise than it began."""
 
 
-class GanTrain(Task):
-    """Train a generative adversarial network on pictures: DCGAN, conditional or not."""
+class GanSettings(Task):
+    """What a training can be told, whether it is the only one or one of a sweep."""
 
     data: str = setting("", "A folder of pictures or of idx files, digits, mnist, or torchvision:NAME", positional=True)
     architecture: str = setting("auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels")
@@ -54,16 +54,44 @@ class GanTrain(Task):
     on_alarm: Literal["warn", "stop", "rollback"] = setting(
         "warn", "What an alarm does; rollback: go on from the best checkpoint, at half the rates"
     )
-    keep: int = setting(2, "Checkpoints that are kept beside the best one", ge=1)
     labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column for each, 1 or 0")
     attributes: Names = setting((), "Columns of that table, with commas; else Male,Young or all")
     held_out: float = setting(0.1, "Share of pictures kept for measuring where there is no test part", gt=0, lt=0.9)
-    encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)
     download: bool = setting(False, "Let a data set be downloaded")
-    tensorboard: Path | None = setting(None, "Folder to write curves for TensorBoard to")
     seed: int = setting(0, "Seed of weights, latents and order", ge=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
     cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
+
+    @property
+    def turns(self) -> tuple[int, int]:
+        """Updates of the discriminator and of the generator in a step.
+
+        Raises:
+            BadSetting: they are not written so.
+        """
+        first, _, second = self.updates.partition(":")
+        if not (first.isdecimal() and second.isdecimal() and 0 < int(first) <= 100 and 0 < int(second) <= 100):
+            raise BadSetting(f"--updates takes D:G, whole numbers from 1 to 100; got {self.updates!r}; 5:1 would work.")
+        return int(first), int(second)
+
+    @model_validator(mode="after")
+    def _settings_that_go_together(self) -> Self:
+        if not self.data:
+            raise BadSetting(
+                "There is nothing to learn from; give a folder, as `vitrail gan train PICTURES`, or digits."
+            )
+        _ = self.turns
+        if self.discriminator_sees_label == "no" and self.mismatched == "yes":
+            raise BadSetting("--mismatched shows the discriminator wrong labels; it must see them then.")
+        return self
+
+
+class GanTrain(GanSettings):
+    """Train a generative adversarial network on pictures: DCGAN, conditional or not."""
+
+    keep: int = setting(2, "Checkpoints that are kept beside the best one", ge=1)
+    encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)
+    tensorboard: Path | None = setting(None, "Folder to write curves for TensorBoard to")
     resume: Path | None = setting(None, "Run folder to go on with, from its last checkpoint")
 
     def run(self) -> Iterator[Event]:
@@ -79,18 +107,6 @@ class GanTrain(Task):
     def continued(self) -> Path | None:
         """The run folder that is gone on with."""
         return self.resume
-
-    @property
-    def turns(self) -> tuple[int, int]:
-        """Updates of the discriminator and of the generator in a step.
-
-        Raises:
-            BadSetting: they are not written so.
-        """
-        first, _, second = self.updates.partition(":")
-        if not (first.isdecimal() and second.isdecimal() and 0 < int(first) <= 100 and 0 < int(second) <= 100):
-            raise BadSetting(f"--updates takes D:G, whole numbers from 1 to 100; got {self.updates!r}; 5:1 would work.")
-        return int(first), int(second)
 
     @model_validator(mode="before")
     @classmethod
@@ -113,17 +129,6 @@ class GanTrain(Task):
                 f"{str(values['resume'])!r} is finished, its {done} epochs are done; --epochs {2 * done} would go on."
             )
         return {**run.settings, **values, "data": run.settings["data"]}
-
-    @model_validator(mode="after")
-    def _settings_that_go_together(self) -> GanTrain:
-        if not self.data:
-            raise BadSetting(
-                "There is nothing to learn from; give a folder, as `vitrail gan train PICTURES`, or digits."
-            )
-        _ = self.turns
-        if self.discriminator_sees_label == "no" and self.mismatched == "yes":
-            raise BadSetting("--mismatched shows the discriminator wrong labels; it must see them then.")
-        return self
 
 
 def _told(value: Any) -> Any:

@@ -45,4 +45,12 @@ class Replay(Task):
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
     """The keys whose values differ bit for bit, those that measure the machine left out."""
-    return {key for key in (old.keys() | new.keys()) - MEASURED if old.get(key) != new.get(key)}
+    kept, again = _came_out(old), _came_out(new)
+    return {key for key in kept.keys() | again.keys() if kept.get(key) != again.get(key)}
+
+
+def _came_out(value: Any) -> Any:
+    """The figures without those that measure the machine, in lists and objects within them too."""
+    if isinstance(value, dict):
+        return {key: _came_out(inner) for key, inner in value.items() if key not in MEASURED}
+    return [_came_out(inner) for inner in value] if isinstance(value, list) else value

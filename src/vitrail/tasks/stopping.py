@@ -12,15 +12,19 @@ from vitrail.events import Event, Note
 Shown = TypeVar("Shown", bound=Event)
 
 
-def until_stopped(events: Iterator[Shown], done: Callable[[], int]) -> Iterator[Shown | Note]:
-    """`events`, until they end or Ctrl-C is pressed, which is passed on only if nothing is `done` yet."""
+def until_stopped(events: Iterator[Shown], done: Callable[[], int], what: str = "picture") -> Iterator[Shown | Note]:
+    """`events`, until they end or Ctrl-C is pressed, which is passed on only if nothing is `done` yet.
+
+    Args:
+        what: is done, in the singular.
+    """
     try:
         yield from events
     except KeyboardInterrupt:
         count = done()
         if not count:
             raise
-        kept = "1 picture was finished and is kept" if count == 1 else f"{count} pictures were finished and are kept"
+        kept = f"1 {what} was finished and is kept" if count == 1 else f"{count} {what}s were finished and are kept"
         yield Note(f"Stopped: {kept}.")
 
 

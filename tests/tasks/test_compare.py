@@ -1,0 +1,114 @@
+"""`vitrail compare` of generators; of classifiers, see `test_transfer.py`."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from command import run
+
+TINY = (
+    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--speed", "plain"),
+    *("--samples", 64, "--final-samples", 64),
+)
+
+
+@pytest.fixture(scope="module")
+def generators(judges, tmp_path_factory):
+    """Run folders of two architectures."""
+    home = tmp_path_factory.mktemp("generators")
+    for name in ("conditional-dcgan", "conditional-mlp"):
+        options = ("--architecture", name, *TINY, "--cache", judges, "--run", home / name)
+        done = run("gan", "train", "digits", *options)
+        assert done.exit_code == 0, done.output
+    return home / "conditional-dcgan", home / "conditional-mlp"
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def changed(folder, where, change):
+    """A copy of a run with another result."""
+    shutil.copytree(folder, where)
+    result = result_of(where)
+    change(result)
+    (where / "result.json").write_text(json.dumps(result))
+    return where
+
+
+def test_generators_are_compared(generators, tmp_path):
+    done = run("compare", *generators, "--json", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    compared = json.loads(done.stdout)
+    assert compared["comparable"] is True
+    for row, folder in zip(compared["runs"], generators, strict=True):
+        result = result_of(folder)
+        assert row["run"] == row["architecture"] == folder.name
+        assert (row["loss"], row["epochs"]) == ("non-saturating", 1)
+        assert row["distance"] == result["metrics"][0]["value"]
+        assert row["distance_floor"] == result["metrics"][0]["floor"]
+        assert row["measured_as"] == result["metrics"][0]["name"]
+        assert row["label_agreement"] == result["label_agreement"]
+        assert row["judge_accuracy"] == result["judge"]["accuracy"]
+        assert row["seconds_training"] == result["seconds"]["training"]
+        assert all(row[key] is not None for key in ("coverage", "coverage_floor", "novelty", "images_per_second"))
+    convolutions, perceptron = compared["runs"]
+    assert 0 < convolutions["discriminator_parameters"] < convolutions["generator_parameters"]
+    assert perceptron["generator_parameters"] != convolutions["generator_parameters"]
+    with (tmp_path / "run" / "tables" / "comparison.csv").open() as file:
+        assert [row["run"] for row in csv.DictReader(file)] == [folder.name for folder in generators]
+    assert {path.name for path in (tmp_path / "run" / "pictures").iterdir()} == {"comparison.png", "samples.png"}
+
+
+def test_a_figure_to_a_line_is_printed(generators, tmp_path):
+    said = run("compare", *generators, "--run", tmp_path / "run").stdout
+    for part in ("FD[judge@", "FD of real pictures", "coverage", "judge on real pictures", "parameters of G", "alarms"):
+        assert part in said
+
+
+def test_distances_of_other_counts_are_said_not_to_compare(generators, tmp_path):
+    def fewer(result):
+        for entry in result["metrics"]:
+            entry |= {"n": 32, "name": entry["name"].replace("64]", "32]")}
+
+    other = changed(generators[0], tmp_path / "other", fewer)
+    done = run("compare", generators[0], other, "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "cannot be compared, as they were measured in different ways: FD[judge@" in done.stdout
+    assert result_of(tmp_path / "run")["comparable"] is False
+
+
+def test_without_its_weights_a_run_is_compared_by_its_figures(generators, tmp_path):
+    bare = changed(generators[0], tmp_path / "bare", lambda _: None)
+    shutil.rmtree(bare / "weights")
+    shutil.rmtree(bare / "checkpoints")
+    done = run("compare", bare, generators[1], "--json", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "Its samples are left out." in done.stderr
+    assert [row["generator_parameters"] is None for row in json.loads(done.stdout)["runs"]] == [True, False]
+
+
+def test_only_runs_of_one_kind_compare(generators, classifier, tmp_path):
+    done = run("compare", classifier, generators[0], "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "Only runs of one kind compare;" in done.stderr
+    assert "compare each kind for itself" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("trouble", ["another task", "not ended", "no figures"])
+def test_what_cannot_be_compared_is_one_sentence(trouble, generators, tmp_path):
+    folder = changed(generators[0], tmp_path / "other", lambda result: result.pop("metrics"))
+    says = "holds no measured generator"
+    if trouble == "another task":
+        settings = json.loads((folder / "settings.json").read_text()) | {"task": "audit"}
+        (folder / "settings.json").write_text(json.dumps(settings))
+        says = "is a run of audit; give runs of `vitrail transfer` or `vitrail gan train` that have ended."
+    if trouble == "not ended":
+        (folder / "result.json").unlink()
+        says = "is a run that has not ended; give runs of"
+    done = run("compare", generators[0], folder, "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1

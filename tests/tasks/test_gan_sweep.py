@@ -1,0 +1,270 @@
+"""`vitrail gan sweep`: which runs it makes, what it leaves of them, and what it says when something is wrong."""
+
+import csv
+import json
+from math import isfinite
+
+import numpy as np
+import pytest
+import torch
+from command import run
+from PIL import Image
+
+from vitrail.datasets.pixels import PixelSet
+from vitrail.errors import BadSetting, UnknownName
+from vitrail.events import Checkpoint, Picture, Progress, Weights
+from vitrail.tasks import gan_run
+from vitrail.tasks.gan_generator import Generator
+from vitrail.tasks.gan_players import described, made
+from vitrail.tasks.gan_sheet import real_row, row_of, sheet
+from vitrail.tasks.gan_sweep import GanSweep
+from vitrail.tasks.gan_train import GanTrain
+from vitrail.tasks.replay import differences
+
+TINY = (
+    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--speed", "plain"),
+    *("--samples", 64, "--final-samples", 64),
+)
+SMALL = {"size": 16, "width": 4, "epochs": 1, "samples": 64, "final_samples": 64, "speed": "plain"}
+
+
+@pytest.fixture(scope="module")
+def swept(judges, tmp_path_factory):
+    """Run folder of a sweep over two settings."""
+    folder = tmp_path_factory.mktemp("sweep") / "run"
+    varied = ("--set", "beta1=0.5,0.9", "--set", "loss=non-saturating,wasserstein-gp")
+    done = run("gan", "sweep", "digits", *varied, *TINY, "--cache", judges, "--run", folder, "--json")
+    assert done.exit_code == 0, done.output
+    return folder, json.loads(done.stdout)
+
+
+def rows_of(folder, name):
+    with (folder / "tables" / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_combination_is_a_run():
+    runs = GanSweep(data="digits", values=("beta1=0.5,0.9", "updates=1:1,1:5,5:1"), rate=1e-3).runs
+    assert list(runs) == [
+        f"beta1={beta1} updates={updates}" for beta1 in (0.5, 0.9) for updates in ("1:1", "1:5", "5:1")
+    ]
+    assert [(task.beta1, task.turns) for task in runs.values()] == [
+        (beta1, turns) for beta1 in (0.5, 0.9) for turns in ((1, 1), (1, 5), (5, 1))
+    ]
+    assert {task.rate for task in runs.values()} == {1e-3}
+    assert all(type(task) is GanTrain for task in runs.values())
+
+
+def test_one_setting_at_a_time_leaves_the_others_as_given():
+    runs = GanSweep(
+        data="digits", values=("beta1=0.5,0.9", "augment=yes", "generator-rate=1e-3"), one_at_a_time=True
+    ).runs
+    assert list(runs) == ["base", "beta1=0.9", "augment=yes", "generator-rate=1e-3"]  # 0.5 is what the base has
+    assert [task.augment for task in runs.values()] == [False, False, True, False]
+
+
+def test_what_comes_to_the_same_is_trained_once():
+    runs = GanSweep(data="digits", values=("beta1=0.5,.5,0.9", "loss=hinge", "beta1=0.90"))
+    assert list(runs.runs) == ["beta1=0.5", "beta1=0.9"]
+    assert {task.loss for task in runs.runs.values()} == {"hinge"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "There is nothing to vary; give a setting and its values, as --set beta1=0.5,0.9."),
+        (("--set", "beta1"), "--set takes NAME=VALUE,VALUE; got 'beta1'; --set beta1=0.5,0.9 would work."),
+        (("--set", "beta1=,"), "--set takes NAME=VALUE,VALUE; got 'beta1=,'"),
+        (("--set", "beta3=1,2"), "--set knows no setting 'beta3'. Did you mean 'beta2'? Known: architecture,"),
+        (("--set", "resume=a,b"), "--set knows no setting 'resume'."),
+        (("--set", "data=a,b"), "--set cannot vary 'data', as the runs would not compare; run once for each."),
+        (("--set", "beta1=0.5,1.5"), "--beta1 must be less than 1; got '1.5'."),
+        (("--set", "updates=1:1,3"), "--updates takes D:G, whole numbers from 1 to 100; got '3'; 5:1 would work."),
+        (("--set", "conditional=yes,perhaps"), "--conditional must be 'auto', 'yes' or 'no'; got 'perhaps'."),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_before_there_is_a_folder(options, says, tmp_path):
+    done = run("gan", "sweep", "digits", *options, "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--set", "loss=non-saturating,hings"), "Did you mean 'hinge'?"),
+        (("--set", "size=16,20"), "got 20"),
+        (("--set", "batch=64,5000"), "A batch of 5000 is larger than the data"),
+        (("--set", "architecture=conditional-dcgan,dcgan", "--conditional", "yes"), "the dcgan takes none"),
+        (("--set", "loss=non-saturating,hinge", "--smoothing", "0.1"), "hinge has no probabilities to smooth"),
+    ],
+)
+def test_what_the_last_run_would_stumble_over_is_said_before_the_first(options, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(gan_run, "run", lambda *_: pytest.fail("it trains"))
+    done = run("gan", "sweep", "digits", *options, "--run", tmp_path / "run", "--cache", tmp_path)
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_errors_are_the_projects_own():
+    with pytest.raises(UnknownName):
+        GanSweep(data="digits", values=("beta3=1",))
+    with pytest.raises(BadSetting):
+        GanSweep(data="digits", values=("beta1=2",))
+
+
+def test_the_result_tells_the_runs_apart(swept):
+    folder, result = swept
+    assert result == json.loads((folder / "result.json").read_text())
+    assert [one["settings"] for one in result["runs"]] == [
+        {"beta1": beta1, "loss": loss} for beta1 in (0.5, 0.9) for loss in ("non-saturating", "wasserstein-gp")
+    ]
+    for one in result["runs"]:
+        distance = one["metrics"][0]
+        assert distance["metric"] == "frechet-distance"
+        assert distance["backbone"]["sha256"] == result["judge"]["sha256"]
+        figures = [distance["value"], distance["floor"], one["label_agreement"], one["images_per_second"]]
+        assert all(map(isfinite, figures))
+        assert one["seconds"]["training"] > 0
+        assert one["epochs"] == 1
+    assert result["runs"][0]["last_epoch"]["real"] > 0
+    assert result["runs"][1]["last_epoch"]["real"] is None  # a critic's scores are no probabilities
+    assert (result["failed"], result["left_out"]) == ([], 0)
+    assert len(result["backbone"]) == 1
+
+
+def test_one_table_holds_every_figure(swept):
+    folder, result = swept
+    rows = rows_of(folder, "sweep")
+    assert [row["setting"] for row in rows] == [one["name"] for one in result["runs"]]
+    name = result["runs"][0]["metrics"][0]["name"]
+    assert name == f"FD[judge@{result['judge']['sha256'][:8]}, 128, 64]"
+    for row, one in zip(rows, result["runs"], strict=True):
+        assert float(row[name]) == one["metrics"][0]["value"]
+        assert float(row["FD of real pictures"]) == one["metrics"][0]["floor"]
+        assert all(isfinite(float(row[key])) for key in ("coverage", "label agreement", "D loss", "G loss", "images/s"))
+    assert rows[0].keys() >= {"epochs", "D(x)", "D(G(z))", "alarms"}
+
+
+def test_figures_are_kept_and_checkpoints_are_not(swept):
+    folder, _ = swept
+    assert {path.name for path in (folder / "pictures").iterdir()} == {"losses.png", "distance.png", "samples.png"}
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"pictures", "tables"}
+    for path in (folder / "pictures").iterdir():
+        with Image.open(path) as picture:
+            assert np.asarray(picture).std() > 0
+
+
+def test_progress_says_which_run_it_is_of(judges):
+    sweep = GanSweep(data="digits", values=("beta1=0.5,0.9",), cache=judges, **SMALL)
+    events = list(sweep.run())
+    parts = {event.part for event in events if isinstance(event, Progress)} - {"judge"}
+    assert parts == {"beta1=0.5: training", "beta1=0.9: training", "runs"}
+    assert not any(isinstance(event, Checkpoint | Weights) for event in events)
+    assert [event.name for event in events if isinstance(event, Picture)] == ["losses", "distance", "samples"]
+    notes = [event.text for event in events if hasattr(event, "text")]
+    assert sum("Judge:" in note for note in notes) == 1
+
+
+def interrupting(monkeypatch, error):
+    """Every second training ends in `error` after it has begun to play."""
+    trains, calls = gan_run.run, []
+
+    def interrupted(task, opened):
+        calls.append(task)
+        if len(calls) % 2:
+            yield from trains(task, opened)
+        else:
+            yield Progress("training", 1, 2, figures={"step": 1.0})
+            raise error
+
+    monkeypatch.setattr(gan_run, "run", interrupted)
+
+
+def test_ctrl_c_keeps_what_is_finished(judges, tmp_path, monkeypatch):
+    interrupting(monkeypatch, KeyboardInterrupt())
+    where = ("--cache", judges, "--run", tmp_path / "run")
+    done = run("gan", "sweep", "digits", "--set", "beta1=0.5,0.7,0.9", *TINY, *where)
+    assert done.exit_code == 0, done.output
+    assert "Stopped: 1 run was finished and is kept." in done.output
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [one["name"] for one in result["runs"]] == ["beta1=0.5"]
+    assert result["left_out"] == 2
+    assert [row["setting"] for row in rows_of(tmp_path / "run", "sweep")] == ["beta1=0.5"]
+
+
+def test_ctrl_c_before_anything_is_finished_ends_as_ever(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gan_run, "run", interrupted)
+    options = ("--set", "beta1=0.5,0.9", *TINY, "--cache", tmp_path, "--run", tmp_path / "run")
+    assert run("gan", "sweep", "digits", *options).exit_code == 130
+
+
+def test_a_game_that_breaks_does_not_end_the_sweep(judges, tmp_path, monkeypatch):
+    interrupting(monkeypatch, BadSetting("These numbers are none."))
+    options = ("--set", "beta1=0.5,0.7,0.9", *TINY, "--cache", judges, "--run", tmp_path / "run")
+    done = run("gan", "sweep", "digits", *options)
+    assert done.exit_code == 0, done.output
+    assert "beta1=0.7 is left out: These numbers are none." in done.output
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [one["name"] for one in result["runs"]] == ["beta1=0.5", "beta1=0.9"]
+    assert result["failed"] == [{"name": "beta1=0.7", "reason": "These numbers are none."}]
+
+
+def test_if_all_games_break_the_last_ones_reason_is_the_answer(tmp_path, monkeypatch):
+    def broken(*_):
+        yield Progress("training", 1, 2, figures={"step": 1.0})
+        raise BadSetting("These numbers are none.")
+
+    monkeypatch.setattr(gan_run, "run", broken)
+    options = ("--set", "beta1=0.5,0.9", *TINY, "--cache", tmp_path, "--run", tmp_path / "run")
+    done = run("gan", "sweep", "digits", *options)
+    assert done.exit_code == 1
+    assert "Error: These numbers are none.\n" in done.stderr
+
+
+def generator_of(train, **settings):
+    about = described(GanTrain(data="digits", size=16, width=4, **settings), train)
+    return Generator(made(about).generator.eval(), about, {})
+
+
+@pytest.mark.parametrize("told", ["classes", "attributes", "nothing"])
+def test_a_sheet_shows_real_pictures_in_the_order_of_the_samples(told):
+    labels = torch.tensor([0, 1, 2] * 8)
+    if told == "attributes":
+        labels = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]] * 6)
+    names = {"classes": ("a", "b", "c"), "attributes": ("Male", "Young"), "nothing": ()}[told]
+    shades = torch.arange(24, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 16, 16).contiguous()
+    train = PixelSet(shades, labels if names else torch.zeros(24, dtype=torch.long), names)
+    generator = generator_of(train)
+    samples, real = row_of(generator), real_row(train, generator)
+    assert samples.told == real.told
+    assert samples.pictures.shape == real.pictures.shape
+    first = {"classes": "a", "attributes": "−Male −Young", "nothing": ""}[told]
+    assert real.told[0] == first
+    filled = [int(picture[0, 0, 0]) for picture in real.pictures]
+    wanted = {"classes": [0, 3, 6, 9, 12, 15], "attributes": [2, 3, 6, 7, 10, 11], "nothing": [0, 1, 2, 3, 4, 5]}[told]
+    assert filled[:6] == wanted
+
+
+def test_generators_of_other_sizes_and_labels_fit_on_one_sheet():
+    shades = torch.zeros(24, 1, 16, 16, dtype=torch.uint8)
+    train = PixelSet(shades, torch.tensor([0, 1, 2] * 8), ("a", "b", "c"))
+    rows = [("16", row_of(generator_of(train))), ("none", row_of(generator_of(train, conditional="no")))]
+    large = GanTrain(data="digits", size=32, width=4)
+    about = described(large, train)
+    rows.append(("32", row_of(Generator(made(about).generator.eval(), about, {}))))
+    assert sheet(rows).startswith(b"\x89PNG")
+
+
+def test_a_repeated_sweep_differs_in_what_came_out_only():
+    old = {"runs": [{"name": "a", "seconds": {"total": 1.0}, "images_per_second": 3.0, "epochs": 2}]}
+    again = {"runs": [{"name": "a", "seconds": {"total": 2.0}, "images_per_second": 4.0, "epochs": 2}]}
+    assert differences(old, again) == set()
+    again["runs"][0]["epochs"] = 3
+    assert differences(old, again) == {"runs"}
