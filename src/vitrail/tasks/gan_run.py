@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -111,8 +112,10 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
                 over = order.epoch > training.epochs_done
                 if step.index % lines == 0 or over:
                     pace = (order.position - seen) * task.batch / (time.perf_counter() - began)
-                    yield _progress(training, step.figures(), pace)
-                    curves.add(step.index, step.figures())
+                    figures = step.figures()
+                    yield _progress(training, figures, pace)
+                    curves.add(step.index, figures)
+                    over = over or not all(map(math.isfinite, figures.values()))
                 if interrupts.wanted:
                     yield from training.checkpoint()
                     raise KeyboardInterrupt
@@ -122,12 +125,13 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
             began = time.perf_counter()
             means = training.end_epoch()
             yield from training.watch_game(means)
-            if training.is_measured():
-                measured = training.measure(evaluation)
-                curves.add(game.steps, measured.values)
-                yield from training.watch_samples(measured)
-            yield from report.epoch()
-            yield from training.checkpoint()
+            if not training.broken:
+                if training.is_measured():
+                    measured = training.measure(evaluation)
+                    curves.add(game.steps, measured.values)
+                    yield from training.watch_samples(measured)
+                yield from report.epoch()
+                yield from training.checkpoint()
             yield from training.rolled_back()
             training.took("evaluation", time.perf_counter() - began)
 
