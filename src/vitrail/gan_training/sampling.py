@@ -14,7 +14,7 @@ DrawnLabels = Int[Tensor, "drawn"] | Float[Tensor, "drawn attributes"]
 ROWS = 64
 """Pictures of every forward pass, filled up where fewer are wanted: other numbers are rounded in other ways."""
 
-SETTLING = 20  # batches that statistics of batch normalisation are taken from
+SETTLING = 8  # batches that statistics of batch normalisation are taken from
 
 
 def latents_of(seed: int, count: int, latent_size: int) -> Features:

@@ -67,6 +67,7 @@ class Training:
         self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
         self._raised: list[Alarm] = []
         self._seen = 0
+        self._settled: tuple[int, nn.Module] | None = None
         self.choices: dict[str, Any] = {}
         self.game = self._begun(None if task.resume is None else PLAIN)
 
@@ -147,6 +148,7 @@ class Training:
         self.rollbacks += 1
         assert self.best is not None
         self.game.restore(self._best_state)
+        self._settled = None
         self._slow_down()
         self.game.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
         yield Note(f"Rolled back to epoch {self.best['epoch']}, at rates divided by {2**self.rollbacks}.")
@@ -183,8 +185,10 @@ class Training:
             self._best_state = self.game.state() if self.best["step"] == self.game.steps else unpack(file)[0]
 
     def settled(self) -> nn.Module:
-        """A copy of the moving average with statistics of its own."""
-        return self._settle(copy.deepcopy(self.game.average.network))
+        """A copy of the moving average with statistics of its own; made once a step, however often it is asked for."""
+        if self._settled is None or self._settled[0] != self.game.steps:
+            self._settled = self.game.steps, self._settle(copy.deepcopy(self.game.average.network))
+        return self._settled[1]
 
     def best_generator(self) -> nn.Module:
         """The moving average of the best state.
