@@ -19,6 +19,7 @@ TASKS = Registry(
         "gan-sample": "gan_sample:GanSample",
         "gan-evaluate": "gan_evaluate:GanEvaluate",
         "gan-walk": "gan_walk:GanWalk",
+        "gan-export": "gan_export:GanExport",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",
