@@ -18,6 +18,7 @@ TASKS = Registry(
         "gan-train": "gan_train:GanTrain",
         "gan-sample": "gan_sample:GanSample",
         "gan-evaluate": "gan_evaluate:GanEvaluate",
+        "gan-edit": "gan_edit:GanEdit",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",
