@@ -1,4 +1,4 @@
-"""`vitrail gan edit` through the command line, on small pictures with two attributes: bright, and which way stripes run.
+"""`vitrail gan edit` through the command line, on small pictures with two attributes: bright, and how stripes run.
 
 What is tested is that everything is there and true of the files; how good edits are is measured in `benchmarks/`.
 """
@@ -118,6 +118,26 @@ def test_refinement_lowers_the_error(home):
     done = edited(home, "refined", *files, "--set", "bright=0", "--set", "across=1", "--refine", 30)
     result = json.loads(done.stdout)
     assert result["reconstruction_error"] < result["encoder_error"]
+
+
+@pytest.mark.parametrize(("flag", "first"), [("--details", "original"), ("--no-details", "reconstruction")])
+def test_a_strip_leads_from_the_picture_or_what_the_generator_makes_of_it_to_the_edit(home, flag, first):
+    done = edited(home, f"strip{flag}", home / "data" / "images" / "01.png", "--set", "bright=0", flag)
+    output = json.loads(done.stdout)["pictures"][0]["output"]
+    kept = {kind: np.asarray(Image.open(home / f"strip{flag}" / file)) for kind, file in output.items()}
+    assert np.array_equal(kept["strip"][:, :SIDE], kept[first])
+    assert np.array_equal(kept["strip"][:, -SIDE:], kept["edited"])
+
+
+def test_more_strength_changes_more(home):
+    changes = []
+    for strength in ("0.5", "3"):
+        file = home / "data" / "images" / "01.png"
+        done = edited(home, f"strength{strength}", file, "--set", "bright=0", "--strength", strength)
+        output = json.loads(done.stdout)["pictures"][0]["output"]
+        pair = [np.asarray(Image.open(home / f"strength{strength}" / output[kind]), float) for kind in output]
+        changes.append(np.abs(pair[2] - pair[0]).mean())
+    assert changes[0] < changes[1]
 
 
 def test_a_repeated_run_gives_the_same_pictures(home, two):

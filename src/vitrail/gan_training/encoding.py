@@ -68,8 +68,8 @@ def learn_attributes(
 ) -> Iterator[EncoderStep]:
     """Teaches E_y in place what attributes a real picture has; yields each update.
 
-    By the cross-entropy of its logits, not the paper's mean squared error, for a reason of use more than of accuracy
-    (0.873 and 0.870 of CelebA's Male and Young): their probabilities lie between the two values that a generator knows.
+    By the cross-entropy of its logits and not the paper's mean squared error. On CelebA's Male and Young both are as
+    often right (0.873, 0.870), but a probability lies between the two values that a generator knows.
 
     Args:
         batches: images (B, C, S, S) in [-1, 1] and attributes (B, A) of -1 and 1, on the encoder's device.

@@ -11,13 +11,12 @@ from torch import nn
 from vitrail.tensors import Features, Signed, Told
 
 RATE = 0.05  # of Adam
-PRIOR = 0.002
-"""What a latent's squared size weighs against a pixel's squared error: latents far out make no pictures."""
+PRIOR = 0.03
+"""What a latent's squared size weighs against a pixel's squared error: latents far out make no pictures, and do not
+follow when an attribute is changed."""
 
 
-def refine(
-    generator: nn.Module, images: Signed, latents: Features, labels: Told, *, steps: int
-) -> Iterator[Features]:
+def refine(generator: nn.Module, images: Signed, latents: Features, labels: Told, *, steps: int) -> Iterator[Features]:
     """Yields latents (N, L) that come nearer to the images in each step; each image as if it were alone.
 
     Args:

@@ -18,6 +18,10 @@ class GanEdit(Task):
     pictures: tuple[Path, ...] = setting(..., "Pictures, folders of pictures, or patterns", positional=True)
     wanted: tuple[str, ...] = setting((), "What shall be so, as Male=1 or Young=0", flag="--set", repeated=True)
     refine: int = setting(100, "Steps that bring the encoder's answer nearer to the picture; 0: none", ge=0)
+    details: bool = setting(
+        True, "Put the change onto the picture itself; no: what the generator alone draws, without its details"
+    )
+    strength: float = setting(1.0, "How far an attribute is set; 1: as in pictures learned from", gt=0, le=4)
     steps: int = setting(7, "Pictures of the strip from before to after", ge=2, le=64)
     download: bool = setting(False, "Let the data set that the judge learns from be downloaded")
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")

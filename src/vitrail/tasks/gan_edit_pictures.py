@@ -31,8 +31,7 @@ class Edited:
         original: at the generator's size.
         encoded: what the encoders' answer alone looks like.
         rebuilt: the same after refinement: what the generator can say of the picture.
-        edited: `rebuilt` under other attributes.
-        strip: (N, steps, C, S, S), from `rebuilt` to `edited`.
+        strip: (N, steps, C, S, S), from `rebuilt`, or with details from `original`, to `edited`.
         attributes: (N, A), between -1 and 1, as they were read.
     """
 
@@ -44,7 +43,7 @@ class Edited:
 
     @property
     def edited(self) -> Tensor:
-        """The last of the strip."""
+        """Under the attributes that were wished for: the last of the strip."""
         return self.strip[:, -1]
 
 
@@ -54,13 +53,13 @@ class Editor:
 
     Attributes:
         wishes: index of an attribute -> -1 or 1.
+        task: how the edit is to be done.
     """
 
     generator: Generator
     encoders: Encoders
     wishes: dict[int, float]
-    refine: int
-    steps: int
+    task: GanEdit
 
     def edit(self, pixels: Tensor) -> Steps[Event, None, Edited]:
         """What becomes of 8-bit pictures (N, 3, S, S)."""
@@ -69,26 +68,30 @@ class Editor:
         images = to_signed(to_unit(original)).to(device)
         answer, attributes = self.encoders.encode(images)
         latents = answer
-        sought = refine(self.generator.network, images, answer, attributes, steps=self.refine)
+        sought = refine(self.generator.network, images, answer, attributes, steps=self.task.refine)
         for step, nearer in enumerate(sought, start=1):
             latents = nearer
             if step % 10 == 0:
-                yield Progress("refining", step, self.refine, unit="steps")
-        after = attributes.clone()
-        for index, value in self.wishes.items():
-            after[:, index] = value
-        shares = torch.linspace(0, 1, self.steps, device=device)[None, :, None]
-        between = torch.lerp(attributes[:, None], after[:, None], shares)
-        each = latents.repeat_interleave(self.steps, dim=0)
-        strip = self.generator.pictures(each.cpu(), between.flatten(0, 1).cpu())
-        strip = strip.view(-1, self.steps, *strip.shape[1:])
+                yield Progress("refining", step, self.task.refine, unit="steps")
+        strip = self._strip(latents.cpu(), attributes.cpu())
+        rebuilt = strip[:, 0]
         return Edited(
             original=original,
             encoded=self.generator.pictures(answer.cpu(), attributes.cpu()),
-            rebuilt=strip[:, 0],
-            strip=strip,
+            rebuilt=rebuilt,
+            strip=_onto(original, strip) if self.task.details else strip,
             attributes=attributes.cpu(),
         )
+
+    def _strip(self, latents: Tensor, attributes: Tensor) -> Tensor:
+        """(N, steps, C, S, S): attributes change evenly from what they are to what is wished for."""
+        after = attributes.clone()
+        for index, value in self.wishes.items():
+            after[:, index] = self.task.strength * value
+        steps = self.task.steps
+        between = torch.lerp(attributes[:, None], after[:, None], torch.linspace(0, 1, steps)[None, :, None])
+        found = self.generator.pictures(latents.repeat_interleave(steps, dim=0), between.flatten(0, 1))
+        return found.view(-1, steps, *found.shape[1:])
 
 
 def open_editor(task: GanEdit, device: str) -> Editor:
@@ -112,7 +115,15 @@ def open_editor(task: GanEdit, device: str) -> Editor:
         index, value = generator.attribute(word)
         if wishes.setdefault(index, value) != value:
             raise BadSetting(f"{generator.names[index]} is set to 0 and to 1; once would work.")
-    return Editor(generator, read_encoders(task.generator, device), wishes, task.refine, task.steps)
+    return Editor(generator, read_encoders(task.generator, device), wishes, task)
+
+
+def _onto(original: Tensor, strip: Tensor) -> Tensor:
+    """What changes from the first of a strip on, added to the original.
+
+    A small generator draws no one's face, but its difference between two attributes fits the face it was led to.
+    """
+    return (original[:, None].int() + strip.int() - strip[:, :1].int()).clamp(0, 255).to(torch.uint8)
 
 
 def _grey(pixels: Tensor) -> Tensor:

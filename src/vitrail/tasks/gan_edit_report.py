@@ -48,7 +48,7 @@ class Report:
             strip = _upright(found.strip[row])
             made = {
                 "original": _upright(found.original[row]),
-                "reconstruction": strip[0],
+                "reconstruction": _upright(found.rebuilt[row]),
                 "edited": strip[-1],
                 "strip": np.concatenate(list(strip), axis=1),
             }
