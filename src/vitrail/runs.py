@@ -125,7 +125,8 @@ def _keep_weights(weights: Weights, folder: Path) -> str:
     tensors = {key: np.asarray(value, order="C") for key, value in weights.tensors.items()}
     files.write_bytes(folder / f"{name}.safetensors", save(tensors))
     files.write_json(folder / f"{name}.json", weights.description)
-    files.write_text(folder / "README.md", weights.card)
+    if weights.card:
+        files.write_text(folder / "README.md", weights.card)
     return f"{name}.safetensors"
 
 

@@ -20,6 +20,7 @@ TASKS = Registry(
         "gan-evaluate": "gan_evaluate:GanEvaluate",
         "gan-walk": "gan_walk:GanWalk",
         "gan-export": "gan_export:GanExport",
+        "gan-edit": "gan_edit:GanEdit",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",

@@ -17,6 +17,7 @@ from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.play import play
 from vitrail.tasks.gan_curves import Curves
+from vitrail.tasks.gan_encoders import encoded
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
 from vitrail.tasks.gan_players import described, size_of
 from vitrail.tasks.gan_readers import JudgeReader, open_reader
@@ -57,6 +58,7 @@ def run(task: GanTrain) -> Iterator[Event]:
     yield from _trained(training, report, evaluation)
     final = Evaluation(reader, opened.train, opened.held_out, count=task.final_samples, seed=task.seed)
     measured = yield from _finish(training, report, final)
+    encoder = yield from encoded(training, opened)
     seconds = {"judge": judged, **training.seconds, "total": time.perf_counter() - started}
     yield Result(
         {
@@ -68,6 +70,7 @@ def run(task: GanTrain) -> Iterator[Event]:
             "label_agreement": measured.label_agreement,
             "label_agreement_per_name": measured.per_name,
             **training.figures(),
+            "encoder": encoder,
             "data": {"train": len(opened.train), "held_out": len(opened.held_out), "names": list(opened.train.names)},
             "seconds": seconds,
         }
