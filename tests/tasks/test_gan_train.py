@@ -393,3 +393,14 @@ def test_nothing_to_learn_from():
     done = run("gan", "train", "--epochs", 1)
     assert done.exit_code == 1
     assert "nothing to learn from" in done.stderr
+
+
+def test_what_is_no_training_is_not_measured_again(finished, cache, tmp_path):
+    done = run("gan", "sample", finished, "--count", 1, "--run", tmp_path / "s")
+    assert done.exit_code == 0, done.output
+    done = run("gan", "evaluate", tmp_path / "s", "--cache", cache, "--run", tmp_path / "e")
+    assert done.exit_code == 1
+    assert "holds no generator" in done.stderr
+    done = run("gan", "sample", finished, "--seed", 2**70, "--run", tmp_path / "t")
+    assert done.exit_code == 1
+    assert "--seed must be less than" in done.stderr

@@ -61,7 +61,7 @@ class GanTrain(Task):
     encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)
     download: bool = setting(False, "Let a data set be downloaded")
     tensorboard: Path | None = setting(None, "Folder to write curves for TensorBoard to")
-    seed: int = setting(0, "Seed of weights, latents and order", ge=0)
+    seed: int = setting(0, "Seed of weights, latents and order", ge=0, lt=2**32)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
     cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
     resume: Path | None = setting(None, "Run folder to go on with, from its last checkpoint")
