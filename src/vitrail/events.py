@@ -80,13 +80,14 @@ class Weights:
 
     Attributes:
         description: JSON values that say how to rebuild the module.
-        card: the model card (Markdown with the hub's YAML head); kept as the run's README.md.
+        card: the model card (Markdown with the hub's YAML head); kept as the run's README.md. Empty: what is kept
+            belongs to other weights, whose card stays.
     """
 
     name: str
     tensors: Mapping[str, np.ndarray] = field(repr=False)
     description: Mapping[str, Any]
-    card: str = field(repr=False)
+    card: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

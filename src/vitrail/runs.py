@@ -25,7 +25,10 @@ from vitrail.events import Attachment, Checkpoint, Event, Note, Picture, Progres
 from vitrail.settings import Task
 from vitrail.version import __version__
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "openvino", "timm", "matplotlib")
+LIBRARIES = (
+    *("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "openvino", "timm", "matplotlib"),
+    *("onnx", "onnxruntime"),
+)
 
 
 def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
@@ -119,10 +122,11 @@ def _keep_weights(weights: Weights, folder: Path) -> str:
 
     name = f"weights/{safe_name(weights.name)}"
     # Of an array in another order than C's, `save` would write the bytes as they lie, and another array comes back.
-    tensors = {key: np.ascontiguousarray(value) for key, value in weights.tensors.items()}
+    tensors = {key: np.asarray(value, order="C") for key, value in weights.tensors.items()}
     files.write_bytes(folder / f"{name}.safetensors", save(tensors))
     files.write_json(folder / f"{name}.json", weights.description)
-    files.write_text(folder / "README.md", weights.card)
+    if weights.card:
+        files.write_text(folder / "README.md", weights.card)
     return f"{name}.safetensors"
 
 

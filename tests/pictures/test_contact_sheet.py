@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from vitrail.pictures import contact_sheet as public
-from vitrail.pictures.contact_sheet import _caption_lines, _width
+from vitrail.pictures.contact_sheet import _caption_lines, text_width
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -35,7 +35,7 @@ def test_a_picture_is_shown_whole_in_its_own_shape() -> None:
 def test_captions_fit_their_tile(caption: str) -> None:
     lines = _caption_lines(caption)
     assert len(lines) <= 3
-    assert all(_width(line) <= 168 for line in lines)
+    assert all(text_width(line) <= 168 for line in lines)
 
 
 def test_a_figure_and_its_percent_sign_stay_together() -> None:

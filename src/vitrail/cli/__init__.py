@@ -10,6 +10,8 @@ __all__ = ["INTERRUPTED", "main"]
 
 def main() -> None:
     """The entry point of the `vitrail` command."""
+    # Threads that wait should sleep: spinning, they take the cores from whatever else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from vitrail.cli.app import app  # noqa: PLC0415  (Ctrl-C may come while it is imported)
 

@@ -53,8 +53,8 @@ LOSSES = Registry(
 )
 
 
-def cross_entropy(real: Scores, fake: Scores) -> Value:
-    """-E log D(x) - E log(1 - D(G(z)))."""
+def cross_entropy(real: Scores, fake: Float[Tensor, " fakes"]) -> Value:
+    """-E log D(x) - E log(1 - D(G(z))); mismatched pairs make the second kind more than the first."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 

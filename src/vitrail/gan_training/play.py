@@ -97,7 +97,7 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Told) -> dict[
     }
 
 
-def _mislabelled(game: Game, real: Signed, labels: Told) -> Scores:
+def _mislabelled(game: Game, real: Signed, labels: Told) -> Tensor:
     """Scores of real images under labels of others, where those are different."""
     others = labels[torch.randperm(len(labels), generator=game.draws).to(labels.device)]
     scores: Scores = game.discriminator(real, others)

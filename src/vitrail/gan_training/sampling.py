@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from vitrail.images import from_signed, to_bytes
 from vitrail.tensors import Features, Labels, Told
 
+DrawnLabels = Int[Tensor, "drawn"] | Float[Tensor, "drawn attributes"]
+
 ROWS = 64
 """Pictures of every forward pass, filled up where fewer are wanted: other numbers are rounded in other ways."""
 
-SETTLING = 20  # batches that statistics of batch normalisation are taken from
+SETTLING = 8  # batches that statistics of batch normalisation are taken from
 
 
 def latents_of(seed: int, count: int, latent_size: int) -> Features:
@@ -34,7 +36,7 @@ def pictures_of(generator: nn.Module, latents: Features, labels: Told) -> UInt8[
     return torch.cat(made)
 
 
-def drawn_labels(labels: Told, count: int, seed: int) -> Told:
+def drawn_labels(labels: Told, count: int, seed: int) -> DrawnLabels:
     """`count` of the labels, drawn again and again: as frequent as among the pictures."""
     draws = torch.Generator().manual_seed(seed)
     return labels[torch.randint(len(labels), (count,), generator=draws)]

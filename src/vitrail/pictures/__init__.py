@@ -1,6 +1,6 @@
 """Figures: arrays and names in, PNG bytes out. To add one: a file here and two lines below."""
 
-from vitrail.pictures.animation import animation
+from vitrail.pictures.animation import animation, film
 from vitrail.pictures.bars import Guess, top_bars
 from vitrail.pictures.colours import heat, is_signed, magnified_difference, overlay
 from vitrail.pictures.comparison import Interval, comparison
@@ -28,6 +28,7 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "curve",
+    "film",
     "grid",
     "heat",
     "is_signed",

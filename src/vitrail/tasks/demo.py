@@ -17,7 +17,7 @@ THREE = ("gradient", "smooth-grad", "grad-cam")
 
 
 class Demo(Task):
-    """Take the tour: classify free pictures, make a classifier of digits, look into both, and fool both."""
+    """Take the tour: classify free pictures, make a classifier of digits, look into both, fool both, make digits."""
 
     records: ClassVar[bool] = False
 
@@ -44,6 +44,7 @@ class Demo(Task):
         from vitrail.tasks.classify import Classify  # noqa: PLC0415  (only when the tour starts)
         from vitrail.tasks.explain import Explain  # noqa: PLC0415
         from vitrail.tasks.fool import Fool  # noqa: PLC0415
+        from vitrail.tasks.gan_train import GanTrain  # noqa: PLC0415
         from vitrail.tasks.transfer import Transfer  # noqa: PLC0415
         from vitrail.tasks.visualise import Visualise  # noqa: PLC0415
 
@@ -59,6 +60,7 @@ class Demo(Task):
         yield "explain", Explain(pictures=three, method=THREE, samples=16, backbone=(digits,))
         yield "fool", Fool(pictures=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
+        yield "gan-train", GanTrain(data="digits", epochs=40, batch=32, rate=5e-4, average=0.99, evaluate_every=10)
 
 
 def packaged_pictures() -> list[Path]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vitrail.errors import BadSetting
+from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Event, Note, Result, Table
+from vitrail.runs import read_run
 from vitrail.settings import Task, cache_folder, setting
 
 
@@ -22,7 +23,7 @@ class GanEvaluate(Task):
     gan_train: bool = setting(
         True, "Teach a judge from generated pictures alone and ask it about real ones (GAN-train)"
     )
-    seed: int = setting(0, "Seed of the pictures that are measured", ge=0)
+    seed: int = setting(0, "Seed of the pictures that are measured", ge=0, lt=2**62)
     download: bool = setting(False, "Let a data set be downloaded")
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
     cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
@@ -40,6 +41,10 @@ class GanEvaluate(Task):
         started = time.perf_counter()
         device = choose_device(self.device)
         generator = read_generator(self.generator, device)
+        if read_run(self.generator).task != "gan-train":
+            raise BadRun(
+                f"{str(self.generator)!r} does not say what its generator was trained on; give a run of gan train."
+            )
         trained = GanTrain(**generator.settings)
         wish = Wish(
             size=generator.size,

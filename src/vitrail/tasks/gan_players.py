@@ -112,6 +112,6 @@ def combination(values: Sequence[float], names: Sequence[str]) -> str:
     return " ".join(f"{'+' if value > 0 else '−'}{name}" for value, name in zip(values, names, strict=True))
 
 
-def _frequencies(train: PixelSet) -> list[tuple[Any, int]]:
+def _frequencies(train: PixelSet) -> list[list[Any]]:
     rows, counts = torch.unique(train.labels, dim=0, return_counts=True)
-    return list(zip(rows.long().tolist(), counts.tolist(), strict=True))
+    return [[row, count] for row, count in zip(rows.long().tolist(), counts.tolist(), strict=True)]

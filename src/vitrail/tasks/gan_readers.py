@@ -149,10 +149,10 @@ def judge_of(
     if cache is not None:
         key = sha256(f"{RECIPE} {train.sha256} {seed}".encode()).hexdigest()[:32]
         file = cache / f"{key}.safetensors"
+    data = _read(file)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         judge = Judge(size=train.size, channels=train.channels, names=len(train.names)).to(device)
-        data = _read(file)
         if data is None:
             shown = 0
             for share in learn(judge, train.images, train.labels, seed=seed):
@@ -162,6 +162,8 @@ def judge_of(
             data = save({name: value.cpu().contiguous() for name, value in judge.state_dict().items()})
             if file is not None:
                 files.write_bytes(file, data)
+        # A new one in either case: learning leaves weights in another layout, and layouts round differently.
+        judge = Judge(size=train.size, channels=train.channels, names=len(train.names)).to(device)
     judge.load_state_dict(load(data))
     return judge.eval(), sha256(data).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.play import play
 from vitrail.tasks.gan_curves import Curves
+from vitrail.tasks.gan_encoders import encoded
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
 from vitrail.tasks.gan_players import described, size_of
 from vitrail.tasks.gan_readers import JudgeReader, open_reader
@@ -60,6 +62,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
     yield from _trained(training, report, evaluation)
     final = Evaluation(reader, opened.train, opened.held_out, count=task.final_samples, seed=task.seed)
     measured = yield from _finish(training, report, final)
+    encoder = yield from encoded(training, opened)
     seconds = {"judge": judged, **training.seconds, "total": time.perf_counter() - started}
     yield Result(
         {
@@ -72,6 +75,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
             "label_agreement_per_name": measured.per_name,
             **training.figures(),
             "floors_while_training": {"n": evaluation.count, **evaluation.floors},
+            "encoder": encoder,
             "data": {"train": len(opened.train), "held_out": len(opened.held_out), "names": list(opened.train.names)},
             "seconds": seconds,
         }
@@ -117,8 +121,10 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
                 over = order.epoch > training.epochs_done
                 if step.index % lines == 0 or over:
                     pace = (order.position - seen) * task.batch / (time.perf_counter() - began)
-                    yield _progress(training, step.figures(), pace)
-                    curves.add(step.index, step.figures())
+                    figures = step.figures()
+                    yield _progress(training, figures, pace)
+                    curves.add(step.index, figures)
+                    over = over or not all(map(math.isfinite, figures.values()))
                 if interrupts.wanted:
                     yield from training.checkpoint()
                     raise KeyboardInterrupt
@@ -128,12 +134,13 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
             began = time.perf_counter()
             means = training.end_epoch()
             yield from training.watch_game(means)
-            if training.is_measured():
-                measured = training.measure(evaluation)
-                curves.add(game.steps, measured.values)
-                yield from training.watch_samples(measured)
-            yield from report.epoch()
-            yield from training.checkpoint()
+            if not training.broken:
+                if training.is_measured():
+                    measured = training.measure(evaluation)
+                    curves.add(game.steps, measured.values)
+                    yield from training.watch_samples(measured)
+                yield from report.epoch()
+                yield from training.checkpoint()
             yield from training.rolled_back()
             training.took("evaluation", time.perf_counter() - began)
 

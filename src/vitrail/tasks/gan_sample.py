@@ -20,7 +20,7 @@ class GanSample(Task):
         (), "A class, or attributes as Male=1; else as among the real pictures", flag="--class", repeated=True
     )
     count: int = setting(16, "How many", ge=1, le=10_000)
-    seed: int = setting(0, "Seed of the first picture", ge=0)
+    seed: int = setting(0, "Seed of the first picture", ge=0, lt=2**62)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
     def run(self) -> Iterator[Event]:

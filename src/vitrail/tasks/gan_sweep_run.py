@@ -127,7 +127,7 @@ class Heard:
                 yield Note(f"{self.name}: {event.text}") if self.plays else event
             case Table(name="history"):
                 self.history = [dict(zip(event.columns, row, strict=True)) for row in event.rows]
-            case Weights():
+            case Weights(name="generator"):
                 self.rows = self._samples(event)
             case Result():
                 self.result = event.figures

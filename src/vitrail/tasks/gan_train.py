@@ -58,7 +58,7 @@ class GanSettings(Task):
     attributes: Names = setting((), "Columns of that table, with commas; else Male,Young or all")
     held_out: float = setting(0.1, "Share of pictures kept for measuring where there is no test part", gt=0, lt=0.9)
     download: bool = setting(False, "Let a data set be downloaded")
-    seed: int = setting(0, "Seed of weights, latents and order", ge=0)
+    seed: int = setting(0, "Seed of weights, latents and order", ge=0, lt=2**32)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
     cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
 

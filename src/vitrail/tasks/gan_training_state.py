@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.datasets.pixels import PixelSet
-from vitrail.errors import BadRun
+from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint, Event, Note
 from vitrail.gan_training.alarms import Alarm, game_alarms, sample_alarms
 from vitrail.gan_training.average import settle
@@ -38,7 +38,8 @@ SAMPLED = 1_000_000  # seeds from here on are those of measured pictures; what `
 GRACE = 500
 """Steps, or a fifth of all if that is less, before samples or a strong D alarm: all begin badly."""
 
-PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", "channels_last": False, "fused": False}
+WAYS = ("channels_last", "fused", "joined")  # of `Rules`: the same numbers, but for rounding
+PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", **dict.fromkeys(WAYS, False)}
 ROLLBACKS = 3  # then the run stops
 MEASUREMENTS = 20  # in a run
 
@@ -66,6 +67,7 @@ class Training:
         self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
         self._raised: list[Alarm] = []
         self._seen = 0
+        self._settled: tuple[int, nn.Module] | None = None
         self.choices: dict[str, Any] = {}
         self.game = self._begun(None if task.resume is None else PLAIN)
 
@@ -98,8 +100,12 @@ class Training:
     def is_measured(self) -> bool:
         """Whether samples are measured after this epoch: every so often, and after the last."""
         every = self.task.evaluate_every or max(1, self.task.epochs // MEASUREMENTS)
-        broken = any(alarm.name == "nan" for alarm in self._raised)
-        return not broken and (self.epochs_done % every == 0 or self.epochs_done >= self.task.epochs)
+        return self.epochs_done % every == 0 or self.epochs_done >= self.task.epochs
+
+    @property
+    def broken(self) -> bool:
+        """Whether the game is no longer one of numbers."""
+        return any(alarm.name == "nan" for alarm in self._raised)
 
     def measure(self, evaluation: Evaluation) -> Measured:
         """Samples of the moving average, as they are now; the best state so far is remembered."""
@@ -118,7 +124,7 @@ class Training:
         for alarm in game_alarms([means], relative=self.game.loss.relative):
             if alarm.name == "nan" or not self._young():
                 yield self._raise(alarm)
-        if any(alarm.name == "nan" for alarm in self._raised) and self.task.on_alarm == "warn":
+        if self.broken and self.task.on_alarm == "warn":
             self.stopped = True
 
     def watch_samples(self, measured: Measured) -> Iterator[Event]:
@@ -142,14 +148,13 @@ class Training:
         self.rollbacks += 1
         assert self.best is not None
         self.game.restore(self._best_state)
+        self._settled = None
         self._slow_down()
         self.game.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
         yield Note(f"Rolled back to epoch {self.best['epoch']}, at rates divided by {2**self.rollbacks}.")
 
     def checkpoint(self) -> Iterator[Checkpoint]:
-        """All that going on needs; nothing where the weights are no longer numbers: the one before stays."""
-        if not all(bool(value.isfinite().all()) for value in self.game.generator.state_dict().values()):
-            return
+        """All that going on needs."""
         name = f"step-{self.game.steps:08d}.safetensors"
         recent = [old for old in self._kept if old != name][-(self.task.keep - 1) :] if self.task.keep > 1 else []
         best = [] if self.best is None else [f"step-{self.best['step']:08d}.safetensors"]
@@ -180,13 +185,22 @@ class Training:
             self._best_state = self.game.state() if self.best["step"] == self.game.steps else unpack(file)[0]
 
     def settled(self) -> nn.Module:
-        """A copy of the moving average with statistics of its own."""
-        return self._settle(copy.deepcopy(self.game.average.network))
+        """A copy of the moving average with statistics of its own; made once a step, however often it is asked for."""
+        if self._settled is None or self._settled[0] != self.game.steps:
+            self._settled = self.game.steps, self._settle(copy.deepcopy(self.game.average.network))
+        return self._settled[1]
 
     def best_generator(self) -> nn.Module:
-        """The moving average of the best state, or of the last where none was measured."""
+        """The moving average of the best state.
+
+        Raises:
+            BadSetting: the game broke down before there was one.
+        """
         if not self._best_state:
-            return self.settled()
+            raise BadSetting(
+                f"The game broke down in epoch {self.epochs_done + 1}, before anything could be kept: its losses are "
+                f"no longer numbers; --rate {self.task.rate / 10:g} may work."
+            )
         network = copy.deepcopy(self.game.average.network)
         found = {name: value for name, value in self._best_state.items() if name.startswith("average.")}
         network.load_state_dict({name.removeprefix("average."): value for name, value in found.items()})
@@ -227,9 +241,9 @@ class Training:
             rows = torch.arange(self.task.batch) % len(self.train)
             choice = quickest(pair, rules, self._batch(rows))
             choices = {"way": choice.way, "why": "quickest of those timed here", "times_as_quick": choice.ratios}
-            choices |= {"channels_last": choice.rules.channels_last, "fused": choice.rules.fused}
+            choices |= {name: getattr(choice.rules, name) for name in WAYS}
         self.choices = choices or PLAIN
-        rules = replace(rules, channels_last=self.choices["channels_last"], fused=self.choices["fused"])
+        rules = replace(rules, **{name: self.choices[name] for name in WAYS})
         return Game(pair.generator, pair.discriminator, rules, seed=self.task.seed)
 
     def _batch(self, rows: Tensor) -> tuple[Signed, Told]:

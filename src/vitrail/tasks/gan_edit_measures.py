@@ -1,0 +1,144 @@
+"""Whether an edit did what was wished, and whether it is still the same thing: by networks that did not make it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Steps
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.errors import MissingWeights, VitrailError
+from vitrail.events import Event, Note
+from vitrail.tasks.gan_edit_pictures import Edited
+from vitrail.tasks.gan_generator import Generator
+from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
+from vitrail.tasks.gan_train import GanTrain
+from vitrail.tasks.network import open_network
+
+if TYPE_CHECKING:
+    from vitrail.tasks.gan_edit import GanEdit
+
+IDENTITY = "squeezenet"
+"""Whose features tell likeness: not the judge's, which were made to tell apart what an edit is to change."""
+
+PAIRS = 500  # of real pictures, at most, whose mean distance is that of different ones
+
+
+class Measures:
+    """Looks at edited pictures.
+
+    Attributes:
+        reader: what likeness is measured with; None: it is not.
+        judge: what says which attributes it sees; None: nobody does.
+        apart: mean distance between two different real pictures in the reader's features; None: not known.
+    """
+
+    def __init__(
+        self, names: tuple[str, ...], reader: BackboneReader | None, judge: JudgeReader | None, real: Tensor | None
+    ) -> None:
+        self.names, self.reader, self.judge = names, reader, judge
+        self.apart: float | None = None
+        if reader is not None and real is not None:
+            features = reader.features(real[:PAIRS])
+            self.apart = float(_distances(features, features.roll(1, dims=0)).mean())
+
+    @property
+    def identities(self) -> list[dict[str, Any]]:
+        """The reader as `result.json` names networks."""
+        return [] if self.reader is None else [{"name": self.reader.name, "sha256": self.reader.weights_sha256}]
+
+    @property
+    def judge_figures(self) -> dict[str, Any] | None:
+        """The judge as `result.json` has it."""
+        return None if self.judge is None else self.judge.figures()
+
+    def measure(self, found: Edited, wishes: Mapping[int, float]) -> list[dict[str, Any]]:
+        """What `result.json` says of each picture."""
+        entries: list[dict[str, Any]] = [
+            {
+                "attributes": self._shares((attributes + 1) / 2),
+                "reconstruction_error": _error(rebuilt, original),
+                "encoder_error": _error(encoded, original),
+                "identity": None,
+                "judge": None,
+                "success": None,
+            }
+            for attributes, rebuilt, encoded, original in zip(
+                found.attributes, found.rebuilt, found.encoded, found.original, strict=True
+            )
+        ]
+        if self.reader is not None:
+            self._add_identity(entries, found)
+        if self.judge is not None:
+            self._add_verdicts(entries, found, wishes)
+        return entries
+
+    def _add_identity(self, entries: list[dict[str, Any]], found: Edited) -> None:
+        assert self.reader is not None
+        original, rebuilt, edited = map(self.reader.features, (found.original, found.rebuilt, found.edited))
+        of_edit, of_rebuilt = _distances(edited, original).tolist(), _distances(rebuilt, original).tolist()
+        for entry, edit, again in zip(entries, of_edit, of_rebuilt, strict=True):
+            entry["identity"] = {
+                "distance": edit,
+                "reconstruction_distance": again,
+                "different_pictures": self.apart,
+                "ratio": edit / self.apart if self.apart else None,
+            }
+
+    def _add_verdicts(self, entries: list[dict[str, Any]], found: Edited, wishes: Mapping[int, float]) -> None:
+        assert self.judge is not None
+        before, after = (self.judge.judge.look(pixels)[1].sigmoid() for pixels in (found.original, found.edited))
+        for entry, was, now in zip(entries, before, after, strict=True):
+            entry["judge"] = {"before": self._shares(was), "after": self._shares(now)}
+            entry["success"] = all((float(now[index]) > 0.5) == (value > 0) for index, value in wishes.items())
+
+    def _shares(self, row: Tensor) -> dict[str, float]:
+        return dict(zip(self.names, row.tolist(), strict=True))
+
+
+def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Event, None, Measures]:
+    """The networks that look at edits; a note for each that cannot be had.
+
+    The judge has learned the real pictures that the generator's training kept apart from those held out: their folder
+    is named in the settings of that run.
+    """
+    reader, judge, real = None, None, None
+    try:
+        reader = BackboneReader(open_network(IDENTITY, device=device))
+    except MissingWeights as error:
+        yield Note(f"Likeness is not measured: {error}")
+    try:
+        opened, seed = _real(generator, task.cache, download=task.download)
+    except VitrailError as error:
+        yield Note(f"Whether edits succeeded is not judged: the pictures the generator learned cannot be had: {error}")
+    else:
+        made = yield from judge_of(opened.train, seed=seed, device=device, cache=task.cache / "judges")
+        judge, real = judged(*made, opened.held_out), opened.held_out.images
+    return Measures(generator.names, reader, judge, real)
+
+
+def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
+    """The pictures of the generator's training, parted as they were then, and its seed."""
+    trained = GanTrain(**generator.settings)
+    wish = Wish(
+        size=generator.size,
+        labels=trained.labels,
+        attributes=generator.names,
+        held_out=trained.held_out,
+        seed=trained.seed,
+        home=cache / "datasets",
+        download=download,
+    )
+    return open_pixels(trained.data, wish), trained.seed
+
+
+def _distances(features: Tensor, others: Tensor) -> Tensor:
+    return (features - others).square().sum(dim=1).sqrt()
+
+
+def _error(pixels: Tensor, others: Tensor) -> float:
+    """Mean squared difference in intensity, 0 to 1."""
+    return float(((pixels.float() - others.float()) / 255).square().mean())

@@ -1,0 +1,171 @@
+"""The encoders that editing needs: made after a training on attributes, kept beside its generator, and read again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vitrail.datasets.open_pixels import Opened
+from vitrail.datasets.pixels import PixelSet
+from vitrail.errors import BadRun
+from vitrail.events import Event, Progress, Weights
+from vitrail.files import read_json
+from vitrail.gan_training.encoding import BATCH, EncoderStep, attributes_of, learn_attributes, learn_latents
+from vitrail.gan_training.order import Order
+from vitrail.gan_training.sampling import latents_of
+from vitrail.gans.encoder import Encoder
+from vitrail.image_files import display_name
+from vitrail.images import to_signed, to_unit
+from vitrail.tensors import Features, Signed
+
+if TYPE_CHECKING:
+    from vitrail.tasks.gan_training_state import Training
+
+WIDTH = 32  # IcGAN's
+ROWS = 256  # pictures of a forward pass when nothing is learned
+MEASURED = 1000  # pictures that figures are taken from, at most
+LINES = 50  # of progress
+HELD_OUT_LATENTS = 2_000_000  # seeds from here on are those of latents that E_z is asked for
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """E_z and E_y, in evaluation mode.
+
+    Attributes:
+        about: `arguments` that both are made with, `outputs` of each, `names` of the attributes; JSON values.
+    """
+
+    latents: nn.Module = field(repr=False)
+    attributes: nn.Module = field(repr=False)
+    about: dict[str, Any]
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures that they read."""
+        return int(self.about["arguments"]["channels"])
+
+    @torch.no_grad()
+    def encode(self, images: Signed) -> tuple[Features, Features]:
+        """Latents (N, L) and attributes (N, A) between -1 and 1."""
+        found = [(self.latents(part), attributes_of(self.attributes(part))) for part in torch.split(images, ROWS)]
+        latents, attributes = zip(*found, strict=True)
+        return torch.cat(latents), torch.cat(attributes)
+
+
+def encoded(training: Training, opened: Opened) -> Generator[Event, None, dict[str, Any] | None]:
+    """Trains the encoders of the best generator of a training on attributes; what `result.json` says of them.
+
+    None where there are no attributes, or no epochs are wanted.
+    """
+    epochs = training.task.encoder_epochs
+    if not training.about["attributes"] or not epochs:
+        return None
+    started, seed = time.perf_counter(), training.task.seed
+    generator = training.best_generator().eval().requires_grad_(False)
+    made, names = training.about["arguments"], opened.train.names
+    about = {
+        "arguments": {"size": made["size"], "channels": made["channels"], "width": WIDTH},
+        "outputs": [made["latent_size"], len(names)],
+        "names": list(names),
+    }
+    encoders = _new(about, seed=seed, device=training.device)
+    order = Order(len(opened.train), min(BATCH, len(opened.train)), seed)
+    steps = epochs * order.batches_per_epoch
+    learned = learn_latents(encoders.latents, generator, opened.train.labels, steps=steps, seed=seed)
+    yield from _shown("encoder of latents", learned)
+    pictures = _batches(opened.train, order, training.device)
+    yield from _shown("encoder of attributes", learn_attributes(encoders.attributes, pictures, steps=steps))
+    yield _kept(encoders)
+    figures = _figures(encoders, generator, opened.held_out, training.device)
+    return {**figures, "epochs": epochs, "seconds": time.perf_counter() - started}
+
+
+def read_encoders(run: Path, device: str) -> Encoders:
+    """The encoders in a run folder.
+
+    Raises:
+        BadRun: it holds none, or damaged ones.
+    """
+    weights = run / "weights" / "encoder.safetensors"
+    if not weights.is_file():
+        raise BadRun(
+            f"'{display_name(run)}' holds no encoder; a finished run of `vitrail gan train` on attributes, "
+            "with --encoder-epochs above 0, would work."
+        )
+    try:
+        tensors = load_file(weights)
+        encoders = _new(read_json(weights.with_suffix(".json")), device=device)
+        encoders.latents.load_state_dict(_below("latents", tensors))
+        encoders.attributes.load_state_dict(_below("attributes", tensors))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadRun(f"The encoder '{display_name(weights)}' is damaged ({reason}); train anew.") from None
+    return encoders
+
+
+def _new(about: dict[str, Any], *, device: str | torch.device, seed: int = 0) -> Encoders:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = [Encoder(**about["arguments"], outputs=outputs) for outputs in about["outputs"]]
+    latents, attributes = (network.to(device).eval() for network in made)
+    return Encoders(latents, attributes, about)
+
+
+def _batches(train: PixelSet, order: Order, device: torch.device) -> Iterator[tuple[Signed, Features]]:
+    for rows in order:
+        yield to_signed(to_unit(train.images[rows])).to(device), train.labels[rows].to(device)
+
+
+def _shown(part: str, steps: Iterator[EncoderStep]) -> Iterator[Event]:
+    for step in steps:
+        if step.index % max(1, step.total // LINES) == 0 or step.index == step.total:
+            loss = float(step.loss)
+            yield Progress(
+                part, step.index, step.total, unit="batches", detail=f"loss {loss:.3f}", figures={"loss": loss}
+            )
+
+
+def _kept(encoders: Encoders) -> Weights:
+    parts = {"latents": encoders.latents, "attributes": encoders.attributes}
+    tensors = {
+        f"{part}.{name}": value.cpu().numpy()
+        for part, network in parts.items()
+        for name, value in network.state_dict().items()
+    }
+    return Weights("encoder", tensors, encoders.about)
+
+
+@torch.no_grad()
+def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, device: torch.device) -> dict[str, Any]:
+    """How far the encoders' answers are off, on pictures that they have not seen."""
+    held_out = held_out.take(slice(0, MEASURED))
+    labels = held_out.labels.to(device)
+    latents = latents_of(HELD_OUT_LATENTS, len(held_out), int(generator.latent_size)).to(device)  # type: ignore[arg-type]
+    found, _ = encoders.encode(_made(generator, latents, labels))
+    images = to_signed(to_unit(held_out.images)).to(device)
+    answers = encoders.encode(images)
+    right = ((answers[1] > 0) == (labels > 0)).float().mean(dim=0)
+    return {
+        "latent_error": float((found - latents).square().mean()),
+        "attribute_accuracy": dict(zip(held_out.names, right.tolist(), strict=True)),
+        "reconstruction_error": float((_made(generator, *answers) - images).square().mean() / 4),  # of [0, 1]
+        "n": len(held_out),
+    }
+
+
+def _made(generator: nn.Module, latents: Features, labels: Features) -> Signed:
+    parts = zip(torch.split(latents, ROWS), torch.split(labels, ROWS), strict=True)
+    return torch.cat([generator(*part) for part in parts])
+
+
+def _below(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): value for name, value in tensors.items() if name.startswith(f"{part}.")}

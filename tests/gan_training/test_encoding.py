@@ -1,0 +1,116 @@
+"""Encoders and refinement, on a generator whose way back is known."""
+
+from collections import deque
+
+import pytest
+import torch
+from torch import nn
+
+from vitrail.gan_training.encoding import attributes_of, learn_attributes, learn_latents
+from vitrail.gan_training.inversion import refine
+from vitrail.gans.encoder import Encoder
+
+LATENTS, SIZE = 4, 8
+TOLD = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
+
+
+class Quarters(nn.Module):
+    """Each latent is the brightness of a quarter of the picture; the first attribute makes all of it brighter."""
+
+    latent_size = LATENTS
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.3), requires_grad=False)
+
+    def forward(self, latents, labels):
+        quarters = self.scale * latents + 0.2 * labels[:, :1]
+        return quarters.view(-1, 1, 2, 2).repeat_interleave(SIZE // 2, dim=2).repeat_interleave(SIZE // 2, dim=3)
+
+
+def encoder(outputs, seed=0):
+    torch.manual_seed(seed)
+    return Encoder(size=SIZE, channels=1, outputs=outputs, width=8)
+
+
+def error_of_latents(network):
+    draws = torch.Generator().manual_seed(5)
+    latents, labels = torch.randn(200, LATENTS, generator=draws), TOLD.repeat(50, 1)
+    with torch.no_grad():
+        return float((network(Quarters()(latents, labels)) - latents).square().mean())
+
+
+@pytest.fixture(scope="module")
+def of_latents():
+    network = encoder(LATENTS)
+    steps = list(learn_latents(network, Quarters(), TOLD, steps=150, seed=0))
+    return network, steps
+
+
+def test_latents_are_read_far_better_than_the_priors_variance_of_one(of_latents):
+    network, steps = of_latents
+    assert error_of_latents(network) < 0.15
+    assert [step.index for step in steps] == list(range(1, 151))
+    assert steps[-1].loss < steps[0].loss / 4
+    assert not network.training
+
+
+def test_it_learns_the_same_again_and_otherwise_from_another_seed(of_latents):
+    _, steps = of_latents
+    again, other = (
+        [float(step.loss) for step in learn_latents(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=seed)]
+        for seed in (0, 1)
+    )
+    # The rates of 5 steps fall sooner than those of 150, so that only the first loss is comparable.
+    assert again[0] == float(steps[0].loss) != other[0]
+    repeated = [float(step.loss) for step in learn_latents(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=0)]
+    assert repeated == again
+
+
+def test_attributes_of_real_pictures_are_read():
+    draws = torch.Generator().manual_seed(0)
+
+    def batches():
+        while True:
+            labels = TOLD[torch.randint(4, (32,), generator=draws)]
+            images = 0.2 * torch.randn(32, 1, SIZE, SIZE, generator=draws)
+            images += 0.4 * labels[:, :1, None, None]  # the first: bright; the second: from top to bottom
+            images[:, :, : SIZE // 2] += 0.4 * labels[:, 1:, None, None]
+            yield images, labels
+
+    network = encoder(2)
+    deque(learn_attributes(network, batches(), steps=60), maxlen=0)
+    images, labels = next(batches())
+    with torch.no_grad():
+        found = attributes_of(network(images))
+    assert found.abs().max() <= 1
+    assert ((found > 0) == (labels > 0)).float().mean() > 0.95
+
+
+def test_refinement_finds_the_latents_and_leaves_the_generator(of_latents):
+    network, generator = of_latents[0], Quarters()
+    latents = torch.randn(6, LATENTS, generator=torch.Generator().manual_seed(7))
+    labels = TOLD[[0, 1, 2, 3, 0, 1]]
+    images = generator(latents, labels)
+    with torch.no_grad():
+        begun = network(images)
+    found = list(refine(generator, images, begun, labels, steps=100))
+    errors = [float((each - latents).square().mean()) for each in (begun, found[-1])]
+    assert errors[1] < errors[0] / 5
+    assert len(found) == 100
+    assert float(generator.scale) == pytest.approx(0.3)
+
+
+def test_a_picture_is_refined_as_if_it_were_alone(of_latents):
+    generator = Quarters()
+    latents = torch.randn(3, LATENTS, generator=torch.Generator().manual_seed(8))
+    images = generator(latents, TOLD[:3])
+    together = deque(refine(generator, images, 0 * latents, TOLD[:3], steps=10), maxlen=1)[0]
+    alone = deque(refine(generator, images[1:2], 0 * latents[1:2], TOLD[1:2], steps=10), maxlen=1)[0]
+    torch.testing.assert_close(together[1:2], alone)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (28, 1), (32, 3), (64, 3)])
+def test_encoders_take_every_size_that_generators_make(size, channels):
+    network = Encoder(size=size, channels=channels, outputs=5, width=4)
+    assert network(torch.zeros(2, channels, size, size)).shape == (2, 5)

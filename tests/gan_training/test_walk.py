@@ -1,0 +1,80 @@
+"""A walk keeps to the sphere at unit speed, and ends exactly where it should."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitrail.gan_training.sampling import latents_of
+from vitrail.gan_training.walk import along, lerp, slerp
+
+SHARES = torch.linspace(0, 1, 11)
+
+
+def angle(one, other):
+    """By the half-angle formula, which stays accurate where the cosine is near 1."""
+    one, other = one.double() / one.double().norm(), other.double() / other.double().norm()
+    return 2 * math.atan2(float((one - other).norm()), float((one + other).norm()))
+
+
+@given(st.integers(0, 10_000), st.integers(2, 200), st.floats(0.1, 30))
+@settings(max_examples=40, deadline=None)
+def test_the_direction_turns_evenly_and_the_length_goes_evenly(seed, dimension, scale):
+    start, end = latents_of(seed, 2, dimension)
+    end = scale * end
+    points = slerp(start, end, SHARES)
+    assert torch.equal(points[0], start)
+    assert torch.equal(points[-1], end)
+    whole = angle(start, end)
+    for share, point in zip(SHARES.tolist(), points, strict=True):
+        assert angle(start, point) == pytest.approx(share * whole, abs=1e-5)
+        assert angle(point, end) == pytest.approx((1 - share) * whole, abs=1e-5)
+    torch.testing.assert_close(points.norm(dim=1), torch.lerp(start.norm(), end.norm(), SHARES))
+
+
+def test_for_vectors_of_one_length_it_is_whites_formula():
+    start, end = torch.nn.functional.normalize(latents_of(3, 2, 50), dim=1).double()
+    omega = torch.arccos(start @ end)
+    share = SHARES.double()[:, None]
+    written = (torch.sin((1 - share) * omega) * start + torch.sin(share * omega) * end) / torch.sin(omega)
+    points = slerp(start, end, SHARES)
+    torch.testing.assert_close(points, written)
+    assert torch.equal(points[0], start)
+    assert torch.equal(points[-1], end)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 100])
+@pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-6, 2.0, -1.0, -3.0, 0.0])
+def test_equal_and_opposite_vectors_and_nothing_at_all(dimension, factor):
+    start = latents_of(1, 1, dimension)[0]
+    points = slerp(start, factor * start, SHARES)
+    assert points.isfinite().all()
+    lengths = points.norm(dim=1)
+    if dimension > 1 or factor > 0:
+        torch.testing.assert_close(
+            lengths, start.norm() * torch.lerp(torch.tensor(1.0), torch.tensor(abs(factor)), SHARES)
+        )
+    if factor == 1:
+        torch.testing.assert_close(points, start.expand(11, -1))
+    if factor == -1 and dimension > 1:
+        assert angle(start, points[5]) == pytest.approx(math.pi / 2, abs=1e-6)
+    assert slerp(torch.zeros(dimension), torch.zeros(dimension), SHARES).eq(0).all()
+
+
+def test_a_walk_meets_every_station_once():
+    stations = latents_of(0, 4, 30)
+    there = along(stations, slerp, steps=6)
+    assert there.shape == (19, 30)
+    assert torch.equal(there[::6], stations)
+    back = along(stations, slerp, steps=6, loop=True)
+    assert back.shape == (24, 30)
+    assert torch.equal(back[:18], there[:18])
+    assert torch.equal(back[::6], stations)
+    torch.testing.assert_close(back[18:], slerp(stations[3], stations[0], torch.arange(6) / 6))
+
+
+def test_what_is_told_goes_straight():
+    told = along(torch.eye(3)[[0, 2]], lerp, steps=4)
+    assert told.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]

@@ -1,0 +1,62 @@
+"""Run folders of `vitrail gan train`, with generators whose weights are drawn and not learned."""
+
+import torch
+
+from vitrail.events import Checkpoint, Weights
+from vitrail.files import write_json
+from vitrail.gan_training.checkpoints import pack
+from vitrail.runs import environment, keep
+from vitrail.tasks.gan_players import made
+from vitrail.tasks.gan_train import GanTrain
+
+TOLD = {
+    "classes": {"names": ["zero", "one", "two"], "attributes": False, "told": [[0, 5], [1, 3], [2, 2]]},
+    "attributes": {
+        "names": ["Male", "Young"],
+        "attributes": True,
+        "told": [[[-1, -1], 2], [[-1, 1], 5], [[1, 1], 3]],
+    },
+    "nothing": {"names": [], "attributes": False, "told": []},
+}
+
+
+def described(told="classes", architecture="conditional-dcgan", channels=1):
+    """A description as a training keeps it."""
+    count = len(TOLD[told]["names"])
+    arguments = {"size": 16, "channels": channels, "latent_size": 12, "width": 8}
+    arguments |= {"generator_classes": count, "discriminator_classes": count}
+    return {"architecture": architecture, "arguments": arguments, **TOLD[told]}
+
+
+def lively(about):
+    """A generator whose pictures differ: weights as they are drawn at the start give grey ones."""
+    network = made(about, seed=1).generator.eval()
+    draws = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point() and "running" not in name:
+                value.copy_(torch.randn(value.shape, generator=draws) / max(1, value[0].numel()) ** 0.5)
+    return network
+
+
+def finished(folder, about):
+    """The folder of a run that ended."""
+    _begun(folder)
+    tensors = {name: value.numpy() for name, value in lively(about).state_dict().items()}
+    keep(Weights("generator", tensors, about, "---\nlibrary_name: vitrail\n---\n\n# Its card\n"), folder)
+    return folder
+
+
+def unfinished(folder, about):
+    """The folder of a run that has kept a checkpoint and no more."""
+    _begun(folder)
+    tensors = {f"average.{name}": value for name, value in lively(about).state_dict().items()}
+    name = "step-00000007.safetensors"
+    keep(Checkpoint(name, pack(tensors, {"players": about}), (name,)), folder)
+    return folder
+
+
+def _begun(folder):
+    settings = GanTrain(data="digits").model_dump(mode="json")
+    write_json(folder / "settings.json", {"task": "gan-train", "settings": settings})
+    write_json(folder / "environment.json", environment())

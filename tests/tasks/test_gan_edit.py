@@ -1,0 +1,210 @@
+"""`vitrail gan edit` through the command line, on small pictures with two attributes: bright, and how stripes run.
+
+What is tested is that everything is there and true of the files; how good edits are is measured in `benchmarks/`.
+"""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from command import run
+from PIL import Image
+
+SIDE = 16
+
+
+def picture(rng, bright, across):
+    wave = 40 * np.sin(np.arange(SIDE) * (1.2 + 0.3 * rng.random()) + 6 * rng.random())
+    grey = (180 if bright else 75) + np.tile(wave, (SIDE, 1)) + rng.normal(0, 4, (SIDE, SIDE))
+    grey = grey.T if across else grey
+    return Image.fromarray(np.stack([grey, 0.8 * grey, 0.6 * grey], axis=2).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """`data/`: 64 pictures and a table; `run/`: a generator and encoders trained on them; `cache/`."""
+    root = tmp_path_factory.mktemp("edit")
+    rng = np.random.default_rng(0)
+    (root / "data" / "images").mkdir(parents=True)
+    lines = ["file,bright,across"]
+    for index in range(64):
+        bright, across = index % 2, index // 2 % 2
+        picture(rng, bright, across).save(root / "data" / "images" / f"{index:02d}.png")
+        lines.append(f"{index:02d}.png,{bright},{across}")
+    (root / "data" / "labels.csv").write_text("\n".join(lines))
+    options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
+    options += ("--samples", 8, "--final-samples", 8, "--held-out", 0.25, "--speed", "plain")
+    done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")
+    assert done.exit_code == 0, done.output
+    return root
+
+
+def edited(home, name, *arguments):
+    options = ("--refine", 5, "--cache", home / "cache", "--run", home / name, "--json")
+    return run("gan", "edit", home / "run", *arguments, *options)
+
+
+@pytest.fixture(scope="module")
+def two(home):
+    """Two pictures made dark, and a file that is none."""
+    (home / "broken.png").write_text("no picture")
+    files = [home / "data" / "images" / name for name in ("01.png", "03.png")]
+    done = edited(home, "two", *files, home / "broken.png", "--set", "bright=0", "--steps", 5)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_training_keeps_encoders_and_says_how_good_they_are(home):
+    result = json.loads((home / "run" / "result.json").read_text())
+    encoder = result["encoder"]
+    assert encoder["attribute_accuracy"].keys() == {"bright", "across"}
+    assert 0 < encoder["latent_error"] < 3
+    assert 0 < encoder["reconstruction_error"] < 1
+    assert encoder["n"] == 16
+    assert (home / "run" / "weights" / "encoder.safetensors").is_file()
+
+
+def test_the_model_card_is_still_the_generators(home):
+    assert "gan sample" in (home / "run" / "README.md").read_text()
+
+
+def test_every_picture_has_its_files(home, two):
+    for entry in two["pictures"]:
+        shapes = {kind: np.asarray(Image.open(home / "two" / file)).shape for kind, file in entry["output"].items()}
+        assert shapes == {
+            "original": (SIDE, SIDE, 3),
+            "reconstruction": (SIDE, SIDE, 3),
+            "edited": (SIDE, SIDE, 3),
+            "strip": (SIDE, 5 * SIDE, 3),
+        }
+    for name in ("strips", "edited"):
+        assert (home / "two" / "pictures" / f"{name}.png").stat().st_size > 1_000
+    assert (home / "two" / "tables" / "edited.csv").read_text().count("\n") == 3
+
+
+def test_the_figures_are_those_of_the_files(home, two):
+    for entry in two["pictures"]:
+        original, rebuilt = (
+            np.asarray(Image.open(home / "two" / entry["output"][kind]), float) / 255
+            for kind in ("original", "reconstruction")
+        )
+        assert entry["reconstruction_error"] == pytest.approx(((original - rebuilt) ** 2).mean(), rel=1e-4)
+        assert entry["wanted"] == {"bright": 0}
+        for when in ("before", "after"):
+            assert entry["judge"][when].keys() == {"bright", "across"}
+        assert entry["success"] == (entry["judge"]["after"]["bright"] <= 0.5)
+        assert entry["identity"]["ratio"] == pytest.approx(
+            entry["identity"]["distance"] / entry["identity"]["different_pictures"]
+        )
+    assert two["n"] == 2
+    assert two["success_rate"] == sum(entry["success"] for entry in two["pictures"]) / 2
+    assert two["changed"]["bright"]["succeeded"] <= two["changed"]["bright"]["n"] <= 2
+
+
+def test_pictures_that_cannot_be_read_are_skipped_and_named(two):
+    (skipped,) = two["skipped"]
+    assert skipped["file"].endswith("broken.png")
+
+
+def test_the_original_is_the_picture_as_the_generator_sees_it(home, two):
+    given = np.asarray(Image.open(home / "data" / "images" / "01.png"))
+    kept = np.asarray(Image.open(home / "two" / two["pictures"][0]["output"]["original"]))
+    assert np.array_equal(given, kept)
+
+
+def test_refinement_lowers_the_error(home):
+    files = sorted((home / "data" / "images").iterdir())[:8]
+    done = edited(home, "refined", *files, "--set", "bright=0", "--set", "across=1", "--refine", 30)
+    result = json.loads(done.stdout)
+    assert result["reconstruction_error"] < result["encoder_error"]
+
+
+@pytest.mark.parametrize(("flag", "first"), [("--details", "original"), ("--no-details", "reconstruction")])
+def test_a_strip_leads_from_the_picture_or_what_the_generator_makes_of_it_to_the_edit(home, flag, first):
+    done = edited(home, f"strip{flag}", home / "data" / "images" / "01.png", "--set", "bright=0", flag)
+    output = json.loads(done.stdout)["pictures"][0]["output"]
+    kept = {kind: np.asarray(Image.open(home / f"strip{flag}" / file)) for kind, file in output.items()}
+    assert np.array_equal(kept["strip"][:, :SIDE], kept[first])
+    assert np.array_equal(kept["strip"][:, -SIDE:], kept["edited"])
+
+
+def test_more_strength_changes_more(home):
+    changes = []
+    for strength in ("0.5", "3"):
+        file = home / "data" / "images" / "01.png"
+        done = edited(home, f"strength{strength}", file, "--set", "bright=0", "--strength", strength)
+        output = json.loads(done.stdout)["pictures"][0]["output"]
+        pair = [np.asarray(Image.open(home / f"strength{strength}" / output[kind]), float) for kind in output]
+        changes.append(np.abs(pair[2] - pair[0]).mean())
+    assert changes[0] < changes[1]
+
+
+def test_a_repeated_run_gives_the_same_pictures(home, two):
+    again = run("replay", home / "two", "--runs", home / "again", "--json")
+    assert json.loads(again.stdout)["equal"], again.output
+
+
+def test_without_the_data_edits_are_made_and_not_judged(home, tmp_path):
+    shutil.copytree(home / "run", tmp_path / "moved")
+    settings = json.loads((tmp_path / "moved" / "settings.json").read_text())
+    settings["settings"]["data"] = str(tmp_path / "gone")
+    (tmp_path / "moved" / "settings.json").write_text(json.dumps(settings))
+    file = home / "data" / "images" / "00.png"
+    options = ("--refine", 0, "--run", tmp_path / "run")
+    done = run("gan", "edit", tmp_path / "moved", file, "--set", "bright=1", *options)
+    assert done.exit_code == 0, done.output
+    assert "is not judged" in done.output
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    (entry,) = result["pictures"]
+    assert entry["success"] is entry["judge"] is result["success_rate"] is entry["identity"]["ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ((), "Nothing is wished for; --set bright=1 would work."),
+        (("--set", "bright"), "An attribute is set to 1 or 0; got 'bright'; 'bright=1' would work."),
+        (("--set", "brigt=1"), "There is no class 'brigt'. Did you mean bright?"),
+        (("--set", "bright=1", "--set", "bright=0"), "bright is set to 0 and to 1; once would work."),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_one_sentence(home, wishes, said, tmp_path):
+    done = run("gan", "edit", home / "run", home / "data" / "images" / "00.png", *wishes, "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert said in line
+
+
+def test_a_run_without_encoder_or_attributes_is_refused(home, tmp_path):
+    shutil.copytree(home / "run", tmp_path / "bare")
+    (tmp_path / "bare" / "weights" / "encoder.safetensors").unlink()
+    file = home / "data" / "images" / "00.png"
+    done = run("gan", "edit", tmp_path / "bare", file, "--set", "bright=1", "--run", tmp_path / "one")
+    assert done.exit_code == 1
+    assert "holds no encoder" in done.stderr
+
+    about = json.loads((tmp_path / "bare" / "weights" / "generator.json").read_text())
+    about |= {"attributes": False}
+    (tmp_path / "bare" / "weights" / "generator.json").write_text(json.dumps(about))
+    done = run("gan", "edit", tmp_path / "bare", file, "--set", "bright=1", "--run", tmp_path / "two")
+    assert done.exit_code == 1
+    assert "is told no attributes" in done.stderr
+
+
+def test_damaged_encoders_are_one_sentence(home, tmp_path):
+    shutil.copytree(home / "run", tmp_path / "cut")
+    weights = tmp_path / "cut" / "weights" / "encoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    file = home / "data" / "images" / "00.png"
+    done = run("gan", "edit", tmp_path / "cut", file, "--set", "bright=1", "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "is damaged" in done.stderr
+
+
+def test_no_readable_picture_is_an_error(home, tmp_path):
+    (tmp_path / "bad.png").write_text("no picture")
+    done = run("gan", "edit", home / "run", tmp_path / "bad.png", "--set", "bright=1", "--cache", home / "cache",
+               "--run", tmp_path / "run")  # fmt: skip
+    assert done.exit_code == 1
+    assert "No picture could be read" in done.stderr
