@@ -48,11 +48,11 @@ def test_matplotlib_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     module = sys.modules["vitrail.pictures.contact_sheet"]
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    module._font.cache_clear()
+    module.drawn_font.cache_clear()
     module._has_glyph.cache_clear()
     try:
         assert size(contact_sheet([plain(9, 9, (0, 0, 0))], ["שלום kitchen"]))
         assert module._caption_lines("ש → 97\u00a0%") == ["\\u05e9 -> 97 %"]  # Pillow's own font has none of these
     finally:
-        module._font.cache_clear()
+        module.drawn_font.cache_clear()
         module._has_glyph.cache_clear()
