@@ -129,7 +129,7 @@ def test_the_result_tells_the_runs_apart(swept):
         figures = [distance["value"], distance["floor"], one["label_agreement"], one["images_per_second"]]
         assert all(map(isfinite, figures))
         assert one["seconds"]["training"] > 0
-        assert one["epochs"] == 1
+        assert (one["epochs"], one["way"]) == (1, "plain")
     assert result["runs"][0]["last_epoch"]["real"] > 0
     assert result["runs"][1]["last_epoch"]["real"] is None  # a critic's scores are no probabilities
     assert (result["failed"], result["left_out"]) == ([], 0)

@@ -62,6 +62,7 @@ class Finished:
             "name": self.name,
             "settings": self.task.model_dump(mode="json", include=set(varied)),
             **{key: self.result[key] for key in kept},
+            "way": self.result["choices"]["way"],
             "last_epoch": self.last_epoch(),
         }
 
