@@ -23,11 +23,11 @@ def picture(path, size=(20, 20), colour=(10, 200, 30)):
 
 @pytest.fixture
 def faces(tmp_path):
-    """Twelve pictures and a table of two attributes, the second of which half of them have."""
+    """Sixteen pictures and a table of two attributes, the second of which half of them have."""
     lines = ["file,Male,Young"]
-    for index in range(12):
-        picture(tmp_path / "images" / f"{index}.png", colour=(20 * index, 0, 100))
-        lines.append(f"{index}.png,{index % 2},{index // 6}")
+    for index in range(16):
+        picture(tmp_path / "images" / f"{index}.png", colour=(15 * index, 0, 100))
+        lines.append(f"{index}.png,{index % 2},{index // 8}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path
 

@@ -21,7 +21,7 @@ from vitrail.errors import BadFolder, BadPicture, BadSetting, MissingWeights, Un
 from vitrail.image_files import display_name, find_pictures
 from vitrail.images import read_picture
 
-SMALLEST = 8  # pictures of which something can be learned and something held out
+SMALLEST = 8  # pictures to learn from, the held-out ones not counted
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def open_pixels(source: str, wish: Wish) -> Opened:
             f"'{display_name(source)}' is no folder and no data set.{hint} Known: digits, mnist, torchvision:NAME."
         )
     if len(opened.train) < SMALLEST:
-        count = len(opened.train) + len(opened.held_out)
+        count = len(opened.train)
         raise BadFolder(
-            f"{count} pictures are too few to learn from in '{display_name(source)}'; {SMALLEST + 1} would work."
+            f"'{display_name(source)}' leaves {count} pictures to learn from, which are too few; {SMALLEST} would work."
         )
     grey = opened.train.in_grey(), opened.held_out.in_grey()
     same = grey[0].channels == grey[1].channels
