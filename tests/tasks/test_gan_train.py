@@ -404,3 +404,19 @@ def test_what_is_no_training_is_not_measured_again(finished, cache, tmp_path):
     done = run("gan", "sample", finished, "--seed", 2**70, "--run", tmp_path / "t")
     assert done.exit_code == 1
     assert "--seed must be less than" in done.stderr
+
+
+def test_curves_for_tensorboard_are_written_if_asked_for(stripes, cache, tmp_path):
+    done = trained(stripes, tmp_path / "r", "--epochs", 1, "--tensorboard", tmp_path / "board", cache=cache)
+    assert done.exit_code == 0, done.output
+    (file,) = (tmp_path / "board").iterdir()
+    written = file.read_bytes()
+    for name in (b"discriminator_loss", b"fake_after", b"frechet-distance"):
+        assert name in written
+
+
+def test_curves_for_tensorboard_need_an_extra(stripes, cache, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    done = trained(stripes, tmp_path / "r", "--epochs", 1, "--tensorboard", tmp_path / "board", cache=cache)
+    assert done.exit_code == 1
+    assert "pip install 'vitrail[tensorboard]'" in done.stderr
