@@ -6,9 +6,11 @@
 its encoders are trained on it, unless `--run` names a run of `vitrail gan train` on it.
 
 `edits`: for each attribute and each value, 32 held-out pictures that are labelled otherwise are edited. Success: the
-judge, trained on real pictures apart from these, sees what was wished. Likeness: distance from original to edited in
-SqueezeNet's features, as a share of the mean distance between different real pictures. Error: mean squared difference
-of original and reconstruction, intensity 0 to 1. `encoders`: E_z and E_y taught as here, and at the paper's rate.
+judge, trained on real pictures apart from these, sees what was wished; beside it, of the pictures where it did not see
+it before, as its own mistakes are no success; `real`: of held-out real pictures that are so, in which share it sees it.
+Distance: from original to edited in SqueezeNet's features, as a share of the mean distance between different real
+pictures. Error: mean squared difference of original and reconstruction, intensity 0 to 1. `encoders`: E_z and E_y
+taught as here, and at the paper's rate.
 """
 
 import argparse
@@ -65,14 +67,16 @@ def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tup
 
 def edits(root: Path, run: Path, home: Path, count: int) -> None:
     files, labels, names = held_out_files(root, run)
-    print(f"{'wish':10} {'way':28} {'n':>3} {'success':>8} {'was seen before':>16} {'likeness':>9} {'error':>8}")
+    heads = f"{'success':>8} {'where not before':>17} {'real':>5} {'distance':>9} {'error':>8}"
+    print(f"{'wish':10} {'way':28} {'n':>3} {heads}")
     for (index, name), value, (way, options) in product(enumerate(names), (1, 0), VARIANTS.items()):
         rows = torch.nonzero(labels[:, index] == (-1 if value else 1))[:count, 0].tolist()
         task = GanEdit(generator=run, pictures=[files[row] for row in rows], wanted=(f"{name}={value}",), **options)
         folder = home / f"{name}{value} {way}".replace(" ", "_").replace(",", "")
         found = done(task, "gan-edit", folder)
-        before = found["n"] - found["changed"][name]["n"]
-        figures = f"{found['success_rate']:8.2f} {before:16d} {found['identity_ratio']:9.2f}"
+        changed = "{succeeded} of {n}".format_map(found["changed"][name])
+        real = found["changed"][name]["real"]
+        figures = f"{found['success_rate']:8.2f} {changed:>17} {real:5.2f} {found['identity_ratio']:9.2f}"
         error = found["encoder_error"] if options.get("refine") == 0 else found["reconstruction_error"]
         print(f"{name}={value:<{9 - len(name)}} {way:28} {found['n']:3d} {figures} {error:8.4f}", flush=True)
 

@@ -100,6 +100,7 @@ def test_the_figures_are_those_of_the_files(home, two):
     assert two["n"] == 2
     assert two["success_rate"] == sum(entry["success"] for entry in two["pictures"]) / 2
     assert two["changed"]["bright"]["succeeded"] <= two["changed"]["bright"]["n"] <= 2
+    assert 0.5 < two["changed"]["bright"]["real"] <= 1  # the judge knows real pictures
 
 
 def test_pictures_that_cannot_be_read_are_skipped_and_named(two):

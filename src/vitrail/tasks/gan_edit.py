@@ -43,7 +43,7 @@ class GanEdit(Task):
         editor = open_editor(self, device)
         files = find_pictures(self.pictures)
         measures = yield from open_measures(self, editor.generator, device)
-        report = Report(editor)
+        report = Report(editor, measures.seen)
         size = editor.generator.size
 
         def edited() -> Iterator[Event]:

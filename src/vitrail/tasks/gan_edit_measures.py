@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note
+from vitrail.metrics.judge import agreement
 from vitrail.tasks.gan_edit_pictures import Edited
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
@@ -34,16 +36,27 @@ class Measures:
         reader: what likeness is measured with; None: it is not.
         judge: what says which attributes it sees; None: nobody does.
         apart: mean distance between two different real pictures in the reader's features; None: not known.
+        seen: of each attribute, in which share of the real pictures that have it not (0) or have it (1) the judge says
+            so: what an edit can be held to.
     """
 
     def __init__(
-        self, names: tuple[str, ...], reader: BackboneReader | None, judge: JudgeReader | None, real: Tensor | None
+        self,
+        names: tuple[str, ...],
+        reader: BackboneReader | None,
+        judge: JudgeReader | None,
+        held_out: PixelSet | None,
     ) -> None:
         self.names, self.reader, self.judge = names, reader, judge
         self.apart: float | None = None
-        if reader is not None and real is not None:
-            features = reader.features(real[:PAIRS])
+        self.seen: dict[str, tuple[float, float]] = {}
+        if reader is not None and held_out is not None:
+            features = reader.features(held_out.images[:PAIRS])
             self.apart = float(_distances(features, features.roll(1, dims=0)).mean())
+        if judge is not None and held_out is not None:
+            right = agreement(judge.judge.look(held_out.images)[1], held_out.labels)
+            for name, of, labels in zip(names, right.T, held_out.labels.T, strict=True):
+                self.seen[name] = _share(of[labels < 0]), _share(of[labels > 0])
 
     @property
     def identities(self) -> list[dict[str, Any]]:
@@ -105,7 +118,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
     The judge has learned the real pictures that the generator's training kept apart from those held out: their folder
     is named in the settings of that run.
     """
-    reader, judge, real = None, None, None
+    reader, judge, held_out = None, None, None
     try:
         reader = BackboneReader(open_network(IDENTITY, device=device))
     except MissingWeights as error:
@@ -116,8 +129,9 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
         yield Note(f"Whether edits succeeded is not judged: the pictures the generator learned cannot be had: {error}")
     else:
         made = yield from judge_of(opened.train, seed=seed, device=device, cache=task.cache / "judges")
-        judge, real = judged(*made, opened.held_out), opened.held_out.images
-    return Measures(generator.names, reader, judge, real)
+        held_out = opened.held_out
+        judge = judged(*made, held_out)
+    return Measures(generator.names, reader, judge, held_out)
 
 
 def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
@@ -137,6 +151,10 @@ def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened,
 
 def _distances(features: Tensor, others: Tensor) -> Tensor:
     return (features - others).square().sum(dim=1).sqrt()
+
+
+def _share(right: Tensor) -> float:
+    return float(right.float().mean()) if len(right) else 0.0
 
 
 def _error(pixels: Tensor, others: Tensor) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from vitrail.tasks.explain_report import png
 from vitrail.tasks.gan_edit_pictures import Edited, Editor
 from vitrail.tasks.kept_names import KeptNames
 
-DRAWN = 12  # pictures in the sheets
+DRAWN, STRIPS = 6, 12  # pictures in the sheet with figures, and in that of strips
 TILE = 96  # pixels in the sheet of strips
 ENLARGED = 350  # pixels, about: that a panel shows without a blur of its own
 
@@ -27,19 +27,22 @@ ENLARGED = 350  # pixels, about: that a panel shows without a blur of its own
 class Report:
     """Collects edited pictures.
 
+    Args:
+        seen: see `Measures.seen`.
     Attributes:
         pictures: as in `result.json`.
         skipped: pictures that could not be read, and why.
     """
 
-    def __init__(self, editor: Editor) -> None:
+    def __init__(self, editor: Editor, seen: Mapping[str, tuple[float, float]]) -> None:
+        self._seen_in_real = seen
         self.pictures: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
         self._all = editor.generator.names
         self._wishes = {self._all[index]: value > 0 for index, value in editor.wishes.items()}
         self._names = KeptNames()
         self._rows: list[list[Panel]] = []
-        self._strips: list[tuple[str, np.ndarray, np.ndarray]] = []
+        self._strips: list[tuple[str, np.ndarray]] = []
 
     def add(self, files: Sequence[Path], found: Edited, entries: Sequence[dict[str, Any]]) -> Iterator[Event]:
         """Keeps the files of some pictures."""
@@ -59,7 +62,9 @@ class Report:
             self.pictures.append({"file": display_name(file), "wanted": wanted, **entry, "output": output})
             if len(self._rows) < DRAWN:
                 self._rows.append(self._panels(made, self.pictures[-1]))
-                self._strips.append((file.stem, made["original"], strip))
+            if len(self._strips) < STRIPS:
+                frames = np.stack([made["original"], made["reconstruction"], *strip])
+                self._strips.append((file.stem, frames))
 
     def means(self) -> dict[str, Any]:
         """Over all pictures, as `result.json` has them; None for what was not measured."""
@@ -78,14 +83,13 @@ class Report:
         """A sentence, the table, and sheets of the first pictures."""
         yield from self._summary()
         wishes = [f"{'' if so else 'not '}{name}" for name, so in self._wishes.items()]
-        columns = ("picture", *(f"{name}, before → after" for name in self._wishes), "success", "error", "likeness")
+        columns = ("picture", *(f"{name}, before → after" for name in self._wishes), "success", "error", "distance")
         title = f"Pictures made {', '.join(wishes)}: what the judge sees, squared error, distance to the original"
         yield Table("edited", title, columns, [self._cells(entry) for entry in self.pictures])
-        strips = np.stack([strip for _, _, strip in self._strips])
-        originals = np.stack([original for _, original, _ in self._strips])[:, None]
-        names = [name for name, _, _ in self._strips]
-        blocks = {"original": originals, f"from as it is to {', '.join(wishes)}": strips}
-        yield Picture("strips", "Attributes changed step by step", png(grid(blocks, names, tile=TILE)))
+        frames = np.stack([frames for _, frames in self._strips])
+        blocks = {"original": frames[:, :1], "rebuilt": frames[:, 1:2], f"to {', '.join(wishes)}": frames[:, 2:]}
+        sheet = grid(blocks, [name for name, _ in self._strips], tile=TILE)
+        yield Picture("strips", "Attributes changed step by step", png(sheet))
         try:
             headings = ("original", "reconstruction", ", ".join(wishes))
             yield Picture("edited", "Original, reconstruction, edited", panels(self._rows, headings))
@@ -96,26 +100,32 @@ class Report:
         for name, found in self._changed().items():
             wish = name if self._wishes[name] else f"not {name}"
             count = f"{found['succeeded']} of the {found['n']}"
-            yield Note(f"{wish}: the judge sees it in {count} pictures where it did not before.")
+            real = f"in {percent(found['real'])} of real ones that are so"
+            yield Note(f"{wish}: the judge sees it in {count} pictures where it did not before; {real}.")
         ratio = self.means()["identity_ratio"]
         if ratio is not None:
             yield Note(f"Likeness: edited pictures are {ratio:.2f} of the distance from the original that others are.")
 
-    def _changed(self) -> dict[str, dict[str, int]]:
-        """Of the pictures that the judge saw otherwise before: in how many it sees now what was wished."""
+    def _changed(self) -> dict[str, dict[str, Any]]:
+        """Of the pictures that the judge saw otherwise before: in how many it sees now what was wished.
+
+        `real`: in which share of the real pictures that are so it sees it.
+        """
         judged = [entry["judge"] for entry in self.pictures if entry["judge"]]
         found = {}
         for name, so in self._wishes.items():
             others = [each for each in judged if (each["before"][name] > 0.5) != so]
             if judged:
                 succeeded = sum((each["after"][name] > 0.5) == so for each in others)
-                found[name] = {"n": len(others), "succeeded": succeeded}
+                found[name] = {"n": len(others), "succeeded": succeeded, "real": self._seen_in_real[name][so]}
         return found
 
     def _panels(self, made: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
         judge, identity = entry["judge"], entry["identity"]
         before, after = (() if judge is None else self._seen(judge[when]) for when in ("before", "after"))
-        like = () if identity is None or identity["ratio"] is None else (f"distance {identity['ratio']:.2f}",)
+        like = (
+            () if identity is None or identity["ratio"] is None else (f"{identity['ratio']:.2f} of others' distance",)
+        )
         error = f"squared error {entry['reconstruction_error']:.4f}"
         return [
             Panel(_enlarged(made["original"]), (Path(entry["file"]).name, *before)),
