@@ -166,7 +166,7 @@ def test_without_the_data_edits_are_made_and_not_judged(home, tmp_path):
     [
         ((), "Nothing is wished for; --set bright=1 would work."),
         (("--set", "bright"), "An attribute is set to 1 or 0; got 'bright'; 'bright=1' would work."),
-        (("--set", "brigt=1"), "There is no class 'brigt'. Did you mean bright?"),
+        (("--set", "brigt=1"), "There is no attribute 'brigt'. Did you mean bright?"),
         (("--set", "bright=1", "--set", "bright=0"), "bright is set to 0 and to 1; once would work."),
     ],
 )

@@ -8,13 +8,15 @@ from vitrail.errors import BadSetting, UnknownName
 SHOWN = 6  # classes named in a message
 
 
-def class_index(classes: Sequence[str], name: str) -> int:
+def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> int:
     """The index of the class called `name`, or numbered so.
 
     A number is an index unless a class is called like it. Case does not matter, nor whether words are joined by
     spaces, hyphens or underscores. Of a name with synonyms ("tench, Tinca tinca") any one will do; so will a part of
     the name that one class alone has.
 
+    Args:
+        kind: what messages call one of them.
     Raises:
         UnknownName: no class is called so; the message names the nearest.
         BadSetting: several are, or the number is out of range.
@@ -23,7 +25,7 @@ def class_index(classes: Sequence[str], name: str) -> int:
     called = [[_plain(part) for part in (each, *each.split(","))] for each in classes]
     exact = [index for index, names in enumerate(called) if wanted in names]
     if not exact and wanted.isdecimal():
-        return _in_range(int(wanted), classes)
+        return _in_range(int(wanted), classes, kind)
     found = exact or [index for index, names in enumerate(called) if wanted and f" {wanted} " in f" {names[0]} "]
     if len(found) == 1:
         return found[0]
@@ -33,12 +35,12 @@ def class_index(classes: Sequence[str], name: str) -> int:
         raise BadSetting(f"{len(found)} classes are called {name!r}: {choices}{more}; give one by its number.")
     near = get_close_matches(wanted, [part for names in called for part in names], n=3)
     hint = f" Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
-    raise UnknownName(f"There is no class {name!r}.{hint} There are {len(classes)}: {_some(classes)}.")
+    raise UnknownName(f"There is no {kind} {name!r}.{hint} There are {len(classes)}: {_some(classes)}.")
 
 
-def _in_range(index: int, classes: Sequence[str]) -> int:
+def _in_range(index: int, classes: Sequence[str], kind: str) -> int:
     if index >= len(classes):
-        raise BadSetting(f"There is no class number {index}; 0 to {len(classes) - 1} would work.")
+        raise BadSetting(f"There is no {kind} number {index}; 0 to {len(classes) - 1} would work.")
     return index
 
 

@@ -95,7 +95,7 @@ class Generator:
         name, _, value = word.partition("=")
         if value not in ("0", "1"):
             raise BadSetting(f"An attribute is set to 1 or 0; got {word!r}; '{self.names[0]}=1' would work.")
-        return class_index(self.names, name), 1.0 if value == "1" else -1.0
+        return class_index(self.names, name, kind="attribute"), 1.0 if value == "1" else -1.0
 
     def told(self, label: Tensor) -> str:
         """What one picture is told, in words."""
