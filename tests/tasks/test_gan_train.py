@@ -208,6 +208,23 @@ def test_ctrl_c_and_kill_lose_nothing(stripes, cache, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(*(each.values() for each in kept), strict=True))
 
 
+def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, finished, monkeypatch):
+    from vitrail.tasks.gan_training_state import Training
+
+    add = Training.add
+
+    def interrupted(self, step):
+        add(self, step)
+        if step.index == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Training, "add", interrupted)
+    assert trained(stripes, tmp_path / "r", "--epochs", 4, cache=cache).exit_code == 130
+    monkeypatch.undo()
+    assert run("gan", "train", "--resume", tmp_path / "r").exit_code == 0
+    assert last_checkpoint(tmp_path / "r")[1]["history"] == last_checkpoint(finished)[1]["history"]
+
+
 def test_a_finished_run_is_gone_on_with_only_for_more_epochs(finished):
     done = run("gan", "train", "--resume", finished)
     assert done.exit_code == 1
@@ -366,6 +383,7 @@ def test_a_rollback_goes_on_from_the_best_at_half_the_rates(stripes, cache, tmp_
     assert "Rolled back to epoch" in done.stdout
     assert result_of(tmp_path / "r")["rollbacks"] == 1
     assert result_of(tmp_path / "r")["epochs"] == 5
+    assert last_checkpoint(tmp_path / "r")[1]["rollbacks"] == 1  # a resumed run would not go back behind it
 
 
 @pytest.mark.parametrize(

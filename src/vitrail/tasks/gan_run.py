@@ -125,11 +125,11 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
                     yield _progress(training, figures, pace)
                     curves.add(step.index, figures)
                     over = over or not all(map(math.isfinite, figures.values()))
+                if over:  # before Ctrl-C: an epoch that is over is ended, or the next one would have its last step
+                    break
                 if interrupts.wanted:
                     yield from training.checkpoint()
                     raise KeyboardInterrupt
-                if over:
-                    break
             training.took("training", time.perf_counter() - began)
             began = time.perf_counter()
             means = training.end_epoch()
@@ -140,9 +140,12 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
                     curves.add(game.steps, measured.values)
                     yield from training.watch_samples(measured)
                 yield from report.epoch()
-                yield from training.checkpoint()
             yield from training.rolled_back()
+            if not training.broken:
+                yield from training.checkpoint()
             training.took("evaluation", time.perf_counter() - began)
+            if interrupts.wanted and order.epoch < task.epochs:
+                raise KeyboardInterrupt
 
 
 def _progress(training: Training, figures: dict[str, float], pace: float) -> Progress:

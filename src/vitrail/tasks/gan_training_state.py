@@ -148,16 +148,17 @@ class Training:
         self.rollbacks += 1
         assert self.best is not None
         self.game.restore(self._best_state)
-        self._settled = None
+        self._settled, self._raised = None, []
+        self._kept = [name for name in self._kept if name <= _file_name(self.game.steps)]  # the later ones are undone
         self._slow_down()
         self.game.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
         yield Note(f"Rolled back to epoch {self.best['epoch']}, at rates divided by {2**self.rollbacks}.")
 
     def checkpoint(self) -> Iterator[Checkpoint]:
         """All that going on needs."""
-        name = f"step-{self.game.steps:08d}.safetensors"
+        name = _file_name(self.game.steps)
         recent = [old for old in self._kept if old != name][-(self.task.keep - 1) :] if self.task.keep > 1 else []
-        best = [] if self.best is None else [f"step-{self.best['step']:08d}.safetensors"]
+        best = [] if self.best is None else [_file_name(self.best["step"])]
         self._kept = list(dict.fromkeys([*best, *recent, name]))
         tensors = {**self.game.state(), "figures": self._sums}
         yield self._file(name, tensors, self._kept)
@@ -181,7 +182,7 @@ class Training:
         self.history, self.alarms, self.best = about["history"], about["alarms"], about["best"]
         self._kept = about["kept"]
         if self.best is not None:
-            file = run / "checkpoints" / f"step-{self.best['step']:08d}.safetensors"
+            file = run / "checkpoints" / _file_name(self.best["step"])
             self._best_state = self.game.state() if self.best["step"] == self.game.steps else unpack(file)[0]
 
     def settled(self) -> nn.Module:
@@ -290,3 +291,7 @@ class Training:
             "kept": kept,
         }
         return Checkpoint(name, pack(tensors, about), tuple(kept))
+
+
+def _file_name(step: int) -> str:
+    return f"step-{step:08d}.safetensors"
