@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -102,10 +101,3 @@ def held_out_rows(labels: Told, share: float, seed: int) -> tuple[Tensor, Tensor
     kept = torch.ones(len(labels), dtype=torch.bool)
     kept[held_out] = False
     return torch.nonzero(kept)[:, 0], held_out
-
-
-def joined(parts: Sequence[PixelSet]) -> PixelSet:
-    """All pictures of several sets with the same names."""
-    return PixelSet(
-        torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]), parts[0].names
-    )

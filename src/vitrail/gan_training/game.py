@@ -154,9 +154,9 @@ class Game:
                 ("discriminator", self.discriminator),
                 ("average", self.average.network),
             ):
-                network.load_state_dict(_below(part, state))
+                network.load_state_dict(below(part, state))
             for name, adam in self.adams.items():
-                _unflatten(adam, _below(f"{name}_adam", state))
+                _unflatten(adam, below(f"{name}_adam", state))
             steps, draws, random = state["steps"], state["draws"], state["random"]
         except (RuntimeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -191,5 +191,6 @@ def _unflatten(adam: torch.optim.Adam, flat: Mapping[str, Tensor]) -> None:
                 moments[key] = torch.empty_like(weight).copy_(value)
 
 
-def _below(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def below(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one part of a state, as `average`, by the names they have in its network."""
     return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}

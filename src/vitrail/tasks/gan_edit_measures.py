@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator as Steps
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.open_pixels import Opened, open_pixels
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note
@@ -17,6 +18,7 @@ from vitrail.metrics.judge import agreement
 from vitrail.tasks.gan_edit_pictures import Edited
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
+from vitrail.tasks.gan_run import wish_of
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.network import open_network
 
@@ -137,15 +139,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
 def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
     """The pictures of the generator's training, parted as they were then, and its seed."""
     trained = GanTrain(**generator.settings)
-    wish = Wish(
-        size=generator.size,
-        labels=trained.labels,
-        attributes=generator.names,
-        held_out=trained.held_out,
-        seed=trained.seed,
-        home=cache / "datasets",
-        download=download,
-    )
+    wish = replace(wish_of(trained), home=cache / "datasets", download=download)
     return open_pixels(trained.data, wish), trained.seed
 
 

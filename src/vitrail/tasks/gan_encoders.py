@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet
@@ -19,6 +19,7 @@ from vitrail.errors import BadRun
 from vitrail.events import Event, Progress, Weights
 from vitrail.files import read_json
 from vitrail.gan_training.encoding import BATCH, EncoderStep, attributes_of, learn_attributes, learn_latents
+from vitrail.gan_training.game import below
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.sampling import latents_of
 from vitrail.gans.encoder import Encoder
@@ -104,8 +105,8 @@ def read_encoders(run: Path, device: str) -> Encoders:
     try:
         tensors = load_file(weights)
         encoders = _new(read_json(weights.with_suffix(".json")), device=device)
-        encoders.latents.load_state_dict(_below("latents", tensors))
-        encoders.attributes.load_state_dict(_below("attributes", tensors))
+        encoders.latents.load_state_dict(below("latents", tensors))
+        encoders.attributes.load_state_dict(below("attributes", tensors))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadRun(f"The encoder '{display_name(weights)}' is damaged ({reason}); train anew.") from None
@@ -165,7 +166,3 @@ def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, devic
 def _made(generator: nn.Module, latents: Features, labels: Features) -> Signed:
     parts = zip(torch.split(latents, ROWS), torch.split(labels, ROWS), strict=True)
     return torch.cat([generator(*part) for part in parts])
-
-
-def _below(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{part}."): value for name, value in tensors.items() if name.startswith(f"{part}.")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ class GanEvaluate(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields the table of figures; the last event is the `Result`."""
-        from vitrail.datasets.open_pixels import Wish, open_pixels  # noqa: PLC0415  (`--help` reads this module)
+        from vitrail.datasets.open_pixels import open_pixels  # noqa: PLC0415  (`--help` reads this module)
         from vitrail.devices import choose_device  # noqa: PLC0415
         from vitrail.tasks.gan_evaluation import Evaluation, taught  # noqa: PLC0415
         from vitrail.tasks.gan_generator import read_generator  # noqa: PLC0415
         from vitrail.tasks.gan_readers import JudgeReader, open_reader  # noqa: PLC0415
         from vitrail.tasks.gan_report import metric_rows  # noqa: PLC0415
+        from vitrail.tasks.gan_run import wish_of  # noqa: PLC0415
         from vitrail.tasks.gan_train import GanTrain  # noqa: PLC0415
 
         started = time.perf_counter()
@@ -46,15 +48,9 @@ class GanEvaluate(Task):
                 f"{str(self.generator)!r} does not say what its generator was trained on; give a run of gan train."
             )
         trained = GanTrain(**generator.settings)
-        wish = Wish(
-            size=generator.size,
-            labels=None if self.data else trained.labels,
-            attributes=generator.names if generator.has_attributes else trained.attributes,
-            held_out=trained.held_out,
-            seed=trained.seed,
-            home=self.cache / "datasets",
-            download=self.download,
-        )
+        wish = replace(wish_of(trained), home=self.cache / "datasets", download=self.download)
+        if self.data:
+            wish = replace(wish, labels=None, attributes=generator.names if generator.has_attributes else ())
         opened = open_pixels(self.data or trained.data, wish)
         for note in opened.notes:
             yield Note(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from vitrail.errors import BadRun, BadSetting
 from vitrail.files import read_json
 from vitrail.gan_training.average import settle
 from vitrail.gan_training.checkpoints import unpack
+from vitrail.gan_training.game import below
 from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of, settling
 from vitrail.image_files import display_name
 from vitrail.runs import read_run
@@ -125,8 +125,7 @@ def read_generator(run: Path, device: str = "cpu") -> Generator:
         raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.")
     state, header = unpack(found[-1])
     about = header["players"]
-    tensors = {re.sub("^average.", "", name): value for name, value in state.items() if name.startswith("average.")}
-    network = _loaded(about, tensors, run).to(device)
+    network = _loaded(about, below("average", state), run).to(device)
     settle(network, settling(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device)))
     return Generator(network, about, settings)
 

@@ -54,9 +54,8 @@ class Report:
         caption = f"Samples after epoch {training.epochs_done}: {', '.join(figures) or 'not measured'}"
         yield Picture(f"samples_{training.epochs_done:04d}", caption, png(sheet))
 
-    def finish(self, generator: nn.Module, measured: Measured, final: Evaluation, pixels: Tensor) -> Iterator[Event]:
+    def finish(self, generator: nn.Module, measured: Measured, final: Evaluation) -> Iterator[Event]:
         """The sheet of final samples, the animation, the curves, the tables, and the generator's weights."""
-        del pixels
         training = self._training
         epoch = training.best["epoch"] if training.best else training.epochs_done
         samples = self._drawn(generator)

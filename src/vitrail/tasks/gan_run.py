@@ -165,5 +165,5 @@ def _finish(training: Training, report: Report, final: Evaluation) -> Generator[
     pixels = training.pictures(generator, final)
     measured = final.measure(pixels, final.labels, conditional=training.conditional)
     training.took("evaluation", time.perf_counter() - began)
-    yield from report.finish(generator, measured, final, pixels)
+    yield from report.finish(generator, measured, final)
     return measured

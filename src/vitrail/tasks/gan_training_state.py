@@ -19,7 +19,7 @@ from vitrail.gan_training.alarms import Alarm, game_alarms, sample_alarms
 from vitrail.gan_training.average import settle
 from vitrail.gan_training.checkpoints import pack, unpack
 from vitrail.gan_training.choices import quickest
-from vitrail.gan_training.game import Game
+from vitrail.gan_training.game import Game, below
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.play import GanStep
 from vitrail.gan_training.sampling import latents_of, pictures_of, settling
@@ -203,8 +203,7 @@ class Training:
                 f"no longer numbers; --rate {self.task.rate / 10:g} may work."
             )
         network = copy.deepcopy(self.game.average.network)
-        found = {name: value for name, value in self._best_state.items() if name.startswith("average.")}
-        network.load_state_dict({name.removeprefix("average."): value for name, value in found.items()})
+        network.load_state_dict(below("average", self._best_state))
         return self._settle(network)
 
     def pictures(self, generator: nn.Module, evaluation: Evaluation) -> Tensor:
