@@ -5,7 +5,7 @@ import torch
 
 from vitrail.errors import BadRun
 from vitrail.gan_training.checkpoints import pack, unpack
-from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of
+from vitrail.gan_training.sampling import ROWS, drawn_labels, latents_of, pictures_of
 from vitrail.gans import GANS
 
 TOLD = {"generator_classes": 3, "discriminator_classes": 3}
@@ -56,3 +56,23 @@ def test_a_file_that_is_no_checkpoint_of_ours(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(BadRun, match="no checkpoint of this version"):
         unpack(tmp_path / "foreign.safetensors")
+
+
+class Counting(torch.nn.Module):
+    """White pictures in a full batch, darker ones in any other."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, latents, labels):
+        assert len(latents) == len(labels)
+        return torch.full((len(latents), 1, 2, 2), 2 * len(latents) / ROWS - 1)
+
+
+def test_every_forward_pass_has_as_many_rows():
+    """Sums of other numbers of rows are rounded in other ways, by up to 3e-7: now and then another 8-bit value."""
+    for count in (1, 63, 64, 65):
+        made = pictures_of(Counting(), torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
+        assert made.shape == (count, 1, 2, 2)
+        assert (made == 255).all()

@@ -386,6 +386,33 @@ def test_a_rollback_goes_on_from_the_best_at_half_the_rates(stripes, cache, tmp_
     assert last_checkpoint(tmp_path / "r")[1]["rollbacks"] == 1  # a resumed run would not go back behind it
 
 
+def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypatch, only):
+    """Those of the steps that were undone are gone: a resumed run would go on from the latest."""
+    from vitrail.events import Checkpoint, Note
+    from vitrail.gan_training.alarms import Alarm
+    from vitrail.tasks import gan_training_state
+    from vitrail.tasks.gan_train import GanTrain
+
+    looks = []
+
+    def in_the_fifth(steps, relative=False):
+        looks.append(steps)
+        if len(looks) == 5:
+            yield Alarm("discriminator-blind", "difference", 0.0, 0.02, "D is blind.")
+
+    only("none")
+    monkeypatch.setattr(gan_training_state, "game_alarms", in_the_fifth)
+    small = {"size": 16, "width": 4, "batch": 8, "samples": 12, "final_samples": 12, "speed": "plain"}
+    task = GanTrain(data=str(stripes), epochs=6, evaluate_every=3, keep=3, on_alarm="rollback", cache=cache, **small)
+    events = list(task.run())
+    back = next(row for row, event in enumerate(events) if isinstance(event, Note) and "Rolled back" in event.text)
+    before = [event for event in events[:back] if isinstance(event, Checkpoint)][-1]
+    after = next(event for event in events[back:] if isinstance(event, Checkpoint))
+    assert after.name == "step-00000009.safetensors"
+    assert max(before.kept) == "step-00000012.safetensors"
+    assert max(after.kept) == after.name
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
