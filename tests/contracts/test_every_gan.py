@@ -4,6 +4,7 @@ from itertools import islice
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from vitrail.errors import BadSetting
 from vitrail.gan_training.game import Game, Rules
@@ -53,6 +54,20 @@ def test_labels_reach_a_player_exactly_if_it_is_told(name):
     if pair.generator.classes:
         latents, player = torch.randn(4, 12), pair.generator.eval()
         assert not torch.allclose(player(latents, LABELS), player(latents, others))
+
+
+@pytest.mark.parametrize("labels", [LABELS, torch.tensor([[1.0, -1, 1], [-1, -1, 1], [1, 1, 1], [0.5, 1, -1]])])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_labels_join_the_discriminator_as_planes_behind_the_first_maps(labels, layout):
+    layer = made("conditional-dcgan").discriminator.joined.to(memory_format=layout)
+    maps = torch.randn(4, 16, 8, 8, requires_grad=True)
+    told = F.one_hot(labels, 3).float() if labels.ndim == 1 else labels
+    planes = torch.cat([maps, told[:, :, None, None].expand(-1, -1, 8, 8)], dim=1)
+    literal = F.conv2d(planes, layer.weight, stride=2, padding=1)
+    found = layer(maps.contiguous(memory_format=layout), labels)
+    torch.testing.assert_close(found, literal)
+    slopes = [torch.autograd.grad(out.square().sum(), [maps, layer.weight]) for out in (found, literal)]
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from vitrail.cli.memory import keep_freed_memory
+
 INTERRUPTED = 130
 
 __all__ = ["INTERRUPTED", "main"]
@@ -12,6 +14,7 @@ def main() -> None:
     """The entry point of the `vitrail` command."""
     # Threads that wait should sleep: spinning, they take the cores from whatever else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     try:
         from vitrail.cli.app import app  # noqa: PLC0415  (Ctrl-C may come while it is imported)
 

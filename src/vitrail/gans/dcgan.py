@@ -7,7 +7,8 @@ Here also with labels joined to both players: to the latents, and as planes behi
 from collections.abc import Iterator
 from functools import partial
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from vitrail.errors import BadSetting
 from vitrail.gans.pair import (
@@ -15,6 +16,7 @@ from vitrail.gans.pair import (
     GanPair,
     Generator,
     Latents,
+    condition,
     halvings,
     start_as_in_dcgan,
 )
@@ -45,26 +47,52 @@ class DcganGenerator(Generator):
         return images
 
 
+class Joined(nn.Conv2d):
+    """`downwards` of maps with a plane for each class or attribute behind them, the same value everywhere in a plane.
+
+    The planes are never made, which would take a third of its step: a plane of value v adds v times what a plane
+    of ones adds, and that is the same for the whole batch.
+    """
+
+    def __init__(self, maps: int, classes: int, outputs: int) -> None:
+        super().__init__(maps + classes, outputs, kernel_size=4, stride=2, padding=1, bias=False)
+        self.classes = classes
+
+    def forward(self, maps: Tensor, labels: Told) -> Tensor:
+        """(N, outputs, H / 2, W / 2) from maps (N, maps, H, W)."""
+        if not self.classes:
+            return super().forward(maps)
+        of_maps, of_planes = self.weight.split([maps.shape[1], self.classes], dim=1)
+        found = F.conv2d(maps, of_maps, stride=2, padding=1)
+        plane = maps.new_ones(1, 1, *maps.shape[2:])
+        each = F.conv2d(plane, of_planes.transpose(0, 1).flatten(0, 1)[:, None], stride=2, padding=1)
+        each = each.view(self.classes, *found.shape[1:]).movedim(1, -1)
+        told = condition(labels, self.classes, maps) @ each.flatten(1)
+        return found + told.view(-1, *each.shape[1:]).movedim(-1, 1)
+
+
 class DcganDiscriminator(Discriminator):
     """The way back: each layer half as large and twice as wide, down to 4x4 and a score."""
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
-        times = halvings(size, smallest=4)
+        times = halvings(size, smallest=8) + 1
         self.first = nn.Sequential(downwards(channels, width), nn.LeakyReLU(0.2, inplace=True))
+        self.joined = Joined(width, classes, 2 * width)
         self.rest = nn.Sequential(*self._rest(width, times), nn.Conv2d(width << (times - 1), 1, 4, bias=False))
         start_as_in_dcgan(self)
 
     def _rest(self, width: int, times: int) -> Iterator[nn.Module]:
         for power in range(times - 1):
             wide = width << power
-            yield downwards(wide + (0 if power else self.classes), 2 * wide)
+            if power:
+                yield downwards(wide, 2 * wide)
             yield nn.BatchNorm2d(2 * wide)
             yield nn.LeakyReLU(0.2, inplace=True)
 
     def forward(self, images: Signed, labels: Told) -> Scores:
         """See `Discriminator`."""
-        found: Scores = self.rest(self.told(self.first(images), labels)).flatten()
+        found: Scores = self.rest(self.joined(self.first(images), labels)).flatten()
         return found
 
 

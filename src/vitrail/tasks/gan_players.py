@@ -10,6 +10,7 @@ import torch
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
 from vitrail.gan_training.game import Player, Rules
+from vitrail.gan_training.losses import LOSSES
 from vitrail.gans import GANS
 from vitrail.gans.pair import GanPair
 
@@ -68,10 +69,9 @@ def rules_of(task: GanTrain, about: Mapping[str, Any]) -> Rules:
     """How the game is played."""
     discriminator, generator = task.turns
     sees = about["arguments"]["discriminator_classes"] > 0
-    mismatched = task.mismatched == "yes" or (task.mismatched == "auto" and bool(about["attributes"]))
     if task.mismatched == "yes" and not sees:
         raise BadSetting("--mismatched shows the discriminator wrong labels, and it is told none here.")
-    pairs_images = task.loss == "relativistic" and task.mismatched == "auto"
+    fits = sees and not LOSSES[task.loss].compares
     return Rules(
         loss=task.loss,
         generator=Player(
@@ -88,7 +88,7 @@ def rules_of(task: GanTrain, about: Mapping[str, Any]) -> Rules:
         ),
         smoothing=task.smoothing,
         penalty=task.penalty,
-        mismatched=mismatched and sees and not pairs_images,
+        mismatched=fits if task.mismatched == "auto" else task.mismatched == "yes",
         augment=task.augment,
         decay=task.average,
         half=task.precision == "bfloat16",

@@ -39,7 +39,7 @@ class GanSettings(Task):
     conditional: Literal["auto", "yes", "no"] = setting("auto", "Whether the generator is told what to make")
     discriminator_sees_label: Literal["yes", "no"] = setting("yes", "Whether the discriminator is told it too")
     mismatched: Literal["auto", "yes", "no"] = setting(
-        "auto", "Show the discriminator real pictures under wrong labels too; auto: where there are attributes"
+        "auto", "Show the discriminator real pictures under wrong labels too; auto: where it is told labels"
     )
     smoothing: float = setting(0.0, "Real pictures count as real by so much less than 1", ge=0, lt=1)
     penalty: float | None = setting(None, "Weight of the loss's penalty on slopes; else its own", ge=0)
