@@ -63,10 +63,10 @@ def test_labels_join_the_discriminator_as_planes_behind_the_first_maps(labels, l
     maps = torch.randn(4, 16, 8, 8, requires_grad=True)
     told = F.one_hot(labels, 3).float() if labels.ndim == 1 else labels
     planes = torch.cat([maps, told[:, :, None, None].expand(-1, -1, 8, 8)], dim=1)
-    literal = F.conv2d(planes, layer.weight, stride=2, padding=1)
+    literal = F.conv2d(planes, layer.layer.weight, stride=2, padding=1)
     found = layer(maps.contiguous(memory_format=layout), labels)
     torch.testing.assert_close(found, literal)
-    slopes = [torch.autograd.grad(out.square().sum(), [maps, layer.weight]) for out in (found, literal)]
+    slopes = [torch.autograd.grad(out.square().sum(), [maps, layer.layer.weight]) for out in (found, literal)]
     torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 
 

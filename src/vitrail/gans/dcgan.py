@@ -47,7 +47,7 @@ class DcganGenerator(Generator):
         return images
 
 
-class Joined(nn.Conv2d):
+class Joined(nn.Module):
     """`downwards` of maps with a plane for each class or attribute behind them, the same value everywhere in a plane.
 
     The planes are never made, which would take a third of its step: a plane of value v adds v times what a plane
@@ -55,14 +55,14 @@ class Joined(nn.Conv2d):
     """
 
     def __init__(self, maps: int, classes: int, outputs: int) -> None:
-        super().__init__(maps + classes, outputs, kernel_size=4, stride=2, padding=1, bias=False)
-        self.classes = classes
+        super().__init__()
+        self.classes, self.layer = classes, downwards(maps + classes, outputs)
 
     def forward(self, maps: Tensor, labels: Told) -> Tensor:
         """(N, outputs, H / 2, W / 2) from maps (N, maps, H, W)."""
         if not self.classes:
-            return super().forward(maps)
-        of_maps, of_planes = self.weight.split([maps.shape[1], self.classes], dim=1)
+            return self.layer(maps)  # type: ignore[no-any-return]
+        of_maps, of_planes = self.layer.weight.tensor_split([maps.shape[1]], dim=1)
         found = F.conv2d(maps, of_maps, stride=2, padding=1)
         plane = maps.new_ones(1, 1, *maps.shape[2:])
         each = F.conv2d(plane, of_planes.transpose(0, 1).flatten(0, 1)[:, None], stride=2, padding=1)

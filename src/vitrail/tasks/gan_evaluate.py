@@ -20,7 +20,9 @@ class GanEvaluate(Task):
     generator: Path = setting(..., "Run folder of `vitrail gan train`", positional=True)
     data: str = setting("", "Real pictures to compare with; else those it was trained on")
     samples: int = setting(10_000, "Pictures on each side, if there are so many", ge=8)
-    measure: str = setting("auto", "Network that measures: judge, squeezenet, ...; auto: judge where there are labels")
+    measure: str = setting(
+        "auto", "What measures: judge, a backbone, or inception:FILE; auto: judge where there are labels"
+    )
     gan_train: bool = setting(
         True, "Teach a judge from generated pictures alone and ask it about real ones (GAN-train)"
     )

@@ -17,10 +17,12 @@ from vitrail.metrics.frechet import FrechetDistance
 from vitrail.metrics.judge import agreement
 from vitrail.metrics.kernel import KernelDistance
 from vitrail.metrics.neighbours import NEAREST, neighbourhood
-from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
+from vitrail.tasks.gan_inception import InceptionReader
+from vitrail.tasks.gan_readers import JudgeReader, Reader, judge_of, judged
 from vitrail.tensors import Told
 
 SHORT = {"frechet-distance": "FD", "kernel-distance": "KD"}
+FID_COUNT = 50_000  # pictures; on fewer the distance is larger, and is not what others call so
 SHARES = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
 """Figures that tell of samples that repeat each other or training pictures, as shares of what real pictures get."""
 
@@ -58,9 +60,7 @@ class Evaluation:
         labels: (count,) or (count, A), what samples should be told: as frequent as among the training pictures.
     """
 
-    def __init__(
-        self, reader: JudgeReader | BackboneReader, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
-    ) -> None:
+    def __init__(self, reader: Reader, train: PixelSet, held_out: PixelSet, *, count: int, seed: int) -> None:
         self.reader = reader
         self.count = min(count, len(train), len(held_out))
         draws = torch.Generator().manual_seed(seed)
@@ -99,10 +99,11 @@ class Evaluation:
     def named(self, measured: Measured) -> list[dict[str, Any]]:
         """The figures as `result.json` has them: each says what it was measured with, and what real pictures get."""
         reader = self.reader
+        short = {**SHORT, "frechet-distance": "FID"} if self._gives_fid() else SHORT
         where = f"[{reader.name}@{reader.weights_sha256[:8]}, {reader.dimension}, {measured.n}]"
         return [
             {
-                "name": f"{SHORT.get(name, name)}{where}",
+                "name": f"{short.get(name, name)}{where}",
                 "metric": name,
                 "value": value,
                 "floor": measured.floors[name],
@@ -111,6 +112,9 @@ class Evaluation:
             }
             for name, value in measured.values.items()
         ]
+
+    def _gives_fid(self) -> bool:
+        return isinstance(self.reader, InceptionReader) and self.count >= FID_COUNT
 
     def _figures(self, features: Tensor, labels: Tensor) -> dict[str, float]:
         found = {"frechet-distance": self._frechet(features), "kernel-distance": self._kernel(features)}

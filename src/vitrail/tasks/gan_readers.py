@@ -20,6 +20,7 @@ from vitrail.errors import BadSetting
 from vitrail.events import Event, Progress
 from vitrail.images import three_channels, to_unit
 from vitrail.metrics.judge import Judge, agreement, learn
+from vitrail.tasks.gan_inception import PREFIX, open_inception
 from vitrail.tasks.network import Network, open_network
 
 RECIPE = 1  # raised when a judge is made in another way: those in the cache are then not used
@@ -35,10 +36,21 @@ class Reader(Protocol):
         most: training pictures it can read in a reasonable time.
     """
 
-    name: str
-    weights_sha256: str
-    dimension: int
-    most: int
+    @property
+    def name(self) -> str:
+        """See above."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """See above."""
+
+    @property
+    def dimension(self) -> int:
+        """See above."""
+
+    @property
+    def most(self) -> int:
+        """See above."""
 
     def features(self, pixels: Tensor) -> Tensor:
         """(N, dimension) of 8-bit pictures (N, C, S, S)."""
@@ -110,17 +122,20 @@ class BackboneReader:
 
 def open_reader(  # noqa: PLR0913  (pictures on both sides, and where and how a judge is made)
     name: str, train: PixelSet, held_out: PixelSet, *, seed: int, device: str, cache: Path
-) -> Generator[Event, None, JudgeReader | BackboneReader]:
-    """The judge of these pictures, made or taken from the cache; or the backbone called `name`.
+) -> Generator[Event, None, Reader]:
+    """The judge of these pictures, made or taken from the cache; or the network called `name`.
 
     Args:
-        name: "judge", "auto" (the judge where there are labels, else EfficientNet-Lite0), or a backbone.
+        name: "judge", "auto" (the judge where there are labels, else EfficientNet-Lite0), a backbone, or
+            "inception:FILE" with the weights of the FID's network.
     Raises:
-        BadSetting: a judge of pictures without labels.
+        BadSetting: a judge of pictures without labels; no such weights.
         UnknownName, MissingWeights: as `open_network`.
     """
     if name == "auto":
         name = "judge" if train.names else "efficientnet-lite0"
+    if name.startswith(PREFIX):
+        return open_inception(Path(name.removeprefix(PREFIX)), device=device)
     if name != "judge":
         return BackboneReader(open_network(name, device=device))
     if not train.names:

@@ -50,7 +50,9 @@ class GanSettings(Task):
     samples: int = setting(1000, "Pictures that are measured while training", ge=8)
     final_samples: int = setting(10_000, "Pictures that are measured at the end", ge=8)
     evaluate_every: int | None = setting(None, "Epochs from measurement to measurement; else 20 a run", ge=1)
-    measure: str = setting("auto", "Network that measures: judge, squeezenet, ...; auto: judge where there are labels")
+    measure: str = setting(
+        "auto", "What measures: judge, a backbone, or inception:FILE; auto: judge where there are labels"
+    )
     on_alarm: Literal["warn", "stop", "rollback"] = setting(
         "warn", "What an alarm does; rollback: go on from the best checkpoint, at half the rates"
     )
