@@ -42,6 +42,23 @@ def test_it_learns_attributes():
     assert right.float().mean(dim=0).min() > 0.97
 
 
+def test_a_rare_attribute_that_is_hard_to_see_is_seen_as_often_as_its_absence():
+    def rare(seed):
+        draws = torch.Generator().manual_seed(seed)
+        has = torch.rand(1000, generator=draws) < 0.1
+        bright = 100 + 40 * has + 30 * torch.randn(1000, generator=draws)
+        return bright[:, None, None, None].expand(-1, 1, 16, 16).clamp(0, 255).to(torch.uint8), has
+
+    images, has = rare(0)
+    torch.manual_seed(0)
+    judge = Judge(size=16, channels=1, names=1)
+    list(learn(judge, images, has[:, None] * 2.0 - 1, seed=0))
+    images, has = rare(1)
+    said = judge.look(images)[1][:, 0] > 0
+    assert said[has].float().mean() > 0.55  # 0.75 is what could be had
+    assert (~said)[~has].float().mean() > 0.55
+
+
 def test_the_same_seed_gives_the_same_judge():
     _, bright, _ = squares(300, 0)
     one, two = taught(bright, 2), taught(bright, 2)

@@ -62,7 +62,8 @@ def learn(
     """Teaches it in place, on its device, yielding the share that is done.
 
     Pictures are shifted by up to a sixteenth of their side. The one-cycle rate goes to 0, so that the end needs no
-    choice.
+    choice. Of an attribute the pictures that have it weigh as much as those that have it not, or the rarer of the two
+    would hardly be seen.
 
     Args:
         labels: classes (N,), or attributes (N, A) of -1 and 1.
@@ -75,13 +76,14 @@ def learn(
     optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.2)
     device = judge.last.weight.device
+    weight = _times_as_many_without(labels).to(device)
     order = torch.empty(0, dtype=torch.long)
     for step in range(steps):
         if len(order) < batch:
             order = torch.cat([order, torch.randperm(len(pixels), generator=draws)])
         rows, order = order[:batch], order[batch:]
         images = _shifted(to_unit(pixels[rows]), draws).to(device, memory_format=torch.channels_last)
-        loss = _loss(judge(images), labels[rows].to(device))
+        loss = _loss(judge(images), labels[rows].to(device), weight)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimiser.step()
@@ -95,10 +97,16 @@ def agreement(logits: Logits, labels: Told) -> Tensor:
     return logits.argmax(dim=1) == labels if labels.ndim == 1 else (logits > 0) == (labels > 0)
 
 
-def _loss(logits: Logits, labels: Told) -> Tensor:
+def _times_as_many_without(labels: Told) -> Tensor:
+    """How many pictures without an attribute there are for one with it, (A,)."""
+    having = (labels > 0).float().mean(dim=0).clamp(1 / len(labels), 1 - 1 / len(labels))
+    return (1 - having) / having
+
+
+def _loss(logits: Logits, labels: Told, weight: Tensor) -> Tensor:
     if labels.ndim == 1:
         return F.cross_entropy(logits, labels)
-    return F.binary_cross_entropy_with_logits(logits, (labels > 0).to(logits))
+    return F.binary_cross_entropy_with_logits(logits, (labels > 0).to(logits), pos_weight=weight)
 
 
 def _shifted(images: Tensor, draws: torch.Generator) -> Tensor:

@@ -23,7 +23,7 @@ from vitrail.metrics.judge import Judge, agreement, learn
 from vitrail.tasks.gan_inception import PREFIX, open_inception
 from vitrail.tasks.network import Network, open_network
 
-RECIPE = 1  # raised when a judge is made in another way: those in the cache are then not used
+RECIPE = 2  # raised when a judge is made in another way: those in the cache are then not used
 ROWS = 32
 
 
