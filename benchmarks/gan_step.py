@@ -3,12 +3,13 @@
     python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2]
 
 Theirs is as published: sigmoid and BCELoss, D on real and on generated images with a backward pass each, the same
-images for G, slopes of D's weights computed while G learns, Adam as it comes, figures read at every step. Ours is
-`play` in the way that `quickest` chose, the moving average of G's weights included, its figures read at every step too;
-"ours, plain" is `play` without that choice. All take turns in one process, in reversed order every other round; images
-are random, and loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the median and
-the range, by wall time and by the process's CPU time. With other work on the machine the latter says more, and
-OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
+images for G, slopes of D's weights computed while G learns, Adam as it comes, figures read at every step; labels join D
+as planes behind its first maps, as the usual code makes them. "theirs, our network" is the same loop on a D that does
+not make them. Ours is `play` in the way that `quickest` chose, the moving average of G's weights included, its figures
+read at every step too; "ours, plain" is `play` without that choice. All take turns in one process, in reversed order
+every other round; images are random, and loading them is not part of it. One JSON document goes to stdout: of the
+rounds' ratios the median and the range, by wall time and by the process's CPU time. With other work on the machine the
+latter says more, and OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
 """
 
 import argparse
@@ -17,17 +18,20 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from statistics import median
 
 import torch
 from torch import Tensor, nn
 
+from vitrail.cli.memory import keep_freed_memory
 from vitrail.gan_training.choices import quickest
 from vitrail.gan_training.game import Game, Rules
 from vitrail.gan_training.play import play
 from vitrail.gans import GANS
-from vitrail.gans.pair import GanPair
+from vitrail.gans.dcgan import DcganDiscriminator
+from vitrail.gans.pair import GanPair, condition
 
 CASES = {
     "dcgan-32": ("dcgan", {"size": 32, "channels": 3, "width": 32}, 128, 1.4),
@@ -38,6 +42,28 @@ CASES = {
 """Architecture, its options, images a batch, and how many times as quick ours should be."""
 
 Batch = tuple[Tensor, Tensor]
+
+
+class WithPlanes(nn.Module):
+    """A discriminator of the same weights that joins labels as usual."""
+
+    def __init__(self, discriminator: DcganDiscriminator) -> None:
+        super().__init__()
+        self.inner = discriminator
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """See `Discriminator`."""
+        maps = self.inner.first(images)
+        told = condition(labels, self.inner.classes, maps)
+        planes = told[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+        return self.inner.rest(self.inner.joined.layer(torch.cat([maps, planes], dim=1))).flatten()
+
+
+def with_planes(pair: GanPair) -> GanPair:
+    """The same pair, as it is usually written."""
+    discriminator = pair.discriminator
+    told = isinstance(discriminator, DcganDiscriminator) and discriminator.classes
+    return replace(pair, discriminator=WithPlanes(discriminator)) if told else pair
 
 
 def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
@@ -110,7 +136,8 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     choice = quickest(pair, Rules(), batch)
     probed = time.perf_counter() - started
     makers: dict[str, Callable[[GanPair], Iterator[object]]] = {
-        "theirs": lambda players: theirs(players, batch),
+        "theirs": lambda players: theirs(with_planes(players), batch),
+        "theirs, our network": lambda players: theirs(players, batch),
         "ours": lambda players: ours(players, batch, choice.rules),
         "ours, plain": lambda players: ours(players, batch, Rules()),
     }
@@ -145,6 +172,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as the command does; theirs gains by it too
     about = {"rounds": options.rounds, "steps": options.steps, "threads": options.threads, "cores": os.cpu_count()}
     about["torch"] = torch.__version__
     print(json.dumps({**about, "found": {name: compared(name, options) for name in options.case}}, indent=2))
