@@ -1,15 +1,17 @@
 """Images a second of our step against the step of pytorch/examples' DCGAN, on equal networks.
 
-    python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2]
+    python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2] [--apart]
 
 Theirs is as published: sigmoid and BCELoss, D on real and on generated images with a backward pass each, the same
 images for G, slopes of D's weights computed while G learns, Adam as it comes, figures read at every step; labels join D
 as planes behind its first maps, as the usual code makes them. "theirs, our network" is the same loop on a D that does
 not make them. Ours is `play` in the way that `quickest` chose, the moving average of G's weights included, its figures
-read at every step too; "ours, plain" is `play` without that choice. All take turns in one process, in reversed order
-every other round; images are random, and loading them is not part of it. One JSON document goes to stdout: of the
-rounds' ratios the median and the range, by wall time and by the process's CPU time. With other work on the machine the
-latter says more, and OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
+read at every step too; "ours, plain" is `play` without that choice. All take turns, in reversed order every other
+round: in one process, whose memory is handled as the command does it, so that theirs gains by it too; or `--apart`,
+each in a process of its own as its users start it, ours as the command and theirs as it comes. Images are random, and
+loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the median and the range, by
+wall time and by CPU time of the processes. With other work on the machine the latter says more, and
+OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
 """
 
 import argparse
@@ -18,8 +20,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from statistics import median
 
 import torch
@@ -42,6 +48,7 @@ CASES = {
 """Architecture, its options, images a batch, and how many times as quick ours should be."""
 
 Batch = tuple[Tensor, Tensor]
+Maker = Callable[[GanPair], Iterator[object]]
 
 
 class WithPlanes(nn.Module):
@@ -59,11 +66,11 @@ class WithPlanes(nn.Module):
         return self.inner.rest(self.inner.joined.layer(torch.cat([maps, planes], dim=1))).flatten()
 
 
-def with_planes(pair: GanPair) -> GanPair:
-    """The same pair, as it is usually written."""
+def theirs_with_planes(pair: GanPair, batch: Batch) -> Iterator[object]:
+    """`theirs` on the same pair, as it is usually written."""
     discriminator = pair.discriminator
     told = isinstance(discriminator, DcganDiscriminator) and discriminator.classes
-    return replace(pair, discriminator=WithPlanes(discriminator)) if told else pair
+    return theirs(replace(pair, discriminator=WithPlanes(discriminator)) if told else pair, batch)
 
 
 def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
@@ -105,19 +112,53 @@ def ours(pair: GanPair, batch: Batch, rules: Rules) -> Iterator[object]:
         yield step.figures()
 
 
-def alternating(contestants: dict[str, Iterator[object]], rounds: int, steps: int) -> dict[str, list[tuple]]:
+def timed(contestant: Iterator[object], steps: int) -> tuple[float, float]:
+    """Wall and CPU seconds a step."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        next(contestant)
+    return (time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps
+
+
+def answering(connection: Connection, maker: Maker, pair: GanPair, keeps_memory: bool, threads: int) -> None:
+    """A process of its own: times so many steps whenever it is asked to, and ends at 0."""
+    torch.set_num_threads(threads)
+    if keeps_memory:
+        keep_freed_memory()
+    contestant = maker(pair)
+    while steps := connection.recv():
+        connection.send(timed(contestant, steps))
+
+
+@contextmanager
+def apart(makers: dict[str, Maker], pair: GanPair, threads: int) -> Iterator[dict[str, Callable[[int], tuple]]]:
+    """What times each contestant in its own process."""
+    context = get_context("spawn")
+    asked = {}
+    for name, maker in makers.items():
+        here, there = context.Pipe()
+        arguments = (there, maker, copy.deepcopy(pair), name.startswith("ours"), threads)
+        context.Process(target=answering, args=arguments, daemon=True).start()
+        asked[name] = here
+    yield {name: partial(ask, here) for name, here in asked.items()}
+    for here in asked.values():
+        here.send(0)
+
+
+def ask(connection: Connection, steps: int) -> tuple[float, float]:
+    connection.send(steps)
+    return connection.recv()
+
+
+def alternating(contestants: dict[str, Callable[[int], tuple]], rounds: int, steps: int) -> dict[str, list[tuple]]:
     """Wall and CPU seconds a step of each, round by round."""
     taken: dict[str, list[tuple]] = {name: [] for name in contestants}
     order = list(contestants)
-    for each in contestants.values():
-        next(each)
+    for time_of in contestants.values():
+        time_of(1)
     for _ in range(rounds):
         for name in order:
-            wall, cpu = time.perf_counter(), time.process_time()
-            for _ in range(steps):
-                next(contestants[name])
-            spent = time.perf_counter() - wall, time.process_time() - cpu
-            taken[name].append(tuple(each / steps for each in spent))
+            taken[name].append(contestants[name](steps))
         order.reverse()
     return taken
 
@@ -135,15 +176,18 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     started = time.perf_counter()
     choice = quickest(pair, Rules(), batch)
     probed = time.perf_counter() - started
-    makers: dict[str, Callable[[GanPair], Iterator[object]]] = {
-        "theirs": lambda players: theirs(with_planes(players), batch),
-        "theirs, our network": lambda players: theirs(players, batch),
-        "ours": lambda players: ours(players, batch, choice.rules),
-        "ours, plain": lambda players: ours(players, batch, Rules()),
+    makers: dict[str, Maker] = {
+        "theirs": partial(theirs_with_planes, batch=batch),
+        "theirs, our network": partial(theirs, batch=batch),
+        "ours": partial(ours, batch=batch, rules=choice.rules),
+        "ours, plain": partial(ours, batch=batch, rules=Rules()),
     }
-    taken = alternating(
-        {name: make(copy.deepcopy(pair)) for name, make in makers.items()}, options.rounds, options.steps
-    )
+    if options.apart:
+        with apart(makers, pair, options.threads) as contestants:
+            taken = alternating(contestants, options.rounds, options.steps)
+    else:
+        here = {name: partial(timed, maker(copy.deepcopy(pair))) for name, maker in makers.items()}
+        taken = alternating(here, options.rounds, options.steps)
     clocks = ("wall", "cpu")
     return {
         "goal": goal,
@@ -170,11 +214,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="alternating runs of each")
     parser.add_argument("--steps", type=int, default=3, help="of each in a round")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--apart", action="store_true", help="each contestant in a process of its own")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    keep_freed_memory()  # as the command does; theirs gains by it too
-    about = {"rounds": options.rounds, "steps": options.steps, "threads": options.threads, "cores": os.cpu_count()}
-    about["torch"] = torch.__version__
+    keep_freed_memory()
+    about: dict = {
+        "rounds": options.rounds,
+        "steps": options.steps,
+        "threads": options.threads,
+        "cores": os.cpu_count(),
+    }
+    about |= {"torch": torch.__version__, "apart": options.apart}
     print(json.dumps({**about, "found": {name: compared(name, options) for name in options.case}}, indent=2))
 
 
