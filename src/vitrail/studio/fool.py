@@ -26,7 +26,7 @@ def screen(desk: Desk) -> gr.Dropdown:
             name, file = network(desk)
             target = completing(name, "To be taken for", first="any")
             method = gr.Dropdown([*ATTACKS], value="minimal-l2", label="Attack")
-            radius = gr.Number(None, label="Radius", info="How far a pixel may move, 0 to 1; where an attack needs one")
+            radius = gr.Textbox("", label="Radius", info="How far a value may move, 0 to 1; some attacks need one")
             names, others = rest(Fool, ("pictures", "target", "method", "backbone", "radius", "device"))
             run, stop = buttons("Fool")
         with gr.Column(scale=2, min_width=320):

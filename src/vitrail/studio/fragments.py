@@ -21,7 +21,7 @@ from vitrail.studio.standing import Standing
 
 WIDTH, HEIGHT = 320, 90  # of a curve, in its own units
 POINTS = 400
-HIDDEN_PICTURES = 12  # of a run with more, the rest is in its folder
+MOST_PICTURES = 12  # of a run; the rest is in its folder
 
 
 def idle() -> str:
@@ -124,7 +124,7 @@ def whole(folder: Path) -> str:
     except BadRun as error:
         return sentence(str(error))
     parts = [_made("facts", facts(found.result)), _made("notes", [*found.log.notes, *found.faults])]
-    parts += [pictures(found.figures[:HIDDEN_PICTURES]), *(_made("table", sheet) for sheet in found.sheets)]
+    parts += [pictures(found.figures[:MOST_PICTURES]), *(_made("table", sheet) for sheet in found.sheets)]
     return "".join(parts)
 
 
@@ -155,6 +155,14 @@ def _made(macro: str, *values: Any) -> str:
     return str(getattr(_macros(), macro)(*values))
 
 
+def _short(cell: str) -> str:
+    """A table's number with four figures; everything else as it is."""
+    try:
+        return f"{float(cell):.4g}" if "." in cell else cell
+    except ValueError:
+        return cell
+
+
 @cache
 def _macros() -> Any:
     def show(value: Any) -> Any:
@@ -162,5 +170,6 @@ def _macros() -> Any:
 
     setup = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=show, trim_blocks=True)
     setup.filters["source"] = Markup  # base64 of our own making
+    setup.filters["short"] = _short
     text = resources.files("vitrail.studio").joinpath("fragments.html").read_text(encoding="utf-8")
     return setup.from_string(text).module

@@ -97,9 +97,9 @@ def _component(name: str, info: FieldInfo) -> Any:
         return gr.Dropdown(choices, value=default, label=label, info=about)
     if kinds == [bool]:
         return gr.Checkbox(value=bool(default), label=label, info=about)
-    if kinds[0] in (int, float):
+    if kinds[0] in (int, float) and default is not None:
         return gr.Number(value=default, label=label, info=about, precision=0 if kinds == [int] else None)
-    return gr.Textbox(value=default, label=label, info=about)
+    return gr.Textbox(value=default, label=label, info=about, placeholder="automatic")
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:

@@ -119,11 +119,13 @@ class Jobs:
             self.cancel(job)
         if self._worker is not None:
             assert self._worker.stdin is not None
+            assert self._worker.stdout is not None
             self._worker.stdin.close()
             try:
                 self._worker.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self._worker.kill()
+            self._worker.stdout.close()
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
@@ -161,6 +163,8 @@ class Jobs:
         if not line:
             code = worker.wait()
             self._worker = None
+            worker.stdin.close()
+            worker.stdout.close()
             return {"state": "failed", "sentence": f"The working process ended by itself (code {code}): out of memory?"}
         answer: dict[str, str] = json.loads(line)
         return answer

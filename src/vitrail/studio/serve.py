@@ -40,7 +40,7 @@ class Studio(Task):
         import uvicorn  # noqa: PLC0415  (an extra)
 
         make_folder(self.runs)
-        with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, _listening(self.port) as socket:
+        with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, listening(self.port) as socket:
             app, desk = application(self.runs.resolve(), roots, Path(uploads))
             address = f"http://{HOST}:{socket.getsockname()[1]}"
             yield Note(f"The page: {address} (Ctrl-C ends it)")
@@ -79,7 +79,8 @@ def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any
     return Guard(app), desk
 
 
-def _listening(port: int) -> Any:
+def listening(port: int) -> Any:
+    """A socket on this machine alone; 0: any free port. Raises `CannotWrite`."""
     import socket  # noqa: PLC0415
 
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -26,7 +26,9 @@ def screen(desk: Desk) -> gr.Dropdown:
             name, file = network(desk)
             start = classes_of(str(name.value or ""))
             wanted = gr.Dropdown([*start], value=["tarantula"], label="Classes", multiselect=True, max_choices=12)
-            name.change(lambda other: _classes(other), [name], [wanted], concurrency_limit=None)
+            name.change(
+                lambda other: _classes(other), [name], [wanted], concurrency_limit=None, api_visibility="private"
+            )
             method = gr.Dropdown(["fourier", "lab", "maco"], value="fourier", label="Method")
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
             with gr.Accordion("Start from a picture", open=False):
