@@ -14,6 +14,7 @@ from vitrail.image_files import open_picture, read_bytes
 from vitrail.tasks.reproduce_material import Material
 from vitrail.tasks.reproduce_plan import Chapter, Part, Section, Wanted
 from vitrail.tasks.reproduce_tp7_said import (
+    GREY,
     say_grey,
     say_heads,
     say_layers,
@@ -111,7 +112,7 @@ def _heads(material: Material) -> list[Part]:
 
 def _grey(material: Material) -> list[Part]:
     backbone, count = material.second, material.sizes.greyed
-    colour, grey = _or_none(material, count), material.run / "grey"
+    colour, grey = _or_none(material, count), material.run / GREY
     said: dict[str, Any] = {"backbone": backbone, "weights": material.weights_of(backbone), "device": material.device}
     wanted = partial(_wanted, material, backbone=backbone, folder="")
     if colour and not wanted(name="").missing:

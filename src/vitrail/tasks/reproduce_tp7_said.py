@@ -13,6 +13,7 @@ REPORTED = {"vgg16": 0.888107, "alexnet": 0.868342}
 """The report's accuracies on the test part of 15-Scene."""
 
 REPORTED_SECONDS = {"vgg16": 89.0}
+GREY = "grey"  # the folder of copies without colour; each is called after its original, with one more ending
 FLAT = 0.01  # of accuracy: by less, a curve over C is called flat
 CLEAR = 0.005  # of accuracy: by more, one is called better than another
 
@@ -72,7 +73,7 @@ def right(pictures: Sequence[Mapping[str, Any]], truth: Mapping[str, int], guess
 def _name(picture: Mapping[str, Any]) -> str:
     """The file's name; of a grey copy, that of its original."""
     path = Path(picture["file"])
-    return path.stem if Path(path.stem).suffix else path.name
+    return path.stem if path.parent.name == GREY else path.name
 
 
 def say_layers(results: Results) -> Said:
@@ -81,18 +82,20 @@ def say_layers(results: Results) -> Said:
     curve, test = result["curve_layer"], result["test"]
     alone = [point for point in curve if "+" not in point["layer"]]
     best, worst = (choose(alone, key=lambda point: point["accuracy"]) for choose in (max, min))
-    deepest = alone[-1]
-    where = (
-        "it is the deepest" if best is deepest else f"the deepest, {deepest['layer']}, {percent(deepest['accuracy'])}"
-    )
     sentences = [
         f"Of single layers of {result['choice']['backbone']}, {best['layer']} gives the most "
-        f"({percent(best['accuracy'])} of left-out training pictures right): {where}; {worst['layer']} gives the least "
-        f"({percent(worst['accuracy'])}).",
+        f"({percent(best['accuracy'])} of left-out training pictures right): {_depth(best, alone[-1])}; "
+        f"{worst['layer']} gives the least ({percent(worst['accuracy'])}).",
         f"Chosen was {result['choice']['layer']}; on the test part that comes to {percent(test['accuracy'])}.",
     ]
     rows = [Compared(f"left-out accuracy, {point['layer']}", point["accuracy"]) for point in curve]
     return Said(sentences, [*rows, Compared("test accuracy, layers as chosen", test["accuracy"])])
+
+
+def _depth(best: Mapping[str, Any], deepest: Mapping[str, Any]) -> str:
+    if best is deepest:
+        return "it is the deepest"
+    return f"the deepest one, {deepest['layer']}, gives {percent(deepest['accuracy'])}"
 
 
 def say_grey(results: Results, truth: Mapping[str, int]) -> Said:
