@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -32,20 +32,28 @@ def _said(section: Section, parts: Parts) -> Said:
 
 def _section(section: Section, parts: Parts) -> page.Section:
     said = _said(section, parts)
-    rows = [(row.what, _written(row, row.measured), _written(row, row.report)) for row in said.rows]
     return page.Section(
         section.title,
         said.sentences,
-        Sheet("", COLUMNS, rows, len(rows)),
+        _sheet(said.rows),
         [figure for part in section.parts for figure in _pictures(part, parts)],
         _missing(section, parts),
         [f"parts/{part.name}" for part in section.parts if part.name in parts.results],
     )
 
 
+def _sheet(compared: Sequence[Compared]) -> Sheet:
+    """The figures; with a column for the report's where it gives any of them."""
+    rows = [(row.what, _written(row, row.measured), _written(row, row.report)) for row in compared]
+    width = 3 if any(row.report is not None for row in compared) else 2
+    return Sheet("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
+
+
 def _written(row: Compared, value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, int):
+        return f"{value:,}"
     return word("seconds" if row.unit == SECONDS else "", value)
 
 

@@ -60,7 +60,7 @@ def _named(material: Material) -> list[Part]:
     return [
         _wanted(material, f"named-{backbone}", backbone, "").run(
             "classify",
-            ("classes",),
+            ("classes",) if backbone == material.second else (),  # one network's bars are enough to look at
             pictures=_or_none(material, material.sizes.named),
             backbone=backbone,
             weights=material.weights_of(backbone),
