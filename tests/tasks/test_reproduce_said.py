@@ -125,9 +125,19 @@ def test_which_scenes_a_network_can_name():
     assert "All 1 scenes are classes" in tp7.cannot_name(["coast"], ("seashore, coast",))
 
 
-def explained(*pairs, shares=()):
+def explained(*pairs, shares=(), added=0.8):
     maps = [
-        {"file": f"/p/{k}.png", "maps": [{"deletion_auc": own, "random_deletion_auc": chance}]}
+        {
+            "file": f"/p/{k}.png",
+            "maps": [
+                {
+                    "deletion_auc": own,
+                    "random_deletion_auc": chance,
+                    "insertion_auc": added,
+                    "random_insertion_auc": 0.5,
+                }
+            ],
+        }
         for k, (own, chance) in enumerate(pairs)
     ]
     for entry, share in zip(maps, shares, strict=False):
@@ -138,9 +148,12 @@ def explained(*pairs, shares=()):
 def test_where_maps_mislead():
     assert "on all 2 pictures the map does better" in said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.1, 0.3))}))
     misled = said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.3, 0.3))}))
-    assert "on 1 of 2 pictures the map does no better than a random one, so it misleads there: 1.png." in misled
-    many = said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 7)}))
-    assert "4.png and 2 others." in many
+    assert "on 1 of 2 pictures deleting what the map marks does no more than deleting at random" in misled
+    assert "so there it misleads: 1.png; on none of them does that hold for adding pixels" in misled
+    many = said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 7, added=0.4)}))
+    assert "3.png, 4.png and 2 others; on 7 of them (0.png," in many
+    assert "that holds for adding pixels in its order too" in many
+    assert "4.png and 1 other; " in said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 6)}))
 
 
 def test_regions_that_are_everything_are_none():
@@ -218,6 +231,9 @@ def test_whether_the_loss_of_D_goes_to_0():
     usual = {"faces": trained()}
     assert "does not go to 0: it is 0.4 in the last epoch (0.5 with β1 = 0.5)" in said(
         tp9.say_beta1({**usual, "x": trained(loss=0.4)})
+    )
+    assert "falls towards 0, without reaching it: it is 0.06 in the last epoch" in said(
+        tp9.say_beta1({**usual, "x": trained(loss=0.06)})
     )
     assert "D's loss goes to 0: it is 0.01" in said(tp9.say_beta1({**usual, "x": trained(loss=0.01)}))
     assert tp9.say_beta1(usual).sentences == ()

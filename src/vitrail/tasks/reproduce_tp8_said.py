@@ -18,29 +18,40 @@ Results = Mapping[str, Figures]
 
 
 def say_saliency(results: Results) -> Said:
-    """Of saliency maps: whether the class's probability falls sooner when pixels go in their order."""
+    """Of saliency maps: whether the class's probability follows when pixels go, or come, in their order."""
     sentences, rows = [], []
     for result in results.values():
         name, maps = result["backbone"][0]["name"], _maps(result)
         misled = [file for file, each in maps if each["deletion_auc"] >= each["random_deletion_auc"]]
-        own, chance = (mean(each[key] for _, each in maps) for key in ("deletion_auc", "random_deletion_auc"))
-        sentences.append(misleads(name, misled, len(maps)))
-        rows += [
-            Compared(f"{name}, deletion by the map (less is better)", own),
-            Compared(f"{name}, deletion by a random map", chance),
-        ]
+        worse = {file for file, each in maps if each["insertion_auc"] <= each["random_insertion_auc"]}
+        sentences.append(misleads(name, misled, [file for file in misled if file in worse], len(maps)))
+        for kind, wish in (("deletion", "less"), ("insertion", "more")):
+            own, chance = (mean(each[f"{key}{kind}_auc"] for _, each in maps) for key in ("", "random_"))
+            rows.append(Compared(f"{name}, {kind} by the map ({wish} is better)", own))
+            rows.append(Compared(f"{name}, {kind} by a random map", chance))
     return Said(sentences, rows)
 
 
-def misleads(name: str, misled: Sequence[str], count: int) -> str:
-    """On which pictures a map tells no more than a random one."""
+def misleads(name: str, misled: Sequence[str], by_both: Sequence[str], count: int) -> str:
+    """On which pictures a map tells no more than a random one.
+
+    Args:
+        misled: where deleting the pixels that it marks does no more than deleting any.
+        by_both: those of them where adding its pixels first does not help either.
+    """
     if not misled:
         return f"{name}: on all {count} pictures the map does better than a random one: the pixels that it marks count."
-    more = f" and {len(misled) - NAMED} others" if len(misled) > NAMED else ""
+    also = f"on {len(by_both)} of them ({_listed(by_both)}) that holds" if by_both else "on none of them does that hold"
     return (
-        f"{name}: on {len(misled)} of {count} pictures the map does no better than a random one, so it misleads there: "
-        f"{', '.join(misled[:NAMED])}{more}."
+        f"{name}: on {len(misled)} of {count} pictures deleting what the map marks does no more than deleting at "
+        f"random, so there it misleads: {_listed(misled)}; {also} for adding pixels in its order too."
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    left = len(names) - NAMED
+    more = "" if left < 1 else " and 1 other" if left == 1 else f" and {left} others"
+    return ", ".join(names[:NAMED]) + more
 
 
 def _maps(result: Figures) -> list[tuple[str, Mapping[str, Any]]]:

@@ -17,7 +17,7 @@ def tp9(material: Material) -> Chapter:
     """The chapter on DCGANs."""
     training = Training(material, FACES, {"architecture": "dcgan", **material.sizes.faces})
     changed = partial(training.part, shows=SHOWN)
-    base = training.part("faces", ("real", "samples_0001", *SHOWN))
+    base = training.part("faces", ("samples_0001", *SHOWN))
     beta1 = changed("faces-beta1", beta1=0.9)
     generator, discriminator = changed("faces-1-to-5", updates="1:5"), changed("faces-5-to-1", updates="5:1")
     saturating = changed("faces-saturating", loss="saturating")

@@ -10,6 +10,7 @@ from vitrail.tasks.reproduce_plan import Figures, Said
 
 NEAR = 2.0  # times what real pictures get: so near, samples are called close to them
 ZERO = 0.05  # a loss below this is said to go to 0
+LOW = 0.25  # of the usual loss: below this it is said to fall towards 0
 
 Results = Mapping[str, Figures]
 
@@ -40,11 +41,15 @@ def say_beta1(results: Results) -> Said:
     beside = "" if usual is None else f" ({usual:.3g} with β1 = 0.5)"
     if loss is None:
         first = "With β1 = 0.9 the game broke down: its losses are no numbers."
-    elif loss < ZERO:
-        first = f"With β1 = 0.9 D's loss goes to 0: it is {loss:.3g} in the last epoch{beside}."
     else:
-        first = f"With β1 = 0.9 D's loss does not go to 0: it is {loss:.3g} in the last epoch{beside}."
+        first = f"With β1 = 0.9 D's loss {_fall(loss, usual)}: it is {loss:.3g} in the last epoch{beside}."
     return Said([first, _sentence(_course(result, base))], rows_of(name, result))
+
+
+def _fall(loss: float, usual: float | None) -> str:
+    if loss < ZERO:
+        return "goes to 0"
+    return "falls towards 0, without reaching it" if usual and loss < LOW * usual else "does not go to 0"
 
 
 def say_updates(results: Results) -> Said:
