@@ -41,13 +41,13 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     Raises:
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
-    if task.continued is None:
+    if task.continued is None and not (task.goes_on and _holds(folder, name)):
         claim(folder)
     settings = task.model_dump(mode="json", exclude={"resume"} if task.continued else None)
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
     try:
-        for event in task.run():
+        for event in task.run_in(folder):
             if isinstance(event, Result):
                 event = Result({"task": name, **_seed(task), "run": str(folder), **event.figures})
             keep(event, folder)
@@ -62,6 +62,11 @@ def claim(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
     files.make_folder(folder)
+
+
+def _holds(folder: Path, name: str) -> bool:
+    """Whether `folder` is that of an earlier run of the task `name`."""
+    return (folder / "settings.json").is_file() and read_run(folder).task == name
 
 
 def new_folder(root: Path, task: str) -> Path:

@@ -58,6 +58,9 @@ class Task(BaseModel):
     records: ClassVar[bool] = True
     """Whether a run of this task is kept in a folder of its own."""
 
+    goes_on: ClassVar[bool] = False
+    """Whether a run in the folder of an earlier run of this task goes on with that one."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -72,6 +75,10 @@ class Task(BaseModel):
     def run(self) -> Iterator[Event]:
         """Does the work, yielding what happens; the last event is a `Result`."""
         raise NotImplementedError
+
+    def run_in(self, folder: Path) -> Iterator[Event]:
+        """As `run`, for a run that is kept in `folder`; a task whose parts have folders within it needs to know it."""
+        return self.run()
 
     @classmethod
     def from_file(cls: type[T], path: Path, overrides: Mapping[str, Any]) -> T:

@@ -50,6 +50,20 @@ def test_digits_are_parted_and_grey():
     assert opened.train.images.max() == 255
 
 
+def test_fewer_pictures_are_drawn_and_said():
+    whole = open_pixels("digits", SMALL)
+    fewer = open_pixels("digits", Wish(size=16, pictures=50))
+    assert len(fewer.train) == 50
+    assert len(set(fewer.train.labels.tolist())) == 10  # drawn, and not the first ones
+    assert torch.equal(fewer.held_out.images, whole.held_out.images)
+    assert fewer.notes == (f"50 of {len(whole.train)} pictures are learned from.",)
+    kept = {picture.numpy().tobytes() for picture in whole.train.images}
+    assert {picture.numpy().tobytes() for picture in fewer.train.images} <= kept
+    other = open_pixels("digits", Wish(size=16, pictures=50, seed=1))
+    assert not torch.equal(other.train.images, fewer.train.images)
+    assert open_pixels("digits", Wish(size=16, pictures=5000)).train.sha256 == whole.train.sha256
+
+
 def test_a_flat_folder_has_no_names(tmp_path):
     for index in range(20):
         picture(tmp_path / f"{index}.jpg", size=(30 + index, 24))

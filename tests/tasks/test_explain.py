@@ -63,7 +63,9 @@ def test_what_is_kept_is_what_the_method_gives(three, cat):
         np.testing.assert_allclose(kept, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
         for picture in (each["map"], each["overlay"]):
             assert np.asarray(Image.open(folder / picture)).shape == (227, 227, 3)
-        assert np.asarray(Image.open(folder / each["mask"])).dtype == bool
+        mask = np.asarray(Image.open(folder / each["mask"]))
+        assert mask.dtype == bool
+        assert each["region_share"] == pytest.approx(mask.mean())
         left, top, right, bottom = each["box"]
         assert 0 <= left < right <= 227
         assert 0 <= top < bottom <= 227
@@ -72,6 +74,7 @@ def test_what_is_kept_is_what_the_method_gives(three, cat):
 def test_there_is_a_figure_a_table_and_a_page(three, tmp_path):
     folder, _ = three
     assert (folder / "pictures" / "maps.png").stat().st_size > 10_000
+    assert (folder / "pictures" / "regions.png").stat().st_size > 10_000
     table = (folder / "tables" / "maps.csv").read_text().splitlines()
     assert len(table) == 1 + 3
     build_report([folder], tmp_path / "page.html")

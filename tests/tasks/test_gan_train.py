@@ -79,6 +79,10 @@ def test_its_evolution_is_kept(finished):
     assert {"discriminator_loss", "generator_loss", "real", "fake_before", "fake_after"} <= figures[0].keys()
     history = (finished / "tables" / "history.csv").read_text().splitlines()
     assert len(history) == 5
+    last = dict(zip(history[0].split(","), history[-1].split(","), strict=True))
+    told = result_of(finished)["last_epoch"]
+    assert told == {name: float(last[name]) for name in told}
+    assert {"discriminator_loss", "generator_loss", "real", "fake_before", "fake_after"} <= told.keys()
 
 
 def test_the_last_checkpoints_and_the_best_are_kept(finished):

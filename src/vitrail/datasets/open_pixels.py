@@ -32,6 +32,7 @@ class Wish:
         size: side in pixels.
         labels: a table of attributes; None: one in the folder is looked for.
         attributes: which of its columns.
+        pictures: to learn from, drawn at random; None: all.
         held_out: share that is kept for measuring, where the source has no test part of its own.
         home: folder for what is written or downloaded.
         download: whether the network may be used.
@@ -40,6 +41,7 @@ class Wish:
     size: int
     labels: Path | None = None
     attributes: tuple[str, ...] = ()
+    pictures: int | None = None
     held_out: float = 0.1
     seed: int = 0
     home: Path = Path()
@@ -83,6 +85,7 @@ def open_pixels(source: str, wish: Wish) -> Opened:
         raise UnknownName(
             f"'{display_name(source)}' is no folder and no data set.{hint} Known: digits, mnist, torchvision:NAME."
         )
+    opened = _fewer(opened, wish)
     if len(opened.train) < SMALLEST:
         count = len(opened.train)
         raise BadFolder(
@@ -91,6 +94,17 @@ def open_pixels(source: str, wish: Wish) -> Opened:
     grey = opened.train.in_grey(), opened.held_out.in_grey()
     same = grey[0].channels == grey[1].channels
     return replace(opened, train=grey[0], held_out=grey[1]) if same else opened
+
+
+def _fewer(opened: Opened, wish: Wish) -> Opened:
+    """As many pictures to learn from as wished for, in the order in which they were; all are held out that were."""
+    count = len(opened.train)
+    if wish.pictures is None or wish.pictures >= count:
+        return opened
+    draws = torch.Generator().manual_seed(wish.seed)
+    rows = torch.randperm(count, generator=draws)[: wish.pictures].sort().values
+    note = f"{wish.pictures} of {count} pictures are learned from."
+    return replace(opened, train=opened.train.take(rows), notes=(*opened.notes, note))
 
 
 def _digits(wish: Wish) -> Opened:

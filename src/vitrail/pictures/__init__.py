@@ -11,6 +11,7 @@ from vitrail.pictures.grid import grid
 from vitrail.pictures.multiples import Multiple, multiples
 from vitrail.pictures.panels import Panel, Scale, panels
 from vitrail.pictures.per_class import per_class
+from vitrail.pictures.regions import region
 from vitrail.pictures.scores import Score, scores
 from vitrail.pictures.thumbnail import load_thumbnail
 
@@ -38,6 +39,7 @@ __all__ = [
     "multiples",
     "panels",
     "per_class",
+    "region",
     "scores",
     "top_bars",
 ]

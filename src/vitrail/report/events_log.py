@@ -35,6 +35,8 @@ def read_log(path: Path, faults: list[str]) -> Log:
                 titles[PurePosixPath(file).name] = title
             case {"event": "note", "text": str(text)}:
                 notes.append(text)
+            case {"event": "result"}:
+                stopped = ""  # it was gone on with, and ended
             case {"event": "stopped", "why": str(why), **rest}:
                 stopped = f"{why}: {rest['message']}" if rest.get("message") else why
             case None:

@@ -23,10 +23,11 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Figure:
-    """A PNG with what it shows; `source` is a data: address, the picture itself."""
+    """A PNG with what it shows; `source` is a data: address, the picture itself, `name` its file's without ending."""
 
     caption: str
     source: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def read(folder: Path) -> Reading:
     )
 
 
-def figure(caption: str, png: bytes) -> Figure:
+def figure(caption: str, png: bytes, name: str = "") -> Figure:
     """A PNG as a figure that needs no file beside the page."""
-    return Figure(caption, "data:image/png;base64," + b64encode(png).decode("ascii"))
+    return Figure(caption, "data:image/png;base64," + b64encode(png).decode("ascii"), name)
 
 
 def _asked(folder: Path) -> tuple[str, Mapping[str, Any]]:
@@ -122,7 +123,7 @@ def _figures(folder: Path, captions: Mapping[str, str], faults: list[str]) -> It
         elif not (content := path.read_bytes()).startswith(_PNG_SIGNATURE):
             faults.append(f"pictures/{path.name} is damaged: it is no PNG.")
         else:
-            yield figure(captions.get(path.name) or path.stem, content)
+            yield figure(captions.get(path.name) or path.stem, content, path.stem)
 
 
 def _sheets(folder: Path, titles: Mapping[str, str], faults: list[str]) -> Iterator[Sheet]:

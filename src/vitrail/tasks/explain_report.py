@@ -15,12 +15,13 @@ from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Picture, Table
 from vitrail.image_files import display_name
 from vitrail.images import to_unit
-from vitrail.pictures import Panel, Scale, heat, is_signed, overlay, panels
+from vitrail.pictures import Panel, Scale, heat, is_signed, overlay, panels, region
 from vitrail.pictures.labels import percent
 from vitrail.tasks.explain_maps import View
 from vitrail.tasks.kept_names import KeptNames
 
 DRAWN = 8  # pictures in the figure
+REGIONS = 4  # in a row of their own figure
 
 
 class Report:
@@ -37,6 +38,7 @@ class Report:
         self.skipped: list[dict[str, str]] = []
         self._entry: dict[Path, dict[str, Any]] = {}
         self._views: dict[Path, list[View]] = {}
+        self._regions: list[list[Panel]] = []
         self._names = KeptNames()
 
     def skip(self, skipped: Sequence[dict[str, str]]) -> None:
@@ -72,6 +74,9 @@ class Report:
         yield Table("maps", "Maps and their faithfulness", tuple(columns[index] for index in shown), kept)
         try:
             yield Picture("maps", "Maps: what speaks for the class", self._figure())
+            if self._regions:
+                caption = "Where the maps point: regions grown along the picture's colours, and their boxes"
+                yield Picture("regions", caption, panels(self._regions))
         except MissingExtra as error:
             yield Note(f"{error} No figure was drawn.")
 
@@ -92,12 +97,22 @@ class Report:
             from vitrail.attributions.localise import localise  # noqa: PLC0415  (scikit-image, an extra)
 
             image = to_unit(torch.from_numpy(pixels).permute(2, 0, 1))
-            region = localise(image, torch.from_numpy(values))
-            entry["box"] = list(region.box)
-            coloured["mask"] = region.mask.numpy()
+            found = localise(image, torch.from_numpy(values))
+            mask = found.mask.numpy()
+            entry["box"], entry["region_share"] = list(found.box), float(mask.mean())
+            coloured["mask"] = mask
+            self._show_region(pixels, mask, entry)
         for kind, picture in coloured.items():
             yield Attachment("maps", f"{name}_{kind}.png", png(picture))
             entry[kind] = f"maps/{name}_{kind}.png"
+
+    def _show_region(self, pixels: np.ndarray, mask: np.ndarray, entry: dict[str, Any]) -> None:
+        """One more panel of the figure of regions, as long as it has room."""
+        panel = Panel(region(pixels, mask, tuple(entry["box"])), (entry["method"], f"{percent(entry['region_share'])}"))
+        if not self._regions or (len(self._regions[-1]) == REGIONS and len(self._regions) < DRAWN):
+            self._regions.append([])
+        if len(self._regions[-1]) < REGIONS:
+            self._regions[-1].append(panel)
 
     def _figure(self) -> bytes:
         seen = max(len(views) for views in self._views.values())  # stopped early, not by every network

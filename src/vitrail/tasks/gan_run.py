@@ -100,6 +100,7 @@ def wish_of(task: GanTrain) -> Wish:
         size=size_of(task),
         labels=task.labels,
         attributes=task.attributes,
+        pictures=task.pictures,
         held_out=task.held_out,
         seed=task.seed,
         home=task.cache / "datasets",

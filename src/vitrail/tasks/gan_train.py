@@ -58,6 +58,7 @@ class GanSettings(Task):
     )
     labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column for each, 1 or 0")
     attributes: Names = setting((), "Columns of that table, with commas; else Male,Young or all")
+    pictures: int | None = setting(None, "Pictures to learn from, drawn at random; else all", ge=8)
     held_out: float = setting(0.1, "Share of pictures kept for measuring where there is no test part", gt=0, lt=0.9)
     download: bool = setting(False, "Let a data set be downloaded")
     seed: int = setting(0, "Seed of weights, latents and order", ge=0, lt=2**32)

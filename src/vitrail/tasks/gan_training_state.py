@@ -224,6 +224,7 @@ class Training:
             "conditional": self.conditional,
             "epochs": self.epochs_done,
             "steps": self.game.steps,
+            "last_epoch": {name: self.history[-1][name] for name in FIGURES} if self.history else None,
             "best": self.best,
             "alarms": self.alarms,
             "rollbacks": self.rollbacks,

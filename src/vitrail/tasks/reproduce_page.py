@@ -1,0 +1,89 @@
+"""What a reproduction shows of its parts: on the page, and in result.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from vitrail.report import chapters as page
+from vitrail.report.reading import Figure, Sheet, read
+from vitrail.report.wording import word
+from vitrail.tasks.reproduce_parts import Parts
+from vitrail.tasks.reproduce_plan import SECONDS, Chapter, Compared, Part, Said, Section
+
+COLUMNS = ("", "here", "the report")
+
+
+def chapter_of(chapter: Chapter, parts: Parts) -> page.Chapter:
+    """The chapter as the page shows it."""
+    return page.Chapter(chapter.title, [_section(section, parts) for section in chapter.sections], chapter.note)
+
+
+def figures_of(chapter: Chapter, parts: Parts) -> dict[str, Any]:
+    """The chapter as `result.json` has it; what measures the machine stands under `seconds`."""
+    return {"name": chapter.name, "sections": [_figures(section, parts) for section in chapter.sections]}
+
+
+def _said(section: Section, parts: Parts) -> Said:
+    found = {part.name: parts.results[part.name] for part in section.parts if part.name in parts.results}
+    return section.say(found) if found else Said(())
+
+
+def _section(section: Section, parts: Parts) -> page.Section:
+    said = _said(section, parts)
+    return page.Section(
+        section.title,
+        said.sentences,
+        _sheet(said.rows),
+        [figure for part in section.parts for figure in _pictures(part, parts)],
+        _missing(section, parts),
+        [f"parts/{part.name}" for part in section.parts if part.name in parts.results],
+    )
+
+
+def _sheet(compared: Sequence[Compared]) -> Sheet:
+    """The figures; with a column for the report's where it gives any of them."""
+    rows = [(row.what, _written(row, row.measured), _written(row, row.report)) for row in compared]
+    width = 3 if any(row.report is not None for row in compared) else 2
+    return Sheet("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
+
+
+def _written(row: Compared, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return word("seconds" if row.unit == SECONDS else "", value)
+
+
+def _missing(section: Section, parts: Parts) -> list[str]:
+    """Each reason once, however many parts it kept from being made."""
+    reasons = (parts.failed[part.name] for part in section.parts if part.name in parts.failed)
+    return list(dict.fromkeys(reasons))
+
+
+def _pictures(part: Part, parts: Parts) -> Iterator[Figure]:
+    if part.name not in parts.results or not part.shows:
+        return
+    figures = read(parts.folder(part.name)).figures
+    for name in part.shows:
+        for figure in figures:
+            if fnmatchcase(figure.name, name):
+                yield Figure(f"{part.name}: {figure.caption}", figure.source, figure.name)
+
+
+def _figures(section: Section, parts: Parts) -> dict[str, Any]:
+    said = _said(section, parts)
+    return {
+        "title": section.title,
+        "said": said.plain,
+        "figures": [_entry(row) for row in said.rows],
+        "missing": _missing(section, parts),
+        "run": {part.name: parts.results[part.name].get("run") for part in section.parts if part.name in parts.results},
+    }
+
+
+def _entry(row: Compared) -> dict[str, Any]:
+    measured = "seconds" if row.unit == SECONDS else "measured"
+    return {"what": row.what, measured: row.measured, "report": row.report}

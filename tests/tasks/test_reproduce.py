@@ -1,0 +1,329 @@
+"""`vitrail reproduce`: what it makes, what it says is missing, and that a run that was stopped is gone on with."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from command import run
+
+from vitrail.errors import BadPicture, BadSetting
+from vitrail.events import Checkpoint, Event, Note, Result
+from vitrail.runs import record
+from vitrail.settings import Task, setting
+from vitrail.tasks import reproduce_run
+from vitrail.tasks.gan_train import GanTrain
+from vitrail.tasks.reproduce import Reproduce
+from vitrail.tasks.reproduce_plan import Chapter, Compared, Part, Said, Section
+from vitrail.tasks.reproduce_sizes import SIZES, Sizes
+
+TINY = Sizes(
+    named=1,
+    greyed=2,
+    explained=1,
+    fooled=1,
+    tuned={"backbone": ("squeezenet",), "epochs": 1},
+    ascents=(2, 3),
+    faces={"epochs": 1, "size": 16, "width": 4, "samples": 8, "final_samples": 8, "speed": "plain"},
+    digits={
+        **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "pictures": 64},
+        **{"samples": 16, "final_samples": 16, "speed": "plain"},
+    },
+    about="The tiny budget.",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_budget(tmp_path_factory):
+    """The smallest sizes, and a machine without downloaded weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SIZES, "quick", TINY)
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(stripes, tmp_path_factory):
+    """A folder with stripes for scenes and squares for digits, and nothing else."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "scene15").symlink_to(stripes)
+    (root / "mnist").mkdir()
+    draws = np.random.default_rng(0)
+    for part, count in (("train", 100), ("t10k", 40)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        pixels = draws.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+        for picture, label in zip(pixels, labels, strict=True):
+            picture[2 * label : 2 * label + 8, 4:24] = 250
+        for kind, values in (("images-idx3", pixels), ("labels-idx1", labels)):
+            head = b"\x00\x00\x08" + bytes([values.ndim]) + np.array(values.shape, ">i4").tobytes()
+            (root / "mnist" / f"{part}-{kind}-ubyte").write_bytes(head + values.tobytes())
+    return root
+
+
+def reproduced(chapter, data, folder):
+    done = run("reproduce", chapter, "--data", data, "--run", folder, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout), (folder / "report.html").read_text()
+
+
+def sections(result, chapter=0):
+    return {section["title"]: section for section in result["chapters"][chapter]["sections"]}
+
+
+@pytest.fixture(scope="module")
+def first(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tp7") / "run"
+    return folder, *reproduced("tp7", data, folder)
+
+
+def test_the_first_lab_is_measured_beside_the_report(first):
+    folder, result, _ = first
+    svm = sections(result)["A linear SVM on 15 scenes"]
+    measured = {entry["what"]: entry for entry in svm["figures"]}
+    kept = json.loads((folder / "parts" / "svm-squeezenet" / "result.json").read_text())
+    assert measured["squeezenet fire9 + SVM, test accuracy"]["measured"] == kept["test"]["accuracy"]
+    assert measured["squeezenet, time"]["seconds"] == kept["seconds"]["total"]
+    assert [point["C"] for point in kept["curve_C"]] == [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+    layers = sections(result)["VGG16, layer by layer"]
+    assert layers["figures"][0] == {"what": "parameters", "measured": 138_357_544, "report": None}
+    heads = sections(result)["The network alone against the SVM"]
+    assert heads["run"].keys() == {
+        "svm-efficientnet-lite0", "logistic-efficientnet-lite0", "svm-squeezenet", "tuned-squeezenet"
+    }  # fmt: skip
+
+
+def test_weights_that_are_not_there_are_said_in_their_place(first):
+    _, result, page = first
+    for title in ("Five guesses", "A linear SVM on 15 scenes"):
+        missing = " ".join(sections(result)[title]["missing"])
+        assert "The weights of vgg16 are not on this machine" in missing
+        assert "vgg16.pth, given with --weights" in missing
+    skipped = {entry["file"] for entry in result["skipped"]}
+    assert skipped == {f"{part}-{network}" for part in ("named", "svm") for network in ("vgg16", "alexnet")}
+    assert "The weights of alexnet are not on this machine" in page
+
+
+def test_the_page_needs_nothing_beside_it(first):
+    _, result, page = first
+    assert "default-src 'none'" in page
+    assert set(re.findall(r'src="([^":]*):', page)) == {"data"}
+    assert "<script" not in page
+    for section in sections(result).values():
+        assert section["title"] in page
+    assert page.count("<img") >= 5
+    assert "138,357,544" in page
+    assert "The tiny budget." in page
+
+
+def test_the_second_lab_runs_on_free_photographs(data, tmp_path):
+    result, page = reproduced("tp8", data, tmp_path / "run")
+    found = sections(result)
+    assert all(section["said"] for section in found.values())
+    assert [len(section["run"]) for section in found.values()] == [2, 2, 2, 4]
+    assert "its weights are not on this machine, so efficientnet-lite0 stands in" in page
+    assert (tmp_path / "run/parts/saliency-squeezenet/pictures/regions.png").is_file()
+    longer = json.loads((tmp_path / "run/parts/from-noise-longer/settings.json").read_text())["settings"]
+    assert (longer["rate"], longer["l2"], longer["steps"], longer["method"]) == (10, 0.01, 3, "lab")
+    start = json.loads((tmp_path / "run/parts/from-a-picture/settings.json").read_text())["settings"]["start"]
+    assert start.endswith("chelsea.png")
+
+
+def test_the_third_lab_compares_digits(data, tmp_path):
+    result, page = reproduced("tp10", data, tmp_path / "run")
+    found = sections(result)
+    assert all(section["said"] for section in found.values())
+    assert found["The two side by side"]["run"].keys() == {"digits-compared", "digits-dcgan", "digits-mlp"}
+    settings = json.loads((tmp_path / "run/parts/digits-blind/settings.json").read_text())["settings"]
+    assert (settings["mismatched"], settings["discriminator_sees_label"], settings["pictures"]) == ("no", "no", 64)
+    assert "Samples after epoch 1" in page
+
+
+def test_data_that_is_missing_is_one_sentence_and_the_rest_goes_on(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    result, page = reproduced("tp9", tmp_path / "nothing", tmp_path / "run")
+    for section in sections(result).values():
+        (sentence,) = section["missing"]
+        assert "celeba64' is missing, so this was left out; put celeba64/ into the folder of --data." in sentence
+        assert section["said"] == []
+    assert "is missing, so this was left out" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "code"),
+    [
+        (("tp6", "--data", "."), "tp6", 2),
+        (("tp7",), "--data is missing", 1),
+        (("tp7", "--data", "nowhere"), "--data must be a folder; got 'nowhere', which is none.", 1),
+        (
+            ("tp7", "--data", ".", "--weights", "nowhere"),
+            "--weights must be a folder; got 'nowhere', which is none.",
+            1,
+        ),
+    ],
+)
+def test_wrong_settings_are_one_sentence(arguments, says, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("reproduce", *arguments, "--run", tmp_path / "run")
+    assert done.exit_code == code
+    assert says in done.stderr
+
+
+CALLS: list[str] = []
+"""What counted parts were run in this test."""
+
+
+class Counted(Task):
+    """A part that says that it was run."""
+
+    name: str = setting(..., "What it is called")
+    way: str = setting("ends", "ends, stops, ends-early or fails")
+    shade: int = setting(0, "A setting")
+
+    def run(self) -> Iterator[Event]:
+        CALLS.append(self.name)
+        yield Note("begins")
+        if self.way == "stops":
+            raise KeyboardInterrupt
+        if self.way == "fails":
+            raise BadPicture("No picture could be read.")
+        if self.way == "ends-early":  # as tasks do that keep what they have
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                yield Note("stopped")
+        yield Result({"value": CALLS.count(self.name)})
+
+
+def planned(monkeypatch, *ways, after=(), shade=0):
+    """A chapter of parts called a, b, c ... that go these ways."""
+    parts = [
+        Part(name, "counted", Counted(name=name, way=way, shade=shade), after=after if name == "c" else ())
+        for name, way in zip("abc", ways, strict=False)
+    ]
+
+    def say(results):
+        return Said([f"{name} is {each['value']}" for name, each in results.items()], [Compared("count", len(results))])
+
+    chapter = Chapter("tp7", "A chapter", [Section("A section", parts, say)])
+    monkeypatch.setitem(reproduce_run.CHAPTERS, "tp7", lambda _: chapter)
+    CALLS.clear()
+
+
+def is_note(event):
+    return isinstance(event, Note)
+
+
+def go(folder, **changed):
+    return list(record(Reproduce(chapter="tp7", data=folder.parent, **changed), "reproduce", folder))[-1].figures
+
+
+@pytest.mark.parametrize("way", ["stops", "ends-early"])
+def test_a_run_that_was_stopped_goes_on_where_it_was(way, tmp_path, monkeypatch):
+    planned(monkeypatch, "ends", way, "ends")
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "run")
+    assert CALLS == ["a", "b"]
+    planned(monkeypatch, "ends", "ends", "ends")
+    found = go(tmp_path / "run")
+    assert CALLS == ["b", "c"]
+    assert found["chapters"][0]["sections"][0]["said"] == ["a is 1", "b is 1", "c is 1"]
+    aside = [path.name for path in (tmp_path / "run/parts").iterdir() if "unfinished" in path.name]
+    assert aside == ["b.unfinished-1"]
+    assert go(tmp_path / "run")["chapters"] == found["chapters"]
+    assert CALLS == ["b", "c"]
+
+
+def test_the_page_of_a_run_that_was_gone_on_with_does_not_say_that_it_stopped(tmp_path, monkeypatch):
+    planned(monkeypatch, "stops")
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "run")
+    planned(monkeypatch, "ends")
+    go(tmp_path / "run")
+    done = run("report", tmp_path / "run", "--output", tmp_path / "page.html")
+    assert done.exit_code == 0
+    assert "stopped before its end" not in (tmp_path / "page.html").read_text()
+
+
+def test_other_settings_make_a_part_anew(tmp_path, monkeypatch):
+    planned(monkeypatch, "ends", "ends")
+    go(tmp_path / "run")
+    planned(monkeypatch, "ends", "ends", shade=1)
+    go(tmp_path / "run")
+    assert CALLS == ["a", "b"]
+
+
+def test_what_was_made_from_a_part_is_made_again_after_it(tmp_path, monkeypatch):
+    planned(monkeypatch, "ends", "ends", "ends", after=("a",))
+    go(tmp_path / "run")
+    result = tmp_path / "run/parts/a/result.json"
+    os.utime(result, (result.stat().st_atime, result.stat().st_mtime + 60))
+    CALLS.clear()
+    go(tmp_path / "run")
+    assert CALLS == ["c"]
+
+
+def test_a_part_that_cannot_be_made_is_said_and_the_others_are_made(tmp_path, monkeypatch):
+    planned(monkeypatch, "fails", "ends")
+    section = go(tmp_path / "run")["chapters"][0]["sections"][0]
+    assert section["missing"] == ["No picture could be read."]
+    assert section["said"] == ["b is 1"]
+    assert section["figures"] == [{"what": "count", "measured": 1, "report": None}]
+
+
+def test_markup_in_what_is_said_stays_text(tmp_path, monkeypatch):
+    planned(monkeypatch, "ends")
+    chapter = Chapter("tp7", "<b>A</b>", [Section("<i>", [Part("a", "x", None, "<script>")], lambda _: Said(()))])
+    monkeypatch.setitem(reproduce_run.CHAPTERS, "tp7", lambda _: chapter)
+    go(tmp_path / "run")
+    page = (tmp_path / "run/report.html").read_text()
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+    assert "<b>A" not in page
+
+
+def test_a_training_that_was_stopped_is_gone_on_with(data, judges, tmp_path, monkeypatch):
+    task = GanTrain(data=str(data / "mnist"), cache=judges, conditional="no", **{**TINY.digits, "epochs": 2})
+    chapter = Chapter("tp7", "", [Section("", [Part("gan", "gan-train", task)], lambda _: Said(()))])
+    monkeypatch.setitem(reproduce_run.CHAPTERS, "tp7", lambda _: chapter)
+    home = tmp_path / "run"
+    stopped = record(task, "gan-train", home / "parts" / "gan")
+    next(event for event in stopped if isinstance(event, Checkpoint))
+    stopped.close()  # as if the process had been killed
+    # As it would have been left there by a reproduction.
+    (home / "settings.json").write_text('{"task": "reproduce", "settings": {}}')
+    notes = [event.text for event in record(Reproduce(chapter="tp7", data=data), "reproduce", home) if is_note(event)]
+    assert any("Goes on after step" in text for text in notes)
+    assert json.loads((home / "parts/gan/result.json").read_text())["epochs"] == 2
+    assert [path.name for path in (home / "parts").iterdir()] == ["gan"]
+
+
+def test_another_tasks_folder_is_not_gone_on_with(tmp_path, monkeypatch):
+    planned(monkeypatch, "ends")
+    list(record(Counted(name="x"), "counted", tmp_path / "run"))
+    with pytest.raises(Exception, match="exists and is not empty"):
+        go(tmp_path / "run")
+
+
+def test_weights_are_found_by_the_networks_name(tmp_path):
+    from vitrail.tasks.reproduce_material import Material
+
+    def material(weights):
+        return Material(tmp_path, tmp_path / "run", weights, TINY, 0, "cpu")
+
+    (tmp_path / "vgg16-397923af.pth").touch()
+    (tmp_path / "squeezenet1_1.pth").touch()
+    (tmp_path / "alexnet.txt").touch()
+    given = material(tmp_path)
+    assert given.weights_of("vgg16") == tmp_path / "vgg16-397923af.pth"
+    assert given.second == "vgg16"
+    assert given.weights_of("squeezenet") is None
+    assert given.weights_of("alexnet") is None
+    assert material(None).second == "efficientnet-lite0"
+
+
+def test_a_folder_of_weights_must_be_one(tmp_path):
+    with pytest.raises(BadSetting, match="--data must be a folder"):
+        list(Reproduce(chapter="tp7", data=tmp_path / "none").run_in(tmp_path / "run"))
