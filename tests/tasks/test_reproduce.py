@@ -32,6 +32,7 @@ TINY = Sizes(
         **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "pictures": 64},
         **{"samples": 16, "final_samples": 16, "speed": "plain"},
     },
+    connected={"epochs": 2},
     about="The tiny budget.",
 )
 

@@ -21,7 +21,7 @@ def tp10(material: Material) -> Chapter:
     shared = {"mismatched": "no", "size": 32, **material.sizes.digits}
     training = Training(material, DIGITS, shared)
     dcgan = training.part("digits-dcgan", GRIDS, architecture="conditional-dcgan")
-    mlp = training.part("digits-mlp", GRIDS, architecture="conditional-mlp")
+    mlp = training.part("digits-mlp", GRIDS, architecture="conditional-mlp", **material.sizes.connected)
     blind = training.part("digits-blind", GRIDS, architecture="conditional-dcgan", discriminator_sees_label="no")
     sections = [
         Section("A conditional DCGAN on MNIST", [dcgan], say_conditional),
