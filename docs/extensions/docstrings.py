@@ -1,0 +1,39 @@
+"""Our docstrings are plain prose; what reStructuredText would take for markup in them is meant as it stands."""
+
+import re
+
+from sphinx.application import Sphinx
+
+CODE, MARK = re.compile(r"(`[^`]*`)"), re.compile(r"[|*]|(?<=\w)_(?!\w)")
+DRAWN = "├└│"
+BLANK = "\N{NO-BREAK SPACE}"
+SEVERAL = re.compile(r"^:ivar (\w+(?:, \w+)+):")
+
+
+def plain(app: Sphinx, kind: str, name: str, target: object, options: object, lines: list[str]) -> None:
+    """Escapes stars, bars and trailing underscores outside backticks; leaves drawings as they are drawn."""
+    if any(mark in line for line in lines for mark in DRAWN):
+        lines[:] = [f"| {line.replace(' ', BLANK)}" for line in lines]
+    else:
+        lines[:] = [_escaped(line) for line in lines]
+
+
+def _escaped(line: str) -> str:
+    prose, *rest = CODE.split(line)
+    found = [MARK.sub(r"\\\g<0>", prose)]
+    for code, prose in zip(rest[::2], rest[1::2], strict=True):
+        apart = r"\ " if prose[:1].isalnum() else ""  # `PixelSet`s: the plural is no part of the name
+        found += [code, apart, MARK.sub(r"\\\g<0>", prose)]
+    return "".join(found)
+
+
+def together(app: Sphinx, kind: str, name: str, target: object, options: object, lines: list[str]) -> None:
+    """Keeps attributes that are described together in one word: Sphinx would take the first for the others' type."""
+    lines[:] = [SEVERAL.sub(lambda names: f":ivar {names[1].replace(', ', ',')}:", line) for line in lines]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx; napoleon reads the sections in between."""
+    app.connect("autodoc-process-docstring", plain, priority=100)
+    app.connect("autodoc-process-docstring", together, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
