@@ -31,13 +31,13 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from vitrail.cli.memory import keep_freed_memory
 from vitrail.gan_training.choices import quickest
 from vitrail.gan_training.game import Game, Rules
 from vitrail.gan_training.play import play
 from vitrail.gans import GANS
 from vitrail.gans.dcgan import DcganDiscriminator
 from vitrail.gans.pair import GanPair, condition
+from vitrail.memory import keep_freed_memory
 
 CASES = {
     "dcgan-32": ("dcgan", {"size": 32, "channels": 3, "width": 32}, 128, 1.4),

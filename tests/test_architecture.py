@@ -9,13 +9,14 @@ PACKAGE = Path(__file__).parents[1] / "src" / "vitrail"
 STOREYS = (
     {
         "version", "errors", "registry", "events", "settings", "runs", "files",
-        "tensors", "images", "image_files", "decoding", "devices",
+        "tensors", "images", "image_files", "decoding", "devices", "memory",
     },
     {"datasets", "backbones", "pictures"},
     {"image_ascent", "gan_training"},
     {"attributions", "attacks", "visualisation", "transfer", "gans", "metrics"},
     {"tasks", "report"},
-    {"cli", "studio"},
+    {"studio"},
+    {"cli"},
 )  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 MAY_BE_READ_BY_TASKS = {"report"}  # the storey's other room: a task writes the page

@@ -61,6 +61,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """How something that is being made stands; only the last one of each name is kept, as `live/<name>.png`.
+
+    Attributes:
+        figures: what there is to say of it, as `probability`.
+    """
+
+    name: str
+    png: bytes = field(repr=False)
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Attachment:
     """Any other file worth keeping; kept as `<folder>/<name>`.
 
@@ -110,4 +123,4 @@ class Result:
     figures: Mapping[str, Any]
 
 
-Event = Progress | Note | Table | Picture | Attachment | Weights | Checkpoint | Result
+Event = Progress | Note | Table | Picture | Preview | Attachment | Weights | Checkpoint | Result

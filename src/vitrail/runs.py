@@ -2,6 +2,7 @@
 
 settings.json   environment.json   events.jsonl   result.json   README.md (model card)
 pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
+live/*.png      (previews)
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from vitrail import files
 from vitrail.errors import BadRun, CannotWrite
-from vitrail.events import Attachment, Checkpoint, Event, Note, Picture, Progress, Result, Table, Weights
+from vitrail.events import Attachment, Checkpoint, Event, Note, Picture, Preview, Progress, Result, Table, Weights
 from vitrail.settings import Task
 from vitrail.version import __version__
 
@@ -85,6 +86,10 @@ def keep(event: Event, folder: Path) -> None:
             picture = f"pictures/{safe_name(event.name)}.png"
             files.write_bytes(folder / picture, event.png)
             line = {"file": picture, "caption": event.caption}
+        case Preview():
+            preview = f"live/{safe_name(event.name)}.png"
+            files.write_bytes(folder / preview, event.png)
+            line = {"file": preview, "figures": finite(event.figures)}
         case Attachment():
             attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
             files.write_bytes(folder / attached, event.data)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from vitrail.cli.memory import keep_freed_memory
+from vitrail.memory import keep_freed_memory
 
 INTERRUPTED = 130
 

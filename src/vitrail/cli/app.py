@@ -8,11 +8,16 @@ import typer
 from typer.core import TyperGroup
 
 from vitrail.cli.commands import command_for
+from vitrail.registry import Registry
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
 GROUPS = {"gan": "Train a generator of pictures; sample, measure, walk, edit, compare and export it."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
+
+
+FACES = Registry("face", "vitrail", {"studio": "studio.serve:Studio"})
+"""What else the command line can start."""
 
 
 class TaskGroup(TyperGroup):
@@ -24,16 +29,17 @@ class TaskGroup(TyperGroup):
         """The commands, in the order of the table of tasks."""
         if self.group:
             return [name.removeprefix(f"{self.group}-") for name in TASKS if name.startswith(f"{self.group}-")]
-        return list(dict.fromkeys(_group_of(name) or name for name in TASKS))
+        return [*dict.fromkeys(_group_of(name) or name for name in TASKS), *FACES]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one task; None lets the group say which names are near."""
         if not self.group and cmd_name in GROUPS:
             return _group(cmd_name)
         name = f"{self.group}-{cmd_name}" if self.group else cmd_name
-        if name not in TASKS:
+        known = FACES if name in FACES else TASKS
+        if name not in known:
             return None
-        command = command_for(name, TASKS[name])
+        command = command_for(name, known[name])
         command.name = cmd_name
         return command
 

@@ -50,8 +50,10 @@ class Report:
             self.pictures.append(self._entry[file])
         if len(self._views) < DRAWN or file in self._views:
             self._views.setdefault(file, []).append(view)
+        picture = self._names.free(f"{file.stem}_{Path(view.network).name}_shown")
+        yield Attachment("maps", f"{picture}.png", png(view.pixels))
         for method, values in view.maps.items():
-            entry: dict[str, Any] = {"method": method, **view.figures[method]}
+            entry: dict[str, Any] = {"method": method, **view.figures[method], "picture": f"maps/{picture}.png"}
             if len(self.networks) > 1:
                 entry = {"backbone": view.network, "target": view.target, **entry}
             yield from self._kept(self._name(file, view, method), view.pixels, values, entry)

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from vitrail.attacks import ATTACKS
 from vitrail.errors import BadPicture, BadSetting
-from vitrail.events import Event, Note, Progress, Result
+from vitrail.events import Event, Note, Preview, Progress, Result
 from vitrail.registry import shown
 from vitrail.settings import Names, Task, setting
 
@@ -34,6 +34,7 @@ class Fool(Task):
     memory: int = setting(512, "MiB that what is computed at once may take", ge=16)
     weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
     seed: int = setting(0, "Seed of attacks that draw", ge=0)
+    live: float | None = setting(None, "Seconds between looks at a picture that is not finished, in live/", gt=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
     def run(self) -> Iterator[Event]:
@@ -55,7 +56,10 @@ class Fool(Task):
             for batch in sized_batches(files):
                 report.skipped += batch.skipped
                 for fooled in fooling.run(batch):
-                    yield from report.add(fooled, fooling.read_back)
+                    if isinstance(fooled, Preview):
+                        yield fooled
+                    else:
+                        yield from report.add(fooled, fooling.read_back)
                 done += len(batch.files) + len(batch.skipped)
                 yield Progress("fooling", done, len(files), detail=network.name)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,12 +21,16 @@ from vitrail.attacks.gradient_ascent import UNIT
 from vitrail.attacks.prepared import judge, prepared
 from vitrail.backbones.class_names import class_index
 from vitrail.errors import BadPicture, BadSetting
+from vitrail.events import Preview
 from vitrail.image_ascent import images_at_once
 from vitrail.image_ascent.slope import check_numbers
 from vitrail.image_files import display_name
 from vitrail.images import read_picture, to_bytes, to_unit
 from vitrail.metrics.similarity import structural_similarity
+from vitrail.pictures import magnified_difference
+from vitrail.tasks.explain_report import png
 from vitrail.tasks.network import BATCH, Network
+from vitrail.tasks.watching import Seen, watched
 from vitrail.tensors import Images, Labels, Logits, Pixels
 
 if TYPE_CHECKING:
@@ -104,8 +110,11 @@ class Fooling:
         self.target = dict(zip(files, targets if len(targets) > 1 else targets * len(files), strict=True))
         self.quick = prepared(network.quick)
 
-    def run(self, batch: Sized) -> Iterator[Fooled]:
-        """What becomes of each picture of the batch; as many at once as memory allows."""
+    def run(self, batch: Sized) -> Iterator[Fooled | Preview]:
+        """What becomes of each picture of the batch; as many at once as memory allows.
+
+        With `live`, also how a picture that is alone stands meanwhile, and what was changed of it.
+        """
         if not batch.files:
             return
         size = images_at_once(self.quick, to_unit(batch.pixels[:1]), memory=self.task.memory * MIB)
@@ -119,7 +128,7 @@ class Fooling:
         check_numbers(logits, self.network.plain)
         return logits
 
-    def _chunk(self, files: Sequence[Path], pixels: Pixels) -> Iterator[Fooled]:
+    def _chunk(self, files: Sequence[Path], pixels: Pixels) -> Iterator[Fooled | Preview]:
         sources = self.verdict(pixels)
         labels = sources.argmax(dim=1)
         wanted = [self.target[file] for file in files]
@@ -133,10 +142,10 @@ class Fooling:
 
     def _fooled(
         self, files: Sequence[Path], pixels: Pixels, sources: Logits, targets: Labels | None
-    ) -> Iterator[Fooled]:
+    ) -> Iterator[Fooled | Preview]:
         images = to_unit(pixels)
         goal = Goal(sources.argmax(dim=1), targets, self.task.confidence)
-        found = ATTACKS[self.task.method](self.quick, images, goal, **self._options())
+        found = yield from self._attacked(images, goal)
         after, cost = self._in_whole_steps(images, found, goal)
         l2, linf, similar = distances(images, to_unit(after))
         for row, file in enumerate(files):
@@ -153,6 +162,23 @@ class Fooling:
                 "backwards": int(found.backwards[row] + cost[1][row]),
             }
             yield Fooled(file, pixels[row].cpu(), after[row].cpu(), entry, path)
+
+    def _attacked(self, images: Images, goal: Goal) -> Generator[Preview, None, Attacked]:
+        attack = partial(ATTACKS[self.task.method], self.quick, images, goal, **self._options())
+        if self.task.live is None or len(images) > 1:
+            return attack()  # type: ignore[no-any-return]
+        kind = "probability" if goal.targets is not None else "probability_of_old_class"
+        wanted = int(goal.labels[0] if goal.targets is None else goal.targets[0])
+        before = _upright(images[0])
+
+        def shown(seen: Seen) -> Iterator[Preview]:
+            after = _upright(seen.images[0])
+            figures = {"forwards": float(seen.passes), kind: float(seen.logits[0].softmax(dim=0)[wanted])}
+            yield Preview("fooled", png(after), figures)
+            yield Preview("difference", png(magnified_difference(before, after, self.task.magnify)), figures)
+
+        found: Attacked = yield from watched(self.quick, attack, self.task.live, shown)
+        return found
 
     def _in_whole_steps(self, images: Images, found: Attacked, goal: Goal) -> tuple[Pixels, tuple[Tensor, Tensor]]:
         """What was found in whole 255ths, and what it cost in passes forward and back.
@@ -199,6 +225,11 @@ class Fooling:
 
     def _class(self, index: int) -> dict[str, Any]:
         return {"index": index, "name": self.network.classes[index]}
+
+
+def _upright(image: Tensor) -> np.ndarray:
+    pixels: np.ndarray = to_bytes(image).permute(1, 2, 0).cpu().numpy()
+    return pixels
 
 
 def distances(before: Tensor, after: Tensor) -> tuple[list[float], list[float], list[float]]:

@@ -35,6 +35,7 @@ class Visualise(Task):
     spectrum: Names = setting((), "maco: own pictures to take the spectrum from, with commas")
     weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
     seed: int = setting(0, "Seed of the start and of the random views", ge=0)
+    live: float | None = setting(None, "Seconds between looks at pictures that are not finished, in live/", gt=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
     def run(self) -> Iterator[Event]:
@@ -51,7 +52,7 @@ class Visualise(Task):
         network = open_network(self.backbone, weights=self.weights, device=self.device)
         rows = rows_of(self, network)
         judge = yield from Judge.of(self.judge, network)
-        report = Report(network, judge, swept=bool(self.swept))
+        report = Report(network, judge, swept=bool(self.swept), live=self.live)
         yield from report.shown(Making(self, network), rows)
         yield Result(
             {

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import LOGITS
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Note, Picture, Progress, Table
+from vitrail.events import Attachment, Event, Note, Picture, Preview, Progress, Table
 from vitrail.images import to_bytes
 from vitrail.pictures import Axis, Line, animation, contact_sheet, curve
 from vitrail.pictures.labels import percent
@@ -58,8 +58,9 @@ class _Record:
 class Report:
     """Shows rows while they are made, and collects the figures."""
 
-    def __init__(self, network: Network, judge: Judge | None, *, swept: bool) -> None:
+    def __init__(self, network: Network, judge: Judge | None, *, swept: bool, live: float | None = None) -> None:
         self._network, self._judge, self._swept = network, judge, swept
+        self._live, self._looked = live, 0.0
         self._names = KeptNames()
         self._entries: dict[str, list[dict[str, Any]]] = {"classes": [], "units": []}
         self._shown: list[tuple[np.ndarray, str]] = []
@@ -98,6 +99,9 @@ class Report:
             chance = record.chances[-1]
             about = f"probability {sum(chance) / len(chance):.2f}, " if len(chance) else ""
             yield Progress(part, frame.step, total, unit="steps", detail=f"{about}{pace:.1f} steps/s")
+            if self._live is not None and time.perf_counter() - self._looked >= self._live:
+                self._looked = time.perf_counter()
+                yield from _previews(record, frame)
 
     def _kept(self, record: _Record) -> Iterator[Event]:
         last = max(record.frames)
@@ -175,6 +179,15 @@ class Report:
                 yield Table(part, f"The saved pictures: {part}", list(entries[0]), rows)
         rows = [[line.name, *point] for line in self._lines for point in zip(line.x, line.y, strict=True)]
         yield Table("scores", "The score over the steps", ("picture", "step", "score"), rows, shown=False)
+
+
+def _previews(record: _Record, frame: Frame) -> Iterator[Preview]:
+    """The unfinished pictures, and how sure the network is of them."""
+    for row, pixels, logits in zip(record.rows, _pixels(frame), frame.logits, strict=True):
+        figures = {"step": float(frame.step)}
+        if row.goal.layer == LOGITS:
+            figures["probability"] = float(logits.softmax(dim=0)[row.goal.index])
+        yield Preview(_file_name(row), png(pixels), figures)
 
 
 def _spaced(total: int, count: int) -> list[int]:

@@ -1,0 +1,162 @@
+"""What all screens share: the queue, the folders, and how a job is started, followed and stopped from the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from vitrail.backbones import BACKBONES
+from vitrail.errors import VitrailError
+from vitrail.runs import new_folder, read_run
+from vitrail.studio import fragments
+from vitrail.studio.jobs import Job, Jobs, Step
+from vitrail.studio.standing import Standing
+
+SECONDS = 0.3
+"""From look to look at a job that runs."""
+
+Show = Callable[[Sequence[Standing]], str]
+Plan = Callable[..., Sequence[tuple[str, dict[str, Any]]]]
+
+
+@dataclass
+class Desk:
+    """One server's.
+
+    Attributes:
+        runs: where run folders are made and found.
+        roots: folders below which this page may read.
+        uploads: where what browsers send is unpacked.
+    """
+
+    runs: Path
+    roots: tuple[Path, ...]
+    uploads: Path
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def plan(self, owner: str, tasks: Sequence[tuple[str, dict[str, Any]]]) -> Job:
+        """Puts tasks into the queue as one job.
+
+        Raises:
+            BadSetting: a setting is wrong, or too many jobs wait.
+        """
+        steps: list[Step] = []
+        for name, settings in tasks:
+            folder = new_folder(self.runs, name)
+            taken = {step.folder for step in (*steps, *(s for job in self.jobs.open() for s in job.steps))}
+            while folder in taken:
+                folder = folder.with_name(f"{folder.name}-{len(taken)}")
+            steps.append(Step.of(name, settings, folder))
+        return self.jobs.submit(owner, steps)
+
+    def follow(self, job: Job) -> Iterator[list[Standing]]:
+        """The standings of a job's tasks, each time something is new, and once when it is over."""
+        standings = [Standing(step.folder) for step in job.steps]
+        shown: Any = None
+        while True:
+            over = job.over
+            new = [standing.read_on() for standing in standings]
+            stamp = job.state, self.jobs.before(job)
+            if any(new) or stamp != shown or over:
+                shown = stamp
+                yield standings
+            if over:
+                return
+            time.sleep(SECONDS)
+
+    def networks(self) -> list[str]:
+        """Networks that can be used offline, and the classifiers among the runs."""
+        named = [name for name in BACKBONES if not name.endswith(":") and _is_here(name)]
+        return [*named, *self.runs_of("transfer")]
+
+    def runs_of(self, task: str, *, finished: bool = True) -> list[str]:
+        """Folders of one task's runs, the latest first."""
+        found = []
+        for folder in self.folders():
+            try:
+                run = read_run(folder)
+            except VitrailError:
+                continue
+            if run.task == task and (run.result is not None or not finished):
+                found.append(str(folder))
+        return found
+
+    def folders(self) -> list[Path]:
+        """All run folders, the latest first."""
+        found = [path.parent for path in self.runs.glob("*/settings.json")]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Of one screen.
+
+    Attributes:
+        run, stop: buttons.
+        status, shown: where it is said how things stand, and what has been found.
+    """
+
+    run: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+    shown: gr.HTML
+
+
+def buttons(verb: str) -> tuple[gr.Button, gr.Button]:
+    """The two buttons of a screen."""
+    with gr.Row():
+        return gr.Button(verb, variant="primary"), gr.Button("Stop", variant="stop", interactive=False)
+
+
+def results() -> tuple[gr.HTML, gr.HTML]:
+    """Where a screen says how things stand, and shows what was found."""
+    return gr.HTML(fragments.idle(), elem_classes="status"), gr.HTML("", elem_classes="found")
+
+
+def wire(desk: Desk, controls: Controls, inputs: Sequence[Any], plan: Plan, show: Show) -> gr.State:
+    """Starts a job on a click, shows it until it is over, and stops it on another.
+
+    Args:
+        plan: tasks and their settings, from the inputs' values; what is wrong with them it raises.
+        show: HTML of what there is.
+    Returns:
+        The folder of the last task that ended well; changes when one does.
+    """
+    mine, done = gr.State(""), gr.State("")
+
+    def start(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        try:
+            job = desk.plan(str(request.session_hash), plan(*values))
+        except VitrailError as error:
+            yield "", fragments.sentence(str(error)), gr.skip(), gr.Button(interactive=False), gr.skip()
+            return
+        for standings in desk.follow(job):
+            status = fragments.status(job, standings, desk.jobs.before(job))
+            folder = str(job.steps[-1].folder) if job.state == "done" else gr.skip()
+            yield job.id, status, show(standings), gr.Button(interactive=not job.over), folder
+
+    def stop(identity: str, request: gr.Request) -> str:
+        job = desk.jobs.find(identity)
+        if job is None or job.owner != str(request.session_hash):
+            return fragments.idle()
+        desk.jobs.cancel(job)
+        return fragments.status(job, [], 0)
+
+    outputs = [mine, controls.status, controls.shown, controls.stop, done]
+    controls.run.click(
+        start, list(inputs), outputs, concurrency_limit=None, show_progress="hidden", api_visibility="private"
+    )
+    controls.stop.click(
+        stop, [mine], [controls.status], concurrency_limit=None, show_progress="hidden", api_visibility="private"
+    )
+    return done
+
+
+def _is_here(name: str) -> bool:
+    """Whether the weights are on this machine."""
+    return BACKBONES[name].weights_path() is not None

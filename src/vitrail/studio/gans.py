@@ -1,0 +1,210 @@
+"""GANs: a training as it goes, whoever started it; what it made, sampled, walked through and edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from vitrail.errors import BadSetting, VitrailError
+from vitrail.files import read_json
+from vitrail.gans import GANS
+from vitrail.report.reading import Figure
+from vitrail.studio import fragments
+from vitrail.studio.desk import Controls, Desk, buttons, results, wire
+from vitrail.studio.inputs import chosen, dropping, given, rest
+from vitrail.studio.standing import Standing
+from vitrail.studio.uploads import allowed_folder
+from vitrail.tasks.gan_edit import GanEdit
+from vitrail.tasks.gan_train import GanTrain
+from vitrail.tasks.gan_walk import GanWalk
+
+PACKAGED = ("digits",)
+SECONDS = 1.0
+LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
+SCORES = {"real": "D(x)", "fake_before": "D(G(z)) before", "fake_after": "after"}
+
+
+def screen(desk: Desk) -> None:
+    """Builds it."""
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            data = gr.Textbox("digits", label="Folder of pictures", info="On this machine; digits is packaged")
+            kind = gr.Dropdown(["auto", *GANS], value="auto", label="Architecture")
+            epochs = gr.Number(30, label="Epochs", precision=0)
+            batch = gr.Number(32, label="Batch", precision=0)
+            rate = gr.Number(5e-4, label="Learning rate")
+            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "rate", "device"))
+            run, stop = buttons("Train")
+        with gr.Column(scale=2, min_width=320):
+            runs = _runs(desk)
+            watched = gr.Dropdown(runs, value=runs[0] if runs else None, label="Run to watch", allow_custom_value=True)
+            status, shown = results()
+            epoch = gr.Slider(1, 2, 1, step=1, label="Epoch", interactive=False)
+            samples = gr.HTML("", elem_classes="found")
+            _afterwards(desk, watched)
+
+    def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
+        where, architecture, count, pictures, speed, *more = values
+        try:
+            source = where if where in PACKAGED else str(allowed_folder(where, desk.roots))
+            said = {"data": source, "architecture": architecture, "epochs": count, "batch": pictures, "rate": speed}
+            job = desk.plan(str(request.session_hash), [("gan-train", {**said, **chosen(GanTrain, names, more)})])
+        except VitrailError as error:
+            return fragments.sentence(str(error)), gr.skip(), gr.skip()
+        folder = str(job.steps[0].folder)
+        return fragments.status(job, [], desk.jobs.before(job)), gr.Dropdown([folder, *_runs(desk)], value=folder), ""
+
+    def cancel(folder: str, request: gr.Request) -> None:
+        for job in desk.jobs.open():
+            if str(job.steps[0].folder) == folder and job.owner == str(request.session_hash):
+                desk.jobs.cancel(job)
+
+    seen = gr.State("")
+    watch = Watch(desk)
+    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    run.click(start, [data, kind, epochs, batch, rate, *others], [status, watched, seen], **private)
+    stop.click(cancel, [watched], None, **private)
+    outputs = [seen, status, shown, epoch, samples, stop]
+    gr.Timer(SECONDS).tick(watch.look, [watched, seen], outputs, **private)
+    watched.change(lambda: "", None, [seen], **private)
+    epoch.release(watch.samples, [watched, epoch], [samples], **private)
+
+
+class Watch:
+    """Looks at a run folder, and says what is new there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def look(self, folder: str, seen: str) -> tuple[Any, ...]:
+        """The outputs of the screen; nothing where nothing has changed since `seen`."""
+        nothing = (gr.skip(),) * 6
+        if not folder or not self._is_ours(folder):
+            return nothing
+        job = next((job for job in self._desk.jobs.open() if str(job.steps[0].folder) == folder), None)
+        log = Path(folder) / "events.jsonl"
+        stamp = f"{folder} {log.stat().st_size if log.exists() else 0} {job.state if job else ''}"
+        if stamp == seen:
+            return nothing
+        standing = Standing(Path(folder))
+        standing.read_on()
+        sheets = _sheets(standing)
+        last = len(sheets)
+        slider = gr.Slider(1, max(2, last), max(1, last), interactive=last > 1)
+        status = fragments.status(job, [standing], self._desk.jobs.before(job)) if job else _standing(standing)
+        return stamp, status, _curves(standing), slider, self.samples(folder, last), gr.Button(interactive=bool(job))
+
+    def samples(self, folder: str, epoch: float) -> str:
+        """The sheet of one epoch: the same noise each time."""
+        if not folder or not self._is_ours(folder):
+            return ""
+        standing = Standing(Path(folder))
+        standing.read_on()
+        sheets = _sheets(standing)
+        if not sheets:
+            return ""
+        name = sheets[min(max(1, int(epoch)), len(sheets)) - 1]
+        return fragments.pictures(
+            [Figure(standing.pictures[name], fragments.data_of(standing.folder / "pictures" / name))]
+        )
+
+    def _is_ours(self, folder: str) -> bool:
+        return Path(folder).resolve().is_relative_to(self._desk.runs.resolve())
+
+
+def _runs(desk: Desk) -> list[str]:
+    return desk.runs_of("gan-train", finished=False)
+
+
+def _sheets(standing: Standing) -> list[str]:
+    return sorted(name for name in standing.pictures if name.startswith("samples_"))
+
+
+def _standing(standing: Standing) -> str:
+    if standing.stopped:
+        return fragments.sentence(f"This run was stopped: {standing.stopped}.")
+    if standing.over:
+        return fragments.verdict(True, "This run is finished.")
+    return fragments.verdict(True, f"{standing.progress.detail if standing.progress else 'Nothing has happened yet.'}")
+
+
+def _curves(standing: Standing) -> str:
+    drawn = []
+    for title, keys in (("Losses", LOSSES), ("What D says", SCORES)):
+        series = {said: [each[key] for each in standing.curve if key in each] for key, said in keys.items()}
+        drawn.append(fragments.curves(title, series))
+    end = fragments.whole(standing.folder) if standing.result() else fragments.notes(standing)
+    return "".join(drawn) + end
+
+
+def _afterwards(desk: Desk, watched: gr.Dropdown) -> None:
+    """Samples, walks and edits of the run that is watched."""
+    with gr.Tabs():
+        with gr.Tab("Samples"):
+            wanted = gr.Textbox("", label="Class", info="By name, or attributes as Male=1; empty: as they come")
+            count, seed = gr.Number(16, label="How many", precision=0), gr.Number(0, label="Seed", precision=0)
+            _task(desk, "Sample", [watched, wanted, count, seed], _sampled)
+        with gr.Tab("Walk"):
+            start = gr.Textbox("", label="From class", info="Empty: every class walks")
+            end = gr.Textbox("", label="To class")
+            seeds = gr.Textbox("0,1,2", label="Seeds")
+            _task(desk, "Walk", [watched, start, end, seeds], _walked)
+        with gr.Tab("Edit"):
+            dropped = dropping("Picture")
+            changes = gr.Textbox("", label="Attributes", info="As Male=1,Young=0: those that the run was told")
+            strength = gr.Slider(0.1, 4, 1, label="Strength")
+            _task(desk, "Edit", [watched, dropped, changes, strength], _edited)
+
+
+def _task(desk: Desk, verb: str, inputs: Sequence[Any], plan: Any) -> None:
+    run, stop = buttons(verb)
+    status, shown = results()
+    wire(desk, Controls(run, stop, status, shown), inputs, plan, _gallery)
+
+
+def _sampled(folder: str, wanted: str, count: float, seed: float) -> list[tuple[str, dict[str, Any]]]:
+    said = {"generator": _run(folder), "wanted": _words(wanted), "count": int(count or 1), "seed": int(seed or 0)}
+    return [("gan-sample", said)]
+
+
+def _walked(folder: str, start: str, end: str, seeds: str) -> list[tuple[str, dict[str, Any]]]:
+    said = {"generator": _run(folder), "wanted": _words(start), "to_wanted": _words(end), "seeds": seeds}
+    return [("gan-walk", {name: value for name, value in said.items() if value or name not in GanWalk.model_fields})]
+
+
+def _edited(folder: str, path: str | None, changes: str, strength: float) -> list[tuple[str, dict[str, Any]]]:
+    if not changes:
+        raise BadSetting(f"Nothing is to be changed; {_attributes(folder)} would work.")
+    assert "strength" in GanEdit.model_fields
+    said = {"generator": _run(folder), "pictures": [given(path)], "wanted": _words(changes), "strength": strength}
+    return [("gan-edit", said)]
+
+
+def _run(folder: str) -> str:
+    if not folder:
+        raise BadSetting("There is no run of a GAN yet; train one first.")
+    return folder
+
+
+def _attributes(folder: str) -> str:
+    try:
+        names = read_json(Path(folder) / "weights" / "generator.json")["names"]
+    except (OSError, ValueError, KeyError, TypeError):
+        names = []
+    return ", ".join(f"{name}=1" for name in names[:3]) or "a run that was told attributes"
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.replace(",", " ").split()]
+
+
+def _gallery(standings: Sequence[Standing]) -> str:
+    """Everything that a task drew, its films first."""
+    (standing,) = standings
+    folder = standing.folder / "pictures"
+    films = [Figure("The walk", fragments.data_of(path)) for path in sorted(folder.glob("*.gif"))]
+    drawn = [Figure(caption, fragments.data_of(folder / name)) for name, caption in standing.pictures.items()]
+    return fragments.pictures([figure for figure in (*films, *drawn[-6:]) if figure.source]) + fragments.notes(standing)

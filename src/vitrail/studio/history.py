@@ -1,0 +1,112 @@
+"""Runs: what waits, what was done; to look at, compare, repeat and take home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from vitrail.errors import BadSetting, VitrailError
+from vitrail.runs import read_run
+from vitrail.studio import fragments
+from vitrail.studio.desk import Controls, Desk, buttons, results, wire
+from vitrail.studio.standing import Standing
+
+SECONDS = 2.0
+MOST = 200  # runs in the list
+
+
+def screen(desk: Desk) -> None:
+    """Builds it."""
+    queue = gr.HTML(fragments.queue([]), elem_classes="status")
+    with gr.Row():
+        waiting = gr.Dropdown([], label="Job", interactive=True)
+        cancel = gr.Button("Stop this job", variant="stop")
+    folders = [str(path) for path in desk.folders()[:MOST]]
+    with gr.Row():
+        chosen = gr.Dropdown(folders, value=folders[:1], label="Runs", multiselect=True)
+        again = gr.Button("Read the list again")
+    with gr.Row():
+        show, report = gr.Button("Show", variant="primary"), gr.Button("Make a report")
+        page = gr.DownloadButton("Download the report", visible=False)
+    shown = gr.HTML("", elem_classes="found")
+    with gr.Tabs():
+        with gr.Tab("Compare"):
+            _task(desk, "Compare these runs", chosen, _compared)
+        with gr.Tab("Repeat"):
+            _task(desk, "Repeat this run", chosen, partial(_repeated, desk))
+
+    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **private)
+    cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **private)
+    again.click(lambda: gr.Dropdown([str(path) for path in desk.folders()[:MOST]]), None, [chosen], **private)
+    show.click(
+        lambda names: "".join(fragments.whole(_inside(desk, name)) for name in names), [chosen], [shown], **private
+    )
+    report.click(lambda names: _report(desk, names), [chosen], [shown, page], **private)
+
+
+def _shown(desk: Desk, names: Sequence[str]) -> str:
+    return "".join(fragments.whole(_inside(desk, name)) for name in names)
+
+
+def _task(desk: Desk, verb: str, chosen: gr.Dropdown, plan: Any) -> None:
+    run, stop = buttons(verb)
+    status, shown = results()
+    wire(desk, Controls(run, stop, status, shown), [chosen], plan, _all)
+
+
+def _compared(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    if len(names) < 2:
+        raise BadSetting(f"A comparison needs two runs or more; {len(names)} chosen.")
+    return [("compare", {"run_folders": list(names)})]
+
+
+def _repeated(desk: Desk, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    if len(names) != 1:
+        raise BadSetting(f"One run is repeated at a time; {len(names)} chosen.")
+    return [("replay", {"run_folder": names[0], "runs": str(desk.runs)})]
+
+
+def _all(standings: Sequence[Standing]) -> str:
+    (standing,) = standings
+    return fragments.whole(standing.folder) if standing.over else fragments.notes(standing)
+
+
+def _queue(desk: Desk) -> tuple[str, gr.Dropdown]:
+    jobs = desk.jobs.open()
+    choices = [(f"{job.state}: {job.steps[job.at].task}", job.id) for job in jobs]
+    return fragments.queue(jobs), gr.Dropdown(choices, value=jobs[0].id if jobs else None)
+
+
+def _cancelled(desk: Desk, identity: str | None) -> str:
+    if identity and (job := desk.jobs.find(identity)):
+        desk.jobs.cancel(job)
+    return fragments.queue(desk.jobs.open())
+
+
+def _inside(desk: Desk, name: str) -> Path:
+    """A run folder of this server's."""
+    folder = Path(name)
+    if not folder.resolve().is_relative_to(desk.runs.resolve()):
+        raise gr.Error(f"'{name}' is not below the folder of runs.")
+    return folder
+
+
+def _report(desk: Desk, names: Sequence[str]) -> tuple[str, gr.DownloadButton]:
+    from vitrail.report import build_report  # noqa: PLC0415  (jinja2)
+
+    try:
+        folders = [_inside(desk, name) for name in names]
+        for folder in folders:
+            read_run(folder)
+        page = desk.uploads / f"report-{folders[0].name if folders else ''}.html"
+        build_report(folders, page)
+    except VitrailError as error:
+        return fragments.sentence(str(error)), gr.DownloadButton(visible=False)
+    return fragments.verdict(True, f"The report holds {len(folders)} runs in one file."), gr.DownloadButton(
+        value=str(page), visible=True
+    )

@@ -1,0 +1,112 @@
+"""Parts of forms that several screens have, and the rest of a task's settings from the task itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import gradio as gr
+from pydantic.fields import FieldInfo
+
+from vitrail.errors import BadSetting
+from vitrail.settings import Task, option_name
+from vitrail.studio.desk import Desk
+from vitrail.studio.uploads import checked_picture, checked_weights
+from vitrail.tasks.demo import packaged_pictures
+
+NOT_HERE = {"cache", "weights", "live", "download", "tensorboard", "resume", "use_cache", "labels", "spectrum"}
+"""Settings that name files of the server, and those that the page itself needs."""
+
+
+def dropping(label: str) -> gr.Image:
+    """Where a picture is dropped or picked; its bytes reach us as they are, unopened: the check comes first."""
+    dropped = gr.Image(type="filepath", label=label, sources=["upload", "clipboard"], height=240, buttons=[])
+    # gradio's own way opens the picture, whatever its size; a subclass would need a page part of its own.
+    setattr(dropped, "preprocess", lambda payload: None if payload is None else str(payload.path))  # noqa: B010
+    return dropped
+
+
+def picture(label: str = "Picture") -> gr.Image:
+    """Where a picture is dropped, with the free ones to pick from."""
+    dropped = dropping(label)
+    try:
+        free = [str(path) for path in packaged_pictures()]
+    except Exception:  # the extra is not installed: there is nothing to pick from
+        free = []
+    if free:
+        gr.Examples([[path] for path in free], [dropped], label="or one of these", cache_examples=False)
+    return dropped
+
+
+def network(desk: Desk) -> tuple[gr.Dropdown, gr.File]:
+    """Which network: packaged, downloaded before, or a classifier made here; and weights of one's own."""
+    names = desk.networks()
+    chosen = gr.Dropdown(names, value=names[0] if names else None, label="Network", allow_custom_value=True)
+    with gr.Accordion("Weights of my own", open=False):
+        file = gr.File(label="safetensors file for that network", file_types=[".safetensors"], type="filepath")
+    return chosen, file
+
+
+def given(dropped: str | None) -> str:
+    """The picture, checked.
+
+    Raises:
+        BadSetting: there is none.
+        BadPicture: it is too large, or no picture.
+    """
+    if not dropped:
+        raise BadSetting("There is no picture yet; drop one, or pick one below the field.")
+    return str(checked_picture(Path(dropped)))
+
+
+def weights(file: str | None) -> dict[str, str]:
+    """The setting, if there is a file."""
+    return {"weights": str(checked_weights(Path(file)))} if file else {}
+
+
+def rest(task: type[Task], taken: Sequence[str]) -> tuple[list[str], list[Any]]:
+    """All other settings of a task, folded away: their names, and a component for each."""
+    names, components = [], []
+    with gr.Accordion("More settings", open=False):
+        for name, info in task.model_fields.items():
+            if name in taken or name in NOT_HERE or info.is_required():
+                continue
+            names.append(name)
+            components.append(_component(name, info))
+    return names, components
+
+
+def chosen(task: type[Task], names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """The settings among `rest` that are no longer what they were."""
+    found = {}
+    for name, value in zip(names, values, strict=True):
+        default = task.model_fields[name].get_default()
+        if value in (None, "") or value == _shown(default):
+            continue
+        found[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    return found
+
+
+def _component(name: str, info: FieldInfo) -> Any:
+    kinds = [each for each in _parts(info.annotation) if each is not type(None)]
+    label, about, default = option_name(name)[2:], info.description, _shown(info.get_default())
+    if get_origin(kinds[0]) is Literal:
+        choices = [str(each) for each in get_args(kinds[0])]
+        return gr.Dropdown(choices, value=default, label=label, info=about)
+    if kinds == [bool]:
+        return gr.Checkbox(value=bool(default), label=label, info=about)
+    if kinds[0] in (int, float) and default is not None:
+        return gr.Number(value=default, label=label, info=about, precision=0 if kinds == [int] else None)
+    return gr.Textbox(value=default, label=label, info=about, placeholder="automatic")
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _shown(default: Any) -> Any:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default) if isinstance(default, Path) else default

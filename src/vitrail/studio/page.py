@@ -1,0 +1,52 @@
+"""The page: six screens on one desk."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import gradio as gr
+from gradio.themes.utils import fonts
+
+from vitrail.studio import fool, gans, history, look, train, visualise
+from vitrail.studio.desk import Desk
+
+SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
+MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
+
+
+def theme() -> gr.Theme:
+    """Plain, with the system's own fonts: nothing is fetched from elsewhere."""
+    return gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=SANS, font_mono=MONO)
+
+
+def style() -> str:
+    """The page's own rules."""
+    return resources.files("vitrail.studio").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def page(desk: Desk) -> gr.Blocks:
+    """All screens; whoever opens it gets a session of their own."""
+    blocks: gr.Blocks
+    with gr.Blocks(title="Vitrail", analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML("<h1>Vitrail</h1><p>Pictures and networks: a window one looks through, and at.</p>", elem_id="head")
+        with gr.Tabs(selected="look") as tabs:
+            with gr.Tab("Look", id="look"):
+                networks = [look.screen(desk)]
+            with gr.Tab("Fool", id="fool"):
+                networks.append(fool.screen(desk))
+            with gr.Tab("Visualise", id="visualise"):
+                networks.append(visualise.screen(desk))
+            with gr.Tab("Train a classifier", id="train"):
+                made, taken = train.screen(desk)
+            with gr.Tab("GANs", id="gans"):
+                gans.screen(desk)
+            with gr.Tab("Runs", id="runs"):
+                history.screen(desk)
+
+        def take(folder: str) -> list[object]:
+            choices = desk.networks()
+            return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
+
+        taken.click(take, [made], [*networks, tabs], concurrency_limit=None, api_visibility="private")
+    blocks.queue(default_concurrency_limit=None, max_size=100)
+    return blocks

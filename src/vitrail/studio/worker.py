@@ -1,0 +1,60 @@
+"""The process that does the work: one task after the other, told by lines of JSON; what happens is in run folders.
+
+A process of its own, so that Ctrl-C ends a task as it does on a terminal, and a task that takes all memory takes no
+page with it. It stays, so that torch is imported once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitrail.errors import VitrailError
+from vitrail.memory import keep_freed_memory
+from vitrail.runs import record
+from vitrail.settings import Task
+from vitrail.tasks import TASKS
+
+
+def main() -> None:
+    """Reads orders until stdin ends; answers each with a line on what was stdout."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
+    for line in sys.stdin:
+        print(json.dumps(work(json.loads(line))), file=answers, flush=True)
+
+
+def work(order: Mapping[str, Any]) -> dict[str, str]:
+    """Does one task: `task`, its `settings`, and the `folder` to keep it in. SIGINT stops it.
+
+    Returns:
+        `state`: done, stopped or failed; `sentence`: why it failed.
+    """
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        task: Task = TASKS[order["task"]](**order["settings"])
+        for _ in record(task, order["task"], Path(order["folder"])):
+            pass
+    except VitrailError as error:
+        return {"state": "failed", "sentence": str(error)}
+    except KeyboardInterrupt:
+        return {"state": "stopped", "sentence": ""}
+    except Exception as error:  # ours: the page must go on, and say so
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        return {"state": "failed", "sentence": f"Our mistake ({what}); the server's log says where."}
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return {"state": "done", "sentence": ""}
+
+
+if __name__ == "__main__":
+    main()

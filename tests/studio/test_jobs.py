@@ -1,0 +1,113 @@
+"""One job at a time, in order; each ends as it should, and what it had made stays."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from vitrail.errors import BadSetting, VitrailError
+from vitrail.studio.jobs import Jobs, Step
+from vitrail.studio.standing import Standing
+
+CHEAP = {"data": "digits", "epochs": 40, "batch": 16, "width": 8, "evaluate_every": 40, "encoder_epochs": 0}
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    made = Jobs()
+    yield made
+    made.close()
+
+
+def until(wanted, seconds=90):
+    start = time.monotonic()
+    while not wanted():
+        assert time.monotonic() - start < seconds, "nothing happened"
+        time.sleep(0.05)
+
+
+def training(folder, tmp_path_factory):
+    cache = tmp_path_factory.getbasetemp() / "judges"
+    return Step.of("gan-train", {**CHEAP, "cache": str(cache)}, folder)
+
+
+def models(folder, name="squeezenet"):
+    return Step.of("models", {"name": name}, folder)
+
+
+def test_jobs_end_in_order_and_say_why_not(jobs, tmp_path):
+    good = jobs.submit("a", [models(tmp_path / "1"), models(tmp_path / "2")])
+    bad = jobs.submit("a", [models(tmp_path / "3", "squeezenot"), models(tmp_path / "4")])
+    assert jobs.before(bad) >= 1
+    until(lambda: bad.over)
+    assert good.state == "done"
+    assert (tmp_path / "2" / "result.json").is_file()
+    assert bad.state == "failed"
+    assert "squeezenet" in bad.sentence
+    assert not (tmp_path / "4").exists()
+
+
+def test_wrong_settings_never_wait(tmp_path):
+    with pytest.raises(VitrailError, match="--epochs"):
+        Step.of("gan-train", {"data": "digits", "epochs": 0}, tmp_path)
+
+
+def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp_path_factory):
+    long = jobs.submit("a", [training(tmp_path / "long", tmp_path_factory)])
+    waiting = jobs.submit("b", [models(tmp_path / "waits")])
+    last = jobs.submit("b", [models(tmp_path / "last")])
+    jobs.cancel(waiting)
+    assert waiting.state == "stopped"
+    standing = Standing(tmp_path / "long")
+
+    def trains():
+        standing.read_on()
+        return bool(standing.curve)
+
+    until(trains)
+    assert standing.seconds_left() is None or standing.seconds_left() >= 0
+    jobs.cancel(long)
+    until(lambda: last.over)
+    assert (long.state, last.state) == ("stopped", "done")
+    assert list((tmp_path / "long" / "checkpoints").glob("step-*.safetensors"))
+    assert not (tmp_path / "waits").exists()
+    standing.read_on()
+    assert standing.over
+    assert "KeyboardInterrupt" in standing.stopped or standing.stopped
+
+
+def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory):
+    job = jobs.submit("a", [training(tmp_path / "killed", tmp_path_factory)])
+    until(lambda: (tmp_path / "killed" / "events.jsonl").exists())
+    os.kill(jobs._worker.pid, signal.SIGKILL)
+    until(lambda: job.over)
+    assert job.state == "failed"
+    assert "ended by itself" in job.sentence
+    after = jobs.submit("a", [models(tmp_path / "after")])
+    until(lambda: after.over)
+    assert after.state == "done"
+
+
+def test_the_queue_has_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("vitrail.studio.jobs.MOST_WAITING", 2)
+    full = Jobs()
+    monkeypatch.setattr(full, "_ask", lambda _: time.sleep(0.5) or {"state": "done", "sentence": ""})
+    for number in range(2):
+        full.submit("a", [models(tmp_path / str(number))])
+    with pytest.raises(BadSetting, match="wait already"):
+        full.submit("a", [models(tmp_path / "3")])
+    full.close()
+
+
+def test_a_line_that_is_being_written_is_read_the_next_time(tmp_path):
+    log, standing = tmp_path / "events.jsonl", Standing(tmp_path)
+    assert not standing.read_on()
+    log.write_bytes(b'{"event": "note", "text": "one"}\n{"event": "no')
+    assert standing.read_on()
+    assert standing.notes == ["one"]
+    with log.open("ab") as file:
+        file.write(b'te", "text": "two"}\nnot json\n{"event": "result"}\n')
+    standing.read_on()
+    assert (standing.notes, standing.over) == (["one", "two"], True)
+    assert standing.result() == {}

@@ -1,0 +1,267 @@
+"""The page in a real browser, driven as a person would; what it looks like is kept in build/screens."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from vitrail.tasks.demo import packaged_pictures
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SCREENS = Path(__file__).parents[2] / "build" / "screens"
+TABS = ("Look", "Fool", "Visualise", "Train a classifier", "GANs", "Runs")
+LONG = 120_000  # milliseconds
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """One window: what it showed, and what went wrong in it."""
+
+    def __init__(self, browser, address, **options):
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.faults, self.outside = [], []
+        self.page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", self._asked)
+        self.address = address
+        self.page.goto(address)
+        expect(self.page.get_by_role("tab", name="Look", exact=True)).to_be_visible(timeout=LONG)
+
+    def _asked(self, request):
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def tab(self, name):
+        self.page.get_by_role("tab", name=name, exact=True).first.click()
+        panel = self.page.get_by_role("tabpanel").filter(visible=True).first
+        expect(panel).to_be_visible()
+        return panel
+
+    def state(self, panel, number=0):
+        return panel.locator(".status .state").nth(number)
+
+    def keep(self, name):
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
+
+    def choose(self, panel, label, value):
+        field = panel.get_by_label(label, exact=True).first
+        field.click()
+        field.fill(value)
+        field.press("Enter")
+
+
+@pytest.fixture
+def visit(browser, studio):
+    opened = Visit(browser, studio.address, viewport={"width": 1280, "height": 900})
+    yield opened
+    opened.context.close()
+    assert not opened.faults
+    assert not opened.outside
+
+
+def drop(panel, path):
+    panel.locator("input[type=file]").first.set_input_files(path)
+    expect(panel.get_by_role("button", name="Remove Image").or_(panel.locator("img").first)).to_be_visible()
+
+
+def cat():
+    return packaged_pictures()[0]
+
+
+def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):
+    panel = visit.tab("Look")
+    panel.get_by_role("button", name="Look", exact=True).click()
+    expect(visit.state(panel)).to_contain_text("There is no picture yet")
+    drop(panel, cat())
+    visit.choose(panel, "Network", "squeezenet")
+    panel.get_by_role("button", name="Look", exact=True).click()
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator(".bars li")).to_have_count(5)
+    expect(panel.locator(".bars li").first).to_contain_text("%")
+    expect(panel.locator(".stack")).to_have_count(2)
+    expect(panel.locator("figcaption").first).to_contain_text("deletion")
+    over = panel.locator(".stack .over").first
+    opacity = panel.get_by_label("Opacity of the maps").last
+    opacity.focus()
+    opacity.press("Home")
+    expect(over).to_have_css("opacity", "0")
+    opacity.press("End")
+    expect(over).to_have_css("opacity", "1")
+    visit.keep("look")
+
+
+def test_fool_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):
+    panel = visit.tab("Fool")
+    drop(panel, cat())
+    visit.choose(panel, "Network", "squeezenet")
+    visit.choose(panel, "To be taken for", "tarantula")
+    visit.choose(panel, "Attack", "carlini-wagner")
+    panel.get_by_role("button", name="Fool", exact=True).click()
+    expect(panel.get_by_alt_text("What was changed, enlarged")).to_be_visible(timeout=LONG)
+    visit.keep("fool_live")
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator(".verdict")).to_contain_text("is taken for tarantula")
+    expect(panel.locator(".curve")).to_be_visible()
+    with visit.page.expect_download() as download:
+        panel.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "fooled.png")
+    with Image.open(tmp_path / "fooled.png") as fooled, Image.open(cat()) as before:
+        assert fooled.size == before.size
+        assert fooled.format == "PNG"
+    visit.keep("fool")
+
+
+def test_visualise_grows_and_is_stopped_with_what_there_is(visit):
+    panel = visit.tab("Visualise")
+    visit.choose(panel, "Network", "squeezenet")
+    panel.get_by_role("button", name="Visualise", exact=True).click()
+    expect(panel.get_by_alt_text("tarantula")).to_be_visible(timeout=LONG)
+    visit.keep("visualise_live")
+    panel.get_by_role("button", name="Stop", exact=True).click()
+    expect(visit.state(panel)).to_have_text(re.compile("stopped early"), timeout=LONG)
+    expect(panel.locator("figcaption").first).to_contain_text("by its own network")
+    visit.keep("visualise")
+
+
+def test_a_classifier_is_trained_and_looked_into(visit, studio):
+    panel = visit.tab("Train a classifier")
+    folder = panel.get_by_label("Folder of class folders")
+    folder.fill("/etc")
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(visit.state(panel)).to_contain_text("outside the folders")
+    folder.fill(str(studio.stripes))
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator(".verdict")).to_contain_text("of 12 test pictures right")
+    expect(panel.get_by_alt_text("Confusion matrix of the test part")).to_be_visible()
+    visit.keep("train")
+    panel.get_by_role("button", name="Look and fool with it").click()
+    look = visit.page.get_by_role("tabpanel").filter(visible=True).first
+    expect(look.get_by_label("Network", exact=True)).to_have_value(re.compile("transfer-"))
+    drop(look, next((studio.stripes / "test" / "down").iterdir()))
+    look.get_by_role("button", name="Look", exact=True).click()
+    expect(visit.state(look)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(look.locator(".bars li").first).to_contain_text("down")
+
+
+def test_names_of_classes_are_text_and_nothing_else(visit, studio):
+    evil = "<script>alert(1)</script>"
+    folder = studio.stripes.parent / "evil"
+    for name in ("<img src=x onerror=alert(2)>", evil.replace("/", "∕")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(6):
+            shade = 40 if name.startswith("<img") else 200
+            Image.new("L", (32, 32), shade + number).save(folder / name / f"{number}.png")
+    panel = visit.tab("Train a classifier")
+    panel.get_by_label("Folder of class folders").fill(str(folder))
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator("table").first).to_contain_text("<img src=x onerror=alert(2)>")
+
+
+def test_a_gan_is_watched_and_sampled(visit):
+    panel = visit.tab("GANs")
+    panel.get_by_label("Epochs").fill("4")
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(visit.state(panel)).to_contain_text("gan train", timeout=LONG)
+    expect(panel.get_by_text("This run is finished.")).to_be_visible(timeout=LONG)
+    expect(panel.locator(".curve").first).to_be_visible()
+    expect(panel.locator(".found").first).to_contain_text("FD[judge@")
+    epoch = panel.get_by_label("Epoch", exact=True).last
+    expect(panel.get_by_alt_text(re.compile("Samples after epoch 4"))).to_be_visible()
+    epoch.focus()
+    epoch.press("Home")
+    expect(panel.get_by_alt_text(re.compile("Samples after epoch 1"))).to_be_visible()
+    visit.keep("gans")
+    panel.get_by_label("Class", exact=True).fill("3")
+    panel.get_by_role("button", name="Sample", exact=True).click()
+    expect(visit.state(panel, 1)).to_have_text(re.compile("Done"), timeout=LONG)
+    panel.get_by_role("tab", name="Walk").click()
+    panel.get_by_role("button", name="Walk", exact=True).click()
+    expect(panel.get_by_alt_text("The walk")).to_be_visible(timeout=LONG)
+    visit.keep("gan_walk")
+
+
+def test_a_run_of_the_command_line_is_watched(visit, studio):
+    options = ["--epochs", "1", "--width", "8", "--batch", "64", "--cache", studio.home / "cache"]
+    command = [sys.executable, "-m", "vitrail", "gan", "train", "digits", *options, "--run", studio.runs / "beside"]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    panel = visit.tab("GANs")
+    visit.choose(panel, "Run to watch", str(studio.runs / "beside"))
+    expect(panel.get_by_text("This run is finished.")).to_be_visible(timeout=LONG)
+
+
+def test_runs_are_compared_repeated_and_taken_home(visit, studio, tmp_path):
+    panel = visit.tab("Runs")
+    panel.get_by_role("button", name="Show", exact=True).click()
+    expect(panel.locator(".found .facts").first).to_be_visible(timeout=LONG)
+    panel.get_by_role("button", name="Compare these runs").click()
+    expect(visit.state(panel, 1)).to_contain_text("two runs or more")
+    panel.get_by_role("button", name="Make a report").click()
+    expect(panel.locator(".verdict")).to_contain_text("1 runs in one file")
+    with visit.page.expect_download() as download:
+        panel.get_by_role("button", name="Download the report").click()
+    download.value.save_as(tmp_path / "report.html")
+    assert "<!doctype html>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    visit.keep("runs")
+
+
+def test_a_run_outlives_its_tab_and_is_stopped_from_another(browser, studio):
+    first = Visit(browser, studio.address)
+    panel = first.tab("GANs")
+    panel.get_by_label("Epochs").fill("500")
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(first.state(panel)).to_contain_text("gan train", timeout=LONG)
+    first.context.close()
+    second = Visit(browser, studio.address)
+    panel = second.tab("Runs")
+    expect(panel.locator(".queue")).to_contain_text("gan-train", timeout=LONG)
+    panel.get_by_role("button", name="Stop this job").click()
+    expect(panel.locator(".queue")).to_contain_text("Nothing runs", timeout=LONG)
+    second.context.close()
+
+
+def test_it_can_be_used_by_keyboard_alone(visit):
+    panel = visit.tab("Look")
+    panel.get_by_role("button", name="Look", exact=True).focus()
+    visit.page.keyboard.press("Enter")
+    expect(visit.state(panel)).to_contain_text("There is no picture yet")
+    visit.page.get_by_role("tab", name="Look", exact=True).first.focus()
+    visit.page.keyboard.press("ArrowRight")
+    focused = visit.page.evaluate("document.activeElement.innerText")
+    visit.page.keyboard.press("Enter")
+    assert focused.strip() in ("Fool", "Look")
+
+
+def test_a_narrow_window_has_no_sideways_scrolling(browser, studio):
+    narrow = Visit(browser, studio.address, viewport={"width": 390, "height": 844})
+    wide = narrow.page.evaluate("document.documentElement.scrollWidth")
+    narrow.keep("narrow")
+    narrow.context.close()
+    assert wide <= 391
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_axe_finds_nothing_serious(visit, name):
+    visit.tab(name)
+    found = Axe().run(visit.page).response["violations"]
+    serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert not serious

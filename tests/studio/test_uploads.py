@@ -1,0 +1,129 @@
+"""What a browser sends is looked at before it is opened."""
+
+import io
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from vitrail.errors import BadPicture, BadSetting
+from vitrail.studio import uploads
+from vitrail.studio.uploads import allowed_folder, checked_picture, checked_weights, unpacked
+
+
+def bomb(width, height):
+    """A small PNG that says it is large."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    data = zlib.compress(bytes(width + 1) * 4)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def png(size=(8, 8)):
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 10, 10)).save(out, "PNG")
+    return out.getvalue()
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_picture_passes_unopened(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    assert checked_picture(tmp_path / "a.png") == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (bomb(8000, 8000), "up to 50,000,000 pixels would work"),
+        (bytes(20_000_001), "20 are the most"),
+        (b"no picture", "a.png"),
+        (b"", "a.png"),
+    ],
+)
+def test_a_bomb_and_no_picture_are_refused(tmp_path, data, words):
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(BadPicture, match=words):
+        checked_picture(tmp_path / "a.png")
+
+
+def test_weights_are_safetensors_or_nothing(tmp_path):
+    save_file({"a": np.zeros(2)}, tmp_path / "good.safetensors")
+    assert checked_weights(tmp_path / "good.safetensors").name == "good.safetensors"
+    for name, data in (("evil.safetensors", b"cos\nsystem\n(S'true'\ntR."), ("model.pth", b"PK\x03\x04")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(BadSetting, match="safetensors"):
+            checked_weights(tmp_path / name)
+
+
+def test_folders_below_a_root_and_no_others(tmp_path):
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "cats").mkdir(parents=True)
+    other.mkdir()
+    (root / "way_out").symlink_to(other)
+    assert allowed_folder(str(root / "cats"), [root]) == root / "cats"
+    assert allowed_folder("cats", [root]) == root / "cats"
+    for given in (str(other), "../other", str(root / "way_out"), "/etc", str(root / "cats" / ".." / ".." / "other")):
+        with pytest.raises(BadSetting, match="outside"):
+            allowed_folder(given, [root])
+    with pytest.raises(BadSetting, match="no folder"):
+        allowed_folder("dogs", [root])
+
+
+def test_a_zip_gives_its_pictures_and_nothing_else(tmp_path):
+    members = {
+        "set/cats/1.png": png(),
+        "set/dogs/1.png": png(),
+        "set/dogs/run.sh": b"rm",
+        "__MACOSX/set/cats/._1.png": b"",
+    }
+    folder = unpacked(zipped(tmp_path / "a.zip", members), tmp_path / "out")
+    assert folder == tmp_path / "out" / "set"
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == ["cats/1.png", "dogs/1.png"]
+
+
+@pytest.mark.parametrize("name", ["../../evil.png", "/tmp/evil.png", "a/../../evil.png", "..\\evil.png", "C:evil.png"])
+def test_a_zip_does_not_write_elsewhere(tmp_path, name):
+    with pytest.raises(BadSetting, match="leads out"):
+        unpacked(zipped(tmp_path / "a.zip", {name: png()}), tmp_path / "deep" / "out")
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_zip_bombs_and_damaged_zips_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "ZIP_BYTES", 10_000)
+    with pytest.raises(BadSetting, match="are the most"):
+        unpacked(zipped(tmp_path / "large.zip", {"a/1.png": bytes(20_000)}), tmp_path / "one")
+    monkeypatch.setattr(uploads, "ZIP_FILES", 2)
+    with pytest.raises(BadSetting, match="are the most"):
+        unpacked(zipped(tmp_path / "many.zip", {f"a/{n}.png": b"" for n in range(3)}), tmp_path / "two")
+    with pytest.raises(BadSetting, match="no pictures"):
+        unpacked(zipped(tmp_path / "none.zip", {"a/1.txt": b""}), tmp_path / "three")
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(BadSetting, match="cannot be unpacked"):
+        unpacked(tmp_path / "cut.zip", tmp_path / "four")
+
+
+def test_a_zip_that_lies_about_its_size_is_refused(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(100_000))
+    data = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):  # sizes in the local head and in the directory
+        at = data.index(mark) + place
+        data[at : at + 4] = struct.pack("<I", 10)
+    path.write_bytes(data)
+    with pytest.raises(BadSetting, match=r"less of|cannot be unpacked"):
+        unpacked(path, tmp_path / "out")
+    assert sum(file.stat().st_size for file in (tmp_path / "out").rglob("*.png")) <= 10
