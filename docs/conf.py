@@ -6,7 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
 
-from vitrail.version import __version__  # noqa: E402  (after the path, as Sphinx's own settings are)
+from vitrail.version import __version__
 
 project = "Vitrail"
 author = "The authors of Vitrail"

@@ -1,6 +1,7 @@
 """Our docstrings are plain prose; what reStructuredText would take for markup in them is meant as it stands."""
 
 import re
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -10,8 +11,9 @@ BLANK = "\N{NO-BREAK SPACE}"
 SEVERAL = re.compile(r"^:ivar (\w+(?:, \w+)+):")
 
 
-def plain(app: Sphinx, kind: str, name: str, target: object, options: object, lines: list[str]) -> None:
+def plain(*given: Any) -> None:
     """Escapes stars, bars and trailing underscores outside backticks; leaves drawings as they are drawn."""
+    lines: list[str] = given[-1]
     if any(mark in line for line in lines for mark in DRAWN):
         lines[:] = [f"| {line.replace(' ', BLANK)}" for line in lines]
     else:
@@ -27,8 +29,9 @@ def _escaped(line: str) -> str:
     return "".join(found)
 
 
-def together(app: Sphinx, kind: str, name: str, target: object, options: object, lines: list[str]) -> None:
+def together(*given: Any) -> None:
     """Keeps attributes that are described together in one word: Sphinx would take the first for the others' type."""
+    lines: list[str] = given[-1]
     lines[:] = [SEVERAL.sub(lambda names: f":ivar {names[1].replace(', ', ',')}:", line) for line in lines]
 
 
