@@ -22,6 +22,7 @@ extensions = [
     "mathml",
 ]
 exclude_patterns = ["extensions"]
+smartquotes = False  # it takes the two hyphens of an option for a dash
 default_role = "code"  # docstrings write code in single backticks, as Markdown does
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
@@ -35,6 +36,8 @@ napoleon_attr_annotations = False
 napoleon_use_rtype = False
 
 html_theme = "furo"
+html_static_path = ["style"]
+html_css_files = ["tables.css"]
 html_title = f"Vitrail {__version__}"
 html_copy_source = False
 html_show_sphinx = False

@@ -71,7 +71,7 @@ def default(info: FieldInfo) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return _codes([",".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in value)])
+        return ", ".join(f"`{part:.4g}`" if isinstance(part, float) else f"`{part}`" for part in value)
     return _codes([str(value).replace(str(Path.home()), "~")])
 
 
