@@ -71,8 +71,12 @@ def default(info: FieldInfo) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(f"`{part:.4g}`" if isinstance(part, float) else f"`{part}`" for part in value)
-    return _codes([str(value).replace(str(Path.home()), "~")])
+        return ", ".join(f"`{_said(part)}`" for part in value)
+    return f"`{_said(value)}`"
+
+
+def _said(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(str(Path.home()), "~")
 
 
 def limits(info: FieldInfo) -> str:
