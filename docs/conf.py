@@ -22,7 +22,6 @@ extensions = [
     "mathml",
 ]
 exclude_patterns = ["extensions"]
-smartquotes = False  # it takes the two hyphens of an option for a dash
 default_role = "code"  # docstrings write code in single backticks, as Markdown does
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]

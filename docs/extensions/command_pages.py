@@ -1,5 +1,6 @@
 """A page for each command, written from the task's own fields while the site is built, so that none goes stale."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from vitrail.settings import Task
 from vitrail.tasks import TASKS
 
 EXAMPLES = tomllib.loads((Path(__file__).parents[1] / "commands" / "examples.toml").read_text(encoding="utf-8"))
+OPTION = re.compile(r"(?<![\w`-])--[\w-]+\w")  # in prose, where two hyphens would become a dash
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 KINDS: Mapping[Any, str] = {bool: "yes or no", int: "whole number", float: "number", Path: "path", str: "text"}
 
@@ -47,7 +49,13 @@ def _table(task: type[Task], rows: list[str]) -> Iterator[str]:
 
 def _row(option: Any, info: FieldInfo) -> str:
     flags = [*option.opts, *option.secondary_opts] if option.param_type_name == "option" else [option.name.upper()]
-    cells = (_codes(flags), option.help or "", kind(info.annotation), default(info), limits(info))
+    cells = (
+        _codes(flags),
+        OPTION.sub(r"`\g<0>`", option.help or ""),
+        kind(info.annotation),
+        default(info),
+        limits(info),
+    )
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 

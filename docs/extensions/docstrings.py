@@ -1,23 +1,26 @@
 """Our docstrings are plain prose; what reStructuredText would take for markup in them is meant as it stands."""
 
 import re
+from textwrap import indent
 from typing import Any
 
 from sphinx.application import Sphinx
 
 CODE, MARK = re.compile(r"(`[^`]*`)"), re.compile(r"[|*]|(?<=\w)_(?!\w)")
 DRAWN = "├└│"
-BLANK = "\N{NO-BREAK SPACE}"
 SEVERAL = re.compile(r"^:ivar (\w+(?:, \w+)+):")
 
 
 def plain(*given: Any) -> None:
     """Escapes stars, bars and trailing underscores outside backticks; leaves drawings as they are drawn."""
     lines: list[str] = given[-1]
-    if any(mark in line for line in lines for mark in DRAWN):
-        lines[:] = [f"| {line.replace(' ', BLANK)}" for line in lines]
-    else:
-        lines[:] = [_escaped(line) for line in lines]
+    lines[:] = "\n\n".join(map(_paragraph, "\n".join(lines).split("\n\n"))).split("\n")
+
+
+def _paragraph(text: str) -> str:
+    if any(mark in text for mark in DRAWN):
+        return f"::\n\n{indent(text, '    ')}"
+    return "\n".join(map(_escaped, text.split("\n")))
 
 
 def _escaped(line: str) -> str:
