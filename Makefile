@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help demo test test-all check fix bench docs dist
+.PHONY: help demo studio test test-all check fix bench docs dist
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -20,6 +20,9 @@ fix: .venv/ready ## format and repair what can be repaired by itself
 
 demo: .venv/ready ## install if needed, then the tour
 	$(BIN)/vitrail demo
+
+studio: .venv/ready ## install if needed, then the page in the browser
+	$(BIN)/vitrail studio --open
 
 test-all: .venv/ready check ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2 -q -m "not gpu and not network"

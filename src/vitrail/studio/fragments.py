@@ -117,14 +117,19 @@ def verdict(good: bool, text: str) -> str:
     return _made("verdict", good, text)
 
 
-def whole(folder: Path) -> str:
-    """All that a run has to show: figures that matter first, pictures, tables, sentences."""
+def whole(folder: Path, *, but: str = "\0") -> str:
+    """All that a run has to show: figures that matter first, pictures, tables, sentences.
+
+    Args:
+        but: pictures whose captions begin so are left out.
+    """
     try:
         found = read(folder)
     except BadRun as error:
         return sentence(str(error))
     parts = [_made("facts", facts(found.result)), _made("notes", [*found.log.notes, *found.faults])]
-    parts += [pictures(found.figures[:MOST_PICTURES]), *(_made("table", sheet) for sheet in found.sheets)]
+    kept = [figure for figure in found.figures if not figure.caption.startswith(but)]
+    parts += [pictures(kept[:MOST_PICTURES]), *(_made("table", sheet) for sheet in found.sheets)]
     return "".join(parts)
 
 

@@ -27,8 +27,8 @@ LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
 SCORES = {"real": "D(x)", "fake_before": "D(G(z)) before", "fake_after": "after"}
 
 
-def screen(desk: Desk) -> None:
-    """Builds it."""
+def screen(desk: Desk) -> gr.Dropdown:
+    """Builds it; gives the choice of the run that is watched."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             data = gr.Textbox("digits", label="Folder of pictures", info="On this machine; digits is packaged")
@@ -39,11 +39,11 @@ def screen(desk: Desk) -> None:
             names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "rate", "device"))
             run, stop = buttons("Train")
         with gr.Column(scale=2, min_width=320):
-            runs = _runs(desk)
+            runs = watchable(desk)
             watched = gr.Dropdown(runs, value=runs[0] if runs else None, label="Run to watch", allow_custom_value=True)
-            status, shown = results()
+            status = gr.HTML(fragments.idle(), elem_classes="status")
             epoch = gr.Slider(1, 2, 1, step=1, label="Epoch", interactive=False)
-            samples = gr.HTML("", elem_classes="found")
+            samples, shown = gr.HTML("", elem_classes="found"), gr.HTML("", elem_classes="found")
             _afterwards(desk, watched)
 
     def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
@@ -55,7 +55,11 @@ def screen(desk: Desk) -> None:
         except VitrailError as error:
             return fragments.sentence(str(error)), gr.skip(), gr.skip()
         folder = str(job.steps[0].folder)
-        return fragments.status(job, [], desk.jobs.before(job)), gr.Dropdown([folder, *_runs(desk)], value=folder), ""
+        return (
+            fragments.status(job, [], desk.jobs.before(job)),
+            gr.Dropdown([folder, *watchable(desk)], value=folder),
+            "",
+        )
 
     def cancel(folder: str, request: gr.Request) -> None:
         for job in desk.jobs.open():
@@ -70,7 +74,8 @@ def screen(desk: Desk) -> None:
     outputs = [seen, status, shown, epoch, samples, stop]
     gr.Timer(SECONDS).tick(watch.look, [watched, seen], outputs, **private)
     watched.change(lambda: "", None, [seen], **private)
-    epoch.release(watch.samples, [watched, epoch], [samples], **private)
+    epoch.input(watch.samples, [watched, epoch], [samples], **private)
+    return watched
 
 
 class Watch:
@@ -115,7 +120,8 @@ class Watch:
         return Path(folder).resolve().is_relative_to(self._desk.runs.resolve())
 
 
-def _runs(desk: Desk) -> list[str]:
+def watchable(desk: Desk) -> list[str]:
+    """Trainings, finished or not, the latest first."""
     return desk.runs_of("gan-train", finished=False)
 
 
@@ -136,7 +142,9 @@ def _curves(standing: Standing) -> str:
     for title, keys in (("Losses", LOSSES), ("What D says", SCORES)):
         series = {said: [each[key] for each in standing.curve if key in each] for key, said in keys.items()}
         drawn.append(fragments.curves(title, series))
-    end = fragments.whole(standing.folder) if standing.result() else fragments.notes(standing)
+    end = (
+        fragments.whole(standing.folder, but="Samples after epoch") if standing.result() else fragments.notes(standing)
+    )
     return "".join(drawn) + end
 
 

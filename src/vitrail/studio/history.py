@@ -19,13 +19,13 @@ SECONDS = 2.0
 MOST = 200  # runs in the list
 
 
-def screen(desk: Desk) -> None:
-    """Builds it."""
+def screen(desk: Desk) -> gr.Dropdown:
+    """Builds it; gives the choice of runs."""
     queue = gr.HTML(fragments.queue([]), elem_classes="status")
     with gr.Row():
         waiting = gr.Dropdown([], label="Job", interactive=True)
         cancel = gr.Button("Stop this job", variant="stop")
-    folders = [str(path) for path in desk.folders()[:MOST]]
+    folders = all_runs(desk)
     with gr.Row():
         chosen = gr.Dropdown(folders, value=folders[:1], label="Runs", multiselect=True)
         again = gr.Button("Read the list again")
@@ -42,11 +42,17 @@ def screen(desk: Desk) -> None:
     private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
     gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **private)
     cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **private)
-    again.click(lambda: gr.Dropdown([str(path) for path in desk.folders()[:MOST]]), None, [chosen], **private)
+    again.click(lambda: gr.Dropdown(all_runs(desk)), None, [chosen], **private)
     show.click(
         lambda names: "".join(fragments.whole(_inside(desk, name)) for name in names), [chosen], [shown], **private
     )
     report.click(lambda names: _report(desk, names), [chosen], [shown, page], **private)
+    return chosen
+
+
+def all_runs(desk: Desk) -> list[str]:
+    """Run folders, the latest first."""
+    return [str(path) for path in desk.folders()[:MOST]]
 
 
 def _shown(desk: Desk, names: Sequence[str]) -> str:
@@ -107,6 +113,5 @@ def _report(desk: Desk, names: Sequence[str]) -> tuple[str, gr.DownloadButton]:
         build_report(folders, page)
     except VitrailError as error:
         return fragments.sentence(str(error)), gr.DownloadButton(visible=False)
-    return fragments.verdict(True, f"The report holds {len(folders)} runs in one file."), gr.DownloadButton(
-        value=str(page), visible=True
-    )
+    said = f"The report holds {', '.join(folder.name for folder in folders)} in one file."
+    return fragments.verdict(True, said), gr.DownloadButton(value=str(page), visible=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import gradio as gr
 from pydantic.fields import FieldInfo
 
-from vitrail.errors import BadSetting
+from vitrail.errors import BadSetting, MissingExtra
 from vitrail.settings import Task, option_name
 from vitrail.studio.desk import Desk
 from vitrail.studio.uploads import checked_picture, checked_weights
@@ -32,11 +32,11 @@ def picture(label: str = "Picture") -> gr.Image:
     """Where a picture is dropped, with the free ones to pick from."""
     dropped = dropping(label)
     try:
-        free = [str(path) for path in packaged_pictures()]
-    except Exception:  # the extra is not installed: there is nothing to pick from
-        free = []
-    if free:
-        gr.Examples([[path] for path in free], [dropped], label="or one of these", cache_examples=False)
+        free = {path.stem: str(path) for path in packaged_pictures()}
+    except MissingExtra:  # there is nothing to pick from
+        return dropped
+    one = gr.Radio([*free], label="or a free one")
+    one.select(lambda name: free.get(name), [one], [dropped], concurrency_limit=None, api_visibility="private")
     return dropped
 
 

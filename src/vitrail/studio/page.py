@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import Any
 
 import gradio as gr
 from gradio.themes.utils import fonts
@@ -16,7 +17,15 @@ MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("
 
 def theme() -> gr.Theme:
     """Plain, with the system's own fonts: nothing is fetched from elsewhere."""
-    return gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=SANS, font_mono=MONO)
+    plain = gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=SANS, font_mono=MONO)
+    quiet = {"body_text_color_subdued", "block_info_text_color", "input_placeholder_color", "block_label_text_color"}
+    return plain.set(  # gradio's own greys are too light to be read by everybody
+        **dict.fromkeys(quiet, "*neutral_600"),
+        **dict.fromkeys((f"{name}_dark" for name in quiet), "*neutral_300"),
+        button_primary_background_fill="#0369a1",
+        button_primary_background_fill_hover="#075985",
+        button_primary_text_color="white",
+    )
 
 
 def style() -> str:
@@ -39,14 +48,24 @@ def page(desk: Desk) -> gr.Blocks:
             with gr.Tab("Train a classifier", id="train"):
                 made, taken = train.screen(desk)
             with gr.Tab("GANs", id="gans"):
-                gans.screen(desk)
+                watched = gans.screen(desk)
             with gr.Tab("Runs", id="runs"):
-                history.screen(desk)
+                kept = history.screen(desk)
 
         def take(folder: str) -> list[object]:
             choices = desk.networks()
             return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
 
-        taken.click(take, [made], [*networks, tabs], concurrency_limit=None, api_visibility="private")
+        def fresh() -> list[gr.Dropdown]:
+            trainings, runs = gans.watchable(desk), history.all_runs(desk)
+            return [
+                *(gr.Dropdown(desk.networks()) for _ in networks),
+                gr.Dropdown(trainings, value=trainings[0] if trainings else None),
+                gr.Dropdown(runs, value=runs[:1]),
+            ]
+
+        private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+        blocks.load(fresh, None, [*networks, watched, kept], **private)
+        taken.click(take, [made], [*networks, tabs], **private)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks
