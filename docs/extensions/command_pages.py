@@ -10,10 +10,12 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 
+from vitrail.cli.app import FACES
 from vitrail.cli.commands import command_for
 from vitrail.settings import Task
 from vitrail.tasks import TASKS
 
+COMMANDS: Mapping[str, type[Task]] = {name: table[name] for table in (TASKS, FACES) for name in table}
 EXAMPLES = tomllib.loads((Path(__file__).parents[1] / "commands" / "examples.toml").read_text(encoding="utf-8"))
 OPTION = re.compile(r"(?<![\w`-])--[\w-]+\w")  # in prose, where two hyphens would become a dash
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -26,8 +28,8 @@ def command(name: str) -> str:
 
 
 def page(name: str) -> str:
-    """The page of the task `name`, in Markdown."""
-    task = TASKS[name]
+    """The page of the command of `name`, in Markdown."""
+    task = COMMANDS[name]
     told = [option for option in command_for(name, task).params if option.name in task.model_fields]
     rows = [_row(option, task.model_fields[option.name]) for option in told]
     return "\n".join(
@@ -104,7 +106,7 @@ def _codes(words: Any) -> str:
 
 def write_pages(app: Sphinx) -> None:
     """Writes all pages into `commands/`, where git ignores them; a page that has not changed stays as it is."""
-    for name in TASKS:
+    for name in COMMANDS:
         path, text = Path(app.srcdir) / "commands" / f"{name}.md", page(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from vitrail.cli.app import app
 from vitrail.cli.commands import command_for
-from vitrail.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "extensions"))
 pytest.importorskip("sphinx")
@@ -20,7 +19,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*")
 SHARED = {"--config", "--json", "--run", "--runs", "--help"}
 
 
-@pytest.fixture(params=TASKS)
+@pytest.fixture(params=command_pages.COMMANDS)
 def name(request):
     return request.param
 
@@ -41,7 +40,7 @@ def test_a_page_has_the_options_that_help_has_and_no_others(name):
 
 def test_a_page_says_what_help_says(name):
     said, page = (" ".join(text.replace("`", "").split()) for text in (helped(name), command_pages.page(name)))
-    for field, info in TASKS[name].model_fields.items():
+    for field, info in command_pages.COMMANDS[name].model_fields.items():
         description = info.description.replace("`", "")
         assert description in said, field
         assert description.replace("|", r"\|") in page, field
@@ -54,10 +53,14 @@ def test_every_command_has_an_example_that_it_takes(name):
     for line in lines:
         words = shlex.split(line)[1:]
         called = f"gan-{words[1]}" if words[0] == "gan" else words[0]
-        command = command_for(called, TASKS[called])
+        command = command_for(called, command_pages.COMMANDS[called])
         given = command.make_context(called, words[2:] if words[0] == "gan" else words[1:]).params
-        wanted = {field: given[field] for field in TASKS[called].model_fields if given[field] not in (None, [], ())}
-        TASKS[called](**wanted)  # raises where a value is out of its range
+        wanted = {
+            field: given[field]
+            for field in command_pages.COMMANDS[called].model_fields
+            if given[field] not in (None, [], ())
+        }
+        command_pages.COMMANDS[called](**wanted)  # raises where a value is out of its range
 
 
 def row(command, flags):

@@ -47,7 +47,9 @@ def test_the_examples_of_all_commands_work_one_after_the_other(tmp_path):
     spec = importlib.util.spec_from_file_location("command_pages", DOCS / "extensions" / "command_pages.py")
     pages = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(pages)
-    for number, name in enumerate(pages.EXAMPLES):
+    for number, name in enumerate(
+        name for name in pages.EXAMPLES if name != "studio"
+    ):  # which serves until it is stopped
         (tmp_path / f"{number:02d}.md").write_text(pages.page(name))
     done = run(tmp_path, DOCS / "commands" / "index.md", *sorted(tmp_path.glob("*.md")))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
