@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help demo studio test test-all check fix bench dist
+.PHONY: help demo studio test test-all check fix bench docs dist
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -29,6 +29,9 @@ test-all: .venv/ready check ## all tests, the slow ones too
 
 bench: .venv/ready ## the benchmark that needs no data; the others are in benchmarks/README.md
 	$(BIN)/python benchmarks/svm_grid.py
+
+docs: .venv/ready ## the pages, in build/docs; built offline, warnings are errors
+	$(BIN)/python -m sphinx -W -q -b html -d build/doctrees docs build/docs && echo build/docs/index.html
 
 dist: .venv/ready ## the package, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
