@@ -98,6 +98,7 @@ def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):
     expect(panel.locator(".bars li").first).to_contain_text("%")
     expect(panel.locator(".stack")).to_have_count(2)
     expect(panel.locator("figcaption").first).to_contain_text("deletion")
+    visit.keep("look")
     over = panel.locator(".stack .over").first
     opacity = panel.get_by_label("Opacity of the maps").last
     opacity.focus()
@@ -105,7 +106,6 @@ def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):
     expect(over).to_have_css("opacity", "0")
     opacity.press("End")
     expect(over).to_have_css("opacity", "1")
-    visit.keep("look")
 
 
 def test_fool_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):

@@ -14,7 +14,6 @@ from vitrail.errors import BadSetting, CannotWrite, MissingExtra
 from vitrail.events import Event, Note, Result
 from vitrail.files import make_folder
 from vitrail.settings import Names, Task, setting
-from vitrail.studio.uploads import PICTURE_BYTES
 
 HOST = "127.0.0.1"
 
@@ -69,6 +68,7 @@ def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any
     from vitrail.studio.desk import Desk  # noqa: PLC0415  (gradio)
     from vitrail.studio.guard import Guard  # noqa: PLC0415
     from vitrail.studio.page import page, style, theme  # noqa: PLC0415
+    from vitrail.studio.uploads import PICTURE_BYTES  # noqa: PLC0415
 
     desk = Desk(runs, roots, uploads)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
