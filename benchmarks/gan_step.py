@@ -37,7 +37,7 @@ from vitrail.gan_training.play import play
 from vitrail.gans import GANS
 from vitrail.gans.dcgan import DcganDiscriminator
 from vitrail.gans.pair import GanPair, condition
-from vitrail.memory import keep_freed_memory
+from vitrail.process import keep_freed_memory
 
 CASES = {
     "dcgan-32": ("dcgan", {"size": 32, "channels": 3, "width": 32}, 128, 1.4),

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "vitrail"
 STOREYS = (
     {
         "version", "errors", "registry", "events", "settings", "runs", "files",
-        "tensors", "images", "image_files", "decoding", "devices", "memory",
+        "tensors", "images", "image_files", "decoding", "devices", "process",
     },
     {"datasets", "backbones", "pictures"},
     {"image_ascent", "gan_training"},

@@ -23,6 +23,7 @@ def run(folder, *pages):
     """Runs pages as a process of its own: their caches, seeds and entry points are nobody else's."""
     paths = (folder, ROOT / "src", os.environ.get("PYTHONPATH", ""))
     world = {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    world |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # other tests run beside it
     command = [sys.executable, Path(__file__).with_name("run_page.py"), *pages]
     return subprocess.run(command, cwd=folder, env={**os.environ, **world}, capture_output=True, text=True)
 

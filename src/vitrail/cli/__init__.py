@@ -3,7 +3,7 @@
 import os
 import sys
 
-from vitrail.memory import keep_freed_memory
+from vitrail.process import settle_in
 
 INTERRUPTED = 130
 
@@ -12,9 +12,7 @@ __all__ = ["INTERRUPTED", "main"]
 
 def main() -> None:
     """The entry point of the `vitrail` command."""
-    # Threads that wait should sleep: spinning, they take the cores from whatever else runs on the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    keep_freed_memory()
+    settle_in()
     try:
         from vitrail.cli.app import app  # noqa: PLC0415  (Ctrl-C may come while it is imported)
 

@@ -38,6 +38,7 @@ def page(desk: Desk) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title="Vitrail", analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML("<h1>Vitrail</h1><p>Pictures and networks: a window one looks through, and at.</p>", elem_id="head")
+        here = gr.HTML("", elem_id="here")
         with gr.Tabs(selected="look") as tabs:
             with gr.Tab("Look", id="look"):
                 networks = [look.screen(desk)]
@@ -56,16 +57,17 @@ def page(desk: Desk) -> gr.Blocks:
             choices = desk.networks()
             return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
 
-        def fresh() -> list[gr.Dropdown]:
-            trainings, runs = gans.watchable(desk), history.all_runs(desk)
+        def fresh() -> list[Any]:
+            trainings, runs, names = gans.watchable(desk), history.all_runs(desk), desk.networks()
             return [
-                *(gr.Dropdown(desk.networks()) for _ in networks),
+                f"<p>{len(names)} networks and {len(runs)} runs on this machine.</p>",
+                *(gr.Dropdown(names) for _ in networks),
                 gr.Dropdown(trainings, value=trainings[0] if trainings else None),
                 gr.Dropdown(runs, value=runs[:1]),
             ]
 
         private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-        blocks.load(fresh, None, [*networks, watched, kept], **private)
+        blocks.load(fresh, None, [here, *networks, watched, kept], **private)
         taken.click(take, [made], [*networks, tabs], **private)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks

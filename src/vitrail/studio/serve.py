@@ -87,6 +87,7 @@ def listening(port: int) -> Any:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))
+        found.listen(100)  # from now on who comes is let in, or waits
     except OSError as error:
         found.close()
         raise CannotWrite(f"Port {port} is taken ({error.strerror}); --port 0 takes any free one.") from None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.errors import VitrailError
-from vitrail.memory import keep_freed_memory
+from vitrail.process import settle_in
 from vitrail.runs import record
 from vitrail.settings import Task
 from vitrail.tasks import TASKS
@@ -27,7 +27,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed_memory()
+    settle_in()
     for line in sys.stdin:
         print(json.dumps(work(json.loads(line))), file=answers, flush=True)
 

@@ -8,7 +8,7 @@ import pytest
 
 FAULTS = """
 import resource
-from vitrail.memory import keep_freed_memory
+from vitrail.process import keep_freed_memory
 {}
 for _ in range(2):
     block = b"x" * (64 << 20)

@@ -1,4 +1,4 @@
-"""How this process asks the system for memory."""
+"""How this process shares the machine and asks it for memory: for faces, which own their process, not for libraries."""
 
 import ctypes
 import os
@@ -7,6 +7,13 @@ from contextlib import suppress
 
 KEPT = 1 << 30  # bytes
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt, see <malloc.h>
+
+
+def settle_in() -> None:
+    """Threads that wait sleep, and freed memory is kept, unless the user said otherwise; before torch is imported."""
+    # Spinning, they take the cores from whatever else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
 
 
 def keep_freed_memory() -> None:
