@@ -10,7 +10,7 @@ help: ## what can be made
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet -c constraints.txt -e '.[test]' && touch $@
 
 test: .venv/ready check ## install if needed, then checks and tests
-	$(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu and not network"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not gpu and not network"
 
 check: .venv/ready ## ruff, mypy, typos
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/typos
@@ -25,7 +25,7 @@ studio: .venv/ready ## install if needed, then the page in the browser
 	$(BIN)/vitrail studio --open
 
 test-all: .venv/ready check ## all tests, the slow ones too
-	$(BIN)/python -m pytest -n 2 -q -m "not gpu and not network"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not gpu and not network"
 
 bench: .venv/ready ## the benchmark that needs no data; the others are in benchmarks/README.md
 	$(BIN)/python benchmarks/svm_grid.py

@@ -201,7 +201,7 @@ def test_a_gan_is_watched_and_sampled(visit):
 
 
 def test_a_run_of_the_command_line_is_watched(visit, studio):
-    options = ["--epochs", "1", "--width", "8", "--batch", "64", "--cache", studio.home / "cache"]
+    options = ["--epochs", "1", "--width", "8", "--batch", "64", "--cache", studio.home / "cache" / "vitrail"]
     command = [sys.executable, "-m", "vitrail", "gan", "train", "digits", *options, "--run", studio.runs / "beside"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     panel = visit.tab("GANs")

@@ -2,14 +2,15 @@
 
 import pytest
 import torch
-from command import run
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from vitrail.backbones.sources import file_sha256
 from vitrail.datasets.open_pixels import Wish, open_pixels
 from vitrail.errors import BadSetting
 from vitrail.tasks import gan_evaluation
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
 from vitrail.tasks.gan_inception import open_inception
+from vitrail.tasks.gan_readers import open_reader
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +48,13 @@ def test_only_fifty_thousand_pictures_give_a_fid(weights, stripes, monkeypatch):
     assert names[1].startswith("KD[inception")
 
 
-def test_the_command_measures_by_it(weights, stripes, tmp_path):
-    small = ("--size", 16, "--width", 8, "--latent-size", 8, "--batch", 8, "--epochs", 1, "--cache", tmp_path)
-    done = run("gan", "train", stripes, *small, "--measure", f"inception:{weights}", "--run", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert "FD[inception@" in done.output
+def test_it_is_asked_for_by_its_file(weights, stripes, tmp_path):
+    opened = open_pixels(str(stripes), Wish(size=16))
+    asked = open_reader(f"inception:{weights}", opened.train, opened.held_out, seed=0, device="cpu", cache=tmp_path)
+    with pytest.raises(StopIteration) as done:
+        next(asked)
+    assert done.value.value.name == "inception"
+    assert done.value.value.weights_sha256 == file_sha256(weights)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights", "pickle", "other"])
