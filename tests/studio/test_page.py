@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gan_folders import described, finished
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -222,6 +223,65 @@ def test_runs_are_compared_repeated_and_taken_home(visit, studio, tmp_path):
     download.value.save_as(tmp_path / "report.html")
     assert "<!doctype html>" in (tmp_path / "report.html").read_text(encoding="utf-8")
     visit.keep("runs")
+
+
+def test_what_one_browser_sent_is_not_shown_to_another(browser, studio):
+    one, other = (Visit(browser, studio.address) for _ in range(2))
+    before = {path.name for path in studio.runs.iterdir()}
+    panel = one.tab("Look")
+    drop(panel, cat())
+    one.choose(panel, "Network", "squeezenet")
+    panel.get_by_role("button", name="Look", exact=True).click()
+    expect(one.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    made = {path.name for path in studio.runs.iterdir()} - before
+    assert len(made) == 2
+    for visit, sees in ((one, True), (other, False)):
+        panel = visit.tab("Runs")
+        panel.get_by_role("button", name="Read the list again").click()
+        panel.get_by_label("Runs", exact=True).click()
+        names = " ".join(visit.page.get_by_role("option").all_inner_texts())
+        assert all((name in names) == sees for name in made)
+        visit.context.close()
+
+
+def test_only_networks_and_runs_of_this_machine_are_opened(visit, studio):
+    panel = visit.tab("Look")
+    drop(panel, cat())
+    visit.choose(panel, "Network", str(studio.home))
+    panel.get_by_role("button", name="Look", exact=True).click()
+    expect(visit.state(panel)).to_contain_text("is no network on this machine")
+
+
+def test_attributes_have_sliders(visit, studio):
+    finished(studio.runs / "faces", described("attributes", channels=3))
+    panel = visit.tab("GANs")
+    visit.choose(panel, "Run to watch", str(studio.runs / "faces"))
+    panel.get_by_role("tab", name="Edit").click()
+    expect(panel.get_by_text("Male", exact=True)).to_be_visible(timeout=LONG)
+    expect(panel.get_by_text("Young", exact=True)).to_be_visible()
+    panel.get_by_role("button", name="Edit", exact=True).click()
+    expect(panel.get_by_text("Nothing is to be changed")).to_be_visible()
+    visit.keep("edit")
+
+
+def test_classifiers_are_compared(visit, studio):
+    runs = sorted(path for path in studio.runs.iterdir() if path.name.startswith("transfer-"))[:2]
+    if len(runs) < 2:
+        for name in ("transfer-one", "transfer-two"):
+            folder = ["--run", studio.runs / name, "--backbone", "squeezenet", "--layer", "fire9"]
+            command = [sys.executable, "-m", "vitrail", "transfer", studio.stripes, *folder, "--no-use-cache"]
+            subprocess.run(list(map(str, command)), check=True, capture_output=True)
+        runs = [studio.runs / "transfer-one", studio.runs / "transfer-two"]
+        visit.page.reload()
+        expect(visit.page.locator("#here")).to_contain_text("on this machine", timeout=LONG)
+    panel = visit.tab("Runs")
+    panel.get_by_role("button", name="Clear").click()
+    for run in runs:
+        visit.choose(panel, "Runs", str(run))
+    panel.get_by_role("button", name="Compare these runs").click()
+    expect(panel.get_by_text("Done.")).to_be_visible(timeout=LONG)
+    expect(panel.locator("table").first).to_contain_text("squeezenet")
+    visit.keep("compare")
 
 
 def test_a_run_outlives_its_tab_and_is_stopped_from_another(browser, studio):

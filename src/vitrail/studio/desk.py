@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from vitrail.backbones import BACKBONES
-from vitrail.errors import VitrailError
+from vitrail.errors import BadRun, BadSetting, VitrailError
 from vitrail.runs import new_folder, read_run
 from vitrail.studio import fragments
 from vitrail.studio.jobs import Job, Jobs, Step
@@ -38,6 +38,7 @@ class Desk:
     roots: tuple[Path, ...]
     uploads: Path
     jobs: Jobs = field(default_factory=Jobs)
+    _private: dict[Path, str] = field(default_factory=dict)
 
     def plan(self, owner: str, tasks: Sequence[tuple[str, dict[str, Any]]]) -> Job:
         """Puts tasks into the queue as one job.
@@ -52,6 +53,8 @@ class Desk:
             while folder in taken:
                 folder = folder.with_name(f"{folder.name}-{len(taken)}")
             steps.append(Step.of(name, settings, folder))
+            if str(self.uploads) in str(settings):  # what somebody sent is for nobody else while the server runs
+                self._private[folder] = owner
         return self.jobs.submit(owner, steps)
 
     def follow(self, job: Job) -> Iterator[list[Standing]]:
@@ -74,6 +77,26 @@ class Desk:
         named = [name for name in BACKBONES if not name.endswith(":") and _is_here(name)]
         return [*named, *self.runs_of("transfer")]
 
+    def network(self, name: str) -> str:
+        """One of them: nothing else is opened, and nothing downloaded, because a browser asks for it.
+
+        Raises:
+            BadSetting: it is none.
+        """
+        if name in self.networks():
+            return name
+        raise BadSetting(f"'{name}' is no network on this machine; {', '.join(self.networks()[:4])} would work.")
+
+    def run(self, name: str, owner: str | None = None) -> Path:
+        """A run folder of this server's that this session may see.
+
+        Raises:
+            BadRun: it is none.
+        """
+        if Path(name) in self.folders(owner):
+            return Path(name)
+        raise BadRun(f"'{name}' is no run that is kept here; one of the list would work.")
+
     def runs_of(self, task: str, *, finished: bool = True) -> list[str]:
         """Folders of one task's runs, the latest first."""
         found = []
@@ -86,9 +109,11 @@ class Desk:
                 found.append(str(folder))
         return found
 
-    def folders(self) -> list[Path]:
-        """All run folders, the latest first."""
+    def folders(self, owner: str | None = None) -> list[Path]:
+        """All run folders, the latest first; for a session without those made of what others sent."""
         found = [path.parent for path in self.runs.glob("*/settings.json")]
+        if owner is not None:
+            found = [folder for folder in found if self._private.get(folder, owner) == owner]
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

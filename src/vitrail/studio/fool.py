@@ -27,14 +27,14 @@ def screen(desk: Desk) -> gr.Dropdown:
             target = completing(name, "To be taken for", first="any")
             method = gr.Dropdown([*ATTACKS], value="minimal-l2", label="Attack")
             radius = gr.Textbox("", label="Radius", info="How far a value may move, 0 to 1; some attacks need one")
-            names, others = rest(Fool, ("pictures", "target", "method", "backbone", "radius", "device"))
+            names, others = rest(Fool, ("pictures", "target", "method", "backbone", "radius"))
             run, stop = buttons("Fool")
         with gr.Column(scale=2, min_width=320):
             status, shown = results()
 
     def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[tuple[str, dict[str, Any]]]:
         wanted, attack, length, *more = values
-        said = {"backbone": backbone, "target": [wanted or "any"], "method": attack, **weights(own)}
+        said = {"backbone": desk.network(backbone), "target": [wanted or "any"], "method": attack, **weights(own)}
         said |= {"live": SECONDS, **({"radius": length} if length else {}), **chosen(Fool, names, more)}
         return [("fool", {"pictures": [given(path)], **said})]
 

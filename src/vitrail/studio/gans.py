@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from vitrail.studio.desk import Controls, Desk, buttons, results, wire
 from vitrail.studio.inputs import chosen, dropping, given, rest
 from vitrail.studio.standing import Standing
 from vitrail.studio.uploads import allowed_folder
-from vitrail.tasks.gan_edit import GanEdit
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.gan_walk import GanWalk
 
@@ -36,7 +36,7 @@ def screen(desk: Desk) -> gr.Dropdown:
             epochs = gr.Number(30, label="Epochs", precision=0)
             batch = gr.Number(32, label="Batch", precision=0)
             rate = gr.Number(5e-4, label="Learning rate")
-            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "rate", "device"))
+            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "rate"))
             run, stop = buttons("Train")
         with gr.Column(scale=2, min_width=320):
             runs = watchable(desk)
@@ -154,17 +154,14 @@ def _afterwards(desk: Desk, watched: gr.Dropdown) -> None:
         with gr.Tab("Samples"):
             wanted = gr.Textbox("", label="Class", info="By name, or attributes as Male=1; empty: as they come")
             count, seed = gr.Number(16, label="How many", precision=0), gr.Number(0, label="Seed", precision=0)
-            _task(desk, "Sample", [watched, wanted, count, seed], _sampled)
+            _task(desk, "Sample", [watched, wanted, count, seed], partial(_sampled, desk))
         with gr.Tab("Walk"):
             start = gr.Textbox("", label="From class", info="Empty: every class walks")
             end = gr.Textbox("", label="To class")
             seeds = gr.Textbox("0,1,2", label="Seeds")
-            _task(desk, "Walk", [watched, start, end, seeds], _walked)
+            _task(desk, "Walk", [watched, start, end, seeds], partial(_walked, desk))
         with gr.Tab("Edit"):
-            dropped = dropping("Picture")
-            changes = gr.Textbox("", label="Attributes", info="As Male=1,Young=0: those that the run was told")
-            strength = gr.Slider(0.1, 4, 1, label="Strength")
-            _task(desk, "Edit", [watched, dropped, changes, strength], _edited)
+            gr.render([watched])(partial(_sliders, desk, watched))
 
 
 def _task(desk: Desk, verb: str, inputs: Sequence[Any], plan: Any) -> None:
@@ -173,36 +170,48 @@ def _task(desk: Desk, verb: str, inputs: Sequence[Any], plan: Any) -> None:
     wire(desk, Controls(run, stop, status, shown), inputs, plan, _gallery)
 
 
-def _sampled(folder: str, wanted: str, count: float, seed: float) -> list[tuple[str, dict[str, Any]]]:
-    said = {"generator": _run(folder), "wanted": _words(wanted), "count": int(count or 1), "seed": int(seed or 0)}
+def _sampled(desk: Desk, folder: str, wanted: str, count: float, seed: float) -> list[tuple[str, dict[str, Any]]]:
+    said = {"generator": _run(desk, folder), "wanted": _words(wanted), "count": int(count or 1), "seed": int(seed or 0)}
     return [("gan-sample", said)]
 
 
-def _walked(folder: str, start: str, end: str, seeds: str) -> list[tuple[str, dict[str, Any]]]:
-    said = {"generator": _run(folder), "wanted": _words(start), "to_wanted": _words(end), "seeds": seeds}
+def _walked(desk: Desk, folder: str, start: str, end: str, seeds: str) -> list[tuple[str, dict[str, Any]]]:
+    said = {"generator": _run(desk, folder), "wanted": _words(start), "to_wanted": _words(end), "seeds": seeds}
     return [("gan-walk", {name: value for name, value in said.items() if value or name not in GanWalk.model_fields})]
 
 
-def _edited(folder: str, path: str | None, changes: str, strength: float) -> list[tuple[str, dict[str, Any]]]:
-    if not changes:
-        raise BadSetting(f"Nothing is to be changed; {_attributes(folder)} would work.")
-    assert "strength" in GanEdit.model_fields
-    said = {"generator": _run(folder), "pictures": [given(path)], "wanted": _words(changes), "strength": strength}
-    return [("gan-edit", said)]
+def _sliders(desk: Desk, watched: gr.Dropdown, folder: str | None) -> None:
+    """A slider for each attribute that the run was told."""
+    names = _attributes(folder or "")
+    if not names:
+        gr.HTML("<p>The run that is watched was told no attributes; one of a folder with a table of them was.</p>")
+        return
+    dropped = dropping("Picture")
+    sliders = [gr.Slider(-2, 2, 0, step=0.5, label=name, info="0: as it is; left: not so; right: so") for name in names]
+
+    def edited(run: str, path: str | None, *values: float) -> list[tuple[str, dict[str, Any]]]:
+        wanted = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
+        if not wanted:
+            raise BadSetting("Nothing is to be changed; move a slider from 0.")
+        said = {"generator": _run(desk, run), "pictures": [given(path)], "wanted": wanted}
+        return [("gan-edit", {**said, "strength": max(map(abs, values))})]
+
+    _task(desk, "Edit", [watched, dropped, *sliders], edited)
 
 
-def _run(folder: str) -> str:
+def _run(desk: Desk, folder: str) -> str:
     if not folder:
         raise BadSetting("There is no run of a GAN yet; train one first.")
-    return folder
+    return str(desk.run(folder))
 
 
-def _attributes(folder: str) -> str:
+def _attributes(folder: str) -> list[str]:
+    """Those that a run's generator is told; none where it is told classes, or nothing."""
     try:
-        names = read_json(Path(folder) / "weights" / "generator.json")["names"]
+        about = read_json(Path(folder) / "weights" / "generator.json")
+        return list(map(str, about["names"])) if about["attributes"] else []
     except (OSError, ValueError, KeyError, TypeError):
-        names = []
-    return ", ".join(f"{name}=1" for name in names[:3]) or "a run that was told attributes"
+        return []
 
 
 def _words(text: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -25,9 +24,8 @@ def screen(desk: Desk) -> gr.Dropdown:
     with gr.Row():
         waiting = gr.Dropdown([], label="Job", interactive=True)
         cancel = gr.Button("Stop this job", variant="stop")
-    folders = all_runs(desk)
     with gr.Row():
-        chosen = gr.Dropdown(folders, value=folders[:1], label="Runs", multiselect=True)
+        chosen = gr.Dropdown([], label="Runs", multiselect=True)
         again = gr.Button("Read the list again")
     with gr.Row():
         show, report = gr.Button("Show", variant="primary"), gr.Button("Make a report")
@@ -35,28 +33,33 @@ def screen(desk: Desk) -> gr.Dropdown:
     shown = gr.HTML("", elem_classes="found")
     with gr.Tabs():
         with gr.Tab("Compare"):
-            _task(desk, "Compare these runs", chosen, _compared)
+            _task(desk, "Compare these runs", chosen, partial(_compared, desk))
         with gr.Tab("Repeat"):
             _task(desk, "Repeat this run", chosen, partial(_repeated, desk))
 
     private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
     gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **private)
     cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **private)
-    again.click(lambda: gr.Dropdown(all_runs(desk)), None, [chosen], **private)
-    show.click(
-        lambda names: "".join(fragments.whole(_inside(desk, name)) for name in names), [chosen], [shown], **private
-    )
-    report.click(lambda names: _report(desk, names), [chosen], [shown, page], **private)
+    again.click(partial(_listed, desk), None, [chosen], **private)
+    show.click(partial(_shown, desk), [chosen], [shown], **private)
+    report.click(partial(_report, desk), [chosen], [shown, page], **private)
     return chosen
 
 
-def all_runs(desk: Desk) -> list[str]:
-    """Run folders, the latest first."""
-    return [str(path) for path in desk.folders()[:MOST]]
+def all_runs(desk: Desk, owner: str) -> list[str]:
+    """Run folders that a session may see, the latest first."""
+    return [str(path) for path in desk.folders(owner)[:MOST]]
 
 
-def _shown(desk: Desk, names: Sequence[str]) -> str:
-    return "".join(fragments.whole(_inside(desk, name)) for name in names)
+def _listed(desk: Desk, request: gr.Request) -> gr.Dropdown:
+    return gr.Dropdown(all_runs(desk, str(request.session_hash)))
+
+
+def _shown(desk: Desk, names: Sequence[str], request: gr.Request) -> str:
+    try:
+        return "".join(fragments.whole(desk.run(name, str(request.session_hash))) for name in names)
+    except VitrailError as error:
+        return fragments.sentence(str(error))
 
 
 def _task(desk: Desk, verb: str, chosen: gr.Dropdown, plan: Any) -> None:
@@ -65,16 +68,16 @@ def _task(desk: Desk, verb: str, chosen: gr.Dropdown, plan: Any) -> None:
     wire(desk, Controls(run, stop, status, shown), [chosen], plan, _all)
 
 
-def _compared(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+def _compared(desk: Desk, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     if len(names) < 2:
         raise BadSetting(f"A comparison needs two runs or more; {len(names)} chosen.")
-    return [("compare", {"run_folders": list(names)})]
+    return [("compare", {"run_folders": [str(desk.run(name)) for name in names]})]
 
 
 def _repeated(desk: Desk, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     if len(names) != 1:
         raise BadSetting(f"One run is repeated at a time; {len(names)} chosen.")
-    return [("replay", {"run_folder": names[0], "runs": str(desk.runs)})]
+    return [("replay", {"run_folder": str(desk.run(names[0])), "runs": str(desk.runs)})]
 
 
 def _all(standings: Sequence[Standing]) -> str:
@@ -94,19 +97,11 @@ def _cancelled(desk: Desk, identity: str | None) -> str:
     return fragments.queue(desk.jobs.open())
 
 
-def _inside(desk: Desk, name: str) -> Path:
-    """A run folder of this server's."""
-    folder = Path(name)
-    if not folder.resolve().is_relative_to(desk.runs.resolve()):
-        raise gr.Error(f"'{name}' is not below the folder of runs.")
-    return folder
-
-
-def _report(desk: Desk, names: Sequence[str]) -> tuple[str, gr.DownloadButton]:
+def _report(desk: Desk, names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
     from vitrail.report import build_report  # noqa: PLC0415  (jinja2)
 
     try:
-        folders = [_inside(desk, name) for name in names]
+        folders = [desk.run(name, str(request.session_hash)) for name in names]
         for folder in folders:
             read_run(folder)
         page = desk.uploads / f"report-{folders[0].name if folders else ''}.html"

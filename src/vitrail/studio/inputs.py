@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
@@ -16,7 +17,10 @@ from vitrail.studio.desk import Desk
 from vitrail.studio.uploads import checked_picture, checked_weights
 from vitrail.tasks.demo import packaged_pictures
 
-NOT_HERE = {"cache", "weights", "live", "download", "tensorboard", "resume", "use_cache", "labels", "spectrum"}
+NOT_HERE = {
+    *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
+    *("live", "measure", "judge", "download", "device"),
+}
 """Settings that name files of the server, and those that the page itself needs."""
 
 
@@ -47,6 +51,34 @@ def network(desk: Desk) -> tuple[gr.Dropdown, gr.File]:
     with gr.Accordion("Weights of my own", open=False):
         file = gr.File(label="safetensors file for that network", file_types=[".safetensors"], type="filepath")
     return chosen, file
+
+
+def mistaken(name: gr.Dropdown, dropped: gr.Image, desk: Desk) -> None:
+    """What a classifier that was made here got wrong, to pick from; out of sight for other networks."""
+    one = gr.Dropdown([], label="or a mistake of this classifier", visible=False)
+
+    def others(chosen: str) -> gr.Dropdown:
+        found = mistakes_of(chosen) if chosen in desk.runs_of("transfer") else []
+        return gr.Dropdown(found, value=None, visible=bool(found))
+
+    def pick(path: str | None, chosen: str) -> Any:
+        return path if path in [file for _, file in mistakes_of(chosen)] else gr.skip()
+
+    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    name.change(others, [name], [one], **private)
+    one.input(pick, [one, name], [dropped], **private)
+
+
+def mistakes_of(run: str) -> list[tuple[str, str]]:
+    """What is said of each, and its file, those that are still there."""
+    try:
+        with (Path(run) / "tables" / "mistakes.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        said = [f"{row['true']} → {row['predicted']}, {float(row['probability']):.0%}" for row in rows]
+        found = zip(said, (row["file"] for row in rows), strict=True)
+        return [(f"{words}: {Path(file).name}", file) for words, file in found if Path(file).is_file()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def given(dropped: str | None) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.studio import fragments
 from vitrail.studio.desk import Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, given, network, picture, rest, weights
+from vitrail.studio.inputs import chosen, given, mistaken, network, picture, rest, weights
 from vitrail.studio.standing import Standing
 from vitrail.tasks.explain import Explain
 
@@ -23,10 +23,11 @@ def screen(desk: Desk) -> gr.Dropdown:
         with gr.Column(scale=1, min_width=280):
             dropped = picture()
             name, file = network(desk)
+            mistaken(name, dropped, desk)
             methods = [each for each in ATTRIBUTIONS if not each.endswith(":")]
             wanted = gr.CheckboxGroup(methods, value=["gradient", "grad-cam"], label="Maps")
             target = gr.Textbox("top", label="Class to explain", info="By name or number; top: the likeliest")
-            names, others = rest(Explain, ("pictures", "method", "target", "backbone", "faithfulness", "device"))
+            names, others = rest(Explain, ("pictures", "method", "target", "backbone", "faithfulness"))
             run, stop = buttons("Look")
         with gr.Column(scale=2, min_width=320):
             status, shown = results()
@@ -35,7 +36,7 @@ def screen(desk: Desk) -> gr.Dropdown:
 
     def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[tuple[str, dict[str, Any]]]:
         maps, target_name, *more = values
-        said = {"backbone": [backbone], "method": maps, "target": target_name or "top", **weights(own)}
+        said = {"backbone": [desk.network(backbone)], "method": maps, "target": target_name or "top", **weights(own)}
         return [
             classified(given(path), backbone, own),
             ("explain", {"pictures": [given(path)], **said, **chosen(Explain, names, more)}),

@@ -57,8 +57,9 @@ def page(desk: Desk) -> gr.Blocks:
             choices = desk.networks()
             return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
 
-        def fresh() -> list[Any]:
-            trainings, runs, names = gans.watchable(desk), history.all_runs(desk), desk.networks()
+        def fresh(request: gr.Request) -> list[Any]:
+            trainings, names = gans.watchable(desk), desk.networks()
+            runs = history.all_runs(desk, str(request.session_hash))
             return [
                 f"<p>{len(names)} networks and {len(runs)} runs on this machine.</p>",
                 *(gr.Dropdown(names) for _ in networks),

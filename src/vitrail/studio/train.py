@@ -31,7 +31,7 @@ def screen(desk: Desk) -> tuple[gr.State, gr.Button]:
                 type="filepath",
             )
             backbone = gr.Dropdown(desk.networks(), value=["squeezenet"], label="Network", multiselect=True)
-            names, others = rest(Transfer, ("folder", "backbone", "device"))
+            names, others = rest(Transfer, ("folder", "backbone"))
             run, stop = buttons("Train")
             taken = gr.Button("Look and fool with it", interactive=False)
         with gr.Column(scale=2, min_width=320):
@@ -41,7 +41,12 @@ def screen(desk: Desk) -> tuple[gr.State, gr.Button]:
         if not networks:
             raise BadSetting("No network is chosen; squeezenet is the quickest.")
         said = chosen(Transfer, names, more)
-        return [("transfer", {"folder": _data(desk, where, zipped), "backbone": list(networks), **said})]
+        return [
+            (
+                "transfer",
+                {"folder": _data(desk, where, zipped), "backbone": [desk.network(name) for name in networks], **said},
+            )
+        ]
 
     done = wire(desk, Controls(run, stop, status, shown), [folder, archive, backbone, *others], plan, found)
     done.change(lambda made: gr.Button(interactive=bool(made)), [done], [taken], api_visibility="private")

@@ -33,7 +33,9 @@ def screen(desk: Desk) -> gr.Dropdown:
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
             with gr.Accordion("Start from a picture", open=False):
                 dropped = picture("Picture to start from; else noise")
-            names, others = rest(Visualise, ("classes", "method", "backbone", "start", "steps", "device", "sweep"))
+            names, others = rest(
+                Visualise, ("classes", "method", "backbone", "start", "steps", "device", "sweep", "judge")
+            )
             run, stop = buttons("Visualise")
         with gr.Column(scale=2, min_width=320):
             status, shown = results()
@@ -42,7 +44,13 @@ def screen(desk: Desk) -> gr.Dropdown:
         how, count, path, *more = values
         if not classes:
             raise BadSetting("No class is chosen; type a part of a name to find one.")
-        said = {"classes": list(classes), "backbone": backbone, "method": how, "steps": int(count), "live": SECONDS}
+        said = {
+            "classes": list(classes),
+            "backbone": desk.network(backbone),
+            "method": how,
+            "steps": int(count),
+            "live": SECONDS,
+        }
         said |= {"start": given(path) if path else "noise", **weights(own), **chosen(Visualise, names, more)}
         return [("visualise", said)]
 

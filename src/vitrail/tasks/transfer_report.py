@@ -11,6 +11,7 @@ import numpy as np
 from vitrail.datasets.labelled import LabelledPictures
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Picture, Table
+from vitrail.image_files import display_name
 from vitrail.transfer.evaluation import confusion_matrix, per_class, wilson_interval
 
 MISTAKES_SHOWN = 24
@@ -137,6 +138,13 @@ def _mistakes(outcome: Outcome) -> Iterator[Event]:
     captions = [
         f"{classes[labels[i]]} → {classes[predicted[i]]} {percent(float(odds[i, predicted[i]]))}" for i in worst
     ]
+    rows = [
+        (display_name(outcome.test.files[i]), classes[labels[i]], classes[predicted[i]], float(odds[i, predicted[i]]))
+        for i in worst
+    ]
+    yield Table(
+        "mistakes", "The most confident mistakes", ("file", "true", "predicted", "probability"), rows, shown=False
+    )
     sheet = contact_sheet([load_thumbnail(outcome.test.files[i]) for i in worst], captions)
     yield Picture("mistakes", "The most confident mistakes: true → predicted", sheet)
 
