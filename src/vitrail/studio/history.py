@@ -40,9 +40,19 @@ def screen(desk: Desk) -> gr.Dropdown:
     private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
     gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **private)
     cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **private)
-    again.click(partial(_listed, desk), None, [chosen], **private)
-    show.click(partial(_shown, desk), [chosen], [shown], **private)
-    report.click(partial(_report, desk), [chosen], [shown, page], **private)
+
+    def listed(request: gr.Request) -> gr.Dropdown:
+        return gr.Dropdown(all_runs(desk, str(request.session_hash)))
+
+    def show_them(names: Sequence[str], request: gr.Request) -> str:
+        return _shown(desk, names, str(request.session_hash))
+
+    def make_report(names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
+        return _report(desk, names, str(request.session_hash))
+
+    again.click(listed, None, [chosen], **private)
+    show.click(show_them, [chosen], [shown], **private)
+    report.click(make_report, [chosen], [shown, page], **private)
     return chosen
 
 
@@ -51,13 +61,9 @@ def all_runs(desk: Desk, owner: str) -> list[str]:
     return [str(path) for path in desk.folders(owner)[:MOST]]
 
 
-def _listed(desk: Desk, request: gr.Request) -> gr.Dropdown:
-    return gr.Dropdown(all_runs(desk, str(request.session_hash)))
-
-
-def _shown(desk: Desk, names: Sequence[str], request: gr.Request) -> str:
+def _shown(desk: Desk, names: Sequence[str], owner: str) -> str:
     try:
-        return "".join(fragments.whole(desk.run(name, str(request.session_hash))) for name in names)
+        return "".join(fragments.whole(desk.run(name, owner)) for name in names)
     except VitrailError as error:
         return fragments.sentence(str(error))
 
@@ -97,11 +103,11 @@ def _cancelled(desk: Desk, identity: str | None) -> str:
     return fragments.queue(desk.jobs.open())
 
 
-def _report(desk: Desk, names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
+def _report(desk: Desk, names: Sequence[str], owner: str) -> tuple[str, gr.DownloadButton]:
     from vitrail.report import build_report  # noqa: PLC0415  (jinja2)
 
     try:
-        folders = [desk.run(name, str(request.session_hash)) for name in names]
+        folders = [desk.run(name, owner) for name in names]
         for folder in folders:
             read_run(folder)
         page = desk.uploads / f"report-{folders[0].name if folders else ''}.html"
