@@ -163,6 +163,27 @@ def test_a_classifier_is_trained_and_looked_into(visit, studio):
     expect(look.locator(".bars li").first).to_contain_text("down")
 
 
+def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "stripes"), "zip", studio.stripes / "train")
+    panel = visit.tab("Train a classifier")
+    panel.locator("input[type=file]").first.set_input_files(archive)
+    expect(panel.get_by_text("stripes.zip")).to_be_visible(timeout=LONG)
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator(".verdict")).to_contain_text("test pictures right")
+    made = max(studio.runs.glob("transfer-*"), key=lambda path: path.stat().st_mtime)
+    panel = visit.tab("Runs")
+    panel.get_by_role("button", name="Read the list again").click()
+    clear = panel.get_by_role("button", name="Clear")
+    if clear.count():
+        clear.first.click()
+    visit.choose(panel, "Runs", str(made))
+    panel.get_by_role("tab", name="Repeat").click()
+    panel.get_by_role("button", name="Repeat this run").click()
+    expect(panel.get_by_text("Done.")).to_be_visible(timeout=LONG)
+    expect(panel.get_by_text(re.compile("equal", re.I)).first).to_be_visible()
+
+
 def test_names_of_classes_are_text_and_nothing_else(visit, studio):
     evil = "<script>alert(1)</script>"
     folder = studio.stripes.parent / "evil"
