@@ -1,5 +1,6 @@
 """The page in a real browser, driven as a person would; what it looks like is kept in build/screens."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from gan_folders import described, finished
+from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -273,15 +274,25 @@ def test_only_networks_of_this_machine_are_opened(visit):
     expect(visit.state(panel)).to_contain_text("is no network on this machine")
 
 
-def test_attributes_have_sliders(visit, studio):
-    finished(studio.runs / "faces", described("attributes", channels=3))
+def test_attributes_have_sliders_that_edit_a_picture(visit, studio, tmp_path):
+    home = trained_on_attributes(tmp_path)
+    shutil.copytree(home / "run", studio.runs / "attributes")
     panel = visit.tab("GANs")
-    visit.choose(panel, "Run to watch", str(studio.runs / "faces"))
+    visit.choose(panel, "Run to watch", str(studio.runs / "attributes"))
     panel.get_by_role("tab", name="Edit").click()
-    expect(panel.get_by_text("Male", exact=True)).to_be_visible(timeout=LONG)
-    expect(panel.get_by_text("Young", exact=True)).to_be_visible()
+    expect(panel.get_by_text("bright", exact=True)).to_be_visible(timeout=LONG)
+    expect(panel.get_by_text("across", exact=True)).to_be_visible()
     panel.get_by_role("button", name="Edit", exact=True).click()
     expect(panel.get_by_text("Nothing is to be changed")).to_be_visible()
+    drop(panel, home / "data" / "images" / "01.png")
+    bright = panel.locator("input[type=range]").filter(visible=True).nth(1)  # after the slider over epochs
+    bright.focus()
+    bright.press("Home")
+    panel.get_by_role("button", name="Edit", exact=True).click()
+    expect(panel.get_by_text("Done.")).to_be_visible(timeout=LONG)
+    made = max(studio.runs.glob("gan-edit-*"), key=lambda path: path.stat().st_mtime)
+    settings = json.loads((made / "settings.json").read_text())["settings"]
+    assert (settings["wanted"], settings["strength"]) == (["bright=0"], 2)
     visit.keep("edit")
 
 

@@ -1,6 +1,9 @@
 """Run folders of `vitrail gan train`, with generators whose weights are drawn and not learned."""
 
+import numpy as np
 import torch
+from command import run
+from PIL import Image
 
 from vitrail.events import Checkpoint, Weights
 from vitrail.files import write_json
@@ -60,3 +63,31 @@ def _begun(folder):
     settings = GanTrain(data="digits").model_dump(mode="json")
     write_json(folder / "settings.json", {"task": "gan-train", "settings": settings})
     write_json(folder / "environment.json", environment())
+
+
+SIDE = 16
+
+
+def stripes(rng, bright, across):
+    """A picture with two attributes: bright, and how its stripes run."""
+    wave = 40 * np.sin(np.arange(SIDE) * (1.2 + 0.3 * rng.random()) + 6 * rng.random())
+    grey = (180 if bright else 75) + np.tile(wave, (SIDE, 1)) + rng.normal(0, 4, (SIDE, SIDE))
+    grey = grey.T if across else grey
+    return Image.fromarray(np.stack([grey, 0.8 * grey, 0.6 * grey], axis=2).clip(0, 255).astype(np.uint8))
+
+
+def trained_on_attributes(root):
+    """In `root`: `data/`, 64 pictures and a table; `run/`, a generator and encoders trained on them; `cache/`."""
+    rng = np.random.default_rng(0)
+    (root / "data" / "images").mkdir(parents=True)
+    lines = ["file,bright,across"]
+    for index in range(64):
+        bright, across = index % 2, index // 2 % 2
+        stripes(rng, bright, across).save(root / "data" / "images" / f"{index:02d}.png")
+        lines.append(f"{index:02d}.png,{bright},{across}")
+    (root / "data" / "labels.csv").write_text("\n".join(lines))
+    options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
+    options += ("--samples", 8, "--final-samples", 8, "--held-out", 0.25, "--speed", "plain")
+    done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")
+    assert done.exit_code == 0, done.output
+    return root
