@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from importlib import resources
 from typing import Any
 
@@ -10,6 +12,8 @@ from gradio.themes.utils import fonts
 
 from vitrail.studio import fool, gans, history, look, train, visualise
 from vitrail.studio.desk import Desk
+
+SECONDS_OF_SILENCE = 20.0
 
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
@@ -31,6 +35,13 @@ def theme() -> gr.Theme:
 def style() -> str:
     """The page's own rules."""
     return resources.files("vitrail.studio").joinpath("page.css").read_text(encoding="utf-8")
+
+
+async def open_line() -> AsyncIterator[Any]:
+    """Never ends, and says nothing: gradio closes the line after the last event, and loses a click of that moment."""
+    while True:
+        yield gr.skip()
+        await asyncio.sleep(SECONDS_OF_SILENCE)
 
 
 def page(desk: Desk) -> gr.Blocks:
@@ -69,6 +80,7 @@ def page(desk: Desk) -> gr.Blocks:
 
         private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
         blocks.load(fresh, None, [here, *networks, watched, kept], **private)
+        blocks.load(open_line, None, [here], **private)
         taken.click(take, [made], [*networks, tabs], **private)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks
