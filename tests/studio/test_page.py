@@ -315,9 +315,8 @@ def test_classifiers_are_compared(visit, studio):
             command = [sys.executable, "-m", "vitrail", "transfer", studio.stripes, *folder, "--no-use-cache"]
             subprocess.run(list(map(str, command)), check=True, capture_output=True)
         runs = [studio.runs / "transfer-one", studio.runs / "transfer-two"]
-        visit.page.reload()
-        expect(visit.page.locator("#here")).to_contain_text("on this machine", timeout=LONG)
     panel = visit.tab("Runs")
+    panel.get_by_role("button", name="Read the list again").click()
     panel.get_by_role("button", name="Clear").click()
     for run in runs:
         visit.choose(panel, "Runs", str(run))
