@@ -77,6 +77,16 @@ def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp
     assert "KeyboardInterrupt" in standing.stopped or standing.stopped
 
 
+def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path, tmp_path_factory):
+    fresh = Jobs()  # its process starts with the job
+    job = fresh.submit("a", [training(tmp_path / "run", tmp_path_factory)])
+    until(lambda: job.state == "running")
+    fresh.cancel(job)
+    until(lambda: job.over)
+    fresh.close()
+    assert job.state == "stopped"
+
+
 def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory):
     job = jobs.submit("a", [training(tmp_path / "killed", tmp_path_factory)])
     until(lambda: (tmp_path / "killed" / "events.jsonl").exists())
@@ -92,7 +102,7 @@ def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory)
 def test_the_queue_has_an_end(tmp_path, monkeypatch):
     monkeypatch.setattr("vitrail.studio.jobs.MOST_WAITING", 2)
     full = Jobs()
-    monkeypatch.setattr(full, "_ask", lambda _: time.sleep(0.5) or {"state": "done", "sentence": ""})
+    monkeypatch.setattr(full, "_ask", lambda *_: time.sleep(0.5) or {"state": "done", "sentence": ""})
     for number in range(2):
         full.submit("a", [models(tmp_path / str(number))])
     with pytest.raises(BadSetting, match="wait already"):

@@ -20,6 +20,9 @@ from vitrail.studio.standing import Standing
 SECONDS = 0.3
 """From look to look at a job that runs."""
 
+QUIET: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+"""Of every event: it waits for no other one, covers nothing while it works, and is offered to no program."""
+
 Show = Callable[[Sequence[Standing]], str]
 Plan = Callable[..., Sequence[tuple[str, dict[str, Any]]]]
 
@@ -72,10 +75,10 @@ class Desk:
                 return
             time.sleep(SECONDS)
 
-    def networks(self) -> list[str]:
-        """Networks that can be used offline, and the classifiers among the runs."""
+    def networks(self, owner: str = "") -> list[str]:
+        """Networks that can be used offline, and the classifiers among the runs that a session may see."""
         named = [name for name in BACKBONES if not name.endswith(":") and _is_here(name)]
-        return [*named, *self.runs_of("transfer")]
+        return [*named, *self.runs_of("transfer", owner)]
 
     def network(self, name: str) -> str:
         """One of them: nothing else is opened, and nothing downloaded, because a browser asks for it.
@@ -83,7 +86,7 @@ class Desk:
         Raises:
             BadSetting: it is none.
         """
-        if name in self.networks():
+        if name in self.networks() or Path(name) in self.folders():
             return name
         raise BadSetting(f"'{name}' is no network on this machine; {', '.join(self.networks()[:4])} would work.")
 
@@ -97,10 +100,10 @@ class Desk:
             return Path(name)
         raise BadRun(f"'{name}' is no run that is kept here; one of the list would work.")
 
-    def runs_of(self, task: str, *, finished: bool = True) -> list[str]:
-        """Folders of one task's runs, the latest first."""
+    def runs_of(self, task: str, owner: str = "", *, finished: bool = True) -> list[str]:
+        """Folders of one task's runs that a session may see, the latest first."""
         found = []
-        for folder in self.folders():
+        for folder in self.folders(owner):
             try:
                 run = read_run(folder)
             except VitrailError:
@@ -173,12 +176,8 @@ def wire(desk: Desk, controls: Controls, inputs: Sequence[Any], plan: Plan, show
         return fragments.status(job, [], 0)
 
     outputs = [mine, controls.status, controls.shown, controls.stop, done]
-    controls.run.click(
-        start, list(inputs), outputs, concurrency_limit=None, show_progress="hidden", api_visibility="private"
-    )
-    controls.stop.click(
-        stop, [mine], [controls.status], concurrency_limit=None, show_progress="hidden", api_visibility="private"
-    )
+    controls.run.click(start, list(inputs), outputs, **QUIET)
+    controls.stop.click(stop, [mine], [controls.status], **QUIET)
     return done
 
 

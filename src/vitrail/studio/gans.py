@@ -14,14 +14,13 @@ from vitrail.files import read_json
 from vitrail.gans import GANS
 from vitrail.report.reading import Figure
 from vitrail.studio import fragments
-from vitrail.studio.desk import Controls, Desk, buttons, results, wire
+from vitrail.studio.desk import QUIET, Controls, Desk, buttons, results, wire
 from vitrail.studio.inputs import chosen, dropping, given, rest
 from vitrail.studio.standing import Standing
-from vitrail.studio.uploads import allowed_folder
+from vitrail.studio.uploads import allowed_data
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.gan_walk import GanWalk
 
-PACKAGED = ("digits",)
 SECONDS = 1.0
 LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
 SCORES = {"real": "D(x)", "fake_before": "D(G(z)) before", "fake_after": "after"}
@@ -49,8 +48,13 @@ def screen(desk: Desk) -> gr.Dropdown:
     def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
         where, architecture, count, pictures, speed, *more = values
         try:
-            source = where if where in PACKAGED else str(allowed_folder(where, desk.roots))
-            said = {"data": source, "architecture": architecture, "epochs": count, "batch": pictures, "rate": speed}
+            said = {
+                "data": allowed_data(where, desk.roots),
+                "architecture": architecture,
+                "epochs": count,
+                "batch": pictures,
+                "rate": speed,
+            }
             job = desk.plan(str(request.session_hash), [("gan-train", {**said, **chosen(GanTrain, names, more)})])
         except VitrailError as error:
             return fragments.sentence(str(error)), gr.skip(), gr.skip()
@@ -68,13 +72,12 @@ def screen(desk: Desk) -> gr.Dropdown:
 
     seen = gr.State("")
     watch = Watch(desk)
-    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-    run.click(start, [data, kind, epochs, batch, rate, *others], [status, watched, seen], **private)
-    stop.click(cancel, [watched], None, **private)
+    run.click(start, [data, kind, epochs, batch, rate, *others], [status, watched, seen], **QUIET)
+    stop.click(cancel, [watched], None, **QUIET)
     outputs = [seen, status, shown, epoch, samples, stop]
-    gr.Timer(SECONDS).tick(watch.look, [watched, seen], outputs, **private)
-    watched.change(lambda: "", None, [seen], **private)
-    epoch.input(watch.samples, [watched, epoch], [samples], **private)
+    gr.Timer(SECONDS).tick(watch.look, [watched, seen], outputs, **QUIET)
+    watched.change(lambda: "", None, [seen], **QUIET)
+    epoch.input(watch.samples, [watched, epoch], [samples], **QUIET)
     return watched
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.runs import read_run
 from vitrail.studio import fragments
-from vitrail.studio.desk import Controls, Desk, buttons, results, wire
+from vitrail.studio.desk import QUIET, Controls, Desk, buttons, results, wire
 from vitrail.studio.standing import Standing
 
 SECONDS = 2.0
@@ -37,9 +37,8 @@ def screen(desk: Desk) -> gr.Dropdown:
         with gr.Tab("Repeat"):
             _task(desk, "Repeat this run", chosen, partial(_repeated, desk))
 
-    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-    gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **private)
-    cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **private)
+    gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **QUIET)
+    cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **QUIET)
 
     def listed(request: gr.Request) -> gr.Dropdown:
         return gr.Dropdown(all_runs(desk, str(request.session_hash)))
@@ -50,9 +49,9 @@ def screen(desk: Desk) -> gr.Dropdown:
     def make_report(names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
         return _report(desk, names, str(request.session_hash))
 
-    again.click(listed, None, [chosen], **private)
-    show.click(show_them, [chosen], [shown], **private)
-    report.click(make_report, [chosen], [shown, page], **private)
+    again.click(listed, None, [chosen], **QUIET)
+    show.click(show_them, [chosen], [shown], **QUIET)
+    report.click(make_report, [chosen], [shown, page], **QUIET)
     return chosen
 
 

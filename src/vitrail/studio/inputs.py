@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.settings import Task, option_name
-from vitrail.studio.desk import Desk
+from vitrail.studio.desk import QUIET, Desk
 from vitrail.studio.uploads import checked_picture, checked_weights
 from vitrail.tasks.demo import packaged_pictures
 
@@ -40,7 +40,7 @@ def picture(label: str = "Picture") -> gr.Image:
     except MissingExtra:  # there is nothing to pick from
         return dropped
     one = gr.Radio([*free], label="or a free one")
-    one.select(lambda name: free.get(name), [one], [dropped], concurrency_limit=None, api_visibility="private")
+    one.select(lambda name: free.get(name), [one], [dropped], **QUIET)
     return dropped
 
 
@@ -57,16 +57,16 @@ def mistaken(name: gr.Dropdown, dropped: gr.Image, desk: Desk) -> None:
     """What a classifier that was made here got wrong, to pick from; out of sight for other networks."""
     one = gr.Dropdown([], label="or a mistake of this classifier", visible=False)
 
-    def others(chosen: str) -> gr.Dropdown:
-        found = mistakes_of(chosen) if chosen in desk.runs_of("transfer") else []
+    def others(chosen: str, request: gr.Request) -> gr.Dropdown:
+        seen = desk.runs_of("transfer", str(request.session_hash))
+        found = mistakes_of(chosen) if chosen in seen else []
         return gr.Dropdown(found, value=None, visible=bool(found))
 
     def pick(path: str | None, chosen: str) -> Any:
         return path if path in [file for _, file in mistakes_of(chosen)] else gr.skip()
 
-    private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-    name.change(others, [name], [one], **private)
-    one.input(pick, [one, name], [dropped], **private)
+    name.change(others, [name], [one], **QUIET)
+    one.input(pick, [one, name], [dropped], **QUIET)
 
 
 def mistakes_of(run: str) -> list[tuple[str, str]]:

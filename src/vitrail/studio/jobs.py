@@ -70,7 +70,7 @@ class Jobs:
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
         self._worker: subprocess.Popen[str] | None = None
-        self._closed = False
+        self._closed = self._hears = False  # whether a signal would stop the task that runs
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
 
     def submit(self, owner: str, steps: Sequence[Step]) -> Job:
@@ -107,8 +107,7 @@ class Jobs:
                 job.state = "stopped"
             elif job.state == "running":
                 job.state = "stopping"
-                if self._worker is not None:
-                    os.kill(self._worker.pid, signal.SIGINT)
+                self._interrupt()
 
     def close(self) -> None:
         """Stops what runs, and ends the process."""
@@ -131,7 +130,7 @@ class Jobs:
         while (job := self._next()) is not None:
             for number, step in enumerate(job.steps):
                 job.at = number
-                answer = self._ask(step)
+                answer = self._ask(step, job)
                 if answer["state"] != "done" or job.state == "stopping":
                     break
             job.sentence = answer["sentence"]
@@ -149,7 +148,18 @@ class Jobs:
                 self._changed.wait()
         return None
 
-    def _ask(self, step: Step) -> dict[str, str]:
+    def _interrupt(self) -> None:
+        if self._hears and self._worker is not None:
+            os.kill(self._worker.pid, signal.SIGINT)
+
+    def _begun(self, job: Job) -> None:
+        """From now on the task hears; whoever wanted to stop it before is heard now."""
+        with self._changed:
+            self._hears = True
+            if job.state == "stopping":
+                self._interrupt()
+
+    def _ask(self, step: Step, job: Job) -> dict[str, str]:
         worker = self._started()
         assert worker.stdin is not None
         assert worker.stdout is not None
@@ -158,8 +168,13 @@ class Jobs:
             worker.stdin.write(json.dumps(order) + "\n")
             worker.stdin.flush()
             line = worker.stdout.readline()
+            if line:
+                self._begun(job)
+                line = worker.stdout.readline()
         except (BrokenPipeError, ValueError):
             line = ""
+        finally:
+            self._hears = False
         if not line:
             code = worker.wait()
             self._worker = None

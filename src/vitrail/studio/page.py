@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.themes.utils import fonts
 
 from vitrail.studio import fool, gans, history, look, train, visualise
-from vitrail.studio.desk import Desk
+from vitrail.studio.desk import QUIET, Desk
 
 SECONDS_OF_SILENCE = 20.0
 
@@ -64,13 +64,13 @@ def page(desk: Desk) -> gr.Blocks:
             with gr.Tab("Runs", id="runs"):
                 kept = history.screen(desk)
 
-        def take(folder: str) -> list[object]:
-            choices = desk.networks()
+        def take(folder: str, request: gr.Request) -> list[object]:
+            choices = desk.networks(str(request.session_hash))
             return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
 
         def fresh(request: gr.Request) -> list[Any]:
-            trainings, names = gans.watchable(desk), desk.networks()
-            runs = history.all_runs(desk, str(request.session_hash))
+            owner = str(request.session_hash)
+            trainings, names, runs = gans.watchable(desk), desk.networks(owner), history.all_runs(desk, owner)
             return [
                 f"<p>{len(names)} networks and {len(runs)} runs on this machine.</p>",
                 *(gr.Dropdown(names) for _ in networks),
@@ -78,9 +78,8 @@ def page(desk: Desk) -> gr.Blocks:
                 gr.Dropdown(runs, value=runs[:1]),
             ]
 
-        private: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-        blocks.load(fresh, None, [here, *networks, watched, kept], **private)
-        blocks.load(open_line, None, [here], **private)
-        taken.click(take, [made], [*networks, tabs], **private)
+        blocks.load(fresh, None, [here, *networks, watched, kept], **QUIET)
+        blocks.load(open_line, None, [here], **QUIET)
+        taken.click(take, [made], [*networks, tabs], **QUIET)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -14,7 +15,7 @@ from vitrail.studio import fragments
 from vitrail.studio.desk import Controls, Desk, buttons, results, wire
 from vitrail.studio.inputs import chosen, rest
 from vitrail.studio.standing import Standing
-from vitrail.studio.uploads import ZIP_BYTES, allowed_folder, unpacked
+from vitrail.studio.uploads import ZIP_BYTES, allowed_data, unpacked
 from vitrail.tasks.transfer import Transfer
 
 
@@ -55,10 +56,8 @@ def screen(desk: Desk) -> tuple[gr.State, gr.Button]:
 
 def _data(desk: Desk, where: str, zipped: str | None) -> str:
     if zipped:
-        from pathlib import Path  # noqa: PLC0415
-
         return str(unpacked(Path(zipped), desk.uploads / token_hex(16)))
-    return where if where in ("digits",) else str(allowed_folder(where, desk.roots))
+    return allowed_data(where, desk.roots)
 
 
 def found(standings: Sequence[Standing]) -> str:

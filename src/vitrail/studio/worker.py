@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,25 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settle_in()
+
+    def answer(said: Mapping[str, str]) -> None:
+        print(json.dumps(said), file=answers, flush=True)
+
     for line in sys.stdin:
-        print(json.dumps(work(json.loads(line))), file=answers, flush=True)
+        answer(work(json.loads(line), lambda: answer({"state": "begun"})))
 
 
-def work(order: Mapping[str, Any]) -> dict[str, str]:
-    """Does one task: `task`, its `settings`, and the `folder` to keep it in. SIGINT stops it.
+def work(order: Mapping[str, Any], begun: Callable[[], None]) -> dict[str, str]:
+    """Does one task: `task`, its `settings`, and the `folder` to keep it in.
 
+    Args:
+        begun: called when SIGINT stops the task; before and after, it does nothing.
     Returns:
         `state`: done, stopped or failed; `sentence`: why it failed.
     """
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        begun()
         task: Task = TASKS[order["task"]](**order["settings"])
         for _ in record(task, order["task"], Path(order["folder"])):
             pass

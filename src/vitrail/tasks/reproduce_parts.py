@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from vitrail.settings import Task
 from vitrail.tasks.gan_run import latest
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.reproduce_plan import Part
+from vitrail.tasks.stopping import Interrupts
 
 
 @dataclass
@@ -76,7 +75,7 @@ class Parts:
             self.failed[part.name] = str(error)
             yield Note(f"{part.name} is left out: {error}")
             return
-        if pressed.at_all:
+        if pressed.wanted:
             _put_aside(folder)
             raise KeyboardInterrupt
         assert part.name in self.results
@@ -91,25 +90,12 @@ class Parts:
                 self.results[part.name] = event.figures
 
 
-class Remembered:
+class Remembered(Interrupts):
     """Ctrl-C as it is everywhere, and remembered: a task that ends early and well hides it from whoever started it."""
 
-    def __init__(self) -> None:
-        self.at_all = False
-        self._before: Any = None
-
-    def __enter__(self) -> Remembered:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, number: int, frame: Any) -> None:
-        self.at_all = True
-        signal.default_int_handler(number, frame)
+    def _note(self, *_: object) -> None:
+        self.wanted = True
+        raise KeyboardInterrupt
 
 
 def _gone_on_with(task: Task, folder: Path) -> Task | None:
