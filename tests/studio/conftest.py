@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from command import run
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,14 @@ def studio(tmp_path_factory, stripes):
     server.send_signal(signal.SIGINT)
     server.stdout.close()
     assert server.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def classifiers(studio):
+    """Run folders of two classifiers, made by the command line."""
+    folders = [studio.runs / "transfer-one", studio.runs / "transfer-two"]
+    for folder in folders:
+        options = ("--backbone", "squeezenet", "--layer", "fire9", "--no-use-cache", "--run", folder)
+        done = run("transfer", studio.stripes, *options)
+        assert done.exit_code == 0, done.output
+    return folders

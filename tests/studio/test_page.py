@@ -243,7 +243,7 @@ def test_a_run_of_the_command_line_is_watched(visit, studio):
     expect(panel.get_by_text("This run is finished.")).to_be_visible(timeout=LONG)
 
 
-def test_runs_are_compared_repeated_and_taken_home(visit, studio, tmp_path):
+def test_runs_are_shown_and_taken_home(classifiers, visit, tmp_path):
     panel = visit.tab("Runs")
     press(panel, "Show")
     expect(panel.locator(".found .facts").first).to_be_visible(timeout=LONG)
@@ -307,19 +307,14 @@ def test_attributes_have_sliders_that_edit_a_picture(visit, studio, tmp_path):
     visit.keep("edit")
 
 
-def test_classifiers_are_compared(visit, studio):
-    runs = sorted(path for path in studio.runs.iterdir() if path.name.startswith("transfer-"))[:2]
-    if len(runs) < 2:
-        for name in ("transfer-one", "transfer-two"):
-            folder = ["--run", studio.runs / name, "--backbone", "squeezenet", "--layer", "fire9"]
-            command = [sys.executable, "-m", "vitrail", "transfer", studio.stripes, *folder, "--no-use-cache"]
-            subprocess.run(list(map(str, command)), check=True, capture_output=True)
-        runs = [studio.runs / "transfer-one", studio.runs / "transfer-two"]
+def test_classifiers_are_compared(classifiers, visit):
     panel = visit.tab("Runs")
-    panel.get_by_role("button", name="Read the list again").click()
     panel.get_by_role("button", name="Clear").click()
-    for run in runs:
+    chosen = panel.get_by_role("button", name=re.compile("^Remove "))
+    expect(chosen).to_have_count(0)
+    for number, run in enumerate(classifiers, 1):
         visit.choose(panel, "Runs", str(run))
+        expect(chosen).to_have_count(number)
     panel.get_by_role("button", name="Compare these runs").click()
     expect(panel.get_by_text("Done.")).to_be_visible(timeout=LONG)
     expect(panel.locator("table").first).to_contain_text("squeezenet")
