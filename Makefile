@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help demo studio test test-all check fix bench docs dist
+.PHONY: help demo studio test test-all check fix bench docs dist torture
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -26,6 +26,9 @@ studio: .venv/ready ## install if needed, then the page in the browser
 
 test-all: .venv/ready check ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not gpu and not network"
+
+torture: .venv/ready ## faults and hostile input by the hundred; figures in build/torture
+	$(BIN)/python -m pytest tests/torture --whole -q -s
 
 bench: .venv/ready ## the benchmark that needs no data; the others are in benchmarks/README.md
 	$(BIN)/python benchmarks/svm_grid.py

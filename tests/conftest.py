@@ -19,6 +19,12 @@ install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pe
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: threads of theirs would wait for each other
     torch.set_num_threads(1)
 
+
+def pytest_addoption(parser):
+    parser.addoption("--whole", action="store_true", help="run the campaigns of tests/torture as `make torture` does")
+    parser.addoption("--campaign-seed", type=int, default=0, help="seed of those campaigns")
+
+
 NAMES = ("across", "down", "noise")
 
 
