@@ -10,9 +10,10 @@ STOREYS = (
     {
         "version", "errors", "registry", "events", "settings", "runs", "files",
         "tensors", "images", "image_files", "decoding", "devices", "process",
+        "picture_tables", "tars", "path_list",
     },
     {"datasets", "backbones", "pictures"},
-    {"image_ascent", "gan_training"},
+    {"image_ascent", "gan_training", "sharding"},
     {"attributions", "attacks", "visualisation", "transfer", "gans", "metrics"},
     {"tasks", "report"},
     {"studio"},

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from vitrail.errors import BadFolder, BadPicture
+from vitrail.picture_tables import is_table, listed_files
+from vitrail.tars import inside, is_tar, members_of, read_member
 
 AnyPath = str | os.PathLike[str]
 
@@ -64,19 +66,26 @@ def display_name(path: AnyPath) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
 
 
-def find_pictures(paths: Iterable[AnyPath]) -> list[Path]:
-    """Picture files that `paths` name, each once, in the order of `paths` and sorted within each.
+def find_pictures(paths: Sequence[AnyPath]) -> list[Path]:
+    """Picture files that `paths` name, as `each_picture` finds them."""
+    return list(each_picture(paths))
+
+
+def each_picture(paths: Sequence[AnyPath]) -> Iterator[Path]:
+    """Picture files that `paths` name, in the order of `paths` and sorted within each; of several paths each file once.
 
     Args:
         paths: files (taken as they are), folders (searched at every depth for the suffixes of `FORMATS`, hidden names
-            left out, links followed, each real folder once) and glob patterns (`**` crosses folders).
+            left out, links followed, each real folder once; or, if they hold no picture, for tar files), glob patterns
+            (`**` crosses folders), tar files (in the order of the archive) and tables (CSV or Parquet with a column
+            `file`, in their order).
 
     Raises:
         BadPicture: a path names nothing.
-        BadFolder: a folder holds no picture, or cannot be listed.
+        BadFolder: a folder, tar file or table holds no picture, or cannot be read.
     """
-    found = (picture for path in paths for picture in _named_by(path))
-    return list(dict.fromkeys(found))
+    found = (picture for path in paths for picture in _named_by(Path(path)))
+    yield from found if len(paths) == 1 else dict.fromkeys(found)
 
 
 def read_bytes(path: AnyPath) -> bytes:
@@ -91,11 +100,27 @@ def read_bytes(path: AnyPath) -> bytes:
         regular = stat.S_ISREG(status.st_mode)
         if regular and status.st_size <= BYTE_LIMIT:
             return Path(path).read_bytes()
+    except NotADirectoryError:  # a part of the path is a file: a tar file, it may be
+        return _read_inside(Path(path), name)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise BadPicture(f"'{name}' cannot be read ({reason}); the path of a readable picture would work.") from error
     given = f"{status.st_size:,} bytes long" if regular else "a folder or a device"
     raise BadPicture(f"'{name}' is {given}; a picture file of up to {BYTE_LIMIT:,} bytes would work.")
+
+
+def _read_inside(path: Path, name: str) -> bytes:
+    try:
+        place = inside(path)
+        if place is None:
+            raise NotADirectoryError(20, "Not a directory")
+        data = read_member(*place, BYTE_LIMIT)
+    except (OSError, BadFolder) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadPicture(f"'{name}' cannot be read ({reason}); the path of a readable picture would work.") from error
+    if data is None:
+        raise BadPicture(f"'{name}' is too long; a picture file of up to {BYTE_LIMIT:,} bytes would work.")
+    return data
 
 
 def digest(path: AnyPath) -> tuple[str, bytes]:
@@ -162,23 +187,60 @@ def _plain_sixteen_bits(picture: ImageFile) -> bool:
     return tags.get(TIFF_BITS) == (16,) and tags.get(TIFF_PHOTOMETRIC) == TIFF_BLACK_IS_ZERO
 
 
-def _named_by(path: AnyPath) -> list[Path]:
-    here, name = Path(path), display_name(path)
+def _named_by(here: Path) -> Iterator[Path]:
     if here.is_dir():
-        pictures = list(_walk(here))
-        if not pictures:
-            raise BadFolder(f"There is no picture in '{name}'; files ending in {' '.join(SUFFIXES)} would work.")
-        return pictures
-    if here.exists():
-        return [here]
-    matches = [Path(match) for match in sorted(glob.glob(os.fspath(path), recursive=True))]
-    pictures = [picture for match in matches for picture in (_walk(match) if match.is_dir() else _if_picture(match))]
+        yield from _in_folder(here)
+    elif here.is_file() and is_tar(here):
+        yield from _or_fail(_in_tar(here), f"There is no picture in '{display_name(here)}'")
+    elif here.is_file() and is_table(here):
+        yield from _or_fail(listed_files(here), f"The table '{display_name(here)}' lists no picture")
+    elif here.exists() or inside(here):
+        yield here
+    else:
+        yield from _matching(here)
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    found = False
+    for picture in _walk(folder, _if_picture):
+        found = True
+        yield picture
+    if not found:
+        packed = (picture for tar in _walk(folder, _if_tar) for picture in _in_tar(tar))
+        yield from _or_fail(packed, f"There is no picture in '{display_name(folder)}'")
+
+
+def _or_fail(pictures: Iterator[Path], nothing: str) -> Iterator[Path]:
+    """The pictures, of which there must be one."""
+    first = next(pictures, None)
+    if first is None:
+        raise BadFolder(f"{nothing}; files ending in {' '.join(SUFFIXES)} would work.")
+    yield first
+    yield from pictures
+
+
+def _in_tar(tar: Path) -> Iterator[Path]:
+    return (picture for name in members_of(tar) for picture in _if_picture(tar / name))
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    matches = map(Path, sorted(glob.glob(os.fspath(pattern), recursive=True)))
+    pictures = dict.fromkeys(picture for match in matches for picture in _matched(match))  # `**` finds some twice
     if not pictures:
-        raise BadPicture(f"There is no picture at '{name}'; a picture, a folder of pictures or a pattern would work.")
-    return pictures
+        raise BadPicture(
+            f"There is no picture at '{display_name(pattern)}'; a picture, a folder of pictures, a tar file, a table "
+            "or a pattern would work."
+        )
+    yield from pictures
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _matched(match: Path) -> Iterable[Path]:
+    if match.is_dir():
+        return _walk(match, _if_picture)
+    return _in_tar(match) if is_tar(match) and match.is_file() else _if_picture(match)
+
+
+def _walk(folder: Path, taken: Callable[[Path], list[Path]]) -> Iterator[Path]:
     seen: set[str] = set()  # a link to a folder above would lead round in circles
     for root, folders, files in os.walk(folder, followlinks=True, onerror=_cannot_list):
         real = os.path.realpath(root)
@@ -188,12 +250,16 @@ def _walk(folder: Path) -> Iterator[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            yield from _if_picture(Path(root, name))
+            yield from taken(Path(root, name))
 
 
 def _if_picture(path: Path) -> list[Path]:
     hidden = path.name.startswith(".")  # macOS leaves a `._cat.jpg`, no picture, beside each `cat.jpg`
     return [path] if path.name.lower().endswith(SUFFIXES) and not hidden else []
+
+
+def _if_tar(path: Path) -> list[Path]:
+    return [path] if is_tar(path) and not path.name.startswith(".") else []
 
 
 def _cannot_list(error: OSError) -> None:

@@ -1,0 +1,32 @@
+"""Very many paths: what a list of them says, in a fraction of its memory."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from vitrail.path_list import PathList
+
+PATHS = [Path("a/b.jpg"), Path("ü\n.png"), Path(os.fsdecode(b"\xff.jpg")), Path("x.tar/1.jpg")]
+
+
+def test_it_says_what_a_list_says():
+    kept = PathList(PATHS)
+    assert list(kept) == PATHS
+    assert len(kept) == 4
+    assert kept[1] == PATHS[1]
+    assert kept[-1] == PATHS[-1]
+    assert kept[1:3] == PATHS[1:3]
+    assert kept[::-2] == PATHS[::-2]
+    with pytest.raises(IndexError):
+        kept[4]
+
+
+def test_a_path_takes_little_more_than_its_name():
+    tracemalloc.start()
+    kept = PathList(Path(f"some/folder/{number:08d}.jpg") for number in range(20_000))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(kept) == 20_000
+    assert taken / 20_000 < 3 * len("some/folder/00000000.jpg")

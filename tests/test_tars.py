@@ -1,0 +1,96 @@
+"""Pictures inside tar files: found, read and refused as files in a folder are."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vitrail.errors import BadFolder, BadPicture
+from vitrail.image_files import find_pictures, read_bytes
+from vitrail.images import read_picture
+from vitrail.tars import members_of
+
+
+def png(grey: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.full((4, 4), grey, np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def packed(path, files):
+    """A tar file of these names and contents."""
+    with tarfile.open(path, "w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture
+def shard(tmp_path):
+    return packed(tmp_path / "shard-0.tar", {"dog/2.png": png(20), "dog/1.png": png(10), "dog/1.cls": b"7"})
+
+
+def test_members_come_in_the_order_of_the_archive(shard):
+    assert find_pictures([shard]) == [shard / "dog/2.png", shard / "dog/1.png"]
+
+
+def test_a_member_is_read_like_a_file(shard, tmp_path):
+    (tmp_path / "1.png").write_bytes(png(10))
+    assert read_bytes(shard / "dog/1.png") == png(10)
+    inside, outside = (read_picture(file, short_side=8) for file in (shard / "dog/1.png", tmp_path / "1.png"))
+    assert inside.equal(outside)
+
+
+def test_a_member_can_be_named_by_itself(shard):
+    assert find_pictures([shard / "dog/1.png"]) == [shard / "dog/1.png"]
+
+
+def test_a_folder_without_pictures_is_looked_through_for_tar_files(shard, tmp_path):
+    packed(tmp_path / "shard-1.tar", {"a.png": png(1)})
+    assert [file.name for file in find_pictures([tmp_path])] == ["2.png", "1.png", "a.png"]
+    (tmp_path / "own.png").write_bytes(png(5))  # else a backup beside pictures would count them twice
+    assert find_pictures([tmp_path]) == [tmp_path / "own.png"]
+    assert len(find_pictures([tmp_path / "*.tar"])) == 3
+
+
+def test_names_that_lead_out_of_the_archive_are_left_out(tmp_path):
+    (tmp_path / "secret.png").write_bytes(png(99))
+    names = {"../secret.png": png(1), str(tmp_path / "secret.png"): png(2), "b.png": png(3)}
+    hostile = packed(tmp_path / "h.tar", names)
+    found = find_pictures([hostile])
+    assert [read_bytes(file) for file in found] == [png(2), png(3)]  # never the file outside
+    assert all(str(file).startswith(str(hostile)) for file in found)
+
+
+def test_links_and_folders_in_it_are_no_pictures(tmp_path):
+    path = tmp_path / "links.tar"
+    with tarfile.open(path, "w") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
+            member = tarfile.TarInfo("a.png")
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+    with pytest.raises(BadFolder, match=r"There is no picture in '.*links.tar'"):
+        find_pictures([path])
+
+
+def test_what_is_wrong_with_a_tar_file_is_one_sentence(shard, tmp_path):
+    whole = shard.read_bytes()
+    (tmp_path / "cut.tar").write_bytes(whole[:700])
+    (tmp_path / "text.tar").write_bytes(b"not a tar file" * 99)
+    with tarfile.open(tmp_path / "small.tar", "w:gz") as archive:
+        archive.add(shard, "x")
+    for name in ("cut.tar", "text.tar", "small.tar"):
+        with pytest.raises(BadFolder, match=f"'{name}' is damaged, or no plain tar file"):
+            find_pictures([tmp_path / name])
+    with pytest.raises(BadPicture, match="no such file in that tar file"):
+        read_bytes(shard / "cat.png")
+
+
+def test_a_tar_file_that_changes_is_read_anew(shard):
+    assert len(members_of(shard)) == 3
+    packed(shard, {"only.png": png(3), "padding": b"x" * 9000})
+    assert list(members_of(shard)) == ["only.png", "padding"]
