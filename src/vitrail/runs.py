@@ -2,7 +2,7 @@
 
 settings.json   environment.json   events.jsonl   result.json   README.md (model card)
 pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
-live/*.png      (previews)
+live/*.png      (previews)      shards/*  logs/*/ (of one shard each)
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     Raises:
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
+    home, folder = folder, task.own_folder(folder)
     if task.continued is None and not (task.goes_on and _holds(folder, name)):
         claim(folder)
     settings = task.model_dump(mode="json", exclude={"resume"} if task.continued else None)
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
     try:
-        for event in task.run_in(folder):
+        for event in task.run_in(home):
             if isinstance(event, Result):
-                event = Result({"task": name, **_seed(task), "run": str(folder), **event.figures})
+                event = Result({"task": name, **_seed(task), "run": str(home), **event.figures})
             keep(event, folder)
             yield event
     except BaseException as error:
@@ -65,8 +66,10 @@ def claim(folder: Path) -> None:
 
 
 def _holds(folder: Path, name: str) -> bool:
-    """Whether `folder` is that of an earlier run of the task `name`."""
-    return (folder / "settings.json").is_file() and read_run(folder).task == name
+    """Whether `folder` is that of an earlier run of the task `name`, or holds shards, which say what they are of."""
+    if (folder / "settings.json").is_file():
+        return read_run(folder).task == name
+    return (folder / "shards" / "of.json").is_file()
 
 
 def new_folder(root: Path, task: str) -> Path:

@@ -58,19 +58,28 @@ class Task(BaseModel):
     records: ClassVar[bool] = True
     """Whether a run of this task is kept in a folder of its own."""
 
-    goes_on: ClassVar[bool] = False
-    """Whether a run in the folder of an earlier run of this task goes on with that one."""
-
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise BadSetting(sentence(error, type(self))) from None
 
+    shown_last: ClassVar[frozenset[str]] = frozenset()
+    """Settings that are shown after the task's own, as those are that several tasks share."""
+
     @property
     def continued(self) -> Path | None:
         """The run folder that this task goes on with; None: it begins one."""
         return None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a run in the folder of an earlier run of this task goes on with that one."""
+        return False
+
+    def own_folder(self, folder: Path) -> Path:
+        """Where this run's settings, events and result are kept, of a run in `folder`; several may share that one."""
+        return folder
 
     def run(self) -> Iterator[Event]:
         """Does the work, yielding what happens; the last event is a `Result`."""

@@ -27,7 +27,8 @@ def command_for(name: str, task: type[Task]) -> Any:
     def run(**values: Any) -> None:
         execute(name, task, values)
 
-    parameters = [_parameter(field, info) for field, info in task.model_fields.items()]
+    fields = sorted(task.model_fields.items(), key=lambda field: field[0] in task.shown_last)
+    parameters = [_parameter(field, info) for field, info in fields]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name, help=_help(task), no_args_is_help=any(info.is_required() for info in task.model_fields.values()))(

@@ -46,7 +46,7 @@ def write_part(part: Part, stem: Path) -> Path:
     Raises:
         CannotWrite: the disk is full, read-only, ...
     """
-    head = {**part.about, "skipped": list(part.skipped)}
+    head = {**part.about, "rows": len(part.rows), "skipped": list(part.skipped)}
     lines = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in (head, *part.rows)]
     text = "\n".join(lines).encode("utf-8", errors="backslashreplace") + b"\n"
     if not part.tensors:
@@ -77,7 +77,7 @@ def read_part(path: Path) -> Part:
         text = tensors.pop("rows").tobytes() if tensors else data
         head, *rows = [json.loads(line) for line in text.decode().split("\n") if line]
         skipped = head.pop("skipped")
-        if any(len(value) != len(rows) for value in tensors.values()) or head["pictures"] != len(rows) + len(skipped):
+        if len(rows) != head["rows"] or any(len(value) != len(rows) for value in tensors.values()):
             raise ValueError("rows are missing")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]

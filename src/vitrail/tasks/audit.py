@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.errors import BadSetting
-from vitrail.events import Event, Note, Result
 from vitrail.registry import shown
-from vitrail.settings import Numbers, Task, setting
+from vitrail.settings import Numbers, setting
+from vitrail.tasks.sharded import Sharded
+
+if TYPE_CHECKING:
+    from vitrail.tasks.sharded import Work
 
 LINF = tuple(step / 255 for step in (0.25, 0.5, 1, 1.5, 2, 3, 4, 8))
 L2 = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
@@ -28,11 +29,11 @@ def _radii(values: tuple[float, ...]) -> tuple[float, ...]:
 Radii = Annotated[Numbers, AfterValidator(_radii)]
 
 
-class Audit(Task):
+class Audit(Sharded):
     """Measure on a set of pictures how easily a network is fooled, and how faithful its maps are."""
 
     folder: Path = setting(
-        ..., "Folder of pictures; class folders give the labels if --labels does not", positional=True
+        ..., "Pictures; class folders, a table or tar files give the labels if --labels does not", positional=True
     )
     labels: Path | None = setting(None, "CSV with the columns file and class_index (or label: a name or number)")
     backbone: str = setting("squeezenet", "Network, by name, or a run folder of `vitrail transfer`")
@@ -47,33 +48,9 @@ class Audit(Task):
     seed: int = setting(0, "Seed of the draw and of random maps", ge=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
-    def run(self) -> Iterator[Event]:
-        """Yields curves, contact sheets and a table; the last event is the `Result`."""
-        from vitrail.tasks.audit_data import labelled  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
-        from vitrail.tasks.audit_measures import measures  # noqa: PLC0415
-        from vitrail.tasks.audit_report import report  # noqa: PLC0415
-        from vitrail.tasks.network import open_network  # noqa: PLC0415
+    def opened(self) -> Work:
+        """The network, and the pictures with what counts as right."""
+        from vitrail.tasks.audit_work import Auditing  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
 
-        started = time.perf_counter()
         ATTRIBUTIONS.check(self.method)
-        network = open_network(self.backbone, weights=self.weights, device=self.device)
-        files, labels, source = labelled(self.folder, self.labels, network.classes)
-        if self.limit is not None and self.limit < len(files):
-            import random  # noqa: PLC0415  (here only)
-
-            rows = sorted(random.Random(self.seed).sample(range(len(files)), self.limit))
-            files, labels = [files[row] for row in rows], labels and [labels[row] for row in rows]
-        yield Note(source)
-        audit = yield from measures(self, network, files, labels)
-        for skip in audit.skipped:
-            yield Note(f"Skipped: {skip['reason']}")
-        yield from report(audit)
-        yield Result(
-            {
-                "backbone": [network.identity],
-                "device": network.device,
-                "skipped": audit.skipped,
-                **audit.figures(),
-                "seconds": {"total": time.perf_counter() - started},
-            }
-        )
+        return Auditing(self)

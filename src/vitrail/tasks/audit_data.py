@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vitrail.backbones.class_names import class_index
 from vitrail.datasets.folder import folder as class_folders
+from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.image_files import display_name, find_pictures
 
@@ -26,13 +27,13 @@ def labelled(root: Path, table: Path | None, classes: Sequence[str]) -> tuple[li
     if table is not None:
         return _from_table(files, table, classes)
     try:
-        found = class_folders(root, None)
+        found = listed(root).labelled() if is_list(root) else class_folders(root, None)
         numbers = [class_index(classes, name) for name in found.classes]
     except (BadFolder, UnknownName, BadSetting):
         sentence = "No labels: what counts as right is what the network says of the unchanged picture."
         return files, None, sentence
     labels = [numbers[label] for label in found.labels.tolist()]
-    return list(found.files), labels, f"Labels from {len(found.classes)} class folders."
+    return list(found.files), labels, f"Labels of {len(found.classes)} classes from {display_name(root.name)}."
 
 
 def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> tuple[list[Path], list[int], str]:

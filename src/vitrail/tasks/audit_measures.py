@@ -13,7 +13,7 @@ import torch
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.sweep import ROUNDING, sweep
-from vitrail.errors import BadPicture, MissingExtra
+from vitrail.errors import MissingExtra
 from vitrail.events import Note, Progress
 from vitrail.image_ascent import images_at_once
 from vitrail.image_ascent.slope import check_numbers
@@ -89,49 +89,65 @@ class Audited:
         return found
 
 
+Tensors = dict[str, np.ndarray]
+
+
+def audited(task: Audit, files: Sequence[Path], skipped: list[dict[str, str]], found: Tensors) -> Audited:
+    """What was found of all pictures.
+
+    Args:
+        found: what `measures` gave, joined.
+    """
+    return Audited(
+        files,
+        skipped,
+        task.method,
+        {"linf": task.linf, "l2": task.l2},
+        found["right"],
+        {norm: found[norm] for norm in ("linf", "l2")},
+        {name: found[name] for name in found if name.removeprefix("random_") in FAITHFULNESS},
+        found["cost"],
+        task.reference_radius,
+        found.get("reference"),
+    )
+
+
+Measured = tuple[list[int], list[dict[str, str]], Tensors]
+
+
 def measures(
     task: Audit, network: Network, files: Sequence[Path], labels: Sequence[int] | None
-) -> Generator[Progress | Note, None, Audited]:
-    """Yields progress and returns what was found.
+) -> Generator[Progress | Note, None, Measured]:
+    """Yields progress and returns which pictures could be read, those that could not, and what was found.
+
+    Ctrl-C ends it with what there is, but for a shard, which is whole or nothing.
 
     Raises:
-        BadPicture: no picture could be read.
         MissingExtra: the reference was asked for and is not installed.
     """
-    radii = {"linf": task.linf, "l2": task.l2}
-    rows: list[dict[str, Any]] = []
-    kept: list[Path] = []
+    rows: list[Tensors] = []
+    kept: list[int] = []
     skipped: list[dict[str, str]] = []
-    known = None if labels is None else dict(zip(files, labels, strict=True))
 
     def measured() -> Iterator[Progress]:
         for batch in batches(files, network.plain.preparation):
             skipped.extend(batch.skipped)
             size = images_at_once(network.quick, to_unit(batch.pixels[:1]), memory=_bytes(task)) if batch.files else 1
             for start in range(0, len(batch.files), size):
-                part = batch.files[start : start + size]
+                part = batch.rows[start : start + size]
                 images = to_unit(batch.pixels[start : start + size]).to(network.device)
-                wanted = None if known is None else torch.tensor([known[file] for file in part])
+                wanted = None if labels is None else torch.tensor([labels[row] for row in part])
                 rows.append(_measured(task, network, images, wanted))
                 kept.extend(part)
                 yield Progress("audit", len(kept) + len(skipped), len(files), detail=network.name)
 
-    yield from until_stopped(measured(), lambda: len(kept))
-    if not kept:
-        raise BadPicture(f"No picture could be read; the first one: {skipped[0]['reason']}")
-    joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-    return Audited(
-        kept,
-        skipped,
-        task.method,
-        radii,
-        joined["right"],
-        {norm: joined[norm] for norm in radii},
-        {name: joined[name] for name in joined if name.removeprefix("random_") in FAITHFULNESS},
-        joined["cost"],
-        task.reference_radius,
-        joined.get("reference"),
-    )
+    yield from measured() if task.cut else until_stopped(measured(), lambda: len(kept))
+    return kept, skipped, joined(rows)
+
+
+def joined(rows: Sequence[Tensors]) -> Tensors:
+    """Arrays one behind the other, by name; those of which there is nothing are left out."""
+    return {name: np.concatenate([row[name] for row in rows if row]) for name in next(filter(None, rows), {})}
 
 
 def _measured(task: Audit, network: Network, images: Images, labels: Labels | None) -> dict[str, np.ndarray]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
 
 from vitrail.attributions import ATTRIBUTIONS
-from vitrail.errors import BadPicture
+from vitrail.errors import BadPicture, BadSetting
 from vitrail.events import Event, Note, Progress, Result
 from vitrail.registry import shown
-from vitrail.settings import Names, Task, setting
+from vitrail.settings import Names, setting
+from vitrail.tasks.sharded import Sharded
+
+if TYPE_CHECKING:
+    from vitrail.tasks.sharded import Work
 
 
-class Explain(Task):
+class Explain(Sharded):
     """Show which pixels speak for a class: saliency and other maps, each with its faithfulness."""
 
     pictures: tuple[Path, ...] = setting(..., "Pictures, folders of pictures, or patterns", positional=True)
@@ -30,7 +37,19 @@ class Explain(Task):
     seed: int = setting(0, "Seed of samples, random maps and random weights", ge=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
-    def run(self) -> Iterator[Event]:
+    def opened(self) -> Work:
+        """The networks, and the list of pictures."""
+        from vitrail.tasks.explain_work import Explanation  # noqa: PLC0415
+
+        return Explanation(self)
+
+    @model_validator(mode="after")
+    def _arrays_only_in_shards(self) -> Self:
+        if self.cut and self.localise:
+            raise BadSetting("--localise draws a region of each picture, and shards keep arrays only; leave it out.")
+        return self
+
+    def at_once(self) -> Iterator[Event]:
         """Yields maps, a figure and a table; the last event is the `Result`."""
         from vitrail.image_files import find_pictures  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
         from vitrail.tasks.explain_maps import Explainer  # noqa: PLC0415

@@ -70,11 +70,13 @@ class Batch:
     """Pictures as a network sees them.
 
     Attributes:
+        rows: (N,), where in the list each of `files` is.
         pixels: (N, 3, S, S) uint8, one for each of `files`.
         skipped: those that could not be read, and why.
     """
 
     files: list[Path]
+    rows: list[int]
     pixels: Tensor = field(repr=False)
     skipped: list[dict[str, str]]
 
@@ -102,6 +104,7 @@ def batches(files: Sequence[Path], preparation: Preparation, *, size: int = BATC
             empty = torch.zeros(0, 3, preparation.size, preparation.size, dtype=torch.uint8)
             yield Batch(
                 [file for file, picture in found if not isinstance(picture, str)],
+                [row for row, (_, picture) in enumerate(found, start) if not isinstance(picture, str)],
                 torch.stack(pixels) if pixels else empty,
                 [{"file": display_name(file), "reason": why} for file, why in found if isinstance(why, str)],
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from vitrail.events import Event
 from vitrail.runs import new_folder
@@ -13,8 +13,6 @@ from vitrail.settings import Task, setting
 
 class Reproduce(Task):
     """Make the source report again (transfer learning, network visualisation, GANs): one page, measured here."""
-
-    goes_on: ClassVar[bool] = True
 
     chapter: Literal["tp7", "tp8", "tp9", "tp10", "all"] = setting(
         ..., "tp7 (transfer), tp8 (visualisation), tp9 (GANs), tp10 (conditional GANs), or all", positional=True
@@ -26,6 +24,11 @@ class Reproduce(Task):
     weights: Path | None = setting(None, "Folder of weights files, each called as its network, as vgg16-397923af.pth")
     seed: int = setting(0, "Seed of everything that draws", ge=0, lt=2**32)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+
+    @property
+    def goes_on(self) -> bool:
+        """Parts that are finished are not made again."""
+        return True
 
     def run(self) -> Iterator[Event]:
         """As `run_in`, in a new folder below `runs`."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
 from vitrail.errors import BadSetting
-from vitrail.events import Event, Note, Result
-from vitrail.settings import Names, Numbers, Task, cache_folder, setting
+from vitrail.settings import Names, Numbers, cache_folder, setting
+from vitrail.tasks.sharded import Sharded
+
+if TYPE_CHECKING:
+    from vitrail.tasks.sharded import Work
 
 BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
 """Networks whose joined features gave the highest cross-validated accuracy on the training part of 15-Scene."""
@@ -23,10 +24,12 @@ def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
-class Transfer(Task):
+class Transfer(Sharded):
     """Make a classifier from a folder of pictures: features of a pretrained network and a linear SVM."""
 
-    folder: Path = setting(..., "Folder with train/ and test/ class folders, or class folders alone", positional=True)
+    folder: Path = setting(
+        ..., "Folder with train/ and test/ class folders, class folders alone, a table, or tar files", positional=True
+    )
     backbone: Names = setting(("efficientnet-lite0",), "Networks whose features are joined, by name: a,b")
     layer: Names = setting(("auto",), "Layers to use, by name: a,b; auto chooses by cross-validation")
     C: Annotated[Numbers, AfterValidator(_positive)] = setting((), "Values of C to choose from: 0.1,1,10")
@@ -43,48 +46,16 @@ class Transfer(Task):
     test_share: float = setting(0.2, "Share held out for test when the folder has no test part", gt=0, lt=1)
     folds: int = setting(5, "Parts in cross-validation", ge=2)
     seed: int = setting(0, "Seed of the split and of cross-validation", ge=0)
-    engine: Literal["auto", "eager", "channels-last", "openvino"] = setting("auto", "Forward pass; auto probes")
+    forward: Literal["auto", "eager", "channels-last", "openvino"] = setting("auto", "Forward pass; auto probes")
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
-    cache: Path = setting(cache_folder(), "Folder of the feature cache")
+    cache: Path = setting(cache_folder(), "Folder of the feature cache; shards do without")
     use_cache: bool = setting(True, "Keep features for the next run")
 
-    def run(self) -> Iterator[Event]:
-        """Yields figures, tables and pictures; the last event is the `Result`."""
-        from vitrail.tasks.transfer_data import open_data, readable  # noqa: PLC0415  (imported when it runs)
-        from vitrail.tasks.transfer_fit import extractors_of, fine_tuned, linear  # noqa: PLC0415
-        from vitrail.tasks.transfer_report import pictures, tables  # noqa: PLC0415
-        from vitrail.transfer.features import shown_skips  # noqa: PLC0415
-        from vitrail.transfer.joined import join  # noqa: PLC0415
+    def opened(self) -> Work:
+        """The networks, and the pictures to learn from and to test on."""
+        from vitrail.tasks.transfer_work import Transferring  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
 
-        started = time.perf_counter()
-        home = self.cache.parent / "datasets"
-        parts, split = open_data(self.folder, home=home, test_share=self.test_share, seed=self.seed)
-        yield from split
-        extractors = extractors_of(self)
-        joined = yield from join(extractors, (*parts[0].files, *parts[1].files))
-        for reason in joined.skipped.values():
-            yield Note(f"Skipped: {reason}")
-        fit_started = time.perf_counter()
-        data = (*readable(*parts, joined), joined)
-        outcome, weights = yield from (fine_tuned if self.head == "fine-tune" else linear)(self, *data)
-        fit_seconds = time.perf_counter() - fit_started
-        yield from tables(outcome)
-        yield from pictures(outcome)
-        yield from weights
-        seconds = {"features": joined.seconds, "fit": fit_seconds, "total": time.perf_counter() - started}
-        yield Note(f"Seconds: {', '.join(f'{part} {value:.1f}' for part, value in seconds.items())}.")
-        yield Result(
-            {
-                **outcome.figures(),
-                "backbone": [extractor.identity() for extractor in extractors],
-                "device": joined.device or self.device,
-                "seconds": seconds,
-                "images_per_second": len(joined.kept) / joined.seconds,
-                "forward": dict(joined.forward),
-                "computed": joined.computed,
-                "skipped": shown_skips(joined.skipped),
-            }
-        )
+        return Transferring(self)
 
     @model_validator(mode="before")
     @classmethod

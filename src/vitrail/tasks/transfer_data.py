@@ -9,6 +9,7 @@ import numpy as np
 from vitrail.datasets import DATASETS
 from vitrail.datasets.folder import folder, parts, stratified_split
 from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder
 from vitrail.events import Event, Table
 from vitrail.image_files import display_name
@@ -21,7 +22,7 @@ def open_data(root: Path, *, home: Path, test_share: float, seed: int) -> tuple[
     """The pictures to learn from and those to test on, and the split if one was made.
 
     Args:
-        root: a folder, or the name of a data set; a folder of that name wins.
+        root: a folder, a table or tar files (`datasets/listed`), or the name of a data set; what is there wins.
         home: where data sets that come inside packages are written as files.
     Raises:
         BadFolder: the folder is missing, holds fewer than two classes, or its test part has a class that train has not.
@@ -29,10 +30,26 @@ def open_data(root: Path, *, home: Path, test_share: float, seed: int) -> tuple[
     name = str(root)
     if not root.exists() and name in DATASETS and name != "folder":
         return (DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test")), []
+    if is_list(root):
+        return _of_list(root, test_share=test_share, seed=seed)
     if parts(root):
         train = _several_classes(folder(root, "train"))
         return (train, _same_classes(train, folder(root, "test"), root)), []
-    everything = _several_classes(folder(root, None))
+    return _split(folder(root, None), test_share=test_share, seed=seed)
+
+
+def _of_list(root: Path, *, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
+    found = listed(root)
+    if "test" not in found.parts:
+        return _split(found.labelled(), test_share=test_share, seed=seed)
+    if "train" not in found.parts:
+        raise BadFolder(f"'{display_name(root)}' has pictures to test on and none to learn from; mark some as train.")
+    train = _several_classes(found.labelled("train"))
+    return (train, _same_classes(train, found.labelled("test"), root)), []
+
+
+def _split(everything: LabelledPictures, *, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
+    everything = _several_classes(everything)
     chosen = stratified_split(everything, test_share, seed)
     parted = zip(("train", "test"), chosen, strict=True)
     rows = [(display_name(everything.files[i]), part) for part, group in parted for i in group]
@@ -69,7 +86,7 @@ def _same_classes(train: LabelledPictures, test: LabelledPictures, root: Path) -
     unknown = sorted(set(test.classes) - set(train.classes))
     if unknown:
         raise BadFolder(
-            f"Class '{display_name(unknown[0])}' is in '{display_name(root / 'test')}' and not in train; "
+            f"Class '{display_name(unknown[0])}' is in the test part of '{display_name(root)}' and not in train; "
             "add it to train or remove it."
         )
     numbers = np.array([train.classes.index(name) for name in test.classes])

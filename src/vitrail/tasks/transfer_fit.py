@@ -32,9 +32,10 @@ def extractors_of(task: Transfer) -> list[Extractor]:
             _layers(task, name),
             weights=task.weights,
             flip=task.flip,
-            cache=task.cache if task.use_cache else None,
-            engine=task.engine,
+            cache=task.cache if task.use_cache and not task.cut else None,
+            engine=task.forward,
             device=task.device,
+            steady=task.cut,
         )
         for name in task.backbone
     ]
@@ -78,9 +79,9 @@ def fine_tuned(
     )
     ((name, (layer,)),) = start.layers.items()
     recipe = BACKBONES[name]
-    tuning = FineTuning(task.tune, task.epochs, rate=task.rate, engine=task.engine, device=task.device, seed=task.seed)
+    tuning = FineTuning(task.tune, task.epochs, rate=task.rate, engine=task.forward, device=task.device, seed=task.seed)
     tuned = yield from tuning.run(recipe(task.weights), layer, start.head, (train.files, train.labels))
-    look = Extractor(recipe, (layer,), flip=task.flip, engine=task.engine, device=task.device, backbone=tuned.backbone)
+    look = Extractor(recipe, (layer,), flip=task.flip, engine=task.forward, device=task.device, backbone=tuned.backbone)
     extraction = yield from look.run(test.files)
     nothing = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no picture of the test part can be read
     odds = tuned.head.probabilities(extraction.features.get(layer, nothing))

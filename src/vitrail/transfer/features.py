@@ -68,6 +68,8 @@ class Extractor:
         cache: folder of the feature cache; None computes everything anew and keeps nothing.
         engine: the forward pass ("auto" probes; see `vitrail.backbones.fast_path`).
         backbone: the network, if it is made already; its features are not kept, as no file tells its weights apart.
+        steady: for pictures that are done in parts: one forward pass for all of them, and "auto" takes the same one
+            everywhere, by no clock, so that a picture's features do not depend on who did it.
     """
 
     recipe: Recipe
@@ -78,6 +80,8 @@ class Extractor:
     engine: str = "auto"
     device: str = "auto"
     backbone: Backbone | None = None
+    steady: bool = False
+    _forward: FastForward | None = field(default=None, init=False, repr=False)
 
     def identity(self) -> dict[str, str | None]:
         """Which network with which weights, as `result.json` names it."""
@@ -90,7 +94,8 @@ class Extractor:
             UnknownName: the network has no such layer.
             MissingWeights, BadWeights: the network's weights cannot be had.
         """
-        self._forward: FastForward | None = None
+        if not self.steady:
+            self._forward = None
         plain = yield from self._pass(files, mirrored=False)
         if not self.flip:
             return plain
@@ -175,14 +180,14 @@ class Extractor:
 
     def _rows(self, pixels: np.ndarray) -> list[np.ndarray]:
         if self._forward is None:
-            from vitrail.backbones.fast_path import PooledFeatures, fast_forward  # noqa: PLC0415  (imports torch)
+            from vitrail.backbones.fast_path import PooledFeatures, fast_forward, usual  # noqa: PLC0415  (imports torch)
 
-            size = min(self._batch_size(), self._total)
+            size = self._batch_size() if self.steady else min(self._batch_size(), self._total)
             example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
             self._forward = fast_forward(
                 PooledFeatures(self.backbone or self.recipe(self.weights), self.layers),
                 example,
-                engine=self.engine,
+                engine=usual() if self.steady and self.engine == "auto" else self.engine,
                 device=choose_device(self.device),
                 pictures=self._total,
             )

@@ -1,0 +1,114 @@
+"""Labelled pictures that no class folders hold: a table's rows, or the samples of WebDataset's tar files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vitrail.datasets.labelled import LabelledPictures
+from vitrail.errors import BadFolder
+from vitrail.image_files import display_name, find_pictures
+from vitrail.picture_tables import beside, columns_of, is_table, rows_of
+from vitrail.tars import inside, is_tar, members_of, read_member
+
+CLASS = ("class", "label", "class_index", "name")
+"""Columns that may say the class; the first one that is there does."""
+
+PART = ("part", "split")
+LONGEST = 1000  # bytes of a `.cls`
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Pictures, the class of each and, where the list says so, whether it is to learn from or to test on.
+
+    Attributes:
+        names: the class of each file.
+        parts: "train", "test" or "" of each file.
+    """
+
+    files: Sequence[Path]
+    names: Sequence[str]
+    parts: Sequence[str]
+
+    def labelled(self, part: str | None = None) -> LabelledPictures:
+        """The pictures of one part, or all, with the classes that are in it."""
+        rows = [row for row, own in enumerate(self.parts) if part in (None, own)]
+        names = [self.names[row] for row in rows]
+        classes = sorted(set(names))
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers[name] for name in names], np.int64)
+        return LabelledPictures(tuple(self.files[row] for row in rows), labels, tuple(classes))
+
+
+def is_list(root: Path) -> bool:
+    """Whether `root` is a table, a tar file, or a folder of tar files and nothing else that counts."""
+    if root.is_file():
+        return is_table(root) or is_tar(root)
+    if not root.is_dir():
+        return False
+    inside_it = [path for path in root.iterdir() if not path.name.startswith(".")]
+    return any(map(is_tar, inside_it)) and not any(path.is_dir() for path in inside_it)
+
+
+def listed(root: Path) -> Listed:
+    """What a table, a tar file or a folder of tar files says.
+
+    A table has the columns `file` and `class` (or one of `CLASS`) and may have `part`: train or test. In a tar file the
+    class of `17.jpg` is in `17.cls`, or is the folder around it; its part is how the tar file's name begins.
+
+    Raises:
+        BadFolder: the list cannot be read, or a picture has no class.
+    """
+    rows = list(_rows(root) if is_table(root) else _samples(find_pictures([root])))
+    if not rows:
+        raise BadFolder(f"'{display_name(root)}' lists no picture; a row for each would work.")
+    files, names, parts = zip(*rows, strict=True)
+    return Listed(files, names, parts)
+
+
+def class_column(columns: Iterable[str]) -> str | None:
+    """The column that says the class."""
+    return next((name for name in CLASS if name in columns), None)
+
+
+def _rows(table: Path) -> Iterator[tuple[Path, str, str]]:
+    columns = columns_of(table)
+    name, part = class_column(columns), next((name for name in PART if name in columns), None)
+    if name is None:
+        raise BadFolder(
+            f"The table '{display_name(table.name)}' has no column 'class'; its columns are "
+            f"{', '.join(map(repr, columns))}; to learn from it, 'file' and 'class' would work."
+        )
+    for number, (file, label, *own) in enumerate(rows_of(table, ["file", name, *([part] if part else [])]), 1):
+        if not label:
+            raise BadFolder(f"Row {number} of '{display_name(table.name)}' names no class; fill it in or remove it.")
+        yield beside(table, file, number), label, _part(own[0] if own else "")
+
+
+def _samples(files: Iterable[Path]) -> Iterator[tuple[Path, str, str]]:
+    for file in files:
+        tar, name = inside(file) or (file.parent, file.name)
+        yield file, _class_of(tar, name), _part(tar.name)
+
+
+def _class_of(tar: Path, name: str) -> str:
+    folder, _, last = name.rpartition("/")
+    label = f"{folder}/{last.partition('.')[0]}.cls".lstrip("/")  # a sample's name ends at its first dot
+    if label in members_of(tar):
+        said = (read_member(tar, label, LONGEST) or b"").decode(errors="replace").strip()
+    else:
+        said = folder.rpartition("/")[2]
+    if not said:
+        raise BadFolder(
+            f"'{display_name(name)}' in '{display_name(tar.name)}' has no class; a file of its name ending in .cls, or "
+            "a folder around it, would work."
+        )
+    return said
+
+
+def _part(text: str) -> str:
+    return next((part for part in ("train", "test") if text.lower().startswith(part)), "")
