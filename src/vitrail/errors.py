@@ -4,11 +4,12 @@ VitrailError
 ├── UnknownName (KeyError)            a name that no collection carries
 ├── BadSetting (ValueError)           a setting outside its range
 ├── BadPicture (ValueError)           a picture that cannot be read, or must not be
-├── BadFolder (ValueError)            a folder of pictures that cannot be learned from
+├── BadFolder (ValueError)            a folder or list of pictures that cannot be used
 ├── BadWeights (ValueError)           a weights file of another network, or damaged
 ├── BadRun (ValueError)               a folder that is not a run, or a damaged one
 ├── MissingWeights (FileNotFoundError)   weights that are not on this machine
 ├── MissingExtra (ImportError)        an optional library that is not installed
+├── LostProcess (RuntimeError)        another process of the same run that has ended
 └── CannotWrite (OSError)             a place that cannot be written
 
 A message is one sentence: what is wrong, what was given, what would work.
@@ -35,7 +36,7 @@ class BadPicture(VitrailError, ValueError):
 
 
 class BadFolder(VitrailError, ValueError):
-    """A folder of pictures that cannot be learned from."""
+    """A folder or list of pictures that cannot be used."""
 
 
 class BadWeights(VitrailError, ValueError):
@@ -52,6 +53,10 @@ class MissingWeights(VitrailError, FileNotFoundError):
 
 class MissingExtra(VitrailError, ImportError):
     """An optional library that is not installed."""
+
+
+class LostProcess(VitrailError, RuntimeError):
+    """Another process of the same run that has ended."""
 
 
 class CannotWrite(VitrailError, OSError):

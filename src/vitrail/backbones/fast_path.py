@@ -160,7 +160,12 @@ def _openvino_forward(module: nn.Module, example: np.ndarray) -> Forward:
         traced = torch.jit.freeze(torch.jit.trace(folded, example_tensor, check_trace=False))  # type: ignore[no-untyped-call]
         model = openvino.convert_model(traced, example_input=example_tensor)
     model.reshape(list(example.shape))
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    threads = torch.get_num_threads()  # as many as torch was told to use: others may need the rest
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+    }
     compiled = openvino.Core().compile_model(model, "CPU", settings)
     outputs = range(len(model.outputs))
 

@@ -52,8 +52,10 @@ class Sharded(Task):
         le=MOST,
     )
     shard: str | None = setting(None, "Do one shard only, as 3/64, for any scheduler; --shards 64 then joins them")
-    engine: Literal["local", "ray"] = setting("local", "Who does the shards: this process, or workers of Ray")
-    workers: int = setting(2, "Workers of Ray", ge=1)
+    engine: Literal["local", "ray"] = setting(
+        "local", "Who does the shards: processes of this machine, or Ray, here or on a cluster"
+    )
+    workers: int | None = setting(None, "How many do shards at the same time; else one a processor, 8 at most", ge=1)
 
     @property
     def cut(self) -> bool:

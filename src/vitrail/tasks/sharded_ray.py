@@ -13,51 +13,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrail import errors
-from vitrail.errors import MissingExtra, VitrailError
+from vitrail.errors import MissingExtra
 from vitrail.events import Event, Progress
 from vitrail.sharding.shard import Shard
+from vitrail.tasks.sharded_workers import Worker, check, how_many, told
 
 if TYPE_CHECKING:
     from vitrail.tasks.sharded import Sharded
 
 
-class Worker:
-    """What an actor holds: the task, opened by itself from paths, so that nothing large is sent to it.
+class Actor:
+    """A worker as Ray Data calls it."""
 
-    Args:
-        settings: the task's name and settings as JSON, the run folder, and the folder that paths are relative to.
-    """
-
-    def __init__(self, settings: str) -> None:
-        self._said = json.loads(settings)
-        self._kept: Any = None
+    def __init__(self, said: str) -> None:
+        self._worker = Worker(said)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Does the shards in a batch; the sentence of an error comes back as text, and is raised by the driver."""
-        shards = [Shard.parse(str(text)) for text in batch["shard"]]
-        problems = [""] * len(shards)
-        try:
-            for shard in shards:
-                for _ in self._opened(shard.count).make(shard):
-                    pass
-        except VitrailError as error:
-            problems = [json.dumps([type(error).__name__, str(error)])] * len(shards)
-        return {"shard": [str(shard) for shard in shards], "problem": problems}
-
-    def _opened(self, count: int) -> Any:
-        from vitrail.tasks import TASKS  # noqa: PLC0415  (in the worker, once)
-        from vitrail.tasks.sharded_run import Kept  # noqa: PLC0415
-
-        if self._kept is None:
-            os.chdir(self._said["here"])
-            task = TASKS[self._said["task"]](**self._said["settings"])
-            self._kept = Kept(task.opened(), Path(self._said["folder"]), count)
-        return self._kept
+        """Does the shards in a batch of one."""
+        return {"answer": [json.dumps(self._worker.do(str(text))) for text in batch["shard"]]}
 
 
 def on_ray(task: Sharded, todo: Sequence[Shard], folder: Path) -> Iterator[Event]:
-    """Has `todo` done by `task.workers` actors; yields progress in shards.
+    """Has `todo` done by actors; yields progress in shards.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -66,24 +43,16 @@ def on_ray(task: Sharded, todo: Sequence[Shard], folder: Path) -> Iterator[Event
     if not todo:
         return
     ray = _started()
-    said = {
-        "task": next(name for name, kind in _tasks() if kind is type(task)),
-        "settings": task.model_dump(mode="json"),
-        "folder": str(folder.resolve()),
-        "here": os.getcwd(),
-    }
     rows = [{"shard": f"{shard.number}/{shard.count}"} for shard in todo]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Worker,
-        fn_constructor_args=(json.dumps(said),),
+        Actor,
+        fn_constructor_args=(told(task, folder),),
         batch_size=1,
-        concurrency=min(task.workers, len(todo)),
+        concurrency=how_many(task, todo),
         num_cpus=1,
     )
     for count, row in enumerate(done.iter_rows(), 1):
-        if row["problem"]:
-            kind, sentence = json.loads(row["problem"])
-            raise getattr(errors, kind)(sentence)
+        check(json.loads(row["answer"]))
         yield Progress("shards", count, len(todo), unit="shards")
 
 
@@ -101,9 +70,3 @@ def _started() -> Any:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     return ray
-
-
-def _tasks() -> Iterator[tuple[str, Any]]:
-    from vitrail.tasks import TASKS  # noqa: PLC0415  (this module is used by what is in that table)
-
-    return ((name, TASKS[name]) for name in TASKS)

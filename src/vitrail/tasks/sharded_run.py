@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from vitrail.files import read_json, write_json
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part, part_file, read_part, write_part
 from vitrail.sharding.shard import MOST, Shard, shards
+from vitrail.tasks.sharded_workers import how_many, in_processes, one_thread
 
 if TYPE_CHECKING:
     from vitrail.tasks.sharded import Sharded, Work
@@ -32,26 +33,34 @@ def run(task: Sharded, folder: Path) -> Iterator[Event]:
     if task.shard is not None:
         shard = Shard.parse(task.shard)
         kept = Kept(work, folder, shard.count)
-        yield from kept.make(shard)
+        with one_thread():
+            yield from kept.make(shard)
         yield Result({"shard": task.shard, "pictures": len(work.files[shard.rows(len(work.files))])})
         return
     kept = Kept(work, folder, task.shards or min(MOST, -(-len(work.files) // USUAL)))
     todo = [shard for shard in shards(kept.count) if not kept.has(shard)]
     if len(todo) < kept.count:
         yield Note(f"{kept.count - len(todo)} of {kept.count} shards were finished before.")
-    if task.engine == "ray":
-        from vitrail.tasks.sharded_ray import on_ray  # noqa: PLC0415  (an extra)
-
-        yield from on_ray(task, todo, folder)
-    else:
-        for shard in todo:
-            yield from kept.make(shard)
+    yield from _done(task, kept, todo, folder)
     cut = {"count": kept.count, "made_now": len(todo), "folder": "shards", "engine": task.engine}
     for event in work.whole(kept.parts(), LISTED):
         if isinstance(event, Result):
             seconds = {**event.figures["seconds"], "total": time.perf_counter() - started}
             event = Result({**event.figures, "shards": cut, "seconds": seconds})
         yield event
+
+
+def _done(task: Sharded, kept: Kept, todo: Sequence[Shard], folder: Path) -> Iterator[Event]:
+    if task.engine == "ray":
+        from vitrail.tasks.sharded_ray import on_ray  # noqa: PLC0415  (an extra)
+
+        yield from on_ray(task, todo, folder)
+    elif how_many(task, todo) > 1:
+        yield from in_processes(task, todo, folder)
+    else:
+        with one_thread():
+            for shard in todo:
+                yield from kept.make(shard)
 
 
 @dataclass(frozen=True)

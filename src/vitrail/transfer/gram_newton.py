@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg.lapack import spotrf, spotri
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 from vitrail.devices import processors
 from vitrail.transfer.cholesky import cholesky_solve

@@ -1,0 +1,84 @@
+"""What very many pictures cost: time a picture and memory of `vitrail predict --shards`, from 1,000 to 200,000.
+
+    python benchmarks/scale.py --counts 1000 10000 50000 200000
+
+Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so that
+all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start costs.
+"""
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+IN_TAR, IN_SHARD, SIDE = 10_000, 1000, 96
+
+
+def make(folder: Path, count: int) -> None:
+    """So many different pictures, in tar files."""
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    for start in range(0, count, IN_TAR):
+        with tarfile.open(folder / f"{start // IN_TAR:05d}.tar", "w") as tar:
+            for number in range(start, min(start + IN_TAR, count)):
+                base[:8, :8] = rng.integers(0, 255, (8, 8, 3), np.uint8)
+                out = io.BytesIO()
+                Image.fromarray(base).save(out, "JPEG", quality=80)
+                member = tarfile.TarInfo(f"{number:09d}.jpg")
+                member.size = out.tell()
+                out.seek(0)
+                tar.addfile(member, out)
+
+
+def measured(classifier: Path, pictures: Path, run: Path, shards: int) -> dict[str, float]:
+    """One run in a process of its own: CPU and wall seconds, peak memory, and the CPU seconds of its start."""
+    command = [sys.executable, "-m", "vitrail", "predict", str(classifier), str(pictures), "--run", str(run)]
+    started = time.perf_counter()
+    process = subprocess.Popen([*command, "--shards", str(shards), "--workers", "1"], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed.")
+    return {
+        "wall": time.perf_counter() - started,
+        "cpu": used.ru_utime + used.ru_stime,
+        "peak_mib": used.ru_maxrss / 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 50_000, 200_000])
+    counts = sorted(parser.parse_args().counts)
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        classifier = home / "classifier"
+        teach = ["transfer", "digits", "--backbone", "squeezenet", "--layer", "fire9", "--run", str(classifier)]
+        subprocess.run([sys.executable, "-m", "vitrail", *teach], check=True, stdout=subprocess.DEVNULL)
+        found = []
+        for count in counts:
+            pictures = home / f"pictures-{count}"
+            pictures.mkdir()
+            make(pictures, count)
+            figures = measured(classifier, pictures, home / f"run-{count}", -(-count // IN_SHARD))
+            found.append({"pictures": count, **figures})
+            print(json.dumps(found[-1]), flush=True)
+        for before, after in zip(found, found[1:], strict=False):
+            more = after["pictures"] - before["pictures"]
+            cpu, wall = (1000 * (after[key] - before[key]) / more for key in ("cpu", "wall"))
+            print(
+                f"{before['pictures']:>9,} to {after['pictures']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms a picture; "
+                f"peak memory {after['peak_mib'] / before['peak_mib']:.3f} times"
+            )
+
+
+if __name__ == "__main__":
+    main()

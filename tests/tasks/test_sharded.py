@@ -1,0 +1,280 @@
+"""Pictures in shards: the same as at once, whoever does them, and nothing that is finished is done again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import numpy as np
+import pytest
+from command import run
+
+from vitrail.sharding.part import part_file, read_part
+from vitrail.sharding.shard import Shard, shards
+from vitrail.tasks import sharded_workers
+
+ONE = ("--workers", "1", "--json")
+
+
+def result(*arguments):
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def kept(folder):
+    """The shards' files and their bytes."""
+    return {file.name: file.read_bytes() for file in sorted((folder / "shards").iterdir())}
+
+
+@pytest.mark.parametrize("total", [0, 1, 7, 64, 1000])
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_shards_are_all_pictures_once_and_differ_by_one(total, count):
+    rows = [range(total)[shard.rows(total)] for shard in shards(count)]
+    assert [row for part in rows for row in part] == list(range(total))
+    assert max(map(len, rows)) - min(map(len, rows)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "x", "1/0", "-1/3", "1/9999999", "1/2/3", ""])
+def test_what_is_no_shard_is_said(text, classifier, stripes):
+    done = run("predict", classifier, stripes / "test", "--shard", text)
+    assert done.exit_code == 1
+    assert "--shard takes K/N, with K from 1 to N; got" in done.output
+
+
+def test_shards_are_counted_from_one_and_sort():
+    assert str(Shard.parse("3/64")) == "000003-of-000064"
+
+
+def test_predictions_in_shards_are_those_at_once(classifier, stripes, tmp_path):
+    at_once = result("predict", classifier, stripes / "test", "--run", tmp_path / "a", "--no-use-cache", "--json")
+    cut = result("predict", classifier, stripes / "test", "--run", tmp_path / "b", "--shards", 5, *ONE)
+    assert [row["file"] for row in cut["pictures"]] == [row["file"] for row in at_once["pictures"]]
+    assert [row["top"][0]["name"] for row in cut["pictures"]] == [row["top"][0]["name"] for row in at_once["pictures"]]
+    for mine, other in zip(cut["pictures"], at_once["pictures"], strict=True):
+        assert [top["probability"] for top in mine["top"]] == pytest.approx(
+            [top["probability"] for top in other["top"]], abs=1e-4
+        )
+    assert cut["shards"] == {"count": 5, "made_now": 5, "folder": "shards", "engine": "local"}
+    assert cut["n"] == 12
+
+
+def test_single_shards_in_any_order_are_joined_without_work(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test")
+    whole = result(*args, "--run", tmp_path / "whole", "--shards", 3, *ONE)
+    for shard in ("3/3", "1/3", "2/3"):
+        alone = result(*args, "--run", tmp_path / "out", "--shard", shard, "--json")
+        assert alone["shard"] == shard
+    again = run(*args, "--run", tmp_path / "out", "--shard", "2/3")
+    assert "Shard 2 of 3 was finished before" in again.output
+    joined = result(*args, "--run", tmp_path / "out", "--shards", 3, *ONE)
+    assert joined["shards"]["made_now"] == 0
+    assert joined["pictures"] == whole["pictures"]
+    assert kept(tmp_path / "out") == kept(tmp_path / "whole")
+    assert (tmp_path / "out/logs/000002-of-000003/events.jsonl").is_file()
+
+
+def test_what_is_finished_stays_and_what_is_missing_is_made(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 4, *ONE)
+    first, files = result(*args), kept(tmp_path / "run")
+    lost = tmp_path / "run/shards/000003-of-000004.jsonl"
+    lost.unlink()
+    times = {file: file.stat().st_mtime_ns for file in (tmp_path / "run/shards").iterdir()}
+    second = result(*args)
+    assert second["shards"]["made_now"] == 1
+    assert second["pictures"] == first["pictures"]
+    assert kept(tmp_path / "run") == files
+    assert all(file.stat().st_mtime_ns == at for file, at in times.items())
+
+
+def test_shards_of_something_else_are_not_gone_on_with(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 2, *ONE)
+    result(*args)
+    other = run(*args, "--top", 1)
+    assert other.exit_code == 1
+    assert "are of other settings; choose another folder with --run" in other.output
+    more = run("predict", classifier, stripes / "train", "--run", tmp_path / "run", "--shards", 2)
+    assert more.exit_code == 1
+    assert "are of other pictures" in more.output
+    another = run("explain", stripes / "test", "--run", tmp_path / "run", "--shards", 2)
+    assert another.exit_code == 1
+    assert "exists and is not empty" in another.output
+
+
+def test_a_damaged_shard_is_named_and_made_anew_once_removed(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 2, *ONE)
+    first = result(*args)
+    bad = tmp_path / "run/shards/000002-of-000002.jsonl"
+    bad.write_bytes(bad.read_bytes()[:-200])
+    told = run(*args)
+    assert told.exit_code == 1
+    assert "000002-of-000002.jsonl' is damaged" in told.output
+    bad.unlink()
+    assert result(*args)["pictures"] == first["pictures"]
+
+
+def test_what_cannot_be_read_is_skipped_by_name_and_shards_may_be_empty(classifier, stripes, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(stripes / "test" / "noise", folder)
+    for name in ("0.png", "1.png"):  # the whole of two shards
+        (folder / name).write_bytes(b"no picture")
+    found = result("predict", classifier, folder, "--run", tmp_path / "run", "--shards", 6, *ONE)
+    assert [skip["file"].rpartition("/")[2] for skip in found["skipped"]] == ["0.png", "1.png"]
+    assert [row["file"].rpartition("/")[2] for row in found["pictures"]] == ["2.png", "3.png"]
+    assert [row["index"] for row in found["pictures"]] == [2, 3]
+    for name in ("2.png", "3.png"):
+        (folder / name).write_bytes(b"")
+    none = run("predict", classifier, folder, "--run", tmp_path / "none", "--shards", 2)
+    assert none.exit_code == 1
+    assert "No picture could be read; the first one:" in none.output
+
+
+def test_pictures_in_tar_files_and_tables_are_those_of_the_folder(classifier, stripes, tmp_path):
+    files = sorted((stripes / "test").rglob("*.png"))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for file in files:
+            archive.add(file, f"{file.parent.name}/{file.name}")
+    (tmp_path / "list.csv").write_text("file\n" + "".join(f"{file}\n" for file in files))
+    odds = [
+        [
+            row["top"]
+            for row in result("predict", classifier, source, "--run", tmp_path / name, "--shards", 2, *ONE)["pictures"]
+        ]
+        for name, source in (("1", stripes / "test"), ("2", tmp_path / "a.tar"), ("3", tmp_path / "list.csv"))
+    ]
+    assert odds[0] == odds[1] == odds[2]
+
+
+def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
+    args = ("explain", stripes / "test" / "down", "--method", "gradient,grad-cam", "--samples", 4)
+    at_once = result(*args, "--run", tmp_path / "a", "--json")
+    cut = result(*args, "--run", tmp_path / "b", "--shards", 3, *ONE)
+    parts = [read_part(part_file(tmp_path / "b" / "shards" / str(shard))) for shard in shards(3)]
+    for method in ("gradient", "grad-cam"):
+        maps = np.concatenate([part.tensors[f"squeezenet/{method}"] for part in parts])
+        kept_maps = [
+            np.load(tmp_path / "a" / each["array"])
+            for row in at_once["pictures"]
+            for each in row["maps"]
+            if each["method"] == method
+        ]
+        assert np.allclose(maps, kept_maps, atol=1e-4 * np.abs(maps).max())
+        figures = [
+            each["deletion_auc"] for row in at_once["pictures"] for each in row["maps"] if each["method"] == method
+        ]
+        (mean,) = [each["deletion_auc"] for each in cut["means"] if each["method"] == method]
+        assert mean == pytest.approx(np.mean(figures), abs=1e-3)
+    assert run(*args, "--shards", 2, "--localise").exit_code == 1
+
+
+def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_path):
+    args = ("audit", stripes / "test", "--backbone", classifier, "--linf", "0.02", "--l2", "1", "--limit", 2)
+    at_once = result(*args, "--run", tmp_path / "a", "--json")
+    cut = result(*args, "--run", tmp_path / "b", "--shards", 2, *ONE)
+    assert cut["n"] == at_once["n"] == 2
+    assert [point["accuracy"] for point in cut["curve"]] == [point["accuracy"] for point in at_once["curve"]]
+    assert cut["minimal_l2"]["mean"] == pytest.approx(at_once["minimal_l2"]["mean"], rel=0.02)
+    assert (tmp_path / "b/pictures/curve_l2.png").is_file()
+
+
+def test_a_classifier_from_features_in_shards_is_the_one_at_once(stripes, tmp_path):
+    args = ("transfer", stripes, "--backbone", "squeezenet", "--layer", "fire9,conv10")
+    at_once = result(*args, "--run", tmp_path / "a", "--no-use-cache", "--json")
+    cut = result(*args, "--run", tmp_path / "b", "--shards", 5, *ONE)
+    assert cut["test"] == at_once["test"]
+    assert cut["choice"]["C"] == at_once["choice"]["C"]
+    assert cut["computed"] == 36
+    other_c = result(*args, "--run", tmp_path / "b", "--shards", 5, "--C", "1", *ONE)  # the same features serve
+    assert other_c["shards"]["made_now"] == 0
+    assert other_c["choice"]["C"] == 1
+
+
+def test_two_processes_give_the_same_to_the_bit(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test", "--shards", 4, "--json")
+    one = result(*args, "--run", tmp_path / "one", "--workers", 1)
+    two = result(*args, "--run", tmp_path / "two", "--workers", 2)
+    assert kept(tmp_path / "one") == kept(tmp_path / "two")
+    assert two["pictures"] == one["pictures"]
+
+
+def test_a_worker_that_is_killed_is_named_and_what_is_finished_stays(classifier, stripes, tmp_path, monkeypatch):
+    engage, crew = sharded_workers._engage, []
+
+    def engaged(all_, said, shard):
+        engage(all_, said, shard)
+        crew.append(list(all_.values())[-1])
+        if len(crew) == 2:
+            crew[1].kill()
+
+    monkeypatch.setattr(sharded_workers, "_engage", engaged)
+    args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 4, "--workers", 2)
+    done = run(*args)
+    assert done.exit_code == 1
+    assert "A worker ended before its shard was done (exit code -9" in done.output
+    monkeypatch.undo()
+    assert result(*args, "--json")["n"] == 12
+
+
+def test_an_error_in_a_worker_is_its_own_sentence(classifier, stripes, tmp_path):
+    folder = tmp_path / "moved"
+    shutil.copytree(classifier, folder)
+    about = json.loads((folder / "weights/head.json").read_text())
+    about["members"][0]["layers"] = ["no-such-layer"]
+    (folder / "weights/head.json").write_text(json.dumps(about))
+    done = run("predict", folder, stripes / "test", "--run", tmp_path / "run", "--shards", 2, "--workers", 2)
+    assert done.exit_code == 1
+    assert "no-such-layer" in done.output
+    assert "Traceback" not in done.output
+
+
+def on_ray(*arguments, **more):
+    command = [sys.executable, "-m", "vitrail", *map(str, arguments), "--engine", "ray", "--workers", "2", "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def test_workers_of_ray_give_the_same_to_the_bit(classifier, stripes, tmp_path):
+    args = ("predict", classifier, stripes / "test", "--shards", 3)
+    here = result(*args, "--run", tmp_path / "here", *ONE)
+    out, log = (there := on_ray(*args, "--run", tmp_path / "there")).communicate(timeout=300)
+    assert there.returncode == 0, log
+    assert kept(tmp_path / "here") == kept(tmp_path / "there")
+    assert json.loads(out)["pictures"] == here["pictures"]
+    assert json.loads(out)["shards"]["engine"] == "ray"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_what_ray_was_doing_when_a_process_was_killed_is_done_after_all(victim, stripes, tmp_path):
+    args = ("explain", stripes / "train", "--method", "smooth-grad", "--samples", 20, "--shards", 8)
+    here = result(*args, "--run", tmp_path / "here", *ONE)
+    there = on_ray(*args, "--run", tmp_path / "there")
+    files = tmp_path / "there" / "shards"
+    while there.poll() is None and len(list(files.glob("0*"))) < 2:
+        time.sleep(0.2)
+    pid = there.pid if victim == "driver" else actors_of(there.pid)[0]
+    os.kill(pid, signal.SIGKILL)
+    out, log = there.communicate(timeout=600)
+    if victim == "driver":
+        made = len(list(files.glob("0*")))
+        assert 2 <= made < 8
+        out, log = (there := on_ray(*args, "--run", tmp_path / "there")).communicate(timeout=600)
+        assert json.loads(out)["shards"]["made_now"] <= 8 - made
+    assert there.returncode == 0, log
+    assert kept(tmp_path / "here") == kept(tmp_path / "there")
+    assert json.loads(out)["means"] == here["means"]
+
+
+def actors_of(driver):
+    """Processes of the actors that do shards, among the descendants of a driver."""
+    lines = subprocess.run(
+        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[1:]
+    rows = [line.split(None, 2) for line in lines]
+    family = {driver}
+    for _ in range(5):
+        family |= {int(pid) for pid, parent, _ in rows if int(parent) in family}
+    return [int(pid) for pid, _, name in rows if int(pid) in family and "MapWorker" in name]
