@@ -2,8 +2,9 @@
 
     python benchmarks/scale.py --counts 1000 10000 50000 200000
 
-Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so that
-all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start costs.
+Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so
+that all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start
+costs.
 """
 
 import argparse
@@ -40,10 +41,12 @@ def make(folder: Path, count: int) -> None:
 
 
 def measured(classifier: Path, pictures: Path, run: Path, shards: int) -> dict[str, float]:
-    """One run in a process of its own: CPU and wall seconds, peak memory, and the CPU seconds of its start."""
+    """One run in a process of its own: CPU and wall seconds, and peak memory."""
     command = [sys.executable, "-m", "vitrail", "predict", str(classifier), str(pictures), "--run", str(run)]
     started = time.perf_counter()
-    process = subprocess.Popen([*command, "--shards", str(shards), "--workers", "1"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, "--shards", str(shards), "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed.")
@@ -62,7 +65,9 @@ def main() -> None:
         home = Path(name)
         classifier = home / "classifier"
         teach = ["transfer", "digits", "--backbone", "squeezenet", "--layer", "fire9", "--run", str(classifier)]
-        subprocess.run([sys.executable, "-m", "vitrail", *teach], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "vitrail", *teach], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         found = []
         for count in counts:
             pictures = home / f"pictures-{count}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrail import errors
 from vitrail.devices import processors
-from vitrail.errors import VitrailError, LostProcess
+from vitrail.errors import LostProcess, VitrailError
 from vitrail.events import Event, Progress
 from vitrail.sharding.shard import Shard
 
