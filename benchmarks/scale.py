@@ -1,6 +1,7 @@
 """What very many pictures cost: time a picture and memory of `vitrail predict --shards`, from 1,000 to 200,000.
 
     python benchmarks/scale.py --counts 1000 10000 50000 200000
+    python benchmarks/scale.py --part listing
 
 Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so
 that all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start
@@ -16,10 +17,15 @@ import sys
 import tarfile
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 from PIL import Image
+
+from vitrail.image_files import each_picture
+from vitrail.path_list import PathList
 
 IN_TAR, IN_SHARD, SIDE = 10_000, 1000, 96
 
@@ -57,12 +63,42 @@ def measured(classifier: Path, pictures: Path, run: Path, shards: int) -> dict[s
     }
 
 
+def listing(home: Path, count: int) -> None:
+    """What it takes to know the names of so many pictures, as each process of a run must."""
+    names = [f"{number % 1000:03d}/{number:09d}.jpg" for number in range(count)]
+    (home / "folder").mkdir()
+    for name in names:
+        path = home / "folder" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (home / "list.csv").write_text("file\n" + "\n".join(f"{home}/folder/{name}" for name in names) + "\n")
+    table = pyarrow.table({"file": [f"{home}/folder/{name}" for name in names]})
+    pyarrow.parquet.write_table(table, home / "list.parquet")
+    with tarfile.open(home / "all.tar", "w") as tar:
+        for name in names:
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    for source in ("folder", "list.csv", "list.parquet", "all.tar"):
+        tracemalloc.start()
+        kept = PathList(each_picture([home / source]))
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        started = time.process_time()
+        assert len(PathList(each_picture([home / source]))) == len(kept) == count
+        seconds = time.process_time() - started
+        print(f"{source:>12}: {1e6 * seconds / count:.1f} CPU us and {held / count:.0f} bytes a picture")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 50_000, 200_000])
-    counts = sorted(parser.parse_args().counts)
+    parser.add_argument("--part", choices=("predict", "listing"), default="predict")
+    told = parser.parse_args()
+    counts = sorted(told.counts)
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
+        if told.part == "listing":
+            listing(home, counts[-1])
+            return
         classifier = home / "classifier"
         teach = ["transfer", "digits", "--backbone", "squeezenet", "--layer", "fire9", "--run", str(classifier)]
         subprocess.run(
