@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py --counts 1000 10000 50000 200000
     python benchmarks/scale.py --part listing
+    python benchmarks/scale.py --part tasks
 
 Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so
 that all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start
@@ -46,13 +47,11 @@ def make(folder: Path, count: int) -> None:
                 tar.addfile(member, out)
 
 
-def measured(classifier: Path, pictures: Path, run: Path, shards: int) -> dict[str, float]:
+def measured(task: list[str], run: Path, shards: int) -> dict[str, float]:
     """One run in a process of its own: CPU and wall seconds, and peak memory."""
-    command = [sys.executable, "-m", "vitrail", "predict", str(classifier), str(pictures), "--run", str(run)]
+    command = [sys.executable, "-m", "vitrail", *task, "--run", str(run), "--shards", str(shards), "--workers", "1"]
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, "--shards", str(shards), "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed.")
@@ -61,6 +60,52 @@ def measured(classifier: Path, pictures: Path, run: Path, shards: int) -> dict[s
         "cpu": used.ru_utime + used.ru_stime,
         "peak_mib": used.ru_maxrss / 1024,
     }
+
+
+def classifier_on(home: Path, backbone: str, layer: str) -> str:
+    """A classifier to predict with."""
+    run = home / f"classifier-{backbone}"
+    teach = ["transfer", "digits", "--backbone", backbone, "--layer", layer, "--run", str(run)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([sys.executable, "-m", "vitrail", *teach], check=True, **quiet)
+    return str(run)
+
+
+def growth(home: Path, counts: list[int]) -> None:
+    """The same with more and more pictures."""
+    classifier = classifier_on(home, "squeezenet", "fire9")
+    found = []
+    for count in counts:
+        pictures = home / f"pictures-{count}"
+        pictures.mkdir()
+        make(pictures, count)
+        figures = measured(["predict", classifier, str(pictures)], home / f"run-{count}", -(-count // IN_SHARD))
+        found.append({"pictures": count, **figures})
+        print(json.dumps(found[-1]), flush=True)
+    for before, after in zip(found, found[1:], strict=False):
+        more = after["pictures"] - before["pictures"]
+        cpu, wall = (1000 * (after[key] - before[key]) / more for key in ("cpu", "wall"))
+        print(
+            f"{before['pictures']:>9,} to {after['pictures']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms a picture; "
+            f"peak memory {after['peak_mib'] / before['peak_mib']:.3f} times"
+        )
+
+
+def tasks(home: Path) -> None:
+    """What one more picture costs each task: CPU time of a run on three times as many, less that of the first."""
+    classifier = classifier_on(home, "efficientnet-lite0", "pool")
+    for name, count, task in (
+        ("predict, EfficientNet-Lite0", 600, ["predict", classifier]),
+        ("explain gradient with faithfulness, SqueezeNet", 20, ["explain"]),
+        ("audit, SqueezeNet", 2, ["audit"]),
+    ):
+        seconds = []
+        for size in (count, 3 * count):
+            pictures = home / f"{task[0]}-{size}"
+            pictures.mkdir()
+            make(pictures, size)
+            seconds.append(measured([*task, str(pictures)], home / f"run-{task[0]}-{size}", 1)["cpu"])
+        print(f"{name}: {1000 * (seconds[1] - seconds[0]) / (2 * count):.1f} CPU ms a picture", flush=True)
 
 
 def listing(home: Path, count: int) -> None:
@@ -91,34 +136,15 @@ def listing(home: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 50_000, 200_000])
-    parser.add_argument("--part", choices=("predict", "listing"), default="predict")
+    parser.add_argument("--part", choices=("growth", "listing", "tasks"), default="growth")
     told = parser.parse_args()
-    counts = sorted(told.counts)
     with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        if told.part == "listing":
-            listing(home, counts[-1])
-            return
-        classifier = home / "classifier"
-        teach = ["transfer", "digits", "--backbone", "squeezenet", "--layer", "fire9", "--run", str(classifier)]
-        subprocess.run(
-            [sys.executable, "-m", "vitrail", *teach], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        found = []
-        for count in counts:
-            pictures = home / f"pictures-{count}"
-            pictures.mkdir()
-            make(pictures, count)
-            figures = measured(classifier, pictures, home / f"run-{count}", -(-count // IN_SHARD))
-            found.append({"pictures": count, **figures})
-            print(json.dumps(found[-1]), flush=True)
-        for before, after in zip(found, found[1:], strict=False):
-            more = after["pictures"] - before["pictures"]
-            cpu, wall = (1000 * (after[key] - before[key]) / more for key in ("cpu", "wall"))
-            print(
-                f"{before['pictures']:>9,} to {after['pictures']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms a picture; "
-                f"peak memory {after['peak_mib'] / before['peak_mib']:.3f} times"
-            )
+        if told.part == "growth":
+            growth(Path(name), sorted(told.counts))
+        elif told.part == "listing":
+            listing(Path(name), max(told.counts))
+        else:
+            tasks(Path(name))
 
 
 if __name__ == "__main__":
