@@ -1,6 +1,10 @@
+import gc
+import weakref
+
 import pytest
 import torch
 
+from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.quick import quick_copy
 from vitrail.errors import BadWeights
 from vitrail.image_ascent import budget, channel, class_score, energy, images_at_once, in_chunks, margin, slope
@@ -79,6 +83,21 @@ def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
     assert images_at_once(backbone, images, memory=10 * one) == 20
     quarter = images_at_once(backbone, images[..., :8, :8], memory=100 * one)
     assert quarter == pytest.approx(4 * images_at_once(backbone, images, memory=100 * one), rel=0.05)
+
+
+def test_nothing_of_what_was_counted_is_kept(images):
+    made = []
+
+    class Bend(torch.nn.Module):
+        def forward(self, values):
+            bent = values.relu()  # its slope is told from what came out, which so is part of the graph
+            made.append(weakref.ref(bent))
+            return bent.mean(dim=(2, 3))
+
+    plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    images_at_once(Backbone.wrap(Bend(), **plain, classes=list("abc"), size=16), images)
+    gc.collect()
+    assert {bent() for bent in made} == {None}
 
 
 def test_chunks_cover_all_and_halve_where_memory_ends():

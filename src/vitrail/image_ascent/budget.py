@@ -21,13 +21,13 @@ def images_at_once(backbone: Backbone, images: Images, *, memory: int = MEMORY) 
     """
     seen: dict[int, int] = {}
 
-    def count(tensor: Tensor) -> Tensor:
+    def count(tensor: Tensor) -> torch.UntypedStorage:
+        storage = tensor.untyped_storage()
         if not isinstance(tensor, torch.nn.Parameter):
-            storage = tensor.untyped_storage()
             seen[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return storage  # so that no address counts twice; a graph that held its own outputs would never be freed
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda storage: storage):
         backbone(images[:1].detach().requires_grad_())
     each = 2 * (sum(seen.values()) + images[0].nbytes)  # and as much again for what is only passing through
     return max(1, memory // each if images.device.type != "cpu" else min(memory // each, FEW))
