@@ -212,6 +212,14 @@ def test_a_line_that_does_not_fit_is_taken_back_whole(tmp_path: Path, monkeypatc
     assert path.read_text() == "first\nthird\n"
 
 
+def test_half_a_line_of_a_writer_that_was_killed_spoils_no_other(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    for before, after in ((b"first\nsec", "first\nthird\n"), (b"f", "third\n"), (b"", "third\n")):
+        path.write_bytes(before)
+        files.append_line(path, "third")
+        assert path.read_text() == after
+
+
 def test_only_old_leftovers_are_removed(tmp_path: Path):
     young, old, other = (tmp_path / name for name in (".a.1.00.part", ".b.1.00.part", "c.part"))
     for path in (young, old, other):

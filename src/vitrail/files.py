@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vitrail.errors import CannotWrite
 
@@ -90,19 +90,31 @@ def read_json(path: Path) -> Any:
 def append_line(path: Path, line: str) -> None:
     """Add one line to a file that has this one writer, and hand it to the system at once: a crash loses no line.
 
+    Half a line at the end, which a writer left that was killed, is taken away first.
+
     Raises:
         CannotWrite: the line could not be written whole; the file then ends with the line before.
     """
     data = line.encode("utf-8", errors="backslashreplace") + b"\n"
     with _cannot_write(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:
-            end = file.tell()
+        with path.open("a+b", buffering=0) as file:
+            end = _cut_half_line(file)
             try:
                 _write_all(file.fileno(), data)
             except OSError:
                 file.truncate(end)
                 raise
+
+
+def _cut_half_line(file: BinaryIO) -> int:
+    """Where the file ends then."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(end - 1, 0))
+    if file.read(1) not in (b"\n", b""):
+        file.seek(0)
+        end = file.truncate(file.read().rfind(b"\n") + 1)
+    return end
 
 
 def remove_leftovers(folder: Path) -> None:

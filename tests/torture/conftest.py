@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_network
+from trials import Server
 
 KEPT = Path(__file__).parents[2] / "build" / "torture"
 
@@ -40,3 +42,16 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
         text = json.dumps({"seed": running.seed, **running.figures}, indent=2)
         (KEPT / f"{name.replace('/', '_')}.json").write_text(text + "\n")
         print(f"\n{name}: {text}")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What has to be on Python's path for `--backbone tiny`."""
+    return tiny_network.install(tmp_path_factory.mktemp("tiny") / "installed")
+
+
+@pytest.fixture(scope="session")
+def server(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.getbasetemp(), tiny)
+    yield made
+    made.close()
