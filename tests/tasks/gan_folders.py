@@ -76,16 +76,21 @@ def stripes(rng, bright, across):
     return Image.fromarray(np.stack([grey, 0.8 * grey, 0.6 * grey], axis=2).clip(0, 255).astype(np.uint8))
 
 
-def trained_on_attributes(root):
-    """In `root`: `data/`, 64 pictures and a table; `run/`, a generator and encoders trained on them; `cache/`."""
+def pictures_with_attributes(folder):
+    """64 pictures in `folder/images`, and their table."""
     rng = np.random.default_rng(0)
-    (root / "data" / "images").mkdir(parents=True)
+    (folder / "images").mkdir(parents=True)
     lines = ["file,bright,across"]
     for index in range(64):
         bright, across = index % 2, index // 2 % 2
-        stripes(rng, bright, across).save(root / "data" / "images" / f"{index:02d}.png")
+        stripes(rng, bright, across).save(folder / "images" / f"{index:02d}.png")
         lines.append(f"{index:02d}.png,{bright},{across}")
-    (root / "data" / "labels.csv").write_text("\n".join(lines))
+    (folder / "labels.csv").write_text("\n".join(lines))
+
+
+def trained_on_attributes(root):
+    """In `root`: `data/`, pictures and a table; `run/`, a generator and encoders trained on them; `cache/`."""
+    pictures_with_attributes(root / "data")
     options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
     options += ("--samples", 8, "--final-samples", 8, "--held-out", 0.25, "--speed", "plain")
     done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")

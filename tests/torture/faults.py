@@ -1,4 +1,4 @@
-"""Disks that fail: what is played at the one place where files are written, and wherever files are read."""
+"""Disks that fail: played at the one place where files are written, and where Python opens files to read."""
 
 import os
 import signal
@@ -16,60 +16,54 @@ def play(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
     """Counts writes, and reads of what lies below `home`, from now on; and lets one of them fail.
 
     Args:
-        fault: `at`: which one, from 1 (0: none); `lasts`: whether all later ones fail too; `kind`: "kill", "error"
-            (with an `errno`) or "slow" (by `seconds`) of writes; "read-error" or "read-short" of reads.
+        fault: `kind`: "kill", "write-error" (an `errno`, half of the bytes being written) or "write-slow" (by
+            `seconds`); "read-error" (an `errno`) or "read-short" (half of the bytes); `at`: which one, from 1;
+            `lasts`: whether all later ones fail too.
         counts: two numbers, shared with whoever wants to know.
     """
-    kind = str(fault.get("kind", ""))
-    _play_writes(kind.removeprefix("write-"), fault, counts)
-    _play_reads(kind, fault, home, counts)
+    kind = fault.get("kind", "")
+    _play_writes({} if kind.startswith("read") else fault, counts)
+    _play_reads(fault if kind.startswith("read") else {}, home, counts)
 
 
 def _is_hit(count: int, fault: Mapping[str, Any]) -> bool:
-    return count == fault.get("at") or (bool(fault.get("lasts")) and 0 < fault["at"] < count)
+    return bool(fault) and (count == fault["at"] or (fault.get("lasts", False) and count > fault["at"]))
 
 
-def _play_writes(kind: str, fault: Mapping[str, Any], counts: Any) -> None:
+def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
     write = files._write_all
 
     def faulty(descriptor: int, data: Any) -> None:
         counts[WRITES] += 1
-        if kind.startswith("read") or not _is_hit(counts[WRITES], fault):
+        if not _is_hit(counts[WRITES], fault):
             return write(descriptor, data)
-        if kind == "slow":
+        if fault["kind"] == "write-slow":
             time.sleep(fault["seconds"])
             return write(descriptor, data)
         write(descriptor, memoryview(data).cast("B")[: len(data) // 2])
-        if kind == "kill":
+        if fault["kind"] == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         raise OSError(fault["errno"], os.strerror(fault["errno"]))
 
     files._write_all = faulty
 
 
-def _play_reads(kind: str, fault: Mapping[str, Any], home: Path, counts: Any) -> None:
+def _play_reads(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
     read_bytes, open_file = Path.read_bytes, Path.open
 
-    def hit(path: Path, kind_here: str) -> bool:
-        if not path.absolute().is_relative_to(home):
-            return False
-        counts[READS] += 1
-        if kind != kind_here and not (kind == "read-error" and kind_here == "read-short"):
-            return False
-        return _is_hit(counts[READS], fault)
-
-    def faulty_read(path: Path) -> bytes:
-        if not hit(path, "read-short"):
-            return read_bytes(path)
-        if kind == "read-short":
-            data = read_bytes(path)
-            return data[: len(data) // 2]
-        raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
+    def is_hit(path: Path, kind: str) -> bool:
+        return fault.get("kind") == kind and path.absolute().is_relative_to(home) and _is_hit(counts[READS], fault)
 
     def faulty_open(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
-        if "r" in mode and hit(path, "read-error"):
-            raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
+        if "r" in mode:
+            counts[READS] += path.absolute().is_relative_to(home)
+            if is_hit(path, "read-error"):
+                raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
         return open_file(path, mode, *rest, **named)
 
-    Path.read_bytes = faulty_read  # type: ignore[method-assign]
+    def cut_short(path: Path) -> bytes:
+        data = read_bytes(path)  # which opens it, and so is counted
+        return data[: len(data) // 2] if is_hit(path, "read-short") else data
+
     Path.open = faulty_open  # type: ignore[method-assign,assignment]
+    Path.read_bytes = cut_short  # type: ignore[method-assign]

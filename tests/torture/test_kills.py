@@ -1,13 +1,21 @@
 """kill -9 at any moment of a long task, then on with it: nothing that was finished is lost, the end is the same."""
 
 import json
+import os
 import random
+import signal
+import time
 from collections import Counter
 
 import pytest
 import wholeness
 from safetensors.numpy import load_file
 from tiny_chapter import GAN
+from trials import options
+
+from vitrail.runs import read_run
+from vitrail.studio.jobs import Jobs, Step
+from vitrail.studio.standing import Standing
 
 IN_A_ROW = 3  # kills of every tenth trial
 PICTURES = 36  # of stripes
@@ -41,8 +49,9 @@ class Long:
 
 class Transfer(Long):
     def command(self):
-        folder, options = self.new_folder(), ("--backbone", "tiny", "--engine", "eager", "--cache", self.home / "cache")
-        return ("transfer", self.stripes, *options, "--run", folder), folder
+        told = {"backbone": "tiny", "engine": "eager", "cache": self.home / "cache"}
+        folder = self.new_folder()
+        return ("transfer", self.stripes, *options(told), "--run", folder), folder
 
     def finished(self):
         return sum(len(load_file(path)["digests"]) for path in self.home.glob("cache/*/shard-*.safetensors"))
@@ -62,9 +71,8 @@ class GanTrain(Long):
         begun = sorted(self.home.glob("run-*/checkpoints/step-*.safetensors"))
         if begun:
             return ("gan", "train", "--resume", begun[-1].parents[1]), begun[-1].parents[1]
-        options = [str(part) for name, value in GAN.items() for part in (f"--{name.replace('_', '-')}", value)]
         folder = self.new_folder()
-        return ("gan", "train", self.stripes, *options, "--cache", self.home / "cache", "--run", folder), folder
+        return ("gan", "train", self.stripes, *options(GAN), "--cache", self.home / "cache", "--run", folder), folder
 
     def finished(self):
         return max((int(path.stem[-8:]) for path in self.home.glob("run-*/checkpoints/step-*")), default=0)
@@ -139,3 +147,70 @@ def test_killed_and_gone_on_with(name, server, stripes, tmp_path, campaign):
         for part in sorted((undisturbed / "parts").glob("*")):
             wholeness.assert_same(part, folder / "parts" / part.name)
     campaign.figures.update({"trials": trials, **counted, "ended as the undisturbed run": trials})
+
+
+def until(wanted, seconds=120):
+    start = time.monotonic()
+    while not wanted():
+        assert time.monotonic() - start < seconds, "nothing happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def jobs(tiny, monkeypatch):
+    """The page's queue, whose working process knows the tiny network."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tiny), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    made = Jobs()
+    yield made
+    made.close()
+
+
+def steps_of(kind, stripes, home, folder):
+    settings = {
+        "gan-train": {"data": str(stripes), "cache": str(home / "cache"), **GAN},
+        "transfer": {"folder": str(stripes), "backbone": "tiny", "engine": "eager", "cache": str(home / "cache")},
+    }
+    return [Step.of(kind, settings[kind], folder)]
+
+
+def killed_while(jobs, job, seconds):
+    """Kills whoever works so long after the job began; whether it came in time."""
+    until(lambda: job.state != "waiting" and (jobs._worker is not None or job.over))
+    time.sleep(seconds)
+    worker = jobs._worker
+    if job.over or worker is None:
+        return False
+    os.kill(worker.pid, signal.SIGKILL)
+    until(lambda: job.over)
+    return job.state == "failed"
+
+
+def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
+    draws, counted, undisturbed, seconds = random.Random(campaign.seed), Counter(), {}, {}
+    for kind in ("gan-train", "transfer"):
+        for name in ("warm", "lone"):  # the first one imports torch, and fills the cache
+            undisturbed[kind], began = tmp_path / f"{kind}-{name}", time.monotonic()
+            job = jobs.submit("a", steps_of(kind, stripes, tmp_path, undisturbed[kind]))
+            until(lambda job=job: job.over)
+            seconds[kind] = time.monotonic() - began
+            assert job.state == "done", job.sentence
+    while counted["kills"] < campaign.count(1, 100):
+        counted["trials"] += 1
+        kind, home = draws.choice(list(undisturbed)), tmp_path / f"{counted['trials']}"
+        folders = [home / f"{number}" for number in range(1 + (IN_A_ROW if counted["trials"] % 10 == 0 else 1))]
+        *doomed, last = [jobs.submit("a", steps_of(kind, stripes, tmp_path, folder)) for folder in folders]
+        for job, folder in zip(doomed, folders, strict=False):
+            if killed_while(jobs, job, draws.uniform(0, seconds[kind])):
+                counted["kills"] += 1
+                assert job.sentence == "The working process ended by itself (code -9): out of memory?"
+            else:
+                assert job.state == "done", job.sentence
+            counted["files checked"] += wholeness.check(home)
+            Standing(folder).read_on()
+            if (folder / "settings.json").is_file():
+                assert read_run(folder).task == kind
+        until(lambda last=last: last.over)
+        assert last.state == "done", last.sentence
+        wholeness.assert_same(undisturbed[kind], folders[-1])
+    campaign.figures.update(**counted)

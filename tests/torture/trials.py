@@ -10,6 +10,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
+def options(settings):
+    """Settings as the command line takes them."""
+    return [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", value)]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one process.

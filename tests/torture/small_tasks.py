@@ -1,0 +1,108 @@
+"""Every task that records, as a command line that takes a moment; and what it needs to have been made before."""
+
+from functools import cached_property
+
+import gan_folders
+from tiny_chapter import GAN
+from trials import options
+
+from vitrail.tasks import TASKS
+
+ENCODED = {"size": 16, "epochs": 1, "batch": 16, "width": 4, "latent-size": 8, "encoder-epochs": 1, "held-out": 0.25}
+
+
+class Small:
+    """Command lines.
+
+    Args:
+        home: where that is made which other tasks need.
+    """
+
+    def __init__(self, server, stripes, home):
+        self.server, self.stripes, self.home = server, stripes, home
+        self.test = stripes / "test"
+
+    def command(self, name, run, cache):
+        """What is typed so that `name` fills the run folder."""
+        words = name.split("-") if name.startswith("gan-") else [name]
+        arguments = getattr(self, name.replace("-", "_"))(cache)
+        return [*words, *arguments, "--run", run]
+
+    @cached_property
+    def classifier(self):
+        return self._made("transfer")
+
+    @cached_property
+    def gan(self):
+        return self._made("gan-train")
+
+    @cached_property
+    def faces(self):
+        """Pictures with attributes, and a generator of such."""
+        data = self.home / "faces"
+        gan_folders.pictures_with_attributes(data)
+        run, told = self.home / "faces-run", {**ENCODED, "samples": 8, "final-samples": 8, "speed": "plain"}
+        self.server.run("gan", "train", data, *options(told), "--cache", self.home / "judges", "--run", run).assert_well()
+        return data / "images", run
+
+    def _made(self, name):
+        run = self.home / name
+        self.server.run(*self.command(name, run, self.home / "first")).assert_well()
+        return run
+
+    def transfer(self, cache):
+        return [self.stripes, "--backbone", "tiny", "--engine", "eager", "--cache", cache / "features"]
+
+    def classify(self, cache):
+        return [self.test / "across", "--backbone", "tiny"]
+
+    def predict(self, cache):
+        return [self.classifier, self.test, "--cache", cache / "features"]
+
+    def explain(self, cache):
+        return [self.test / "across", "--backbone", self.classifier, "--no-faithfulness"]
+
+    def fool(self, cache):
+        return [self.test / "across", "--backbone", self.classifier, "--steps", 4]
+
+    def audit(self, cache):
+        return [self.test, "--backbone", "tiny", "--limit", 4]
+
+    def visualise(self, cache):
+        return ["across", "--backbone", self.classifier, "--judge", "none", "--steps", 8]
+
+    def gan_train(self, cache):
+        return [self.stripes, *options(GAN), "--cache", cache]
+
+    def gan_sample(self, cache):
+        return [self.gan, "--count", 4]
+
+    def gan_evaluate(self, cache):
+        return [self.gan, "--samples", 12, "--cache", cache]
+
+    def gan_sweep(self, cache):
+        return [self.stripes, *options({**GAN, "epochs": 1}), "--set", "beta1=0.5,0.9", "--cache", cache]
+
+    def gan_walk(self, cache):
+        return [self.gan, "--steps", 4]
+
+    def gan_export(self, cache):
+        return [self.gan, "--format", "safetensors"]
+
+    def gan_edit(self, cache):
+        pictures, run = self.faces
+        return [run, pictures / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
+
+    def compare(self, cache):
+        return [self.classifier, self.classifier]
+
+    def reproduce(self, cache):
+        data = self.home / "data"
+        data.mkdir(exist_ok=True)
+        if not (data / "scene15").exists():
+            (data / "scene15").symlink_to(self.stripes)
+        return ["tp7", "--data", data]
+
+
+RECORDED = [name for name in TASKS if TASKS[name].records]
+QUICK = ("classify", "predict", "gan-sample")  # and what they need is quickly made

@@ -1,0 +1,89 @@
+"""Disks that are full, read-only, broken or slow: one sentence, or on without it; and what was there stays as it was."""
+
+import errno
+import json
+import random
+import shutil
+from collections import Counter
+
+import pytest
+import wholeness
+from small_tasks import QUICK, RECORDED, Small
+
+KINDS = ("write-error", "write-error", "write-error", "read-error", "read-short", "write-slow")
+WRITE_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT)
+SLOW = 0.2  # seconds
+
+
+@pytest.fixture
+def small(server, stripes, tmp_path):
+    (tmp_path / "made").mkdir()
+    return Small(server, stripes, tmp_path / "made")
+
+
+def fault_of(draws, alone):
+    """Something that happens to one write or read of a run, or to that one and all later ones."""
+    kind = draws.choice(KINDS)
+    fault = {"kind": kind, "at": draws.randint(1, max(1, alone.reads if kind.startswith("read") else alone.writes))}
+    if kind == "write-slow":
+        return {**fault, "seconds": SLOW}
+    if kind == "write-error":
+        return {**fault, "lasts": draws.random() < 0.5, "errno": draws.choice(WRITE_ERRORS)}
+    return {**fault, "lasts": kind == "read-error" and draws.random() < 0.3, "errno": errno.EIO}
+
+
+def assert_it_says_so(outcome, folder, lone):
+    """A run that went on is one like any other, or has said what it did without."""
+    try:
+        wholeness.assert_same(lone, folder)
+    except AssertionError:
+        skipped = json.loads((folder / "result.json").read_text()).get("skipped")
+        assert skipped or "Going on without" in outcome.said or "left out" in outcome.said, outcome.said
+
+
+def assert_left_as_it_was(before, folder):
+    now = {path: path.read_bytes() if path.is_file() else None for path in before}
+    assert not [path for path in before if now[path] != before[path]], "what was there is another"
+    assert not wholeness.leftovers(folder)
+
+
+def counted_name(fault):
+    return errno.errorcode[fault["errno"]] + (" reading" if "read" in fault["kind"] else "") if "errno" in fault else fault["kind"]
+
+
+def played(small, name, place, fault, lone):
+    """One fault, and the same once more without: how it ended, in a word."""
+    before = wholeness.snapshot(place.parent)
+    outcome = small.server.run(*small.command(name, place / "run", place / "cache"), fault=fault)
+    assert_left_as_it_was(before, place)
+    wholeness.check(place)
+    if outcome.code == 0:
+        assert_it_says_so(outcome, place / "run", lone)
+    else:
+        outcome.assert_one_sentence()
+    again = small.server.run(*small.command(name, place / "again", place / "cache")).assert_well()
+    wholeness.assert_same(lone, place / "again")
+    assert again.code == 0
+    return "one sentence" if outcome.code else "went on"
+
+
+def test_every_task_is_here():
+    assert all(hasattr(Small, name.replace("-", "_")) for name in RECORDED)
+
+
+def test_a_disk_that_fails(small, tmp_path, campaign):
+    draws, counted, failures = random.Random(campaign.seed), Counter(), []
+    for name in RECORDED if campaign.whole else QUICK:
+        lone = tmp_path / name / "lone"
+        alone = small.server.run(*small.command(name, lone, tmp_path / name / "cache")).assert_well()
+        for number in range(campaign.count(2, 30)):
+            fault = fault_of(draws, alone)
+            place = tmp_path / name / f"{number}"
+            try:
+                counted[played(small, name, place, fault, lone)] += 1
+            except AssertionError as error:
+                failures.append(f"{name}, {fault}: {error}")
+            counted[counted_name(fault)] += 1
+            shutil.rmtree(place)
+    campaign.figures.update(tasks=len(RECORDED), **counted)
+    assert not failures, "\n\n".join(failures)
