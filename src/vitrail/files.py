@@ -74,6 +74,17 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def make_new_folder(path: Path) -> bool:
+    """Make a folder and those above it; False if there is something already, be it made a moment ago by another."""
+    make_folder(path.parent)
+    with _cannot_write(path):
+        try:
+            path.mkdir()
+        except FileExistsError:
+            return False
+    return True
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 
@@ -115,6 +126,11 @@ def _cut_half_line(file: BinaryIO) -> int:
         file.seek(0)
         end = file.truncate(file.read().rfind(b"\n") + 1)
     return end
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a writer that was killed left this, which never became a file."""
+    return path.name.startswith(".") and path.name.endswith(".part")
 
 
 def remove_leftovers(folder: Path) -> None:

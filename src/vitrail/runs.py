@@ -14,6 +14,7 @@ import math
 import platform
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -54,13 +55,14 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
             keep(event, folder)
             yield event
     except BaseException as error:
-        _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
+        with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
+            _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
         raise
 
 
 def claim(folder: Path) -> None:
     """Makes `folder` for a new run; nothing of an earlier one is ever overwritten."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and all(map(files.is_leftover, folder.iterdir()))):
         raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
     files.make_folder(folder)
 
@@ -73,10 +75,14 @@ def _holds(folder: Path, name: str) -> bool:
 
 
 def new_folder(root: Path, task: str) -> Path:
-    """A folder name below `root` that is free: the task and the time."""
+    """A new folder below `root`, called like the task and the time; it is empty, and nobody else is given it.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
     stamp = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
     names = (stamp if count == 1 else f"{stamp}-{count}" for count in range(1, 10_000))
-    return next(root / name for name in names if not (root / name).exists())
+    return next(root / name for name in names if files.make_new_folder(root / name))
 
 
 def keep(event: Event, folder: Path) -> None:
@@ -126,6 +132,7 @@ def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
     for old in home.iterdir():
         if old.name not in checkpoint.kept and not old.name.startswith("."):
             old.unlink(missing_ok=True)
+    files.remove_leftovers(home)
     return f"checkpoints/{checkpoint.name}"
 
 

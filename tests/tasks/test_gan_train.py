@@ -227,6 +227,8 @@ def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, 
     monkeypatch.undo()
     assert run("gan", "train", "--resume", tmp_path / "r").exit_code == 0
     assert last_checkpoint(tmp_path / "r")[1]["history"] == last_checkpoint(finished)[1]["history"]
+    films = [(folder / "pictures" / "evolution.gif").read_bytes() for folder in (tmp_path / "r", finished)]
+    assert films[0] == films[1]
 
 
 def test_a_finished_run_is_gone_on_with_only_for_more_epochs(finished):
@@ -250,8 +252,11 @@ def copy_of(finished, tmp_path):
 
 def test_more_epochs_go_on(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
+    (folder / "pictures" / "samples_0002.png").unlink()
     done = run("gan", "train", "--resume", folder, "--epochs", 5)
     assert done.exit_code == 0, done.output
+    with Image.open(folder / "pictures" / "evolution.gif") as film:
+        assert film.n_frames == 4
     assert result_of(folder)["epochs"] == 5
     assert result_of(folder)["steps"] == 15
     assert "resume" not in json.loads((folder / "settings.json").read_text())["settings"]

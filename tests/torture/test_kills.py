@@ -29,6 +29,7 @@ class Long:
     """
 
     def __init__(self, home, stripes):
+        home.mkdir()
         self.home, self.stripes, self.starts = home, stripes, 0
 
     def command(self):
@@ -84,8 +85,8 @@ class GanTrain(Long):
 
 class Reproduce(Long):
     def command(self):
-        data, folder = self.home / "data", self.home / "run"
-        data.mkdir(parents=True, exist_ok=True)
+        data, folder = self.home.parent / "data", self.home / "run"
+        data.mkdir(exist_ok=True)
         if not (data / "scene15").exists():
             (data / "scene15").symlink_to(self.stripes)
         return ("reproduce", "tp7", "--data", data, "--run", folder), folder
@@ -140,7 +141,6 @@ def test_killed_and_gone_on_with(name, server, stripes, tmp_path, campaign):
     while counted["kills"] < campaign.count(SHORT[name], WHOLE):
         trials += 1
         task = LONG[name](tmp_path / f"{trials}", stripes)
-        task.home.mkdir()
         ways = [way_to_die(draws, alone) for _ in range(IN_A_ROW if trials % 10 == 0 else 1)]
         folder = killed_and_gone_on_with(server, task, ways, counted)
         wholeness.assert_same(undisturbed, folder)

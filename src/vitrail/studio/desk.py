@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +48,13 @@ class Desk:
 
         Raises:
             BadSetting: a setting is wrong, or too many jobs wait.
+            CannotWrite: there can be no folder for a run.
         """
-        steps: list[Step] = []
-        for name, settings in tasks:
-            folder = new_folder(self.runs, name)
-            taken = {step.folder for step in (*steps, *(s for job in self.jobs.open() for s in job.steps))}
-            while folder in taken:
-                folder = folder.with_name(f"{folder.name}-{len(taken)}")
-            steps.append(Step.of(name, settings, folder))
-            if str(self.uploads) in str(settings):  # what somebody sent is for nobody else while the server runs
-                self._private[folder] = owner
+        checked = [Step.of(name, settings, self.runs) for name, settings in tasks]
+        steps = [replace(step, folder=new_folder(self.runs, step.task)) for step in checked]
+        for step in steps:
+            if str(self.uploads) in str(step.settings):  # what somebody sent is for nobody else while the server runs
+                self._private[step.folder] = owner
         return self.jobs.submit(owner, steps)
 
     def follow(self, job: Job) -> Iterator[list[Standing]]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -81,6 +82,7 @@ class Jobs:
         """
         with self._changed:
             if len(self.open()) >= MOST_WAITING:
+                _give_back(steps)
                 raise BadSetting(f"{MOST_WAITING} jobs wait already; stop one, or come back later.")
             job = Job(token_hex(8), owner, tuple(steps))
             self._jobs.append(job)
@@ -104,6 +106,7 @@ class Jobs:
         """Takes a job out of the queue; one that runs is stopped as by Ctrl-C and keeps what it has."""
         with self._changed:
             if job.state == "waiting":
+                _give_back(job.steps)
                 job.state = "stopped"
             elif job.state == "running":
                 job.state = "stopping"
@@ -135,6 +138,7 @@ class Jobs:
                     break
             job.sentence = answer["sentence"]
             state: Any = answer["state"]
+            _give_back(job.steps)
             job.state = state if number + 1 == len(job.steps) or state != "done" else "stopped"
 
     def _next(self) -> Job | None:
@@ -194,3 +198,10 @@ class Jobs:
                 start_new_session=True,  # Ctrl-C on the server's terminal is for the server
             )
         return self._worker
+
+
+def _give_back(steps: Sequence[Step]) -> None:
+    """Removes the folders of steps that never began."""
+    for step in steps:
+        with suppress(OSError):  # it began, and there is something in it
+            step.folder.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 
 from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet, groups
-from vitrail.errors import MissingExtra
+from vitrail.decoding import decode
+from vitrail.errors import BadPicture, MissingExtra
 from vitrail.events import Attachment, Event, Note, Picture, Table, Weights
 from vitrail.gan_training.sampling import latents_of, pictures_of
 from vitrail.images import three_channels
@@ -36,7 +38,7 @@ class Report:
         self._training, self._opened, self._evaluation = training, opened, evaluation
         self._labels, self._names = rows_of(opened.train if training.conditional else None)
         self._latents = latents_of(0, len(self._labels), training.game.latent_size)
-        self._frames: list[np.ndarray] = []
+        self._frames: dict[int, np.ndarray] = {}  # by epoch
         self._real = real_rows(opened.train, self._labels if training.conditional else None)
 
     def start(self) -> Iterator[Event]:
@@ -48,7 +50,7 @@ class Report:
         training = self._training
         samples = self._drawn(training.settled())
         sheet = grid({f"epoch {training.epochs_done}": samples, "real": self._real}, self._names)
-        self._frames.append(grid({f"epoch {training.epochs_done}": samples}, self._names))
+        self._frames[training.epochs_done] = grid({f"epoch {training.epochs_done}": samples}, self._names)
         entry = training.history[-1]
         figures = [f"{name} {entry[name]:.4g}" for name in SHOWN if name in entry]
         caption = f"Samples after epoch {training.epochs_done}: {', '.join(figures) or 'not measured'}"
@@ -64,12 +66,25 @@ class Report:
             f"Samples of the best epoch, {epoch}",
             png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
         )
-        if self._frames:
-            each = max(1, -(-len(self._frames) // FRAMES))
-            yield Attachment("pictures", "evolution.gif", animation([*self._frames[::-each][::-1]], milliseconds=250))
+        frames = self._film(samples)
+        if frames:
+            each = max(1, -(-len(frames) // FRAMES))
+            yield Attachment("pictures", "evolution.gif", animation(frames[::-each][::-1], milliseconds=250))
         yield from self._curves()
         yield from self._tables(measured, final)
         yield self._weights(generator, measured, final, epoch)
+
+    def _film(self, samples: np.ndarray) -> list[np.ndarray]:
+        """A frame for each epoch; those of before a `--resume` are cut out of the sheets that were kept then."""
+        resume = self._training.task.resume
+        shape = grid({"": samples}, self._names).shape
+        before = {entry["epoch"] for entry in self._training.history} - self._frames.keys() if resume else set()
+        for epoch in before:
+            with suppress(BadPicture):  # thrown away, or of an epoch that broke down
+                _, sheet = decode(f"{resume}/pictures/samples_{epoch:04d}.png")
+                frame = np.asarray(sheet)[: shape[0], : shape[1]]
+                self._frames |= {epoch: frame} if frame.shape == shape else {}
+        return [self._frames[epoch] for epoch in sorted(self._frames)]
 
     def _drawn(self, generator: nn.Module) -> np.ndarray:
         return shaped(pictures_of(generator, self._latents, self._labels), len(self._names) or ROWS)

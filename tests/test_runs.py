@@ -1,0 +1,61 @@
+"""Run folders: one run each, whoever asks for one at the same time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from vitrail import files
+from vitrail.errors import CannotWrite
+from vitrail.events import Event, Note, Result
+from vitrail.runs import new_folder, record
+from vitrail.settings import Task
+
+
+class Short(Task):
+    """Says a word and ends."""
+
+    def run(self) -> Iterator[Event]:
+        yield Note("word")
+        yield Result({})
+
+
+def test_everybody_is_given_a_folder_of_their_own(tmp_path):
+    folders = [new_folder(tmp_path / "runs", "task") for _ in range(30)]
+    assert len(set(folders)) == 30
+    assert all(folder.is_dir() and not any(folder.iterdir()) for folder in folders)
+    for folder in folders[:2]:
+        list(record(Short(), "short", folder))
+        assert (folder / "result.json").is_file()
+
+
+def test_a_place_where_no_folder_can_be_is_one_sentence(tmp_path):
+    (tmp_path / "runs").touch()
+    with pytest.raises(CannotWrite, match="runs: a part of the path is a file"):
+        new_folder(tmp_path / "runs", "task")
+
+
+def test_a_folder_in_which_nothing_became_a_file_can_be_used(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".settings.json.1.00.part").touch()
+    list(record(Short(), "short", folder))
+    with pytest.raises(CannotWrite, match="exists and is not empty"):
+        list(record(Short(), "short", folder))
+
+
+def test_a_file_in_the_way_is_no_run_folder(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(CannotWrite, match="exists and is not empty"):
+        list(record(Short(), "short", tmp_path / "run"))
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_the_disk_that_stops_a_run_does_not_hide_why(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    events = record(Short(), "short", tmp_path / "run")
+    next(events)
+    monkeypatch.setattr(files, "_write_all", full)
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt)
