@@ -19,6 +19,7 @@ from vitrail.studio.standing import Standing
 
 IN_A_ROW = 3  # kills of every tenth trial
 PICTURES = 36  # of stripes
+SHARDS = 4
 
 
 class Long:
@@ -63,8 +64,14 @@ class Transfer(Long):
 
 class Audit(Long):
     def command(self):
-        folder = self.new_folder()
-        return ("audit", self.stripes / "test", "--backbone", "tiny", "--limit", 6, "--run", folder), folder
+        told = {"backbone": "tiny", "limit": 2 * SHARDS, "shards": SHARDS, "run": self.home / "run"}
+        return ("audit", self.stripes / "test", *options(told)), told["run"]
+
+    def finished(self):
+        return len(list(self.home.glob("run/shards/*-of-*")))
+
+    def check(self, folder, finished):
+        assert json.loads((folder / "result.json").read_text())["shards"]["made_now"] == SHARDS - finished
 
 
 class GanTrain(Long):
