@@ -51,7 +51,7 @@ class Small:
         return run
 
     def transfer(self, cache):
-        return [self.stripes, "--backbone", "tiny", "--engine", "eager", "--cache", cache / "features"]
+        return [self.stripes, "--backbone", "tiny", "--forward", "eager", "--cache", cache / "features"]
 
     def classify(self, cache):
         return [self.test / "across", "--backbone", "tiny"]

@@ -4,7 +4,9 @@ import errno
 import json
 import random
 import shutil
+import subprocess
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 import wholeness
@@ -13,6 +15,7 @@ from small_tasks import QUICK, RECORDED, Small
 KINDS = ("write-error", "write-error", "write-error", "read-error", "read-short", "write-slow")
 WRITE_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT)
 SLOW = 0.2  # seconds
+SMALL, LARGE = 24, 400  # KiB of a real disk: for some tasks too little, for others enough
 
 
 @pytest.fixture
@@ -87,3 +90,41 @@ def test_a_disk_that_fails(small, tmp_path, campaign):
             shutil.rmtree(place, ignore_errors=True)
     campaign.figures.update(tasks=len(RECORDED), **counted)
     assert not failures, "\n\n".join(failures)
+
+
+@contextmanager
+def mounted(folder, kib):
+    """A disk in memory; where nobody may mount one, the test ends here and says so."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    if done.returncode:
+        pytest.skip(f"no disk may be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full(small, tmp_path, campaign):
+    draws, counted = random.Random(campaign.seed), Counter()
+    for number in range(campaign.count(2, 60)):
+        name, kib = draws.choice(RECORDED if campaign.whole else QUICK), draws.randint(SMALL, LARGE)
+        lone = tmp_path / "lone" / name
+        if not lone.exists():
+            small.server.run(*small.command(name, lone, tmp_path / "lone" / f"{name}-cache")).assert_well()
+        with mounted(tmp_path / f"{number}", kib) as disk:
+            (disk / "mine").write_bytes(bytes(8192))
+            outcome = small.server.run(*small.command(name, disk / "run", disk / "cache"))
+            if outcome.code:
+                assert "the disk is full" in outcome.assert_one_sentence()
+            else:
+                assert_it_says_so(outcome, disk / "run", lone)
+            counted["one sentence" if outcome.code else "went on"] += 1
+            assert (disk / "mine").read_bytes() == bytes(8192)
+            counted["files checked"] += wholeness.check(disk / "run") if (disk / "run").exists() else 0
+            assert not wholeness.leftovers(disk)
+    campaign.figures.update(**counted)

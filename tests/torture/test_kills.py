@@ -51,7 +51,7 @@ class Long:
 
 class Transfer(Long):
     def command(self):
-        told = {"backbone": "tiny", "engine": "eager", "cache": self.home / "cache"}
+        told = {"backbone": "tiny", "forward": "eager", "cache": self.home / "cache"}
         folder = self.new_folder()
         return ("transfer", self.stripes, *options(told), "--run", folder), folder
 
@@ -176,7 +176,7 @@ def jobs(tiny, monkeypatch):
 def steps_of(kind, stripes, home, folder):
     settings = {
         "gan-train": {"data": str(stripes), "cache": str(home / "cache"), **GAN},
-        "transfer": {"folder": str(stripes), "backbone": "tiny", "engine": "eager", "cache": str(home / "cache")},
+        "transfer": {"folder": str(stripes), "backbone": "tiny", "forward": "eager", "cache": str(home / "cache")},
     }
     return [Step.of(kind, settings[kind], folder)]
 

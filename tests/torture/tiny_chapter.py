@@ -12,7 +12,7 @@ GAN = {"size": 16, "epochs": 2, "batch": 12, "width": 4, "samples": 12, "final_s
 def chapter(material: Material) -> Chapter:
     """Stripes in `scene15`, told apart and made."""
     cache, classifier = material.run / "cache", material.run / "parts" / "svm"
-    seen = {"folder": material.data / "scene15", "backbone": ("tiny",), "engine": "eager", "cache": cache / "features"}
+    seen = {"folder": material.data / "scene15", "backbone": ("tiny",), "forward": "eager", "cache": cache / "features"}
     shown = {"pictures": (material.data / "scene15" / "test",), "backbone": (str(classifier),)}
     made = {"data": str(material.data / "scene15"), "cache": cache, **GAN}
     sections = [
