@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import torch
 import vitrail
 from vitrail.process import settle_in
 
+HOUR = 3600.0  # seconds
 CHUNK = 8  # pictures that are kept together: a run of 36 has something to lose, and something that stays
 
 LEFT_OUT = {"vitrail.__main__", "vitrail.backbones.torchvision_models", "vitrail.transfer.estimators"}
@@ -60,25 +62,32 @@ def make_small() -> None:
 
 
 def done(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Runs all at the same time; those with `kill_after` are killed so many seconds after their start."""
-    counts = [mmap.mmap(-1, 16) for _ in trials]
+    """Runs all at the same time; those with `kill_after` are killed so many seconds after the start of all."""
+    counts = [memoryview(mmap.mmap(-1, 16)).cast("q") for _ in trials]
     began = time.monotonic()
-    running = {begin(trial, memoryview(count).cast("q")): number for number, (trial, count) in enumerate(zip(trials, counts, strict=True))}
-    doomed = sorted((trials[number]["kill_after"], pid) for pid, number in running.items() if "kill_after" in trials[number])
+    pids = [begin(trial, count) for trial, count in zip(trials, counts, strict=True)]
+    moments = {pid: trial["kill_after"] for pid, trial in zip(pids, trials, strict=True) if "kill_after" in trial}
     ended: dict[int, dict[str, Any]] = {}
-    while running:
-        while (now := time.monotonic() - began) >= (doomed[0][0] if doomed else float("inf")):
-            _, pid = doomed.pop(0)
-            if pid in running:
+    while len(ended) < len(pids):
+        wait = min(moments.values(), default=HOUR) - (time.monotonic() - began)
+        if wait > 0:
+            signal.sigtimedwait({signal.SIGCHLD}, wait)
+        ended |= reaped(began)
+        for pid in [pid for pid, moment in moments.items() if moment <= time.monotonic() - began]:
+            del moments[pid]
+            if pid not in ended:
                 os.kill(pid, signal.SIGKILL)
-        signal.sigtimedwait({signal.SIGCHLD}, doomed[0][0] - now if doomed else 3600)
-        while running and (over := os.waitpid(-1, os.WNOHANG))[0]:
-            pid, status = over
-            number = running.pop(pid)
-            seconds = time.monotonic() - began
-            ended[number] = {"code": os.waitstatus_to_exitcode(status), "seconds": seconds}
-    shared = [memoryview(count).cast("q").tolist() for count in counts]
-    return [{**ended[number], "writes": writes, "reads": reads} for number, (writes, reads) in enumerate(shared)]
+    shared = [{"writes": count[faults.WRITES], "reads": count[faults.READS]} for count in counts]
+    return [{**ended[pid], **count} for pid, count in zip(pids, shared, strict=True)]
+
+
+def reaped(began: float) -> dict[int, dict[str, Any]]:
+    """The processes that have ended since the last time, and how."""
+    found: dict[int, dict[str, Any]] = {}
+    with suppress(ChildProcessError):  # none is left
+        while (over := os.waitpid(-1, os.WNOHANG))[0]:
+            found[over[0]] = {"code": os.waitstatus_to_exitcode(over[1]), "seconds": time.monotonic() - began}
+    return found
 
 
 def begin(trial: Mapping[str, Any], counts: memoryview) -> int:

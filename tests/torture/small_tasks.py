@@ -42,7 +42,9 @@ class Small:
         data = self.home / "faces"
         gan_folders.pictures_with_attributes(data)
         run, told = self.home / "faces-run", {**ENCODED, "samples": 8, "final-samples": 8, "speed": "plain"}
-        self.server.run("gan", "train", data, *options(told), "--cache", self.home / "judges", "--run", run).assert_well()
+        self.server.run(
+            "gan", "train", data, *options(told), "--cache", self.home / "judges", "--run", run
+        ).assert_well()
         return data / "images", run
 
     def _made(self, name):

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, broken or slow: one sentence, or on without it; and what was there stays as it was."""
+"""Disks that are full, read-only, broken or slow: one sentence, or on without it; and what was there stays."""
 
 import errno
 import json
@@ -51,7 +51,11 @@ def assert_left_as_it_was(before, folder):
 
 
 def counted_name(fault):
-    return errno.errorcode[fault["errno"]] + (" reading" if "read" in fault["kind"] else "") if "errno" in fault else fault["kind"]
+    return (
+        errno.errorcode[fault["errno"]] + (" reading" if "read" in fault["kind"] else "")
+        if "errno" in fault
+        else fault["kind"]
+    )
 
 
 def played(small, name, place, fault, lone):
@@ -82,6 +86,8 @@ def test_a_disk_that_fails(small, tmp_path, campaign):
         for number in range(campaign.count(2, 30)):
             fault = fault_of(draws, alone)
             place = tmp_path / name / f"{number}"
+            if draws.random() < 0.5 and lone.with_name("cache").exists():  # what is there may be lost
+                shutil.copytree(lone.with_name("cache"), place / "cache")
             try:
                 counted[played(small, name, place, fault, lone)] += 1
             except AssertionError as error:

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -44,11 +43,14 @@ def snapshot(folder):
 
 def assert_same(folder, other):
     """Two finished runs came to the same: figures, weights, tables, maps and pictures; times apart."""
-    one, two = (json.loads((home / "result.json").read_text()) for home in (folder, other))
+    homes = (folder, other)
+    one, two = (json.loads((home / "result.json").read_text()) for home in homes)
     unequal = differences(one, two) - MEASURED
     assert not unequal, {name: (one.get(name), two.get(name)) for name in unequal}
     for part in ("weights", "tables", "maps", "pictures"):
-        kept = [{path.relative_to(home): path.read_bytes() for path in files_of(home / part)} for home in (folder, other)]
+        kept = [
+            {path.relative_to(home): path.read_bytes() for path in files_of(home / part)} for home in (folder, other)
+        ]
         assert kept[0].keys() == kept[1].keys(), part
         assert not [path for path in kept[0] if kept[0][path] != kept[1][path]], part
 

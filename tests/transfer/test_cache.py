@@ -410,6 +410,26 @@ def test_a_folder_that_cannot_be_written_is_still_read(tmp_path: Path, monkeypat
         cache.append(digests, rows_of(digests))
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["opened", "asked"])
+def test_a_shard_that_cannot_be_read_now_stays_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool):
+    _, digests = filled(tmp_path)
+    path, open_file = shards(tmp_path)[0], Path.open
+    cache = FeatureCache(tmp_path, DESCRIPTION) if late else None
+
+    def failing(self: Path, *arguments: object, **options: object) -> object:
+        if self == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return open_file(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", failing)
+        cache = cache or FeatureCache(tmp_path, DESCRIPTION)
+        assert stored(cache, digests).sum() == 8
+        assert cache.damaged == [path.name]
+
+    assert stored(FeatureCache(tmp_path, DESCRIPTION), digests).all()
+
+
 def test_a_cache_that_was_deleted_meanwhile_is_filled_anew(tmp_path: Path):
     _, digests = filled(tmp_path)
     cache = FeatureCache(tmp_path, DESCRIPTION)

@@ -72,10 +72,10 @@ class FeatureCache:
         if not doubtful:
             return found
         with ThreadPoolExecutor(min(len(doubtful), os.cpu_count() or 1)) as pool:  # hashing lets other threads run
-            for shard, proven in zip(doubtful, pool.map(_is_whole, [shard.path for shard in doubtful]), strict=True):
-                shard.proven = proven
-                if not proven:
-                    self._forget(shard)
+            for shard, proven in zip(doubtful, pool.map(_proven, [shard.path for shard in doubtful]), strict=True):
+                shard.proven = proven is True
+                if not shard.proven:
+                    self._forget(shard, readable=proven is not None)
         return self._look_up(digests)
 
     def read(
@@ -178,10 +178,13 @@ class FeatureCache:
             return shard.width == self._shards[0].width
         return shard.proven or _is_whole(shard.path)
 
-    def _forget(self, shard: "_Shard") -> None:
+    def _forget(self, shard: "_Shard", *, readable: bool) -> None:
         gone = range(shard.start, shard.start + shard.count)
         self._index = {digest: position for digest, position in self._index.items() if position not in gone}
-        self._set_aside(shard.path)
+        if readable:
+            self._set_aside(shard.path)
+        else:  # a disk that fails now may be read again tomorrow
+            self.damaged.append(shard.path.name)
 
     def _set_aside(self, path: Path) -> None:
         self.damaged.append(path.name)
@@ -222,11 +225,16 @@ def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
 
 
 def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.name == f"shard-{hashlib.file_digest(file, 'sha256').hexdigest()}.safetensors"
+
+
+def _proven(path: Path) -> bool | None:
+    """Whether it is whole; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return path.name == f"shard-{hashlib.file_digest(file, 'sha256').hexdigest()}.safetensors"
+        return _is_whole(path)
     except OSError:
-        return False
+        return None
 
 
 def _key(description: Mapping[str, object]) -> str:
