@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from vitrail import files
-from vitrail.errors import CannotWrite
+from vitrail.errors import BadRun, CannotWrite
 from vitrail.events import Event, Note, Result
-from vitrail.runs import new_folder, record
+from vitrail.runs import new_folder, read_run, record
 from vitrail.settings import Task
 
 
@@ -48,6 +48,17 @@ def test_a_file_in_the_way_is_no_run_folder(tmp_path):
     with pytest.raises(CannotWrite, match="exists and is not empty"):
         list(record(Short(), "short", tmp_path / "run"))
     assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_a_run_that_the_disk_does_not_give_is_one_sentence(tmp_path, monkeypatch):
+    list(record(Short(), "short", tmp_path / "run"))
+
+    def failing(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(files, "read_json", failing)
+    with pytest.raises(BadRun, match=r"settings.json' cannot be read \(Input/output error\)"):
+        read_run(tmp_path / "run")
 
 
 def test_the_disk_that_stops_a_run_does_not_hide_why(tmp_path, monkeypatch):

@@ -224,6 +224,8 @@ def read_run(folder: Path) -> Run:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = files.read_json(path)
+    except OSError as error:
+        raise BadRun(f"{str(path)!r} cannot be read ({error.strerror}); a copy on another disk would work.") from None
     except ValueError as error:
         raise BadRun(f"{str(path)!r} is damaged ({error}); make the run again.") from None
     if not isinstance(value, dict):

@@ -135,6 +135,21 @@ def damage(run: Path) -> None:
     (run / "tables" / "mistakes.csv").write_bytes(b"\xff\xfe")
 
 
+def test_a_picture_that_the_disk_does_not_give_is_said(
+    tmp_path: Path, transfer_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, read_bytes = transfer_run(), Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.name == "confusion.png":
+            raise OSError(5, "Input/output error")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    html, _ = report(tmp_path, run)
+    assert "pictures/confusion.png cannot be read ([Errno 5] Input/output error)." in html
+
+
 def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, transfer_run: RunMaker) -> None:
     run = transfer_run()
     damage(run)

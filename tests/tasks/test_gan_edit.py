@@ -188,3 +188,15 @@ def test_no_readable_picture_is_an_error(home, tmp_path):
                "--run", tmp_path / "run")  # fmt: skip
     assert done.exit_code == 1
     assert "No picture could be read" in done.stderr
+
+
+def test_pictures_that_the_judge_could_not_learn_from_are_said(home):
+    picture = home / "data" / "images" / "63.png"
+    kept = picture.read_bytes()
+    picture.write_text("no picture")
+    done = run("gan", "edit", home / "run", home / "data" / "images" / "01.png", "--set", "bright=0", "--refine", 0,
+               "--cache", home / "cache", "--run", home / "unread")  # fmt: skip
+    picture.write_bytes(kept)
+    assert done.exit_code == 0, done.output
+    assert "Skipped: '" in done.output
+    assert "63.png" in done.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,6 +128,37 @@ def test_it_is_measured_again_alike(finished, cache, tmp_path):
     assert result["gan_train"].keys() == {"accuracy", "floor", "n"}
 
 
+def test_it_is_measured_again_without_what_cannot_be_read(finished, stripes, cache, tmp_path):
+    copy = shutil.copytree(stripes, tmp_path / "data")
+    (copy / "train" / "noise" / "0.png").write_text("no picture")
+    options = ("--cache", cache, "--samples", 12, "--no-gan-train", "--run", tmp_path / "e")
+    done = run("gan", "evaluate", finished, "--data", copy, *options)
+    assert done.exit_code == 0, done.output
+    assert "noise/0.png" in result_of(tmp_path / "e")["skipped"][0]["reason"]
+
+
+def test_few_real_pictures_are_measured_without_neighbours(stripes, cache, tmp_path):
+    done = trained(stripes / "train", tmp_path / "r", "--epochs", 1, "--held-out", 0.1, cache=cache)
+    assert done.exit_code == 0, done.output
+    measured = {each["metric"] for each in result_of(tmp_path / "r")["metrics"]}
+    assert "frechet-distance" in measured
+    assert "coverage" not in measured
+
+
+def test_a_judge_that_the_disk_does_not_give_is_made_again(stripes, cache, finished, tmp_path, monkeypatch):
+    read_bytes = Path.read_bytes
+
+    def failing(path):
+        if path.parent.name == "judges":
+            raise OSError(5, "Input/output error")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    done = trained(stripes, tmp_path / "r", "--epochs", 1, cache=cache)
+    assert done.exit_code == 0, done.output
+    assert result_of(tmp_path / "r")["judge"] == result_of(finished)["judge"]
+
+
 def test_a_run_without_labels_or_that_tells_none(stripes, cache, tmp_path):
     done = trained(stripes, tmp_path / "r", "--epochs", 1, "--conditional", "no", cache=cache)
     assert done.exit_code == 0, done.output
@@ -244,8 +276,6 @@ def test_other_settings_than_the_runs_are_refused(finished):
 
 
 def copy_of(finished, tmp_path):
-    import shutil
-
     shutil.copytree(finished, tmp_path / "copy")
     return tmp_path / "copy"
 

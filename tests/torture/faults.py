@@ -51,12 +51,15 @@ def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
 def _play_reads(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
     read_bytes, open_file = Path.read_bytes, Path.open
 
+    def is_ours(path: Path) -> bool:
+        return path.absolute().is_relative_to(home) and path.parent.suffix != ".dist-info"
+
     def is_hit(path: Path, kind: str) -> bool:
-        return fault.get("kind") == kind and path.absolute().is_relative_to(home) and _is_hit(counts[READS], fault)
+        return fault.get("kind") == kind and is_ours(path) and _is_hit(counts[READS], fault)
 
     def faulty_open(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
         if "r" in mode:
-            counts[READS] += path.absolute().is_relative_to(home)
+            counts[READS] += is_ours(path)
             if is_hit(path, "read-error"):
                 raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
         return open_file(path, mode, *rest, **named)

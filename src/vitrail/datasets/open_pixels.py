@@ -56,6 +56,11 @@ class Opened:
     held_out: PixelSet
     notes: tuple[str, ...] = ()
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Those notes that say what could not be read."""
+        return tuple(note for note in self.notes if note.startswith("Skipped"))
+
 
 def open_pixels(source: str, wish: Wish) -> Opened:
     """The pictures in the folder `source`, or in the data set of that name.

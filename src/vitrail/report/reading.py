@@ -118,9 +118,14 @@ def _object(path: Path, faults: list[str]) -> Mapping[str, Any]:
 
 def _figures(folder: Path, captions: Mapping[str, str], faults: list[str]) -> Iterator[Figure]:
     for path in _plain_files(folder, "png", captions):
-        if path.stat().st_size > _PICTURE_LIMIT:
+        try:
+            content = path.read_bytes() if path.stat().st_size <= _PICTURE_LIMIT else None
+        except OSError as error:
+            faults.append(f"pictures/{path.name} cannot be read ({error}).")
+            continue
+        if content is None:
             faults.append(f"pictures/{path.name} is left out: it is larger than {_PICTURE_LIMIT // 1_000_000} MB.")
-        elif not (content := path.read_bytes()).startswith(_PNG_SIGNATURE):
+        elif not content.startswith(_PNG_SIGNATURE):
             faults.append(f"pictures/{path.name} is damaged: it is no PNG.")
         else:
             yield figure(captions.get(path.name) or path.stem, content, path.stem)

@@ -130,6 +130,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
     except VitrailError as error:
         yield Note(f"Whether edits succeeded is not judged: the pictures the generator learned cannot be had: {error}")
     else:
+        yield from map(Note, opened.skipped)
         made = yield from judge_of(opened.train, seed=seed, device=device, cache=task.cache / "judges")
         held_out = opened.held_out
         judge = judged(*made, held_out)

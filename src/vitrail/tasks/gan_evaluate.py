@@ -83,7 +83,7 @@ class GanEvaluate(Task):
                 "generator": str(self.generator),
                 "backbone": [{"name": reader.name, "sha256": reader.weights_sha256}],
                 "device": device,
-                "skipped": [],
+                "skipped": [{"file": "", "reason": note} for note in opened.skipped],
                 "judge": reader.figures() if isinstance(reader, JudgeReader) else None,
                 **figures,
                 "label_agreement_per_name": measured.per_name,

@@ -47,8 +47,8 @@ class Measured:
 
     @property
     def shares(self) -> dict[str, float]:
-        """What `sample_alarms` looks at."""
-        found = {name: self.values[name] / max(self.floors[name], 1e-12) for name in SHARES}
+        """What `sample_alarms` looks at; there is no coverage where real pictures are too few for neighbours."""
+        found = {name: self.values[name] / max(self.floors[name], 1e-12) for name in SHARES if name in self.values}
         return {name.replace("-", "_"): value for name, value in found.items()}
 
 

@@ -187,9 +187,9 @@ def _read(file: Path | None) -> bytes | None:
     """A judge from the cache, if there is a whole one."""
     if file is None or not file.is_file():
         return None
-    data = file.read_bytes()
     try:
+        data = file.read_bytes()
         load(data)
-    except SafetensorError:
+    except (OSError, SafetensorError):
         return None
     return data

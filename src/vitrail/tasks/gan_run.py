@@ -68,7 +68,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
         {
             "backbone": [{"name": reader.name, "sha256": reader.weights_sha256}],
             "device": device,
-            "skipped": [{"file": "", "reason": note} for note in opened.notes if note.startswith("Skipped")],
+            "skipped": [{"file": "", "reason": note} for note in opened.skipped],
             "judge": reader.figures() if isinstance(reader, JudgeReader) else None,
             "metrics": final.named(measured),
             "label_agreement": measured.label_agreement,

@@ -112,7 +112,8 @@ class Training:
         pixels = self.pictures(self.settled(), evaluation)
         found = evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
         agrees = {} if found.label_agreement is None else {"label_agreement": found.label_agreement}
-        self.history[-1] |= {**found.values, "coverage_share": found.shares["coverage"], **agrees}
+        covers = {"coverage_share": found.shares["coverage"]} if "coverage" in found.shares else {}
+        self.history[-1] |= {**found.values, **covers, **agrees}
         distance = found.values["frechet-distance"]
         if self.best is None or distance < self.best["frechet-distance"]:
             self.best = {"epoch": self.epochs_done, "step": self.game.steps, "frechet-distance": distance}
