@@ -68,7 +68,7 @@ class Audit(Long):
         return ("audit", self.stripes / "test", *options(told)), told["run"]
 
     def finished(self):
-        return len(list(self.home.glob("run/shards/*-of-*")))
+        return len(list(self.home.glob("run/shards/[0-9]*-of-*")))
 
     def check(self, folder, finished):
         assert json.loads((folder / "result.json").read_text())["shards"]["made_now"] == SHARDS - finished
