@@ -37,6 +37,8 @@ def models(folder, name="squeezenet"):
 
 
 def test_jobs_end_in_order_and_say_why_not(jobs, tmp_path):
+    for name in "1234":
+        (tmp_path / name).mkdir()  # as `new_folder` gives them
     good = jobs.submit("a", [models(tmp_path / "1"), models(tmp_path / "2")])
     bad = jobs.submit("a", [models(tmp_path / "3", "squeezenot"), models(tmp_path / "4")])
     assert jobs.before(bad) >= 1
@@ -55,6 +57,7 @@ def test_wrong_settings_never_wait(tmp_path):
 
 def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp_path_factory):
     long = jobs.submit("a", [training(tmp_path / "long", tmp_path_factory)])
+    (tmp_path / "waits").mkdir()
     waiting = jobs.submit("b", [models(tmp_path / "waits")])
     last = jobs.submit("b", [models(tmp_path / "last")])
     jobs.cancel(waiting)
