@@ -7,11 +7,12 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.pixels import PixelSet
 from vitrail.devices import choose_device, seed_everything
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Progress, Result
@@ -42,16 +43,18 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
     Args:
         opened: what `wish_of(task)` gives, if somebody has it already.
     """
-    started = time.perf_counter()
+    started, (rank, ranks) = time.perf_counter(), place()
     device = choose_device(task.device)
     seed_everything(task.seed)
     opened = opened or _opened(task)
-    if place()[0] > 0:
-        training = yield from _begun(task, opened, device)
-        yield from _trained(training)
-        return
     for note in opened.notes:
         yield Note(note)
+    about = described(task, opened.train)
+    order = Order(len(opened.train), task.batch, task.seed, rank=rank, ranks=ranks)
+    if rank > 0:
+        training = yield from _begun(task, opened.train, about, order, device)
+        yield from _trained(training)
+        return
     began = time.perf_counter()
     reader = yield from open_reader(
         task.measure, opened.train, opened.held_out, seed=task.seed, device=device, cache=task.cache / "judges"
@@ -60,7 +63,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
         yield Note(f"Judge: {reader.accuracy:.2%} right on {reader.n} real pictures that it had not seen.")
     evaluation = Evaluation(reader, opened.train, opened.held_out, count=task.samples, seed=task.seed)
     judged = time.perf_counter() - began
-    training = yield from _begun(task, opened, device)
+    training = yield from _begun(task, opened.train, about, order, device)
     report = Report(training, opened, evaluation)
     yield from report.start()
     yield from _trained(training, report, evaluation)
@@ -94,14 +97,13 @@ def _opened(task: GanTrain) -> Opened:
     return opened or open_pixels(task.data, wish)
 
 
-def _begun(task: GanTrain, opened: Opened, device: str) -> Generator[Event, None, Training]:
+def _begun(
+    task: GanTrain, train: PixelSet, about: dict[str, Any], order: Order, device: str
+) -> Generator[Event, None, Training]:
     """The training where it begins, or where it is gone on with; of several processes, all begin at once."""
-    rank, ranks = place()
-    about = described(task, opened.train)
-    order = Order(len(opened.train), task.batch, task.seed, rank=rank, ranks=ranks)
     meet()  # the first one had to make its judge
-    training = Training(task, opened.train, about, order, device)
-    if rank > 0:
+    training = Training(task, train, about, order, device)
+    if rank := place()[0]:
         torch.manual_seed(task.seed + rank)  # dropout's
     if task.resume is not None:
         training.restore(*unpack(latest(task.resume)), task.resume)
