@@ -58,6 +58,9 @@ class Task(BaseModel):
     records: ClassVar[bool] = True
     """Whether a run of this task is kept in a folder of its own."""
 
+    shared: ClassVar[bool] = False
+    """Whether several processes, started by torchrun, may do one run of this task together."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 from command import run
@@ -68,3 +69,21 @@ def test_before_anything_was_finished_it_ends_as_ever(cat, tmp_path, monkeypatch
 
     monkeypatch.setattr("vitrail.tasks.explain_maps.look", interrupted)
     assert run("explain", cat, "--run", tmp_path / "run").exit_code == 130
+
+
+def test_sigterm_is_a_wish_where_it_is_taken_for_ctrl_c():
+    from vitrail.tasks.stopping import Interrupts
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGTERM)
+            assert interrupts.wanted
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with Interrupts():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)

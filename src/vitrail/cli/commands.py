@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -14,7 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vitrail.cli import INTERRUPTED
-from vitrail.errors import VitrailError
+from vitrail.errors import BadSetting, VitrailError
+from vitrail.gan_training.company import Company
 from vitrail.settings import Task, option_name
 
 if TYPE_CHECKING:
@@ -38,30 +40,47 @@ def command_for(name: str, task: type[Task]) -> Any:
 
 
 def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
-    """Runs one task for the command line; ends the process with the right exit code on an error."""
+    """Runs one task for the command line; ends the process with the right exit code on an error.
+
+    Of several processes that torchrun started, the first one keeps and prints, and the others work in silence.
+    """
     from vitrail.cli.printer import Printer  # noqa: PLC0415  (rich takes as long to import as `--help` should)
     from vitrail.runs import new_folder, record  # noqa: PLC0415
 
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}
-    printer = Printer(as_json)
+    printer, company = Printer(as_json), Company(os.environ)
     try:
-        chosen = task.from_file(config, given) if config else task(**given)
-        folder = chosen.continued or folder or (new_folder(root, name) if root else None)
-        printer.show(record(chosen, name, folder) if folder else chosen.run())
+        if company.ranks > 1 and not task.shared:
+            raise BadSetting(_alone(name, company.ranks))
+        with company.met():
+            chosen = task.from_file(config, given) if config else task(**given)
+            folder = chosen.continued or folder or (new_folder(root, name) if root else None)
+            company.wait()  # all have read the folder that is gone on with; the first one now changes it
+            if company.rank == 0:
+                printer.show(record(chosen, name, folder) if folder else chosen.run())
+            else:
+                deque(chosen.run(), maxlen=0)
     except VitrailError as error:
-        _fail(printer, str(error), 1)
+        _fail(printer if company.speaks else None, str(error), 1)
     except KeyboardInterrupt:
-        _fail(printer, _stopped(folder), INTERRUPTED)
+        _fail(printer if company.speaks else None, _stopped(folder), INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as in `vitrail models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
 
 
-def _fail(printer: Printer, sentence: str, code: int) -> None:
-    printer.error(sentence)
+def _fail(printer: Printer | None, sentence: str, code: int) -> None:
+    """Ends the process; without a printer, another one says why."""
+    if printer is not None:
+        printer.error(sentence)
     raise typer.Exit(code)
+
+
+def _alone(name: str, ranks: int) -> str:
+    command = name.replace("gan-", "gan ")
+    return f"`vitrail {command}` is the work of one process; torchrun started {ranks}; start it without torchrun."
 
 
 def _stopped(folder: Path | None) -> str:

@@ -10,9 +10,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vitrail.errors import BadRun
+from vitrail.gan_training.together import of_all, place
 from vitrail.image_files import display_name
 
 LAYOUT = "1"  # raised when the content changes: other layouts are refused
+
+
+OWN = ("random", "random_cuda")  # of a game's state: what each of several processes has for itself, for dropout
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
@@ -44,3 +48,20 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if about is None:
         raise BadRun(f"'{display_name(path)}' is no checkpoint of this version of vitrail; train anew.")
     return tensors, about
+
+
+def with_others(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A game's state, and what the ranks after the first have otherwise than it has."""
+    theirs = {f"rank{rank}.{name}": value for name in OWN if name in state for rank, value in _later(state[name])}
+    return {**state, **theirs}
+
+
+def of_this_rank(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What `with_others` gave the first rank, as the state of this one."""
+    prefix = f"rank{place()[0]}."
+    mine = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return {**tensors, **mine}
+
+
+def _later(value: Tensor) -> list[tuple[int, Tensor]]:
+    return list(enumerate(of_all(value)))[1:]

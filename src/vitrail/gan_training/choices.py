@@ -79,7 +79,8 @@ def quickest(
     ratios = {way: least[PLAIN] / least[way] for way in ways if way != PLAIN}
     best = max(ratios, key=lambda way: ratios[way])
     way = best if ratios[best] >= MARGIN else PLAIN
-    return as_first(Choice(way, ways[way], ratios))
+    way, ratios = as_first([way, ratios])
+    return Choice(way, ways[way], ratios)
 
 
 def _ways(players: Players, rules: Rules) -> dict[str, Rules]:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from vitrail.errors import BadSetting
 from vitrail.gan_training.average import Average, has_batch_norm
+from vitrail.gan_training.joined_norm import join_norms
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
-from vitrail.gan_training.together import start_alike
+from vitrail.gan_training.together import place, start_alike
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _weighted(loss: Loss, name: str, weight: float) -> Loss:
 class Game:
     """Two players, their optimisers, the generator's average and the draws.
 
-    Made in several processes at once (`together`), it starts from the players of rank 0.
+    Made in several processes at once (`together`), it starts from the players of rank 0, and normalises joined batches.
 
     Attributes:
         steps: how many are done.
@@ -110,7 +111,9 @@ class Game:
         start_alike(generator, discriminator)
         self.generator = generator.to(memory_format=layout).train()
         self.discriminator = discriminator.to(memory_format=layout).train()
-        self.average = Average(self.generator, rules.decay)
+        self.average = Average(self.generator, rules.decay)  # sampled by one rank alone: its norms are not joined
+        if place()[1] > 1:
+            join_norms(self.generator, self.discriminator)
         self.adams = {
             "generator": _adam(self.generator, rules.generator, fused=rules.fused),
             "discriminator": _adam(self.discriminator, rules.discriminator, fused=rules.fused),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vitrail.gan_training.augmentation import augmented
 from vitrail.gan_training.game import Game
 from vitrail.gan_training.losses import Value
-from vitrail.gan_training.together import average_slopes, share
+from vitrail.gan_training.together import average_slopes, joined, of_all, share
 from vitrail.tensors import Scores, Signed, Told
 
 
@@ -84,14 +84,15 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Told) -> dict[
             of_real, of_fake = game.discriminator(torch.cat([real, fake]), torch.cat([labels, labels])).chunk(2)
         else:
             of_real, of_fake = score(real), score(fake)
+        of_real, of_fake = joined(of_real.float()), joined(of_fake.float())
         wrong = torch.cat([of_fake, _mislabelled(game, real, labels)]) if game.rules.mismatched else of_fake
-    loss, penalty = game.loss.discriminator(of_real.float(), wrong.float()), torch.zeros((), device=game.device)
+    loss, penalty = game.loss.discriminator(of_real, wrong), torch.zeros((), device=game.device)
     if game.loss.penalty is not None:
         penalty = game.loss.penalty(score, real, fake, game.draws)
     _update(game, "discriminator", loss + penalty)
     return {
         "discriminator_loss": loss.detach(),
-        "penalty": penalty.detach(),
+        "penalty": of_all(penalty.detach()).mean(),
         "real": _mean_probability(of_real),
         "fake_before": _mean_probability(of_fake),
     }
@@ -99,26 +100,27 @@ def _discriminate(game: Game, real: Signed, fake: Signed, labels: Told) -> dict[
 
 def _mislabelled(game: Game, real: Signed, labels: Told) -> Tensor:
     """Scores of real images under labels of others, where those are different."""
-    others = labels[torch.randperm(len(labels), generator=game.draws).to(labels.device)]
-    scores: Scores = game.discriminator(real, others)
-    return scores[(others != labels).reshape(len(labels), -1).any(dim=1)]
+    every, (count, mine) = joined(labels), share(len(labels))
+    others = every[torch.randperm(count, generator=game.draws).to(labels.device)]
+    scores: Scores = joined(game.discriminator(real, others[mine]).float())
+    return scores[(others != every).reshape(count, -1).any(dim=1)]
 
 
 def _generate(game: Game, real: Signed, fake: Signed, labels: Told) -> tuple[Value, Value]:
     """One update of G: its loss, and mean D(G(z)) before it."""
     with _frozen(game.discriminator), _half(game):
-        scores = game.discriminator(_seen(game, fake), labels).float()
+        scores = joined(game.discriminator(_seen(game, fake), labels).float())
         beside = scores
         if game.loss.compares:
             with torch.no_grad():
-                beside = game.discriminator(_seen(game, real), labels).float()
+                beside = joined(game.discriminator(_seen(game, real), labels).float())
     loss = game.loss.generator(scores, beside)
     _update(game, "generator", loss)
     return loss.detach(), _mean_probability(scores)
 
 
 def _mean_probability(scores: Scores) -> Value:
-    return scores.detach().float().sigmoid().mean()
+    return scores.detach().sigmoid().mean()
 
 
 def _update(game: Game, player: str, loss: Value) -> None:

@@ -1,22 +1,27 @@
 """Several processes, one game: each plays its share of every batch, and all move by the mean slope.
 
-With `torch.distributed` set up and equal shares, so many ranks play the game of one process on the joined batch, but
-for what a rank keeps to itself: statistics of batch normalisation are those of its own share, dropout draws from its
-own `torch.manual_seed` (which should differ), mismatched labels are mixed within the share, and figures are those of
-the share. Not DistributedDataParallel: its hooks expect one forward pass a backward pass, no frozen weights and no
-second derivatives, and a step of this game has two passes of D, freezes it, and may punish slopes.
+With `torch.distributed` set up (gloo for tensors on the processor) and equal shares, so many ranks play the game of one
+process on the joined batch but for rounding: scores are joined before a loss is taken of them, labels before they are
+mixed, statistics of batch normalisation before they are used (`joined_norm`). Only dropout is a rank's own: it draws
+from its `torch.manual_seed`, which should differ. Not DistributedDataParallel: its hooks expect one forward pass a
+backward pass, no frozen weights and no second derivatives, and a step of this game has two passes of D, freezes it, and
+may punish slopes.
+
+Raises:
+    LostProcess: (whatever waits for the others) one of them has ended.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-T = TypeVar("T")
+from vitrail.errors import LostProcess
 
 _ALONE = ContextVar("alone", default=False)
 
@@ -55,7 +60,8 @@ def start_alike(*networks: nn.Module) -> None:
     for network in networks:
         for tensor in (*network.parameters(), *network.buffers()):
             whole = tensor.contiguous()  # channels-last ones are not sent
-            dist.broadcast(whole, src=0)
+            with _others():
+                dist.broadcast(whole, src=0)
             tensor.copy_(whole)
 
 
@@ -66,16 +72,88 @@ def average_slopes(weights: Iterable[Tensor]) -> None:
         return
     slopes = [weight.grad for weight in weights if weight.grad is not None]
     joined = torch.cat([slope.flatten() for slope in slopes])
-    dist.all_reduce(joined)
+    with _others():
+        dist.all_reduce(joined)
     parts = torch.split(joined.div_(ranks), [slope.numel() for slope in slopes])
     for slope, part in zip(slopes, parts, strict=True):
         slope.copy_(part.view_as(slope))
 
 
-def as_first(value: T) -> T:
-    """What rank 0 gives, on every rank: for what each might decide otherwise."""
+def of_all(value: Tensor) -> Tensor:
+    """(ranks, ...): what each rank gives, all of one shape; the slope at it is summed over the ranks' losses."""
+    rank, ranks = place()
+    if ranks == 1:
+        return value[None]
+    nothing = torch.zeros_like(value)
+    given: Tensor = _Total.apply(torch.stack([value if each == rank else nothing for each in range(ranks)]))
+    return given
+
+
+def joined(part: Tensor) -> Tensor:
+    """(B, ...): the batch that this rank's share (B / ranks, ...) is of, in the order that one process has it in.
+
+    A loss of it is every rank's, so that each has the slope of all their losses at its own share: the mean over ranks
+    (`average_slopes`) is the slope of the one loss.
+    """
+    return of_all(part).transpose(0, 1).flatten(0, 1)
+
+
+def anywhere(flag: bool) -> bool:
+    """Whether any rank says so; on every rank."""
     if place()[1] == 1:
+        return flag
+    said = torch.tensor(int(flag))
+    with _others():
+        dist.all_reduce(said, dist.ReduceOp.MAX)
+    return bool(said)
+
+
+def meet() -> None:
+    """Nobody goes on before everybody is here."""
+    anywhere(False)
+
+
+def as_first(value: Any) -> Any:
+    """What rank 0 gives, on every rank: for what each might decide otherwise.
+
+    Args:
+        value: a JSON value; of ranks other than 0, anything.
+    """
+    rank, ranks = place()
+    if ranks == 1:
         return value
-    given = [value]
-    dist.broadcast_object_list(given, src=0)
-    return given[0]
+    text = json.dumps(value).encode() if rank == 0 else b""
+    length = torch.tensor(len(text))
+    with _others():
+        dist.broadcast(length, src=0)
+        data = torch.tensor(list(text) if rank == 0 else [0] * int(length), dtype=torch.uint8)
+        dist.broadcast(data, src=0)
+    return json.loads(bytes(data.tolist()))
+
+
+class _Total(torch.autograd.Function):
+    """The sum over ranks; its slope is the sum of theirs, and so on."""
+
+    @staticmethod
+    def forward(_: Any, value: Tensor) -> Tensor:
+        total = value.clone(memory_format=torch.contiguous_format)
+        with _others():
+            dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, slope: Tensor) -> Any:
+        return _Total.apply(slope)
+
+
+@contextmanager
+def _others() -> Iterator[None]:
+    """Inside, this process waits for the others."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise LostProcess(
+            f"Another process of this run can no longer be reached ({reason}); start all of them again, from the "
+            "last checkpoint."
+        ) from None

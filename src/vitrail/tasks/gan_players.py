@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
-from vitrail.gan_training.game import Player, Rules
+from vitrail.gan_training.choices import Batch, quickest
+from vitrail.gan_training.game import Game, Player, Rules
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gans import GANS
 from vitrail.gans.pair import GanPair
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
 
 WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for pictures of 64 pixels and more
+
+WAYS = ("channels_last", "fused", "joined")  # of `Rules`: the same numbers, but for rounding
+PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", **dict.fromkeys(WAYS, False)}
 
 
 def size_of(task: GanTrain) -> int:
@@ -63,6 +68,26 @@ def made(about: Mapping[str, Any], *, seed: int = 0) -> GanPair:
         torch.manual_seed(seed)
         pair: GanPair = GANS[about["architecture"]](**about["arguments"])
     return pair
+
+
+def begun(
+    task: GanTrain, about: Mapping[str, Any], batch: Batch, choices: dict[str, Any] | None
+) -> tuple[Game, dict[str, Any]]:
+    """A new game on the batch's device, played in the way that was chosen before or is quickest here; and that choice.
+
+    Args:
+        batch: as this process will get them.
+    """
+    pair, rules = made(about, seed=task.seed), rules_of(task, about)
+    pair.generator.to(batch[0].device)
+    pair.discriminator.to(batch[0].device)
+    if choices is None and task.speed == "auto":
+        choice = quickest(pair, rules, batch)
+        choices = {"way": choice.way, "why": "quickest of those timed here", "times_as_quick": choice.ratios}
+        choices |= {name: getattr(choice.rules, name) for name in WAYS}
+    choices = choices or PLAIN
+    rules = replace(rules, **{name: choices[name] for name in WAYS})
+    return Game(pair.generator, pair.discriminator, rules, seed=task.seed), choices
 
 
 def rules_of(task: GanTrain, about: Mapping[str, Any]) -> Rules:

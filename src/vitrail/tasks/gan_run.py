@@ -7,15 +7,19 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.pixels import PixelSet
 from vitrail.devices import choose_device, seed_everything
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Progress, Result
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.play import play
+from vitrail.gan_training.together import anywhere, meet, place
 from vitrail.tasks.gan_curves import Curves
 from vitrail.tasks.gan_encoders import encoded
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
@@ -34,17 +38,23 @@ LINES = 20  # of progress an epoch
 def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
     """See `GanTrain.run`.
 
+    Of several processes (`together`) the first one measures, draws and keeps; the others train along on what it found.
+
     Args:
         opened: what `wish_of(task)` gives, if somebody has it already.
     """
-    started = time.perf_counter()
+    started, (rank, ranks) = time.perf_counter(), place()
     device = choose_device(task.device)
     seed_everything(task.seed)
-    opened = opened or open_pixels(task.data, wish_of(task))
+    opened = opened or _opened(task)
     for note in opened.notes:
         yield Note(note)
     about = described(task, opened.train)
-    order = Order(len(opened.train), task.batch, task.seed)
+    order = Order(len(opened.train), task.batch, task.seed, rank=rank, ranks=ranks)
+    if rank > 0:
+        training = yield from _begun(task, opened.train, about, order, device)
+        yield from _trained(training)
+        return
     began = time.perf_counter()
     reader = yield from open_reader(
         task.measure, opened.train, opened.held_out, seed=task.seed, device=device, cache=task.cache / "judges"
@@ -53,10 +63,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
         yield Note(f"Judge: {reader.accuracy:.2%} right on {reader.n} real pictures that it had not seen.")
     evaluation = Evaluation(reader, opened.train, opened.held_out, count=task.samples, seed=task.seed)
     judged = time.perf_counter() - began
-    training = Training(task, opened.train, about, order, device)
-    if task.resume is not None:
-        training.restore(*unpack(latest(task.resume)), task.resume)
-        yield Note(f"Goes on after step {training.game.steps}.")
+    training = yield from _begun(task, opened.train, about, order, device)
     report = Report(training, opened, evaluation)
     yield from report.start()
     yield from _trained(training, report, evaluation)
@@ -80,6 +87,28 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
             "seconds": seconds,
         }
     )
+
+
+def _opened(task: GanTrain) -> Opened:
+    """The pictures; what has to be fetched or unpacked for them is fetched once, by the first process."""
+    rank, wish = place()[0], wish_of(task)
+    opened = open_pixels(task.data, wish) if rank == 0 else None
+    meet()
+    return opened or open_pixels(task.data, wish)
+
+
+def _begun(
+    task: GanTrain, train: PixelSet, about: dict[str, Any], order: Order, device: str
+) -> Generator[Event, None, Training]:
+    """The training where it begins, or where it is gone on with; of several processes, all begin at once."""
+    meet()  # the first one had to make its judge
+    training = Training(task, train, about, order, device)
+    if rank := place()[0]:
+        torch.manual_seed(task.seed + rank)  # dropout's
+    if task.resume is not None:
+        training.restore(*unpack(latest(task.resume)), task.resume)
+        yield Note(f"Goes on after step {training.game.steps}.")
+    return training
 
 
 def latest(run: Path) -> Path:
@@ -108,12 +137,16 @@ def wish_of(task: GanTrain) -> Wish:
     )
 
 
-def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iterator[Event]:
-    """Plays until the epochs are done, an alarm ends it, or Ctrl-C is pressed."""
+def _trained(training: Training, report: Report | None = None, evaluation: Evaluation | None = None) -> Iterator[Event]:
+    """Plays until the epochs are done, an alarm ends it, or Ctrl-C is pressed.
+
+    All decisions are those of every process: they follow from figures of the joined batch, and from what the first one
+    measures, which alone has a report and an evaluation.
+    """
     task, game, order = training.task, training.game, training.order
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
-        curves = stack.enter_context(Curves(task.tensorboard))
+        curves = stack.enter_context(Curves(task.tensorboard if report else None))
         while order.epoch < task.epochs and not training.stopped:
             began, seen = time.perf_counter(), order.position
             lines = max(1, order.batches_per_epoch // (LINES * task.turns[0]))
@@ -128,25 +161,33 @@ def _trained(training: Training, report: Report, evaluation: Evaluation) -> Iter
                     over = over or not all(map(math.isfinite, figures.values()))
                 if over:  # before Ctrl-C: an epoch that is over is ended, or the next one would have its last step
                     break
-                if interrupts.wanted:
+                if anywhere(interrupts.wanted):
                     yield from training.checkpoint()
+                    meet()  # who ends before it is kept has the others ended, too
                     raise KeyboardInterrupt
             training.took("training", time.perf_counter() - began)
             began = time.perf_counter()
-            means = training.end_epoch()
-            yield from training.watch_game(means)
-            if not training.broken:
-                if training.is_measured():
-                    measured = training.measure(evaluation)
-                    curves.add(game.steps, measured.values)
-                    yield from training.watch_samples(measured)
-                yield from report.epoch()
-            yield from training.rolled_back()
-            if not training.broken:
-                yield from training.checkpoint()
+            yield from _end_epoch(training, report, evaluation, curves)
             training.took("evaluation", time.perf_counter() - began)
-            if interrupts.wanted and order.epoch < task.epochs:
+            if anywhere(interrupts.wanted) and order.epoch < task.epochs:
                 raise KeyboardInterrupt
+
+
+def _end_epoch(
+    training: Training, report: Report | None, evaluation: Evaluation | None, curves: Curves
+) -> Iterator[Event]:
+    """What the epoch's figures and samples show, and what is done about it."""
+    yield from training.watch_game(training.end_epoch())
+    if not training.broken:
+        if training.is_measured():
+            measured = training.measure(evaluation)
+            curves.add(training.game.steps, measured.values)
+            yield from training.watch_samples(measured)
+        if report:
+            yield from report.epoch()
+    yield from training.rolled_back()
+    if not training.broken:
+        yield from training.checkpoint()
 
 
 def _progress(training: Training, figures: dict[str, float], pace: float) -> Progress:

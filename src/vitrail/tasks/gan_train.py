@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -91,6 +91,8 @@ class GanSettings(Task):
 
 class GanTrain(GanSettings):
     """Train a generative adversarial network on pictures: DCGAN, conditional or not."""
+
+    shared: ClassVar[bool] = True
 
     keep: int = setting(2, "Checkpoints that are kept beside the best one", ge=1)
     encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,16 @@ from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint, Event, Note
 from vitrail.gan_training.alarms import Alarm, game_alarms, sample_alarms
 from vitrail.gan_training.average import settle
-from vitrail.gan_training.checkpoints import pack, unpack
-from vitrail.gan_training.choices import quickest
-from vitrail.gan_training.game import Game, below
+from vitrail.gan_training.checkpoints import of_this_rank, pack, unpack, with_others
+from vitrail.gan_training.game import below
 from vitrail.gan_training.order import Order
 from vitrail.gan_training.play import GanStep
 from vitrail.gan_training.sampling import latents_of, pictures_of, settling
+from vitrail.gan_training.together import as_first, place
 from vitrail.images import to_signed, to_unit
 from vitrail.runs import finite
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
-from vitrail.tasks.gan_players import made, rules_of
+from vitrail.tasks.gan_players import PLAIN, begun
 from vitrail.tensors import Signed, Told
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ SAMPLED = 1_000_000  # seeds from here on are those of measured pictures; what `
 GRACE = 500
 """Steps, or a fifth of all if that is less, before samples or a strong D alarm: all begin badly."""
 
-WAYS = ("channels_last", "fused", "joined")  # of `Rules`: the same numbers, but for rounding
-PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", **dict.fromkeys(WAYS, False)}
 ROLLBACKS = 3  # then the run stops
 MEASUREMENTS = 20  # in a run
 
@@ -64,12 +62,10 @@ class Training:
         self.seconds: dict[str, float] = {"training": 0.0, "evaluation": 0.0}
         self._best_state: dict[str, Tensor] = {}
         self._kept: list[str] = []
-        self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
+        self._sums, self._steps, self._seen = torch.zeros(len(FIGURES), dtype=torch.float64), 0, 0
         self._raised: list[Alarm] = []
-        self._seen = 0
         self._settled: tuple[int, nn.Module] | None = None
-        self.choices: dict[str, Any] = {}
-        self.game = self._begun(None if task.resume is None else PLAIN)
+        self._begin(None if task.resume is None else PLAIN)
 
     @property
     def conditional(self) -> bool:
@@ -79,7 +75,7 @@ class Training:
     def batches(self) -> Iterator[tuple[Signed, Told]]:
         """Batches as `play` takes them, from where the order stands."""
         for rows in self.order:
-            self._seen += len(rows)
+            self._seen += len(rows) * place()[1]
             yield self._batch(rows)
 
     def add(self, step: GanStep) -> None:
@@ -90,7 +86,8 @@ class Training:
 
     def end_epoch(self) -> dict[str, float]:
         """The means of the epoch's figures, which begin anew."""
-        means = dict(zip(FIGURES, (self._sums / max(self._steps, 1)).tolist(), strict=True))
+        each = as_first((self._sums / max(self._steps, 1)).tolist())
+        means = dict(zip(FIGURES, each, strict=True))
         self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
         self.epochs_done = self.order.epoch
         self.history.append({"epoch": self.epochs_done, "step": self.game.steps, **finite(means)})
@@ -107,10 +104,13 @@ class Training:
         """Whether the game is no longer one of numbers."""
         return any(alarm.name == "nan" for alarm in self._raised)
 
-    def measure(self, evaluation: Evaluation) -> Measured:
-        """Samples of the moving average, as they are now; the best state so far is remembered."""
-        pixels = self.pictures(self.settled(), evaluation)
-        found = evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
+    def measure(self, evaluation: Evaluation | None) -> Measured:
+        """Samples of the moving average, as they are now; the best state so far is remembered.
+
+        Args:
+            evaluation: None on ranks after the first, which are told what that one found.
+        """
+        found = Measured(**as_first(None if evaluation is None else asdict(self._measured(evaluation))))
         agrees = {} if found.label_agreement is None else {"label_agreement": found.label_agreement}
         covers = {"coverage_share": found.shares["coverage"]} if "coverage" in found.shares else {}
         self.history[-1] |= {**found.values, **covers, **agrees}
@@ -161,8 +161,9 @@ class Training:
         recent = [old for old in self._kept if old != name][-(self.task.keep - 1) :] if self.task.keep > 1 else []
         best = [] if self.best is None else [_file_name(self.best["step"])]
         self._kept = list(dict.fromkeys([*best, *recent, name]))
-        tensors = {**self.game.state(), "figures": self._sums}
-        yield self._file(name, tensors, self._kept)
+        tensors = {**with_others(self.game.state()), "figures": self._sums}
+        if place()[0] == 0:
+            yield self._file(name, tensors, self._kept)
 
     def restore(self, tensors: dict[str, Tensor], about: dict[str, Any], run: Path) -> None:
         """Goes to where a checkpoint stands.
@@ -173,18 +174,21 @@ class Training:
         if about["players"] != self.about or about["pictures"] != self.train.sha256:
             what = "pictures" if about["players"] == self.about else "players"
             raise BadRun(f"The checkpoint in '{run}' is of a game with other {what} than there are now; train anew.")
-        self.choices = about["choices"]
-        self.game = self._begun(about["choices"])
+        here, then = place()[1], about.get("processes", 1)
+        if here != then:
+            raise BadRun(f"The training in '{run}' is the work of {then} processes, not of {here}; {then} can go on.")
+        self._begin(about["choices"])
         self.rollbacks = about["rollbacks"]
         self._sums, self._steps = tensors["figures"], about["steps_of_epoch"]
-        self.game.restore(tensors)
+        self.game.restore(of_this_rank(tensors))
         self._slow_down()
         self.order.position, self.epochs_done = about["position"], about["epochs_done"]
         self.history, self.alarms, self.best = about["history"], about["alarms"], about["best"]
         self._kept = about["kept"]
         if self.best is not None:
             file = run / "checkpoints" / _file_name(self.best["step"])
-            self._best_state = self.game.state() if self.best["step"] == self.game.steps else unpack(file)[0]
+            is_last = self.best["step"] == self.game.steps
+            self._best_state = self.game.state() if is_last else of_this_rank(unpack(file)[0])
 
     def settled(self) -> nn.Module:
         """A copy of the moving average with statistics of its own; made once a step, however often it is asked for."""
@@ -230,23 +234,15 @@ class Training:
             "alarms": self.alarms,
             "rollbacks": self.rollbacks,
             "images_per_second": self._seen / spent if spent else None,
+            "processes": place()[1],
             "choices": self.choices,
             "evaluation_share": self.seconds["evaluation"] / max(sum(self.seconds.values()), 1e-9),
         }
 
-    def _begun(self, choices: dict[str, Any] | None) -> Game:
+    def _begin(self, choices: dict[str, Any] | None) -> None:
         """A new game, in the way that was chosen before, or in the one that is quickest here."""
-        pair, rules = made(self.about, seed=self.task.seed), rules_of(self.task, self.about)
-        pair.generator.to(self.device)
-        pair.discriminator.to(self.device)
-        if choices is None and self.task.speed == "auto":
-            rows = torch.arange(self.task.batch) % len(self.train)
-            choice = quickest(pair, rules, self._batch(rows))
-            choices = {"way": choice.way, "why": "quickest of those timed here", "times_as_quick": choice.ratios}
-            choices |= {name: getattr(choice.rules, name) for name in WAYS}
-        self.choices = choices or PLAIN
-        rules = replace(rules, **{name: self.choices[name] for name in WAYS})
-        return Game(pair.generator, pair.discriminator, rules, seed=self.task.seed)
+        share = self._batch(torch.arange(self.task.batch // place()[1]) % len(self.train))
+        self.game, self.choices = begun(self.task, self.about, share, choices)
 
     def _batch(self, rows: Tensor) -> tuple[Signed, Told]:
         images = to_signed(to_unit(self.train.images[rows]))
@@ -256,6 +252,10 @@ class Training:
         labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)
         settle(network, settling(labels, self.game.latent_size, self.device))
         return network
+
+    def _measured(self, evaluation: Evaluation) -> Measured:
+        pixels = self.pictures(self.settled(), evaluation)
+        return evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
 
     def _best_coverage(self) -> float:
         """The highest share of the real pictures' so far, this epoch's left out."""
@@ -281,6 +281,7 @@ class Training:
         about = {
             "players": self.about,
             "pictures": self.train.sha256,
+            "processes": place()[1],
             "choices": self.choices,
             "position": self.order.position,
             "epochs_done": self.epochs_done,

@@ -31,21 +31,24 @@ def until_stopped(events: Iterator[Shown], done: Callable[[], int], what: str = 
 class Interrupts:
     """Ctrl-C as a wish: the first one only sets `wanted`, so that a step is not cut in two; a second one stops at once.
 
-    Outside the main thread, where no signal arrives, it does nothing.
+    So with SIGTERM, where it is taken for Ctrl-C. Outside the main thread, where no signal arrives, it does nothing.
     """
 
     def __init__(self) -> None:
         self.wanted = False
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
+            numbers = [signal.SIGINT]
+            if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+                numbers.append(signal.SIGTERM)
+            self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _note(self, *_: object) -> None:
         if self.wanted:
