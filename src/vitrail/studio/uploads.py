@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +15,9 @@ PICTURE_BYTES = 20_000_000
 ZIP_FILES = 20_000
 ZIP_BYTES = 500_000_000
 """Of what a zip holds, unpacked."""
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError, EOFError)
+"""What zipfile raises over a damaged zip, or one with a password."""
 
 PACKAGED = ("digits",)
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -87,7 +92,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(member) as source, target.open("wb") as out:
                     _copy(source, out, member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise BadSetting(f"The file cannot be unpacked as a zip ({error}); one of class folders would work.") from None
     inner = [path for path in folder.iterdir() if path.is_dir()]
     alone = len(inner) == 1 and not any(path.is_file() for path in inner[0].iterdir())
