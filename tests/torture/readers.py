@@ -5,7 +5,9 @@ To add a reader: a function that makes good files in a folder, one that reads th
 
 import gzip
 import json
+import shutil
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +26,12 @@ from safetensors.numpy import save_file
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.idx import read_part
+from vitrail.datasets.listed import listed
 from vitrail.events import Note, Picture, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gans.encoder import Encoder
+from vitrail.image_files import find_pictures, read_bytes
 from vitrail.images import read_picture
 from vitrail.report import build_report
 from vitrail.runs import environment, keep, read_run
@@ -62,7 +66,12 @@ class Reader:
 # --- settings -------------------------------------------------------------------------------------------------------
 
 
-NEEDED = {"data": "digits", "values": ["beta1=0.5,0.9"]}  # of `gan sweep`, which has defaults that say nothing
+NEEDED = {
+    "data": "digits",
+    "values": ["beta1=0.5,0.9"],
+    "chapter": "all",
+    "classes": ["0"],
+}  # where a default, or "a", says nothing
 
 
 def settings_files(folder: Path) -> None:
@@ -284,6 +293,7 @@ def attribute_table(folder: Path) -> None:
 
 
 def _three_pictures(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     png = files_of(photograph(np.random.default_rng(0), 8, 8))["plain.png"]
     for name in "abc":
         (folder / f"{name}.png").write_bytes(png)
@@ -306,6 +316,36 @@ def read_labels(folder: Path, changed: Path) -> None:
     assert numbers is not None
     assert len(numbers) == len(files)
     assert set(numbers) <= {0, 1, 2}
+
+
+def tar_file(folder: Path) -> None:
+    _three_pictures(folder / "in")
+    with tarfile.open(folder / "shard.tar", "w") as archive:
+        archive.add(folder / "in", "cats")
+    shutil.rmtree(folder / "in")
+
+
+def read_listed(folder: Path, changed: Path) -> None:
+    """The pictures that a tar file or a table names."""
+    for path in find_pictures([changed]):
+        read_bytes(path)
+
+
+def picture_tables(folder: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    _three_pictures(folder)
+    (folder / "list.csv").write_text("file,label\na.png,cat\nb.png,dog\nc.png,cow\n")
+    columns = {"file": ["a.png", "b.png", "c.png"], "label": ["cat", "dog", "cow"]}
+    parquet.write_table(pa.table(columns), folder / "list.parquet")
+
+
+def read_picture_table(folder: Path, changed: Path) -> None:
+    if changed.suffix == ".png":
+        return
+    found = listed(changed).labelled()
+    assert len(found.files) == len(found.labels)
 
 
 def picture_files(folder: Path) -> None:
@@ -352,6 +392,8 @@ READERS: dict[str, Reader] = {
     "idx": Reader(idx_files, read_idx),
     "attributes": Reader(attribute_table, read_attributes),
     "labels": Reader(label_table, read_labels),
+    "tar": Reader(tar_file, read_listed),
+    "picture-table": Reader(picture_tables, read_picture_table, 4_000),
     "pictures": Reader(picture_files, read_any_picture),
     "uploads": Reader(sent_files, read_sent),
 }

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from mutations import mutated
@@ -44,6 +45,15 @@ def where(error: Exception) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder in memory, where there is such a place: a file is written for every execution."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        (Path(folder) / "files").mkdir()
+        yield Path(folder) / "files"
+
+
 def peak() -> float:
     """Most megabytes that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -51,9 +61,8 @@ def peak() -> float:
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("name", READERS)
-def test_only_our_errors_come_out_of_damaged(name: str, campaign, tmp_path: Path):
-    reader, home = READERS[name], tmp_path / "files"
-    home.mkdir()
+def test_only_our_errors_come_out_of_damaged(name: str, campaign, home: Path, tmp_path: Path):
+    reader = READERS[name]
     reader.make(home)
     good = {path: path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
     for path in good:

@@ -46,7 +46,7 @@ def _read(root: Path, name: str, axes: int) -> Tensor:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             head = file.read(4 + 4 * axes)
-            shape = struct.unpack(f">{axes}I", head[4:]) if len(head) == 4 + 4 * axes else (0,)
+            shape = struct.unpack(f">{axes}I", head[4:]) if len(head) == 4 + 4 * axes else (-1,)
             count = math.prod(shape)
             data = file.read(count + 1) if count <= MOST_BYTES else b""  # a small file can unpack to any size
     except (OSError, EOFError, zlib.error) as error:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadPicture, BadSetting, VitrailError
 from vitrail.image_files import display_name, open_picture
 
 PICTURE_BYTES = 20_000_000
 ZIP_FILES = 20_000
 ZIP_BYTES = 500_000_000
 """Of what a zip holds, unpacked."""
-
-UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError, EOFError)
-"""What zipfile raises over a damaged zip, or one with a password."""
 
 PACKAGED = ("digits",)
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -92,7 +87,9 @@ def unpacked(archive: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(member) as source, target.open("wb") as out:
                     _copy(source, out, member)
-    except UNREADABLE as error:
+    except VitrailError:
+        raise
+    except Exception as error:  # zipfile trips over a damaged zip, or one with a password, in a dozen ways
         raise BadSetting(f"The file cannot be unpacked as a zip ({error}); one of class folders would work.") from None
     inner = [path for path in folder.iterdir() if path.is_dir()]
     alone = len(inner) == 1 and not any(path.is_file() for path in inner[0].iterdir())

@@ -46,7 +46,7 @@ def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> t
         ) from None
     column = next((name for name in COLUMNS if rows and name in rows[0]), None)
     if column is None or "file" not in rows[0]:
-        given = ", ".join(rows[0]) if rows else "nothing"
+        given = ", ".join(filter(None, rows[0])) if rows else "nothing"  # a line longer than the first has a None
         raise BadSetting(
             f"The table '{display_name(table)}' must have the columns file and class_index (or label); got {given}."
         )
