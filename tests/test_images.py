@@ -519,8 +519,45 @@ BOMBS = {
 def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
     monkeypatch.setattr(decoding, "_upright", None)  # reached, they would raise TypeError
     monkeypatch.setattr(decoding, "_plain_jpeg", None)
-    with pytest.raises(BadPicture, match=r"'picture' is too large .*; up to 50,000,000 pixels would work"):
+    limit = "25,000,000" if bomb.startswith("webp") else "50,000,000"
+    with pytest.raises(BadPicture, match=rf"'picture' is too large .*; up to {limit} pixels would work"):
         read_picture(BOMBS[bomb])
+
+
+def test_a_jpeg_that_goes_over_its_pixels_for_ever_is_refused():
+    data = encoded(photograph(80, 60), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    often = data[:-2] + data[last:-2] * 2_000 + data[-2:]
+    assert read_picture(often).shape == (3, 60, 80)  # small, it is done at once
+    at = data.index(b"\xff\xc2") + 5
+    with pytest.raises(BadPicture, match=r"goes over its 36,000,000 pixels 2,010 times; up to 138 scans would work"):
+        read_picture(often[:at] + struct.pack(">HH", 6_000, 6_000) + often[at + 4 :])
+
+
+@pytest.mark.parametrize("packing", [1, 2])
+def test_a_bmp_packed_as_runs_is_refused_before_a_run_is_looked_at(packing, monkeypatch):
+    monkeypatch.setattr(decoding, "_upright", None)
+    data = encoded(photograph(8, 8).convert("P"), "BMP")
+    bits = {1: 8, 2: 4}[packing]
+    with pytest.raises(BadPicture, match="a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would"):
+        read_picture(data[:28] + struct.pack("<HI", bits, packing) + data[34:])
+
+
+@pytest.mark.parametrize("kind", ["clear", "deep", "clear palette"])
+def test_what_is_made_flat_in_strips_is_what_it_is_as_a_whole(kind, monkeypatch):
+    values = np.random.default_rng(0).integers(0, 65536, (70, 50), dtype=np.uint16)
+    if kind == "deep":
+        data = encoded(Image.fromarray(values), "PNG")
+    else:
+        picture = Image.fromarray(values.view(np.uint8).reshape(70, 25, 4))
+        data = encoded(
+            picture if kind == "clear" else picture.convert("P"),
+            "PNG",
+            **({} if kind == "clear" else {"transparency": 7}),
+        )
+    whole = read_picture(data)
+    monkeypatch.setattr(decoding, "STRIP", 333)
+    assert torch.equal(read_picture(data), whole)
 
 
 def test_the_largest_picture_allowed_passes_the_header(monkeypatch):

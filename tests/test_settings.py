@@ -41,3 +41,30 @@ def test_a_bad_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(BadSetting, match="settings file"):
         Sample.from_file(path, {})
+
+
+NINES = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{NINES}\ntop: *a9", "an alias"),
+        ("names: " + "[" * 5_000, "recursion"),
+        ("top: 2024-99-99", "month"),
+        ("top: " + "9" * 5_000, "4300 digits"),
+        ("? [a]\n: 1", "unhashable"),
+        ("names: [" + "x, " * 400_000 + "]", "more than 1,000,000 bytes"),
+        ("top: '\ud800'", "surrogates|can't decode"),
+    ],
+)
+def test_a_file_that_trips_or_swamps_its_parser_is_refused(tmp_path, text, why):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(BadSetting, match=f"cannot be read as YAML: .*({why})"):
+        Sample.from_file(path, {})
+
+
+def test_a_wrong_value_is_shown_by_its_beginning():
+    with pytest.raises(BadSetting, match=r"--top must be a valid integer.*; got 'x{199}\.\.\.\.$"):
+        Sample(top="x" * 100_000)

@@ -6,6 +6,7 @@ plain JPEGs go straight to the same decoder, libjpeg-turbo: the same bits, witho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
@@ -21,6 +22,8 @@ from vitrail.image_files import AnyPath, damaged, display_name, open_picture, re
 
 Size = tuple[int, int]  # width, height
 Pixels = UInt8[np.ndarray, "height width channels"]  # one channel, or three
+
+STRIP = 2**20  # pixels made flat at once
 
 ORIENTATION = 0x0112  # EXIF (CIPA DC-008); what undoes each value but 1, which is upright:
 TURNS = {
@@ -133,13 +136,29 @@ def _turn(picture: ImageFile) -> Transpose | None:
 def _flat(picture: Image.Image) -> Image.Image:
     """Eight bits a channel, 'L' or 'RGB', with transparent parts on white."""
     if picture.mode.startswith("I;16"):
-        return _eight_bits(picture)
+        return _in_strips(picture, "L", _eight_bits)
     if picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+        return _in_strips(picture, "RGB", _on_white)
     if picture.mode in ("L", "RGB"):
         return picture
     return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _in_strips(picture: Image.Image, mode: str, flat: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """`flat` of the picture, strip by strip: what it makes in between would be four copies of the whole."""
+    width, height = picture.size
+    rows = max(1, STRIP // width)
+    if rows >= height:
+        return flat(picture)
+    made = Image.new(mode, picture.size)
+    for top in range(0, height, rows):
+        made.paste(flat(picture.crop((0, top, width, min(top + rows, height)))), (0, top))
+    return made
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

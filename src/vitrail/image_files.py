@@ -31,6 +31,9 @@ PIXEL_LIMIT = 50_000_000
 BYTE_LIMIT = 8 * PIXEL_LIMIT
 """Bytes of a file: the largest picture allowed, uncompressed, in the widest layout read (16 bits, RGBA)."""
 
+SCAN_LIMIT = 100 * PIXEL_LIMIT
+"""Scans times pixels of a JPEG: cameras write ten scans at most; each of thousands takes milliseconds and ten bytes."""
+
 
 class Format(NamedTuple):
     """One kind of file that is read: how its bytes begin, who reads them, how its names end."""
@@ -38,6 +41,7 @@ class Format(NamedTuple):
     signature: bytes  # regular expression
     reader: type[ImageFile]
     suffixes: tuple[str, ...]
+    pixel_limit: int = PIXEL_LIMIT
 
 
 # What cameras, browsers and published sets of pictures use. Everything else stays out: each parser is a surface for
@@ -46,7 +50,8 @@ class Format(NamedTuple):
 FORMATS = {
     "JPEG": Format(rb"\xff\xd8\xff", JpegImageFile, (".jpg", ".jpeg", ".jpe", ".jfif")),
     "PNG": Format(rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png", ".apng")),
-    "WEBP": Format(rb"RIFF....WEBP", WebPImageFile, (".webp",)),
+    # libwebp's reader of animations, which Pillow takes for all, is slow and holds four copies of a picture at once.
+    "WEBP": Format(rb"RIFF....WEBP", WebPImageFile, (".webp",), PIXEL_LIMIT // 2),
     "BMP": Format(rb"BM", BmpImageFile, (".bmp", ".dib")),
     "GIF": Format(rb"GIF8[79]a", GifImageFile, (".gif",)),
     "TIFF": Format(rb"II[*+]\0|MM\0[*+]", TiffImageFile, (".tif", ".tiff")),
@@ -58,6 +63,10 @@ SUFFIXES = tuple(suffix for known in FORMATS.values() for suffix in known.suffix
 LAYOUTS = frozenset(
     {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I;16L"}
 )
+START_OF_SCAN = b"\xff\xda"
+# Pillow unpacks BMP's runs in Python, and makes the zeros of a jump over 255 rows before it counts them: 1.5 kB that
+# say 40,000,000 x 1 pixels took 20 GB.
+RUN_LENGTHS = (BmpImageFile.COMPRESSIONS["RLE8"], BmpImageFile.COMPRESSIONS["RLE4"])
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_BLACK_IS_ZERO = 258, 262, 1
 
 
@@ -140,12 +149,15 @@ def open_picture(data: bytes, name: str) -> ImageFile:
         name: what errors call the picture, as `display_name` gives it.
 
     Raises:
-        BadPicture: empty, of another format, damaged, larger than `PIXEL_LIMIT`, or in a layout without agreed range.
+        BadPicture: empty, of another format, damaged, larger than its format's limit, of endless work, or in a layout
+            without agreed range.
     """
-    picture = _parse(data, name)
+    known = _format_of(data, name)
+    picture = _parse(data, name, known)
     pixels = picture.width * picture.height
-    if pixels > PIXEL_LIMIT:
-        raise BadPicture(_too_large(name, f"{picture.width:,} x {picture.height:,} pixels"))
+    if pixels > known.pixel_limit:
+        raise BadPicture(_too_large(name, f"{picture.width:,} x {picture.height:,} pixels", known.pixel_limit))
+    _check_work(picture, data, name)
     if picture.mode not in LAYOUTS or not _plain_sixteen_bits(picture):
         raise BadPicture(
             f"'{name}' stores its pixels as '{picture.mode}' in a way that has no agreed range; "
@@ -154,19 +166,36 @@ def open_picture(data: bytes, name: str) -> ImageFile:
     return picture
 
 
-def _parse(data: bytes, name: str) -> ImageFile:
+def _format_of(data: bytes, name: str) -> Format:
     for known in FORMATS.values():
         if re.match(known.signature, data, re.DOTALL):
-            break
-    else:
-        kind = "empty" if not data else "not a picture of a known format"
-        raise BadPicture(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
+            return known
+    kind = "empty" if not data else "not a picture of a known format"
+    raise BadPicture(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
+
+
+def _parse(data: bytes, name: str, known: Format) -> ImageFile:
     try:
         return known.reader(io.BytesIO(data))
     except Image.DecompressionBombError as error:  # WebP's reader looks for itself, as it allocates at once
-        raise BadPicture(_too_large(name, "larger still")) from error
+        raise BadPicture(_too_large(name, "larger still", known.pixel_limit)) from error
     except Exception as error:  # parsers of hostile bytes raise anything: SyntaxError, OSError, struct.error ...
         raise BadPicture(damaged(name, error)) from error
+
+
+def _check_work(picture: ImageFile, data: bytes, name: str) -> None:
+    """Refuses what is small in pixels and in bytes, and endless all the same."""
+    pixels = picture.width * picture.height
+    scans = data.count(START_OF_SCAN) if isinstance(picture, JpegImageFile) else 0
+    if scans * pixels > SCAN_LIMIT:
+        raise BadPicture(
+            f"'{name}' goes over its {pixels:,} pixels {scans:,} times; "
+            f"up to {SCAN_LIMIT // pixels:,} scans would work."
+        )
+    if isinstance(picture, BmpImageFile) and picture.info.get("compression") in RUN_LENGTHS:
+        raise BadPicture(
+            f"'{name}' is a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would work."
+        )
 
 
 def damaged(name: str, error: Exception) -> str:
@@ -175,8 +204,8 @@ def damaged(name: str, error: Exception) -> str:
     return f"'{name}' is damaged or cut short ({reason}); a complete copy of the file would work."
 
 
-def _too_large(name: str, given: str) -> str:
-    return f"'{name}' is too large ({given}); up to {PIXEL_LIMIT:,} pixels would work."
+def _too_large(name: str, given: str, limit: int) -> str:
+    return f"'{name}' is too large ({given}); up to {limit:,} pixels would work."
 
 
 def _plain_sixteen_bits(picture: ImageFile) -> bool:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import warnings
 from contextlib import suppress
 
 KEPT = 1 << 30  # bytes
@@ -10,7 +11,11 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt, see <malloc.h>
 
 
 def settle_in() -> None:
-    """Threads that wait sleep, and freed memory is kept, unless the user said otherwise; before torch is imported."""
+    """Threads that wait sleep, and freed memory is kept, unless the user said otherwise; before torch is imported.
+
+    What Pillow overlooks in a picture, a damaged note about its camera, is no line among our own.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # Spinning, they take the cores from whatever else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()

@@ -24,7 +24,11 @@ def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+SETTINGS_BYTES = 1_000_000
+SHOWN = 200  # characters of a wrong value in a message
+
 T = TypeVar("T", bound="Task")
+M = TypeVar("M", bound=BaseModel)
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator(each_once)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
@@ -102,11 +106,24 @@ class Task(BaseModel):
         return cls(**{**read_config(path), **overrides})
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """No aliases: settings have no use for them, and nine lists, each of nine times the one before, fill any memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*name) stands where a value should")
+        return super().compose_node(parent, index)
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, keys written with `-` or `_`."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with path.open("rb") as file:
+            text = file.read(SETTINGS_BYTES + 1)
+        if len(text) > SETTINGS_BYTES:
+            raise ValueError(f"it has more than {SETTINGS_BYTES:,} bytes")
+        values = yaml.load(text.decode(), _PlainLoader) or {}
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # a date in month 99 ...
         raise BadSetting(f"The settings file {str(path)!r} cannot be read as YAML: {_one_line(error)}.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise BadSetting(f"The settings file {str(path)!r} must hold 'name: value' lines; got {type(values).__name__}.")
@@ -127,7 +144,20 @@ def sentence(error: ValidationError, task: type[Task]) -> str:
             return f"{name}: {first['ctx']['error']}"
         case _:
             wish = first["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
-            return f"{name} must be {wish}; got {given!r}."
+            return f"{name} must be {wish}; got {_shortened(given)}."
+
+
+def checked(kind: type[M], content: Any) -> M:
+    """What a file says, as a model of ours.
+
+    Raises:
+        ValueError: it is none; the first thing that is wrong, in one line.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def option_name(field: str) -> str:
@@ -137,6 +167,11 @@ def option_name(field: str) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def _shortened(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def cache_folder() -> Path:

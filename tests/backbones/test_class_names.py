@@ -49,3 +49,8 @@ def test_unknown_classes_are_named_with_what_is_near(name, hint):
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(BadSetting, match="There is no class number 1000; 0 to 999 would work"):
         class_index(imagenet_classes(), "1000")
+
+
+def test_a_number_longer_than_any_is_no_class():
+    with pytest.raises(UnknownName, match="There is no class"):
+        class_index(("cat", "dog"), "9" * 5_000)

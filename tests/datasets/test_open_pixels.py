@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -202,3 +203,42 @@ def test_idx_files_that_are_cut_short_or_do_not_fit(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"no zip")
     with pytest.raises(BadFolder, match="cannot be read"):
         open_pixels(str(tmp_path), SMALL)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\0\x08\x03\0\0",  # ends within the header
+        struct.pack(">4B3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(99),  # more than there can be
+        struct.pack(">4B3I", 0, 0, 8, 3, 2**16, 2**16, 2**32 - 1),  # 2**64 in all, which is 0 to some
+        struct.pack(">4B3I", 0, 0, 8, 3, 10, 10, 10) + bytes(10**7),  # more than it says
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files_that_lie_about_their_size_are_refused_unread(tmp_path, data, packed):
+    write_idx(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").unlink()
+    name = f"train-images-idx3-ubyte{'.gz' if packed else ''}"
+    (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
+    tracemalloc.start()
+    with pytest.raises(BadFolder, match="is no idx file of 8 bits, 3 axes and at most 1,000,000,000 bytes, or is cut"):
+        open_pixels(str(tmp_path), SMALL)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 3_000_000  # of 10,000,000 and more
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b'"' + b"x" * 200_000 + b'",1,0', "cannot be read as a table: field larger than"),
+        (b"\xff.png,1,0", "cannot be read as a table: 'utf-8' codec"),
+        (b"x" * 3_000 + b".png,1,0", "names 1 files that are not there"),
+        (b"\0.png,1,0", "names 1 files that are not there|line contains NUL"),
+    ],
+)
+def test_a_line_of_a_table_that_cannot_be_read(faces, line, says):
+    table = faces / "labels.csv"
+    table.write_bytes(table.read_bytes().rstrip() + b"\n" + line)
+    with pytest.raises(BadFolder, match=says):
+        open_pixels(str(faces), SMALL)

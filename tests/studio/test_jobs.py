@@ -1,5 +1,6 @@
 """One job at a time, in order; each ends as it should, and what it had made stays."""
 
+import json
 import os
 import signal
 import time
@@ -123,4 +124,23 @@ def test_a_line_that_is_being_written_is_read_the_next_time(tmp_path):
         file.write(b'te", "text": "two"}\nnot json\n{"event": "result"}\n')
     standing.read_on()
     assert (standing.notes, standing.over) == (["one", "two"], True)
+    assert standing.result() == {}
+
+
+def test_what_a_run_says_is_believed_only_as_far_as_it_can_be_shown(tmp_path):
+    standing = Standing(tmp_path)
+    figures = {"loss": 0.5, "gap": None, "name": "x", "list": [1], "huge": 10**400, "endless": float("inf")}
+    lines = [
+        {"event": "progress", "part": "fit", "done": 1, "total": 4, "figures": figures},
+        {"event": "progress", "part": "fit", "done": 10**400, "total": 4},
+        {"event": "progress", "part": "fit", "done": 2, "total": 10**400},
+        {"event": "preview", "file": "live/a.png", "figures": figures},
+    ]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "result.json").write_text("[" * 100_000)
+    standing.read_on()
+    assert standing.curve == [{"loss": 0.5, "gap": None}]
+    assert standing.previews == {"a": [{"loss": 0.5, "gap": None}]}
+    assert standing.progress is not None
+    assert (standing.progress.done, standing.progress.total) == (1, 4)
     assert standing.result() == {}

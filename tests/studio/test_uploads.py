@@ -127,3 +127,22 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path):
     with pytest.raises(BadSetting, match=r"less of|cannot be unpacked"):
         unpacked(path, tmp_path / "out")
     assert sum(file.stat().st_size for file in (tmp_path / "out").rglob("*.png")) <= 10
+
+
+@pytest.mark.parametrize("place", [45, 60])
+def test_a_zip_whose_packed_bytes_are_damaged_is_refused(tmp_path, place):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", np.random.default_rng(0).bytes(3000) + bytes(3000))
+    data = bytearray(path.read_bytes())
+    data[place - 8 : place] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(BadSetting, match="cannot be unpacked as a zip"):
+        unpacked(path, tmp_path / "out")
+
+
+def test_a_zip_with_a_name_that_is_none_is_refused(tmp_path):
+    path = zipped(tmp_path / "a.zip", {"a/1.png": png()})
+    path.write_bytes(path.read_bytes().replace(b"a/1.png", b"\0/1.png"))
+    with pytest.raises(BadSetting, match="cannot be unpacked as a zip"):
+        unpacked(path, tmp_path / "out")

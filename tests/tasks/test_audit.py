@@ -90,6 +90,8 @@ def test_robust_accuracy_is_not_above_autoattacks(classifier, stripes, tmp_path)
         ("picture,label\na.png,0\n", "must have the columns file and class_index"),
         ("file,label\na.png,0\n", "None of the"),
         ("file,label\nchelsea.png,griffin\n", "There is no class 'griffin'"),
+        ("picture,label\na.png,0,more\n", "got picture, label."),
+        ("file,label\nchelsea.png\n", "There is no class ''"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(text, said, tmp_path):

@@ -112,3 +112,20 @@ def test_what_cannot_be_compared_is_one_sentence(trouble, generators, tmp_path):
     assert done.exit_code == 1
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("lost", ["test", "choice", "seconds"])
+def test_a_classifier_whose_figures_are_damaged_is_named(lost, tmp_path):
+    figures = {
+        "test": {"accuracy": 0.5, "n": 4, "interval": [0.2, 0.8]},
+        "choice": {"backbone": "squeezenet", "layer": "fire9", "head": "linear-svm", "C": 1.0},
+        "seconds": {"total": 2.0},
+    }
+    for name, result in (("whole", figures), ("damaged", figures | {lost: {"accuracy": "half", "head": None}})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text('{"task": "transfer", "settings": {}}')
+        (tmp_path / name / "result.json").write_text(json.dumps(result))
+    assert run("compare", tmp_path / "whole", tmp_path / "whole", "--run", tmp_path / "first").exit_code == 0
+    done = run("compare", tmp_path / "whole", tmp_path / "damaged", "--run", tmp_path / "second")
+    assert done.exit_code == 1
+    assert "damaged' holds no measured classifier; give runs that had test pictures." in done.stderr

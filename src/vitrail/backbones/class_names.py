@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from vitrail.errors import BadSetting, UnknownName
 
 SHOWN = 6  # classes named in a message
+DIGITS = 18  # of a number that may be an index
 
 
 def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> int:
@@ -24,7 +25,7 @@ def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> in
     wanted = _plain(name)
     called = [[_plain(part) for part in (each, *each.split(","))] for each in classes]
     exact = [index for index, names in enumerate(called) if wanted in names]
-    if not exact and wanted.isdecimal():
+    if not exact and wanted.isdecimal() and len(wanted) <= DIGITS:
         return _in_range(int(wanted), classes, kind)
     found = exact or [index for index, names in enumerate(called) if wanted and f" {wanted} " in f" {names[0]} "]
     if len(found) == 1:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch import Tensor
@@ -51,11 +53,10 @@ def read_table(table: Path, root: Path, wanted: Sequence[str]) -> AttributeTable
     if unknown or not chosen:
         what = f"attribute {unknown[0]!r}" if unknown else "attribute"
         raise BadSetting(f"'{display_name(table)}' has no {what}. It has: {', '.join(known) or 'none'}.")
-    with table.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = _rows(table)
     home = next((home for home in (root, root / "images", table.parent) if _any_there(home, rows)), root)
     files = tuple(home / (row["file"] or "") for row in rows)
-    missing = [file for file in files if not file.is_file()]
+    missing = [file for file in files if not _there(file)]
     if missing or not files:
         named = (
             f"names {len(missing)} files that are not there, as '{display_name(missing[0])}'" if missing else "is empty"
@@ -66,15 +67,33 @@ def read_table(table: Path, root: Path, wanted: Sequence[str]) -> AttributeTable
 
 
 def _columns(table: Path) -> list[str]:
+    with _read_as_table(table) as lines:
+        return next(csv.reader(lines), [])
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    with _read_as_table(table) as lines:
+        return list(csv.DictReader(lines))
+
+
+@contextmanager
+def _read_as_table(table: Path) -> Iterator[TextIO]:
     try:
         with table.open(newline="", encoding="utf-8") as lines:
-            return next(csv.reader(lines), [])
+            yield lines
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadFolder(f"'{display_name(table)}' cannot be read as a table: {error}.") from None
 
 
 def _any_there(home: Path, rows: Sequence[dict[str, str]]) -> bool:
-    return any((home / (row["file"] or "?")).is_file() for row in rows[:100])
+    return any(_there(home / (row["file"] or "?")) for row in rows[:100])
+
+
+def _there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name longer than names can be
+        return False
 
 
 def _value(text: str | None, table: Path, name: str) -> float:

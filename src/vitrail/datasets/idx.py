@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import struct
 import zlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vitrail.errors import BadFolder
 from vitrail.image_files import display_name
 
 PARTS = {"train": "train", "test": "t10k"}
+MOST_BYTES = 1_000_000_000  # of a file, unpacked: the largest of MNIST's relatives has 547,000,000
 
 
 def has_idx(root: Path) -> bool:
@@ -42,10 +44,16 @@ def _read(root: Path, name: str, axes: int) -> Tensor:
     if path is None:
         raise BadFolder(f"'{display_name(root)}' has no file {name} or {name}.gz; the four idx files would work.")
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4 + 4 * axes)
+            shape = struct.unpack(f">{axes}I", head[4:]) if len(head) == 4 + 4 * axes else (-1,)
+            count = math.prod(shape)
+            data = file.read(count + 1) if count <= MOST_BYTES else b""  # a small file can unpack to any size
     except (OSError, EOFError, zlib.error) as error:
         raise BadFolder(f"'{display_name(path)}' cannot be read ({error}); a complete copy would work.") from None
-    shape = np.frombuffer(data[4 : 4 + 4 * axes], ">u4").astype(int)
-    if data[:4] != bytes((0, 0, 8, axes)) or len(data) != 4 + 4 * axes + math.prod(shape):
-        raise BadFolder(f"'{display_name(path)}' is no idx file of 8 bits and {axes} axes, or is cut short.")
-    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape).copy())
+    if head[:4] != bytes((0, 0, 8, axes)) or len(data) != count:
+        raise BadFolder(
+            f"'{display_name(path)}' is no idx file of 8 bits, {axes} axes and at most {MOST_BYTES:,} bytes, or is cut "
+            "short; a complete copy would work."
+        )
+    return torch.from_numpy(np.frombuffer(data, np.uint8).reshape(shape).copy())

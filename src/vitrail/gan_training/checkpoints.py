@@ -39,13 +39,13 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         about = json.loads(header["about"]) if header.get("layout") == LAYOUT else None
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise BadRun(
             f"The checkpoint '{display_name(path)}' is cut short or damaged ({reason}); remove it, and the one "
             "before it counts."
         ) from None
-    if about is None:
+    if not isinstance(about, dict):
         raise BadRun(f"'{display_name(path)}' is no checkpoint of this version of vitrail; train anew.")
     return tensors, about
 

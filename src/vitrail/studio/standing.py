@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vitrail.events import Progress
+from vitrail.files import read_json
 from vitrail.runs import safe_name
+
+MOST = 10**15  # steps of a part: more is no count
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Standing:
     def result(self) -> dict[str, Any]:
         """The figures; empty before the end."""
         try:
-            found: Any = json.loads((self.folder / "result.json").read_bytes())
+            found: Any = read_json(self.folder / "result.json")
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -81,10 +85,11 @@ class Standing:
         except (ValueError, RecursionError):
             return
         match event:
-            case {"event": "progress", "part": str(), "done": int(), "total": int() | None}:
-                self._go_on(event)
+            case {"event": "progress", "part": str(), "done": int(done), "total": int() | None as total}:
+                if max(done, total or 0) < MOST:
+                    self._go_on(event)
             case {"event": "preview", "file": str(file), "figures": dict(figures)}:
-                self.previews.setdefault(Path(file).stem, []).append(figures)
+                self.previews.setdefault(Path(file).stem, []).append(_numbers(figures))
             case {"event": "note", "text": str(text)}:
                 self.notes.append(text)
             case {"event": "picture", "file": str(file), "caption": str(caption)}:
@@ -95,10 +100,23 @@ class Standing:
                 self.over = True
 
     def _go_on(self, event: dict[str, Any]) -> None:
-        part, done, figures = event["part"], event["done"], event.get("figures") or {}
+        part, done, figures = event["part"], event["done"], _numbers(event.get("figures"))
         if self.progress is None or self.progress.part != part:
             self._part_began = time.monotonic(), done
         self.progress = Progress(part, done, event["total"], detail=str(event.get("detail", "")), figures=figures)
         self.over, self.stopped = False, ""  # a run that was stopped is gone on with
         if figures:
             self.curve.append(figures)
+
+
+def _numbers(figures: Any) -> dict[str, Any]:
+    """Those figures that can be drawn, or are known to be none."""
+    given = figures.items() if isinstance(figures, dict) else ()
+    return {name: value for name, value in given if value is None or _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False

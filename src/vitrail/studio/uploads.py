@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadPicture, BadSetting, VitrailError
 from vitrail.image_files import display_name, open_picture
 
 PICTURE_BYTES = 20_000_000
@@ -87,7 +87,9 @@ def unpacked(archive: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(member) as source, target.open("wb") as out:
                     _copy(source, out, member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except VitrailError:
+        raise
+    except Exception as error:  # zipfile trips over a damaged zip, or one with a password, in a dozen ways
         raise BadSetting(f"The file cannot be unpacked as a zip ({error}); one of class folders would work.") from None
     inner = [path for path in folder.iterdir() if path.is_dir()]
     alone = len(inner) == 1 and not any(path.is_file() for path in inner[0].iterdir())

@@ -46,11 +46,11 @@ def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> t
         ) from None
     column = next((name for name in COLUMNS if rows and name in rows[0]), None)
     if column is None or "file" not in rows[0]:
-        given = ", ".join(rows[0]) if rows else "nothing"
+        given = ", ".join(filter(None, rows[0])) if rows else "nothing"  # a line longer than the first has a None
         raise BadSetting(
             f"The table '{display_name(table)}' must have the columns file and class_index (or label); got {given}."
         )
-    known = {Path(row["file"]).name: class_index(classes, row[column]) for row in rows}
+    known = {Path(row["file"] or "").name: class_index(classes, row[column] or "") for row in rows}
     kept = [file for file in files if file.name in known]
     if not kept:
         raise BadFolder(f"None of the {len(files)} pictures is in '{display_name(table)}'; names must agree.")

@@ -57,18 +57,15 @@ def _kind(runs: Sequence[Run]) -> str:
 
 
 def _row(run: Run) -> dict[str, object]:
-    if run.result is None or run.result["test"]["accuracy"] is None:
-        raise BadRun(f"{str(run.folder)!r} holds no measured classifier; give runs that had test pictures.")
-    test, choice = run.result["test"], run.result["choice"]
-    return {
-        "run": run.folder.name,
-        "accuracy": test["accuracy"],
-        "low": test["interval"][0],
-        "high": test["interval"][1],
-        "n": test["n"],
-        **choice,
-        "seconds": run.result["seconds"]["total"],
-    }
+    match run.result:
+        case {
+            "test": {"accuracy": float(accuracy), "n": int(n), "interval": [float(low), float(high)]},
+            "choice": {"backbone": backbone, "layer": layer, "head": head, "C": C},
+            "seconds": {"total": float(seconds)},
+        }:
+            measured = {"run": run.folder.name, "accuracy": accuracy, "low": low, "high": high, "n": n}
+            return {**measured, "backbone": backbone, "layer": layer, "head": head, "C": C, "seconds": seconds}
+    raise BadRun(f"{str(run.folder)!r} holds no measured classifier; give runs that had test pictures.")
 
 
 def _figure(rows: list[dict[str, object]]) -> Picture:

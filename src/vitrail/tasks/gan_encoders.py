@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from vitrail.backbones.weights import assemble
 from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadRun
@@ -25,11 +28,14 @@ from vitrail.gan_training.sampling import latents_of
 from vitrail.gans.encoder import Encoder
 from vitrail.image_files import display_name
 from vitrail.images import to_signed, to_unit
+from vitrail.settings import checked
+from vitrail.tasks.gan_kept import Size
 from vitrail.tensors import Features, Signed
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_training_state import Training
 
+PARTS = ("latents", "attributes")
 WIDTH = 32  # IcGAN's
 ROWS = 256  # pictures of a forward pass when nothing is learned
 MEASURED = 1000  # pictures that figures are taken from, at most
@@ -104,20 +110,49 @@ def read_encoders(run: Path, device: str) -> Encoders:
         )
     try:
         tensors = load_file(weights)
-        encoders = _new(read_json(weights.with_suffix(".json")), device=device)
-        encoders.latents.load_state_dict(below("latents", tensors))
-        encoders.attributes.load_state_dict(below("attributes", tensors))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        about = read_json(weights.with_suffix(".json"))
+        said = checked(_About, about)
+        if len(said.names) != said.outputs[1]:
+            raise ValueError(f"{len(said.names)} names for {said.outputs[1]} attributes")
+        networks = [
+            assemble(partial(_encoder, about, outputs), below(part, tensors), owner=part, path=weights)
+            for part, outputs in zip(PARTS, said.outputs, strict=True)
+        ]
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadRun(f"The encoder '{display_name(weights)}' is damaged ({reason}); train anew.") from None
-    return encoders
+    return _of(networks, about, device)
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    size: Size
+    channels: Literal[1, 3]
+    width: Size
+
+
+class _About(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    arguments: _Arguments
+    outputs: Annotated[list[Size], Field(min_length=2, max_length=2)]
+    names: list[str]
 
 
 def _new(about: dict[str, Any], *, device: str | torch.device, seed: int = 0) -> Encoders:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made = [Encoder(**about["arguments"], outputs=outputs) for outputs in about["outputs"]]
-    latents, attributes = (network.to(device).eval() for network in made)
+        made = [_encoder(about, outputs) for outputs in about["outputs"]]
+    return _of(made, about, device)
+
+
+def _encoder(about: Mapping[str, Any], outputs: int) -> nn.Module:
+    return Encoder(**about["arguments"], outputs=outputs)
+
+
+def _of(networks: Iterable[nn.Module], about: dict[str, Any], device: str | torch.device) -> Encoders:
+    latents, attributes = (network.to(device).eval() for network in networks)
     return Encoders(latents, attributes, about)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitrail.backbones.class_names import class_index
+from vitrail.backbones.weights import assemble
 from vitrail.errors import BadRun, BadSetting
 from vitrail.files import read_json
 from vitrail.gan_training.average import settle
@@ -21,6 +22,7 @@ from vitrail.gan_training.game import below
 from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of, settling
 from vitrail.image_files import display_name
 from vitrail.runs import read_run
+from vitrail.tasks.gan_kept import check
 from vitrail.tasks.gan_players import combination, made, told_labels
 from vitrail.tensors import Told
 
@@ -124,7 +126,7 @@ def read_generator(run: Path, device: str = "cpu") -> Generator:
     if not found:
         raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.")
     state, header = unpack(found[-1])
-    about = header["players"]
+    about = header.get("players", {})
     network = _loaded(about, below("average", state), run).to(device)
     settle(network, settling(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device)))
     return Generator(network, about, settings)
@@ -141,9 +143,11 @@ def _kept(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _loaded(about: Mapping[str, Any], tensors: Mapping[str, Tensor], run: Path) -> nn.Module:
     try:
-        network: nn.Module = made(about).generator
-        network.load_state_dict(dict(tensors))
-    except (KeyError, TypeError, RuntimeError) as error:
+        check(about)
+        network = assemble(lambda: made(about).generator, tensors, owner=about["architecture"], path=run)
+    except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise BadRun(f"The generator in '{display_name(run)}' is of another architecture ({reason}).") from None
+        raise BadRun(
+            f"The generator in '{display_name(run)}' is damaged, or of another architecture ({reason}); train anew."
+        ) from None
     return network.eval().requires_grad_(False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
@@ -19,7 +20,9 @@ from vitrail.backbones.recipe import Description, Preparation, Recipe
 from vitrail.errors import BadRun
 from vitrail.files import read_json
 from vitrail.image_files import display_name
-from vitrail.transfer.head import LinearHead
+from vitrail.settings import checked
+from vitrail.transfer.head import LinearHead, kept_head
+from vitrail.transfer.scaling import Scaling
 
 
 class Transferred(nn.Module):
@@ -143,21 +146,45 @@ def read_classifier(run: Path) -> Kept:
     place = run / "weights" / "head"
     try:
         about = read_json(place.with_suffix(".json"))
-        tensors = load_file(place.with_suffix(".safetensors"))
-        head = LinearHead(tensors["weights"], tensors["intercept"], float(tensors["sharpness"][0]))
-        members = tuple(_member(member, place.parent) for member in about["members"])
+        described = checked(_About, about)
+        head = kept_head(load_file(place.with_suffix(".safetensors")), len(described.classes))
+        members = tuple(_member(member, place.parent) for member in described.members)
     except FileNotFoundError:
         raise BadRun(f"'{display_name(run)}' holds no classifier; give a finished run of `vitrail transfer`.") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BadRun(f"The classifier in '{display_name(run)}' is damaged ({error}); make the run again.") from None
+        reason = " ".join(str(error).split())[:200]
+        raise BadRun(f"The classifier in '{display_name(run)}' is damaged ({reason}); make the run again.") from None
     return Kept(members, head, about)
 
 
-def _member(kept: Mapping[str, Any], folder: Path) -> Member:
-    recipe, layers = BACKBONES[kept["backbone"]], tuple(kept["layers"])
-    if kept["network"]:  # trained further, and kept beside the head
-        return Member(recipe.for_own_names(), layers, folder / Path(kept["network"]).name)
-    return Member(recipe, layers, Path(kept["weights"]) if kept["weights"] else None)
+class _Part(BaseModel):
+    """A network of a kept classifier."""
+
+    model_config = ConfigDict(strict=True)
+
+    backbone: str
+    layers: list[str] = Field(min_length=1)
+    network: str | None
+    weights: str | None
+
+
+class _About(BaseModel):
+    """What is kept beside the head's tensors."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    scaling: Scaling
+    flip: bool
+    classes: list[str] = Field(min_length=1)
+    members: list[_Part] = Field(min_length=1)
+
+
+def _member(kept: _Part, folder: Path) -> Member:
+    recipe, layers = BACKBONES[kept.backbone], tuple(kept.layers)
+    if kept.network:  # trained further, and kept beside the head
+        return Member(recipe.for_own_names(), layers, folder / Path(kept.network).name)
+    return Member(recipe, layers, Path(kept.weights) if kept.weights else None)
 
 
 def load(source: str | Path, weights: Path | None = None) -> Backbone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,9 +34,25 @@ class LinearHead:
         return np.asarray(softmax(self.logits(features), axis=1))
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """What `read_classifier` makes the head from again."""
+        """What `kept_head` makes the head from again."""
         sharpness = np.array([self.sharpness], np.float32)
         return {"weights": self.weights, "intercept": self.intercept, "sharpness": sharpness}
+
+
+def kept_head(tensors: Mapping[str, np.ndarray], classes: int) -> LinearHead:
+    """The head whose `tensors` these are.
+
+    Raises:
+        KeyError, ValueError: they are not those of a head for so many classes.
+    """
+    weights, intercept, sharpness = tensors["weights"], tensors["intercept"], tensors["sharpness"]
+    if weights.ndim != 2 or (len(weights), intercept.shape, sharpness.shape) != (classes, (classes,), (1,)):
+        shapes = f"{weights.shape}, {intercept.shape} and {sharpness.shape}"
+        raise ValueError(f"tensors of shapes {shapes} for {classes} classes")
+    for tensor in (weights, intercept, sharpness):
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise ValueError(f"a tensor of {tensor.dtype}, or with values that are no numbers")
+    return LinearHead(weights, intercept, float(sharpness[0]))
 
 
 def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,73 @@
+"""A kept classifier that somebody changed is refused in a sentence, before a network is built for it."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from vitrail.errors import BadRun
+from vitrail.events import Weights
+from vitrail.runs import keep
+from vitrail.transfer.classifier import read_classifier
+
+MEMBER = {"backbone": "squeezenet", "layers": ["fire9"], "network": None, "weights": None}
+ABOUT = {"name": "mine", "members": [MEMBER], "scaling": "unit", "flip": False, "classes": ["a", "b", "c"]}
+TENSORS = {
+    "weights": np.ones((3, 512), np.float32),
+    "intercept": np.zeros(3, np.float32),
+    "sharpness": np.ones(1, np.float32),
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    keep(Weights("head", TENSORS, ABOUT), tmp_path)
+    return tmp_path
+
+
+def test_what_was_kept_is_read(run):
+    kept = read_classifier(run)
+    assert kept.about == ABOUT
+    np.testing.assert_array_equal(kept.head.weights, TENSORS["weights"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"classes": ["a", "b"]}, r"tensors of shapes \(3, 512\), \(3,\) and \(1,\) for 2 classes"),
+        ({"classes": "abc"}, "classes: Input should be a valid list"),
+        ({"members": []}, "members: List should have at least 1 item"),
+        ({"members": [MEMBER | {"layers": None}]}, "members.0.layers"),
+        ({"members": [MEMBER | {"network": 7}]}, "members.0.network"),
+        ({"scaling": "cubed"}, "scaling: Input should be 'square-root', 'unit' or 'none'"),
+        ({"flip": "no"}, "flip"),
+    ],
+)
+def test_a_changed_description_is_refused(run, change, says):
+    (run / "weights" / "head.json").write_text(json.dumps(ABOUT | change))
+    with pytest.raises(BadRun, match=f"The classifier in .* is damaged .*{says}.*make the run again"):
+        read_classifier(run)
+
+
+def test_a_network_of_no_known_name_is_named(run):
+    (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [MEMBER | {"backbone": "vgg17"}]}))
+    with pytest.raises(BadRun, match="Unknown backbone 'vgg17'. Did you mean 'vgg16'"):
+        read_classifier(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": np.ones(3, np.float32)},
+        {"intercept": np.zeros((3, 1), np.float32)},
+        {"sharpness": np.empty(0, np.float32)},
+        {"intercept": np.full(3, np.nan, np.float32)},
+        {"weights": np.ones((3, 512), np.int64)},
+    ],
+)
+def test_changed_tensors_are_refused(run, change):
+    path = run / "weights" / "head.safetensors"
+    save_file(load_file(path) | change, path)
+    with pytest.raises(BadRun, match="The classifier in .* is damaged .*a?tensor"):
+        read_classifier(run)
