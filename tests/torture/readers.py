@@ -24,8 +24,8 @@ from pydantic_core import PydanticUndefined
 from safetensors.numpy import save_file
 
 from vitrail.backbones.weights import assemble, read_state
+from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.idx import read_part
 from vitrail.datasets.listed import listed
 from vitrail.events import Note, Picture, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
@@ -36,6 +36,7 @@ from vitrail.images import read_picture
 from vitrail.report import build_report
 from vitrail.runs import environment, keep, read_run
 from vitrail.settings import Task
+from vitrail.sharding.part import Part, read_part, write_part
 from vitrail.studio import fragments
 from vitrail.studio.standing import Standing
 from vitrail.studio.uploads import checked_picture, checked_weights, unpacked
@@ -282,7 +283,7 @@ def idx_files(folder: Path) -> None:
 
 def read_idx(folder: Path, changed: Path) -> None:
     for part in ("train", "test"):
-        images, labels = read_part(folder, part)
+        images, labels = idx.read_part(folder, part)
         assert len(images) == len(labels)
 
 
@@ -348,6 +349,20 @@ def read_picture_table(folder: Path, changed: Path) -> None:
     assert len(found.files) == len(found.labels)
 
 
+def shard_files(folder: Path) -> None:
+    rows = [{"index": number, "file": f"{number}.png", "top": []} for number in range(3)]
+    skipped = [{"file": "x.png", "reason": "It is no picture."}]
+    write_part(Part({"shard": "1/2", "pictures": 4}, rows, skipped), folder / "000001-of-000002")
+    tensors = {"net/layer": np.arange(12, dtype=np.float32).reshape(3, 4), "right": np.array([True, False, True])}
+    write_part(Part({"shard": "2/2", "pictures": 3}, rows, (), tensors), folder / "000002-of-000002")
+
+
+def read_shard(folder: Path, changed: Path) -> None:
+    found = read_part(changed)
+    good = [{"index": number, "file": f"{number}.png", "top": []} for number in range(3)]
+    assert found.rows == good  # a changed shard may never be believed
+
+
 def picture_files(folder: Path) -> None:
     for name, data in files_of(photograph(np.random.default_rng(0), 24, 20)).items():
         (folder / name).write_bytes(data)
@@ -394,6 +409,7 @@ READERS: dict[str, Reader] = {
     "labels": Reader(label_table, read_labels),
     "tar": Reader(tar_file, read_listed),
     "picture-table": Reader(picture_tables, read_picture_table, 4_000),
+    "shards": Reader(shard_files, read_shard),
     "pictures": Reader(picture_files, read_any_picture),
     "uploads": Reader(sent_files, read_sent),
 }

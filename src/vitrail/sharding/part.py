@@ -1,11 +1,12 @@
 """What came of one shard, and its file: there whole, or not there.
 
-A part of rows only is a file of JSON lines, of which the first says what it is of; one with tensors is a safetensors
-file, whose tensor `rows` holds the same lines.
+A part of rows only is a file of JSON lines, of which the first says what it is of and the sha256 of all there is; one
+with tensors is a safetensors file, whose tensor `rows` holds the same lines. So a changed bit is noticed anywhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,17 +47,27 @@ def write_part(part: Part, stem: Path) -> Path:
     Raises:
         CannotWrite: the disk is full, read-only, ...
     """
-    head = {**part.about, "rows": len(part.rows), "skipped": list(part.skipped)}
-    lines = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in (head, *part.rows)]
-    text = "\n".join(lines).encode("utf-8", errors="backslashreplace") + b"\n"
-    if not part.tensors:
-        path = stem.with_name(stem.name + LINES)
-        write_bytes(path, text)
-        return path
     tensors = {name: np.asarray(value, order="C") for name, value in part.tensors.items()}
-    path = stem.with_name(stem.name + TENSORS)
-    write_bytes(path, save({**tensors, "rows": np.frombuffer(text, np.uint8)}))
+    rows = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in part.rows)
+    about = {**part.about, "rows": len(part.rows), "skipped": list(part.skipped)}
+    rest = rows.encode("utf-8", errors="backslashreplace")
+    head = {"about": about, "sha256": _sha256(about, rest, tensors)}
+    text = (
+        json.dumps(head, ensure_ascii=False, allow_nan=False).encode("utf-8", errors="backslashreplace") + b"\n" + rest
+    )
+    path = stem.with_name(stem.name + (TENSORS if tensors else LINES))
+    write_bytes(path, save({**tensors, "rows": np.frombuffer(text, np.uint8)}) if tensors else text)
     return path
+
+
+def _sha256(about: Mapping[str, Any], rows: bytes, tensors: Mapping[str, np.ndarray]) -> str:
+    """Digest of what a part says, its tensors' names, kinds and shapes among it."""
+    kinds = {name: [tensors[name].dtype.str, *tensors[name].shape] for name in sorted(tensors)}
+    digest = hashlib.sha256(json.dumps([about, kinds], sort_keys=True).encode())
+    digest.update(rows)
+    for name in kinds:
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
 
 
 def part_file(stem: Path) -> Path | None:
@@ -74,14 +85,15 @@ def read_part(path: Path) -> Part:
     try:
         data = path.read_bytes()
         tensors = load(data) if path.suffix == TENSORS else {}
-        text = tensors.pop("rows").tobytes() if tensors else data
-        head, *rows = [json.loads(line) for line in text.decode().split("\n") if line]
-        skipped = head.pop("skipped")
-        if len(rows) != head["rows"] or any(len(value) != len(rows) for value in tensors.values()):
-            raise ValueError("rows are missing")
+        text = tensors.pop("rows").tobytes() if path.suffix == TENSORS else data
+        first, _, rest = text.partition(b"\n")
+        head = json.loads(first)
+        if head["sha256"] != _sha256(head["about"], rest, tensors):
+            raise ValueError("its bytes are not those that its first line counts")
+        rows = [json.loads(line) for line in rest.splitlines()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadRun(
             f"The shard '{display_name(path)}' is damaged ({reason}); remove it and run again: only it is made anew."
         ) from None
-    return Part(head, rows, skipped, tensors)
+    return Part(head["about"], rows, head["about"]["skipped"], tensors)
