@@ -59,3 +59,20 @@ def test_every_benchmark_is_in_the_table():
     table = (ROOT / "benchmarks" / "README.md").read_text()
     for path in (ROOT / "benchmarks").glob("*.py"):
         assert f"benchmarks/{path.name}" in table, path.name
+
+
+def test_what_very_many_pictures_cost_follows_from_what_one_does():
+    page = (ROOT / "docs" / "scale.md").read_text()
+    slopes = {
+        name: float(value.replace(",", ""))
+        for name, value in re.findall(r"^\| ([\w -]+, \S+) \| ([\d.,]+) \|$", page, re.M)
+    }
+    rows = re.findall(
+        r"^\| ([\w -]+, \S+) \| (\d+) million \| ([\d.,]+) (\w+) \| ([\d.,]+) (\w+) \| ([\d.,]+) (\w+) \|$", page, re.M
+    )
+    assert len(slopes) == 4
+    assert len(rows) == 2 * len(slopes)
+    for name, millions, *cells in rows:
+        for workers, value, unit in zip((1, 8, 64), cells[::2], cells[1::2], strict=True):
+            seconds = float(value.replace(",", "")) * {"h": 3600, "min": 60, "s": 1}[unit]
+            assert seconds == pytest.approx(int(millions) * 1000 * slopes[name] / workers, rel=0.05)
