@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from vitrail.errors import BadRun
 from vitrail.events import Weights
 from vitrail.runs import keep
-from vitrail.transfer.classifier import read_classifier
+from vitrail.transfer.classifier import load, read_classifier
 
 MEMBER = {"backbone": "squeezenet", "layers": ["fire9"], "network": None, "weights": None}
 ABOUT = {"name": "mine", "members": [MEMBER], "scaling": "unit", "flip": False, "classes": ["a", "b", "c"]}
@@ -40,6 +41,7 @@ def test_what_was_kept_is_read(run):
         ({"members": []}, "members: List should have at least 1 item"),
         ({"members": [MEMBER | {"layers": None}]}, "members.0.layers"),
         ({"members": [MEMBER | {"network": 7}]}, "members.0.network"),
+        ({"members": [MEMBER | {"weights": "a\0b"}]}, "members.0.weights"),
         ({"scaling": "cubed"}, "scaling: Input should be 'square-root', 'unit' or 'none'"),
         ({"flip": "no"}, "flip"),
     ],
@@ -71,3 +73,13 @@ def test_changed_tensors_are_refused(run, change):
     save_file(load_file(path) | change, path)
     with pytest.raises(BadRun, match="The classifier in .* is damaged .*a?tensor"):
         read_classifier(run)
+
+
+def test_layers_that_the_head_was_not_made_for_are_said(run):
+    twice = MEMBER | {"layers": MEMBER["layers"] * 2}
+    (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [twice]}))
+    network = load(run)
+    with pytest.raises(BadRun, match="its layers give 1024 features and its head takes 512; make it again"):
+        network(torch.zeros(1, 3, network.size, network.size))
+    with pytest.raises(BadRun, match="its layers give 1024"):
+        read_classifier(run).head.probabilities(np.ones((2, 1024), np.float32))

@@ -21,7 +21,7 @@ from vitrail.errors import BadRun
 from vitrail.files import read_json
 from vitrail.image_files import display_name
 from vitrail.settings import checked
-from vitrail.transfer.head import LinearHead, kept_head
+from vitrail.transfer.head import LinearHead, check_width, kept_head
 from vitrail.transfer.scaling import Scaling
 
 
@@ -43,7 +43,9 @@ class Transferred(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, 3, S, S) in [0, 1]."""
-        logits: Tensor = self.linear(torch.cat(self._blocks(images), dim=1))
+        features = torch.cat(self._blocks(images), dim=1)
+        check_width(features.shape[1], self.linear.in_features)
+        logits: Tensor = self.linear(features)
         return logits
 
     def _blocks(self, images: Tensor) -> list[Tensor]:
@@ -157,6 +159,9 @@ def read_classifier(run: Path) -> Kept:
     return Kept(members, head, about)
 
 
+NO_NULL = r"^[^\x00]*$"  # no system takes a path that holds one
+
+
 class _Part(BaseModel):
     """A network of a kept classifier."""
 
@@ -164,8 +169,8 @@ class _Part(BaseModel):
 
     backbone: str
     layers: list[str] = Field(min_length=1)
-    network: str | None
-    weights: str | None
+    network: str | None = Field(pattern=NO_NULL)
+    weights: str | None = Field(pattern=NO_NULL)
 
 
 class _About(BaseModel):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import softmax
 
+from vitrail.errors import BadRun
+
 SHARPNESS = (0.05, 150.0)  # scores that separate everything would call for an infinite one
 
 
@@ -26,7 +28,12 @@ class LinearHead:
     sharpness: float
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """(n, K) of scaled features (n, D)."""
+        """(n, K) of scaled features (n, D).
+
+        Raises:
+            BadRun: they are features of other layers.
+        """
+        check_width(features.shape[1], self.weights.shape[1])
         return np.asarray(self.sharpness * (features @ self.weights.T + self.intercept))
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
@@ -83,3 +90,15 @@ def sharpness_of(scores: np.ndarray, labels: np.ndarray) -> float:
         if converged:
             break
     return sharpness
+
+
+def check_width(given: int, wanted: int) -> None:
+    """Whether layers give as many features as a head takes.
+
+    Raises:
+        BadRun: they do not.
+    """
+    if given != wanted:
+        raise BadRun(
+            f"The classifier is damaged: its layers give {given} features and its head takes {wanted}; make it again."
+        )
