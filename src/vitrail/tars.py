@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from vitrail.errors import BadFolder
 
 SUFFIX = ".tar"
-OPEN = 16  # tar files whose contents are remembered: neighbours are asked for one after another
+OPEN = 4  # tar files whose contents are remembered: neighbours are asked for one after another
 
 Members = Mapping[str, tuple[int, int]]
 
