@@ -93,6 +93,6 @@ def test_only_our_errors_come_out_of_damaged(name: str, campaign, home: Path, tm
         path.write_bytes(good[path])
         shutil.rmtree(home.parent / "elsewhere", ignore_errors=True)
     grown = peak() - before
-    campaign.figures.update(**counts, slowest_seconds=slowest, grown_megabytes=grown)
+    campaign.figures.update(**counts, faults=faults.total(), slowest_seconds=slowest, grown_megabytes=grown)
     assert grown < MEGABYTES
     assert not faults, "\n".join(f"{count} x {what}" for what, count in faults.most_common(12))

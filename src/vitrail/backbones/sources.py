@@ -121,9 +121,10 @@ def file_sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise MissingWeights(
-            f"Cannot read the weights file {path} ({error.strerror}): name an existing file with --weights FILE."
+            f"Cannot read the weights file {path} ({getattr(error, 'strerror', error)}): "
+            "name an existing file with --weights FILE."
         ) from error
 
 
