@@ -37,3 +37,14 @@ def test_the_mean_of_both_mirror_images(stripes):
     mean = finished(Extractor(recipe, ("fire9",), flip=True).run(files)).features["fire9"]
     assert np.abs(mean - plain).max() > 0.01 * np.abs(plain).max()
     assert mean.mean() == pytest.approx(plain.mean(), rel=0.1)
+
+
+def test_files_of_one_damaged_content_are_each_named(stripes, tmp_path):
+    files = [tmp_path / name for name in ("one.png", "two.png", "good.png")]
+    good = (stripes / "train" / "noise" / "0.png").read_bytes()
+    for file, data in zip(files, (good[:200], good[:200], good), strict=True):
+        file.write_bytes(data)
+    found = finished(Extractor(BACKBONES["squeezenet"], ("fire9",)).run(files))
+    assert found.kept.tolist() == [2]
+    for file in files[:2]:
+        assert found.skipped[file].startswith(f"'{file}' is damaged or cut short")

@@ -159,7 +159,10 @@ class Extractor:
         for problem in self._keep(new):
             yield Note(f"{problem} Going on without the cache.")
         yield Progress("features", start + len(files), self._total, detail=self._name)
-        return [bad.get(digest, digest) if isinstance(digest, bytes) else digest for digest in outcome]
+        return [
+            _said_of(file, bad[digest], todo[digest]) if isinstance(digest, bytes) and digest in bad else digest
+            for file, digest in zip(files, outcome, strict=True)
+        ]
 
     def _missing(self, files: Mapping[bytes | str, Path]) -> dict[bytes, Path]:
         """The pictures, each content once, of which a layer's row is not held."""
@@ -205,6 +208,11 @@ class Extractor:
             for index, store in enumerate(self._stores.values())
         ]
         yield from (problem for problem in problems[:1] if problem)
+
+
+def _said_of(file: Path, sentence: str, other: Path) -> str:
+    """What is wrong with `file`, whose content is that of the `other`, which alone was decoded."""
+    return sentence.replace(display_name(other), display_name(file), 1)
 
 
 def _averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
