@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vitrail import files
+from vitrail import files, runs
 from vitrail.errors import BadRun, CannotWrite
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, read_run, record
@@ -70,3 +70,32 @@ def test_the_disk_that_stops_a_run_does_not_hide_why(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_write_all", full)
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt)
+
+
+class Interruptible(Task):
+    """Notes, until Ctrl-C; then what was finished."""
+
+    def run(self):
+        done = 0
+        try:
+            while True:
+                done += 1
+                yield Note(f"{done}")
+        except KeyboardInterrupt:
+            yield Note(f"Stopped after {done}.")
+        yield Result({"done": done})
+
+
+def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeypatch):
+    keep, calls = runs.keep, []
+
+    def interrupted_at_the_third(event, folder):
+        calls.append(event)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        keep(event, folder)
+
+    monkeypatch.setattr(runs, "keep", interrupted_at_the_third)
+    told = list(runs.record(Interruptible(), "interruptible", tmp_path / "run"))
+    assert [event.text for event in told[:-1]] == ["1", "2", "3", "Stopped after 3."]
+    assert runs.read_run(tmp_path / "run").result["done"] == 3

@@ -13,7 +13,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,16 +48,35 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     settings = task.model_dump(mode="json", exclude={"resume"} if task.continued else None)
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
+
+    def kept(event: Event) -> Event:
+        if isinstance(event, Result):
+            event = Result({"task": name, **_seed(task), "run": str(home), **event.figures})
+        keep(event, folder)
+        return event
+
     try:
-        for event in task.run_in(home):
-            if isinstance(event, Result):
-                event = Result({"task": name, **_seed(task), "run": str(home), **event.figures})
-            keep(event, folder)
-            yield event
+        yield from _each_kept(task.run_in(home), kept)
     except BaseException as error:
         with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
             _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
         raise
+
+
+def _each_kept(events: Iterator[Event], kept: Callable[[Event], Event]) -> Iterator[Event]:
+    """The events as they are kept; Ctrl-C while one is written is for the task, which knows what is finished."""
+    pressed: KeyboardInterrupt | None = None
+    while True:
+        try:
+            event = events.throw(pressed) if pressed and isinstance(events, Generator) else next(events)
+        except StopIteration:
+            return
+        pressed = None
+        try:
+            event = kept(event)
+        except KeyboardInterrupt as interrupt:
+            event, pressed = kept(event), interrupt
+        yield event
 
 
 def claim(folder: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from command import run
-from gan_folders import SIDE, trained_on_attributes
+from gan_folders import SIDE, described, finished, trained_on_attributes
 from PIL import Image
 
 
@@ -164,10 +164,8 @@ def test_a_run_without_encoder_or_attributes_is_refused(home, tmp_path):
     assert done.exit_code == 1
     assert "holds no encoder" in done.stderr
 
-    about = json.loads((tmp_path / "bare" / "weights" / "generator.json").read_text())
-    about |= {"attributes": False}
-    (tmp_path / "bare" / "weights" / "generator.json").write_text(json.dumps(about))
-    done = run("gan", "edit", tmp_path / "bare", file, "--set", "bright=1", "--run", tmp_path / "two")
+    classes = finished(tmp_path / "classes", described("classes", channels=3))
+    done = run("gan", "edit", classes, file, "--set", "bright=1", "--run", tmp_path / "two")
     assert done.exit_code == 1
     assert "is told no attributes" in done.stderr
 
