@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,31 +44,36 @@ def on_ray(task: Sharded, todo: Sequence[Shard], folder: Path) -> Iterator[Event
     """
     if not todo:
         return
-    ray = _started()
     rows = [{"shard": f"{shard.number}/{shard.count}"} for shard in todo]
-    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Actor,
-        fn_constructor_args=(told(task, folder),),
-        batch_size=1,
-        concurrency=how_many(task, todo),
-        num_cpus=1,
-    )
-    for count, row in enumerate(done.iter_rows(), 1):
-        check(json.loads(row["answer"]))
-        yield Progress("shards", count, len(todo), unit="shards")
+    with redirect_stdout(sys.stderr), _ray() as data:  # Ray tells of workers that died, and stdout is for results
+        done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            Actor,
+            fn_constructor_args=(told(task, folder),),
+            batch_size=1,
+            concurrency=how_many(task, todo),
+            num_cpus=1,
+        )
+        for count, row in enumerate(done.iter_rows(), 1):
+            check(json.loads(row["answer"]))
+            yield Progress("shards", count, len(todo), unit="shards")
 
 
-def _started() -> Any:
-    """Ray, connected to the cluster that RAY_ADDRESS names, or started here: no dashboard, nothing sent to anybody."""
+@contextmanager
+def _ray() -> Iterator[Any]:
+    """Ray Data, on the cluster that RAY_ADDRESS names or on one started here: no dashboard, nothing sent to anybody."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray starts
     try:
         import ray  # noqa: PLC0415  (an extra)
         import ray.data  # noqa: PLC0415
     except ImportError:
         raise MissingExtra("Ray is not installed; run `pip install 'vitrail[ray]'`, or use --engine local.") from None
-    if not ray.is_initialized():
+    ours = not ray.is_initialized()
+    if ours:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    return ray
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield ray.data
+    finally:
+        if ours:
+            ray.shutdown()
