@@ -328,3 +328,20 @@ def test_weights_are_found_by_the_networks_name(tmp_path):
 def test_a_folder_of_weights_must_be_one(tmp_path):
     with pytest.raises(BadSetting, match="--data must be a folder"):
         list(Reproduce(chapter="tp7", data=tmp_path / "none").run_in(tmp_path / "run"))
+
+
+def test_the_full_budget_asks_for_what_the_tasks_take(data, stripes, tmp_path):
+    home = tmp_path / "data"
+    home.mkdir()
+    for name in ("scene15", "mnist"):
+        (home / name).symlink_to((data / name).resolve())
+    (home / "celeba64").symlink_to(stripes / "train")
+    asked = Reproduce(chapter="all", data=home, budget="full")
+    material = reproduce_run._material(asked, tmp_path / "run")
+    chapters = [chapter(material) for chapter in reproduce_run.CHAPTERS.values()]
+    parts = reproduce_run._plan(chapters)
+    lacking = [part for part in parts if part.task is None]
+    assert len(parts) - len(lacking) >= 25
+    assert all("alexnet" in part.name.lower() or "vgg16" in part.name.lower() for part in lacking), lacking
+    trained = {part.name: part.task for part in parts if isinstance(part.task, GanTrain)}
+    assert {task.epochs for task in trained.values()} == {20, 25, 50}

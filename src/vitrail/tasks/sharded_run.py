@@ -31,11 +31,7 @@ def run(task: Sharded, folder: Path) -> Iterator[Event]:
     started = time.perf_counter()
     work = task.opened()
     if task.shard is not None:
-        shard = Shard.parse(task.shard)
-        kept = Kept(work, folder, shard.count)
-        with one_thread():
-            yield from kept.make(shard)
-        yield Result({"shard": task.shard, "pictures": len(work.files[shard.rows(len(work.files))])})
+        yield from _alone(task, work, folder)
         return
     kept = Kept(work, folder, task.shards or min(MOST, -(-len(work.files) // USUAL)))
     todo = [shard for shard in shards(kept.count) if not kept.has(shard)]
@@ -48,6 +44,26 @@ def run(task: Sharded, folder: Path) -> Iterator[Event]:
             seconds = {**event.figures["seconds"], "total": time.perf_counter() - started}
             event = Result({**event.figures, "shards": cut, "seconds": seconds})
         yield event
+
+
+def _alone(task: Sharded, work: Work, folder: Path) -> Iterator[Event]:
+    """The shard that was asked for."""
+    started = time.perf_counter()
+    shard = Shard.parse(str(task.shard))
+    kept = Kept(work, folder, shard.count)
+    with one_thread():
+        yield from kept.make(shard)
+    part = kept.part(shard)
+    yield Result(
+        {
+            "shard": task.shard,
+            "backbone": work.depends_on["backbone"],
+            "device": part.about["device"],
+            "skipped": list(part.skipped),
+            "n": len(part.rows),
+            "seconds": {"total": time.perf_counter() - started},
+        }
+    )
 
 
 def _done(task: Sharded, kept: Kept, todo: Sequence[Shard], folder: Path) -> Iterator[Event]:
@@ -114,15 +130,20 @@ class Kept:
         about = {**part.about, "shard": f"{shard.number}/{shard.count}", "pictures": rows.stop - rows.start}
         write_part(replace(part, about=about), self._stem(shard))
 
+    def part(self, shard: Shard) -> Part:
+        """What is kept of a shard.
+
+        Raises:
+            BadRun: its file is gone, or damaged.
+        """
+        file = part_file(self._stem(shard))
+        if file is None:
+            raise BadRun(f"Shard {shard.number} of {shard.count} is gone from '{display_name(self.home)}'; run again.")
+        return read_part(file)
+
     def parts(self) -> Iterator[Part]:
         """All of them, in order, one at a time in memory."""
-        for shard in shards(self.count):
-            file = part_file(self._stem(shard))
-            if file is None:
-                raise BadRun(
-                    f"Shard {shard.number} of {shard.count} is gone from '{display_name(self.home)}'; run again."
-                )
-            yield read_part(file)
+        return map(self.part, shards(self.count))
 
     def _stem(self, shard: Shard) -> Path:
         return self.home / "shards" / str(shard)

@@ -47,7 +47,12 @@ class Transferring:
         tensors = {
             f"{network}/{layer}": block for network, layers in joined.blocks.items() for layer, block in layers.items()
         }
-        about = {"forward": dict(joined.forward), "computed": joined.computed, "seconds": joined.seconds}
+        about = {
+            "device": joined.device or self._task.device,
+            "forward": dict(joined.forward),
+            "computed": joined.computed,
+            "seconds": joined.seconds,
+        }
         return Part(about, named, shown_skips(joined.skipped), tensors)
 
     def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
