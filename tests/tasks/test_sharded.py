@@ -194,6 +194,14 @@ def test_a_classifier_from_features_in_shards_is_the_one_at_once(stripes, tmp_pa
     assert other_c["choice"]["C"] == 1
 
 
+def test_features_in_shards_are_the_same_files_again(stripes, tmp_path):
+    args = ("transfer", stripes, "--backbone", "squeezenet", "--layer", "fire9", "--C", "1", "--shards", 2, *ONE)
+    first, again = (result(*args, "--run", tmp_path / name) for name in "ab")
+    assert kept(tmp_path / "a") == kept(tmp_path / "b")
+    assert first["forward"]["squeezenet"].keys() == {"engine", "device"}
+    assert first["test"] == again["test"]
+
+
 def test_two_processes_give_the_same_to_the_bit(classifier, stripes, tmp_path):
     args = ("predict", classifier, stripes / "test", "--shards", 4, "--json")
     one = result(*args, "--run", tmp_path / "one", "--workers", 1)

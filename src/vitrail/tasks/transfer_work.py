@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,17 +47,15 @@ class Transferring:
         tensors = {
             f"{network}/{layer}": block for network, layers in joined.blocks.items() for layer, block in layers.items()
         }
-        about = {
-            "device": joined.device or self._task.device,
-            "forward": dict(joined.forward),
-            "computed": joined.computed,
-            "seconds": joined.seconds,
-        }
+        about = {"device": joined.device or self._task.device, "computed": joined.computed}
+        about |= (
+            {"forward": dict(joined.forward), "seconds": joined.seconds} if not self._task.cut else _untimed(joined)
+        )
         return Part(about, named, shown_skips(joined.skipped), tensors)
 
     def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
         """A classifier from the features of all pictures, and the proof of how good it is."""
-        task, joined = self._task, _joined(list(parts))
+        task, joined = self._task, _joined(list(parts), time.perf_counter() - self._started)
         yield from self._split
         for reason in joined.skipped.values():
             yield Note(f"Skipped: {reason}")
@@ -85,8 +83,18 @@ class Transferring:
         )
 
 
-def _joined(parts: list[Part]) -> Joined:
-    """The features of all parts, as one pass over all pictures gives them."""
+def _untimed(joined: Joined) -> dict[str, Any]:
+    """What is kept of a shard says nothing of the machine's pace: it is the same file, whoever makes it."""
+    chosen = {name: {key: choice[key] for key in ("engine", "device")} for name, choice in joined.forward.items()}
+    return {"forward": chosen}
+
+
+def _joined(parts: list[Part], elapsed: float) -> Joined:
+    """The features of all parts, as one pass over all pictures gives them.
+
+    Args:
+        elapsed: seconds since the task began, which count where the parts were timed by nobody.
+    """
     full = [part for part in parts if part.tensors]
     blocks: dict[str, dict[str, np.ndarray]] = {}
     for name in full[0].tensors if full else ():
@@ -99,5 +107,5 @@ def _joined(parts: list[Part]) -> Joined:
         skipped={Path(skip["file"]): skip["reason"] for part in parts for skip in part.skipped},
         computed=sum(part.about["computed"] for part in parts),
         forward={network: choice for part in parts for network, choice in part.about["forward"].items()},
-        seconds=sum(part.about["seconds"] for part in parts),
+        seconds=sum(part.about["seconds"] for part in parts) if "seconds" in parts[0].about else elapsed,
     )
