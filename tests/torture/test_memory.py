@@ -15,7 +15,7 @@ from command import run
 HOUR = 3600.0  # seconds
 WARM = 0.1  # share of the rounds before memory is looked at
 FLAT = 0.05  # of the memory after warming up, from the first round that counts to the last
-QUICK, ROUNDS = ("explain", "visualise", "predict"), 8  # of the short version
+QUICK, ROUNDS = ("explain", "visualise", "predict"), 7  # of the short version
 GROWTH = 16.0  # MiB a round at most in the short version: one copy of the network that each task keeps is as much
 
 
