@@ -23,6 +23,7 @@ import vitrail
 from vitrail import files
 from vitrail.errors import BadWeights, CannotWrite
 from vitrail.transfer.cache import FeatureCache
+from vitrail.transfer.store import FeatureStore
 
 DESCRIPTION = {"backbone": "squeezenet", "weights": "00ff", "layer": "pool", "size": [227, 227], "flipped": False}
 WIDTH = 96
@@ -33,6 +34,7 @@ from hashlib import sha256
 from pathlib import Path
 import numpy as np
 from vitrail.transfer.cache import FeatureCache
+from vitrail.transfer.store import FeatureStore
 
 folder, first, last, step = Path(sys.argv[1]), *map(int, sys.argv[2:5])
 cache = FeatureCache(folder, {description})
@@ -428,6 +430,21 @@ def test_a_shard_that_cannot_be_read_now_stays_for_later(tmp_path: Path, monkeyp
         assert cache.damaged == [path.name]
 
     assert stored(FeatureCache(tmp_path, DESCRIPTION), digests).all()
+
+
+def test_rows_that_cannot_be_read_back_are_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    digests, open_file = digests_of(range(4)), Path.open
+    store = FeatureStore(FeatureCache(tmp_path, DESCRIPTION))
+
+    def failing(self: Path, mode: str = "r", *arguments: object, **options: object) -> object:
+        if self.name.startswith("shard-") and "r" in mode:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return open_file(self, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", failing)
+    assert store.add(digests, rows_of(digests)) is None
+    assert store.holds(digests).all()
+    assert np.array_equal(store.read(digests), rows_of(digests))
 
 
 def test_a_cache_that_was_deleted_meanwhile_is_filled_anew(tmp_path: Path):

@@ -36,7 +36,9 @@ class FeatureStore:
             except CannotWrite as error:
                 problem, self._writable = str(error), False
             else:
-                return None
+                if (self._cache.positions(digests) >= 0).all():
+                    return None
+                # What was written cannot be read back: the rows are needed all the same.
         self._memory.update(zip(digests, rows, strict=True))
         return problem
 
