@@ -6,6 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
+from tar_files import packed
 
 from vitrail.errors import BadFolder, BadPicture
 from vitrail.image_files import find_pictures, read_bytes
@@ -17,16 +18,6 @@ def png(grey: int) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.full((4, 4), grey, np.uint8)).save(out, "PNG")
     return out.getvalue()
-
-
-def packed(path, files):
-    """A tar file of these names and contents."""
-    with tarfile.open(path, "w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return path
 
 
 @pytest.fixture

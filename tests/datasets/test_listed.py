@@ -1,25 +1,16 @@
 """Labelled pictures from tables and tar files: classes, parts, and what is wrong with them."""
 
-import io
 import shutil
 import tarfile
 
 import pytest
 from command import run
+from tar_files import packed
 
 from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder
 from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.transfer_data import open_data
-
-
-def packed(path, files):
-    with tarfile.open(path, "w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return path
 
 
 def opened(root, tmp_path):

@@ -504,3 +504,24 @@ def test_curves_for_tensorboard_need_an_extra(stripes, cache, tmp_path, monkeypa
     done = trained(stripes, tmp_path / "r", "--epochs", 1, "--tensorboard", tmp_path / "board", cache=cache)
     assert done.exit_code == 1
     assert "pip install 'vitrail[tensorboard]'" in done.stderr
+
+
+def test_a_training_is_repeated_with_equal_figures(tmp_path):
+    options = (
+        "--epochs",
+        1,
+        "--width",
+        4,
+        "--pictures",
+        64,
+        "--samples",
+        16,
+        "--final-samples",
+        16,
+        "--speed",
+        "plain",
+    )
+    done = run("gan", "train", "digits", *options, "--cache", tmp_path / "cache", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    again = run("replay", tmp_path / "run", "--runs", tmp_path / "again", "--json")
+    assert json.loads(again.stdout)["differences"] == []

@@ -11,7 +11,10 @@ from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, read_run, record
 from vitrail.settings import Task, setting
 
-MEASURED = {"seconds", "images_per_second", "run", "computed", "forward", "device"}
+MEASURED = {
+    *("seconds", "images_per_second", "run", "computed", "forward", "device"),
+    *("evaluation_share", "times_as_quick"),
+}
 """Keys that say how a run went, not what came out."""
 
 

@@ -97,12 +97,12 @@ def in_processes(task: Sharded, todo: Sequence[Shard], folder: Path) -> Iterator
         LostProcess: a process was killed.
         VitrailError: what a worker met.
     """
-    waiting = iter(todo)
+    waiting, said = iter(todo), told(task, folder)
     crew: dict[Any, BaseProcess] = {}
     done = 0
     try:
         for _ in range(how_many(task, todo)):
-            _engage(crew, told(task, folder), next(waiting))
+            _engage(crew, said, next(waiting))
         while done < len(todo):
             for wire in wait(list(crew)):
                 _hear(wire, crew[wire])  # type: ignore[arg-type]
