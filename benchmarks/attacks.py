@@ -1,8 +1,8 @@
 """Minimal fooling changes against foolbox, FMN and adv-lib's 8-bit DDN: lengths, and passes through the network.
 
-    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--pictures 200] [--part minimal eight-bits sweep]
+    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--images 200] [--part minimal eight-bits sweep]
 
-FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Pictures that the network classifies rightly count,
+FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Images that the network classifies rightly count,
 from the first on; tuned was on the last 100. F: a forward pass of one image; a gradient's way back is one more.
 adv-lib is used where it is installed, else its DDN for 256 levels is repeated here. One JSON document on stdout.
 """
@@ -21,8 +21,8 @@ from vitrail.attacks.eight_bits import to_eight_bits
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.sweep import sweep
 from vitrail.backbones import BACKBONES
-from vitrail.backbones.quick import quick_copy
-from vitrail.images import read_picture, to_bytes, to_unit
+from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.images import read_pixels, to_bytes, to_unit
 
 RADII = {"linf": [k / 255 / 8 for k in (1, 2, 3, 4, 6, 8, 16, 32)], "l2": [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]}
 
@@ -46,12 +46,12 @@ class Counted(nn.Module):
         self.passes += count
 
 
-def right_pictures(folder: Path, backbone, count: int):
-    how, pictures, labels = backbone.preparation, [], []
+def right_images(folder: Path, backbone, count: int):
+    how, images, labels = backbone.preprocessing, [], []
     for row in csv.DictReader((folder / "labels.csv").open()):
-        if len(pictures) == count:
+        if len(images) == count:
             break
-        pixels = read_picture(
+        pixels = read_pixels(
             folder / "images" / row["file"],
             short_side=how.short_side,
             crop=how.size,
@@ -60,9 +60,9 @@ def right_pictures(folder: Path, backbone, count: int):
         image, label = to_unit(pixels), int(row["class_index"])
         with torch.no_grad():
             if backbone(image[None]).argmax() == label:
-                pictures.append(image)
+                images.append(image)
                 labels.append(label)
-    return torch.stack(pictures), torch.tensor(labels)
+    return torch.stack(images), torch.tensor(labels)
 
 
 def foolbox_ddn(model, images, labels):
@@ -192,13 +192,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--backbone", default="squeezenet")
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
     options = parser.parse_args()
-    backbone = quick_copy(BACKBONES[options.backbone]())
-    images, labels = right_pictures(options.folder, backbone, options.pictures)
+    backbone = optimised_copy(BACKBONES[options.backbone]())
+    images, labels = right_images(options.folder, backbone, options.images)
     found = {part: PARTS[part](backbone, images, labels) for part in options.part}
-    print(json.dumps({"backbone": options.backbone, "pictures": len(images), **found}, indent=2))
+    print(json.dumps({"backbone": options.backbone, "images": len(images), **found}, indent=2))
 
 
 if __name__ == "__main__":

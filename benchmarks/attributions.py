@@ -1,9 +1,9 @@
 """Maps and their faithfulness against captum and against loops: passes, seconds, memory.
 
-    python benchmarks/attributions.py [FOLDER] [--part look ...] [--pictures 64] [--samples 50] [--rounds 2]
+    python benchmarks/attributions.py [FOLDER] [--part look ...] [--images 64] [--samples 50] [--rounds 2]
 
-Pictures come from FOLDER, or are scikit-image's three, repeated. Contestants alternate in one process; one JSON
-document goes to stdout. F is one forward pass of one picture. Ours run on `quick_copy`, whose making is counted.
+Images come from FOLDER, or are scikit-image's three, repeated. Contestants alternate in one process; one JSON
+document goes to stdout. F is one forward pass of one image. Ours run on `optimised_copy`, whose making is counted.
 """
 
 import argparse
@@ -22,26 +22,26 @@ from torch.utils.flop_counter import FlopCounterMode
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.look import FROM_LOOK, look
 from vitrail.backbones import BACKBONES
-from vitrail.backbones.quick import quick_copy
-from vitrail.image_ascent import class_score, images_at_once, slope
-from vitrail.image_ascent.budget import FEW
-from vitrail.image_files import find_pictures
-from vitrail.images import read_picture, to_unit
+from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.image_ascent import class_score, input_gradient, max_batch_size
+from vitrail.image_ascent.batching import MIN_BATCH
+from vitrail.image_files import find_images
+from vitrail.images import read_pixels, to_unit
 from vitrail.metrics.faithfulness import SHARES, blur, deletion_insertion
 
 MIB = 2**20
 
 
-def pictures(folder: Path | None, count: int, backbone) -> torch.Tensor:
+def read_images(folder: Path | None, count: int, backbone) -> torch.Tensor:
     if folder is None:
         from skimage import data
 
         folder = Path(data.__file__).parent
         files = [folder / name for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
     else:
-        files = find_pictures([folder])
-    preparation = backbone.preparation
-    read = [read_picture(file, short_side=preparation.short_side, crop=preparation.size) for file in files[:count]]
+        files = find_images([folder])
+    preprocessing = backbone.preprocessing
+    read = [read_pixels(file, short_side=preprocessing.short_side, crop=preprocessing.size) for file in files[:count]]
     return to_unit(torch.stack([read[index % len(read)] for index in range(count)]))
 
 
@@ -119,16 +119,16 @@ def one_look(backbone, images: torch.Tensor) -> dict:
 def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dict:
     """SmoothGrad and integrated gradients; captum is told batches of as many images as ours, and runs as it comes.
 
-    As it comes: all samples of one picture at once, which is the most that fits into a usual memory.
+    As it comes: all samples of one image at once, which is the most that fits into a usual memory.
     """
     with torch.no_grad():
         targets = torch.cat([backbone(part).argmax(dim=1) for part in images.split(16)])
     count, memory = options.samples, options.memory * MIB
-    size = images_at_once(backbone, images, memory=memory)
+    size = max_batch_size(backbone, images, memory=memory)
 
     def noisy() -> None:
         method = captum.attr.NoiseTunnel(captum.attr.Saliency(backbone))
-        for start in range(0, len(images), size):  # it puts all pictures of a call into every batch
+        for start in range(0, len(images), size):  # it puts all images of a call into every batch
             part, of = images[start : start + size], targets[start : start + size]
             at_once = max(1, size // len(part))
             method.attribute(part.clone(), nt_samples=count, nt_samples_batch_size=at_once, stdevs=0.15, target=of)
@@ -140,16 +140,16 @@ def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dic
 
     def integrated() -> None:
         method = captum.attr.IntegratedGradients(backbone)
-        batch = max(size, len(images))  # captum takes no less than one point of each picture
+        batch = max(size, len(images))  # captum takes no less than one point of each image
         method.attribute(images, target=targets, n_steps=count, internal_batch_size=batch)
 
     results = {}
     for name, theirs in (("smooth-grad", noisy), ("integrated-gradients", integrated)):
 
         def ours(name: str = name) -> torch.Tensor:
-            return ATTRIBUTIONS[name](quick_copy(backbone), images, targets, samples=count, memory=memory)
+            return ATTRIBUTIONS[name](optimised_copy(backbone), images, targets, samples=count, memory=memory)
 
-        results[name] = {"memory_growth_MiB": growth(ours), "budget_MiB": options.memory, "images_at_once": size}
+        results[name] = {"memory_growth_MiB": growth(ours), "budget_MiB": options.memory, "max_batch_size": size}
         contestants = {"ours": ours, "theirs": theirs}
         if name == "smooth-grad":
             contestants["theirs as it comes"] = noisy_as_it_comes
@@ -158,7 +158,7 @@ def sampling(backbone, images: torch.Tensor, options: argparse.Namespace) -> dic
 
 
 def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) -> dict:
-    """Both curves of every picture against loops of one picture and one point at a time.
+    """Both curves of every image against loops of one image and one point at a time.
 
     One loop takes our points, the other 225 evenly spaced ones, as many as the authors' code (224 pixels a step).
     """
@@ -168,14 +168,14 @@ def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) ->
     areas: dict[str, torch.Tensor] = {}
 
     def ours(name: str, shares: Sequence[float]) -> None:
-        quick = quick_copy(backbone)
+        quick = optimised_copy(backbone)
         found = deletion_insertion(quick, images, targets, maps, shares=shares, memory=options.memory * MIB)
         areas[name] = torch.stack([found.deletion_auc, found.insertion_auc], dim=1)
 
     def loop(name: str, shares: Sequence[float]) -> None:
-        areas[name] = torch.tensor([picture(*each, shares) for each in zip(images, targets, maps, strict=True)])
+        areas[name] = torch.tensor([image(*each, shares) for each in zip(images, targets, maps, strict=True)])
 
-    def picture(image: torch.Tensor, target: torch.Tensor, values: torch.Tensor, shares: Sequence[float]) -> list:
+    def image(image: torch.Tensor, target: torch.Tensor, values: torch.Tensor, shares: Sequence[float]) -> list:
         order, both = values.flatten().argsort(descending=True), []
         counts = (len(order) * torch.tensor(shares, dtype=torch.float64)).round().long()
         for start, end in ((image, torch.zeros_like(image)), (blur(image[None])[0], image)):
@@ -207,10 +207,10 @@ def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) ->
     }
 
 
-def input_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> dict:
+def time_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> dict:
     """The slope at the pixels against `loss.backward()` on weights that require gradients."""
     plain = BACKBONES[name]()
-    quick, usual = quick_copy(plain), BACKBONES[name]().requires_grad_()
+    quick, usual = optimised_copy(plain), BACKBONES[name]().requires_grad_()
     part = images[:batch]
     targets = torch.zeros(len(part), dtype=torch.long)
 
@@ -218,27 +218,29 @@ def input_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> 
         pixels = part.clone().requires_grad_()
         usual(pixels).gather(1, targets[:, None]).sum().backward()
 
-    return compared({"ours": lambda: slope(quick, part, class_score(targets)), "theirs": theirs}, 1 + 5 * rounds)
+    return compared(
+        {"ours": lambda: input_gradient(quick, part, class_score(targets)), "theirs": theirs}, 1 + 5 * rounds
+    )
 
 
 def input_gradients(images: torch.Tensor, options: argparse.Namespace) -> dict:
-    lite = pictures(options.folder, 8, BACKBONES["efficientnet-lite0"]())
+    lite = images(options.folder, 8, BACKBONES["efficientnet-lite0"]())
     given = (("squeezenet", images), ("efficientnet-lite0", lite))
-    sizes = [(name, each, batch) for name, each in given for batch in (8, FEW, 1)]
+    sizes = [(name, each, batch) for name, each in given for batch in (8, MIN_BATCH, 1)]
     return {f"{name} x {batch}": input_gradient(name, each, batch, options.rounds) for name, each, batch in sizes}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="pictures; without it scikit-image's three, repeated")
-    parser.add_argument("--pictures", type=int, default=64)
+    parser.add_argument("folder", nargs="?", type=Path, help="images; without it scikit-image's three, repeated")
+    parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--samples", type=int, default=50, help="of SmoothGrad and of integrated gradients")
     parser.add_argument("--rounds", type=int, default=2, help="alternating runs of each")
     parser.add_argument("--memory", type=int, default=512, help="budget in MiB")
     parser.add_argument("--part", choices=("look", "input_gradient", "faithfulness", "sampling"), nargs="+")
     options = parser.parse_args()
     backbone = BACKBONES["squeezenet"]()
-    images = pictures(options.folder, options.pictures, backbone)
+    images = read_images(options.folder, options.images, backbone)
     parts = {
         "look": lambda: one_look(backbone, images[:4]),
         "input_gradient": lambda: input_gradients(images, options),

@@ -1,6 +1,6 @@
-"""Pictures read per second on one core, and how far each way of reading is from Pillow's two steps: one JSON document.
+"""Images read per second on one core, and how far each way of reading is from Pillow's two steps: one JSON document.
 
-Every way gives the same frame: short side 256, centre 224 x 224. The ways take turns on each picture, so that
+Every way gives the same frame: short side 256, centre 224 x 224. The ways take turns on each image, so that
 other work on the machine slows all alike; the figures are medians of CPU seconds.
 """
 
@@ -20,7 +20,7 @@ from PIL import Image
 from torchvision.io import decode_jpeg
 from torchvision.transforms.v2.functional import center_crop, resize
 
-from vitrail.images import read_picture, resized_size
+from vitrail.images import read_pixels, resized_size
 
 SHORT_SIDE, CROP = 256, 224
 BILINEAR = Image.Resampling.BILINEAR
@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def vitrail(data: bytes) -> torch.Tensor:
-    return read_picture(data, short_side=SHORT_SIDE, crop=CROP)
+    return read_pixels(data, short_side=SHORT_SIDE, crop=CROP)
 
 
 def pillow_two_steps(data: bytes) -> torch.Tensor:
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    resized = picture.resize(resized_size(picture.size, SHORT_SIDE), BILINEAR)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    resized = image.resize(resized_size(image.size, SHORT_SIDE), BILINEAR)
     left, top = round((resized.width - CROP) / 2), round((resized.height - CROP) / 2)
     return as_tensor(resized.crop((left, top, left + CROP, top + CROP)))
 
@@ -45,10 +45,10 @@ def pillow_box(data: bytes) -> torch.Tensor:
 
 
 def pillow_draft(data: bytes) -> torch.Tensor:
-    picture = Image.open(io.BytesIO(data))
-    size = picture.size
-    picture.draft(None, (2 * SHORT_SIDE, 2 * SHORT_SIDE))
-    return boxed(picture, size)
+    image = Image.open(io.BytesIO(data))
+    size = image.size
+    image.draft(None, (2 * SHORT_SIDE, 2 * SHORT_SIDE))
+    return boxed(image, size)
 
 
 def pillow_reducing_gap(data: bytes) -> torch.Tensor:
@@ -56,8 +56,8 @@ def pillow_reducing_gap(data: bytes) -> torch.Tensor:
 
 
 def pillow_and_torch(data: bytes) -> torch.Tensor:
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    return torch_resized(as_tensor(picture), picture.size)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    return torch_resized(as_tensor(image), image.size)
 
 
 def torchvision_and_v2(data: bytes) -> torch.Tensor:
@@ -89,8 +89,8 @@ WAYS: tuple[Way, ...] = (
 )
 
 
-def as_tensor(picture: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+def as_tensor(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def torchvision_decoded(data: bytes) -> torch.Tensor:
@@ -104,12 +104,12 @@ def torch_resized(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return whole[:, top : top + CROP, left : left + CROP].contiguous()
 
 
-def boxed(picture: Image.Image, size: tuple[int, int] | None = None, **options: float) -> torch.Tensor:
-    width, height = resized_size(size or picture.size, SHORT_SIDE)
-    across, down = picture.width / width, picture.height / height
+def boxed(image: Image.Image, size: tuple[int, int] | None = None, **options: float) -> torch.Tensor:
+    width, height = resized_size(size or image.size, SHORT_SIDE)
+    across, down = image.width / width, image.height / height
     left, top = round((width - CROP) / 2), round((height - CROP) / 2)
     box = (left * across, top * down, (left + CROP) * across, (top + CROP) * down)
-    return as_tensor(picture.convert("RGB").resize((CROP, CROP), BILINEAR, box=box, **options))
+    return as_tensor(image.convert("RGB").resize((CROP, CROP), BILINEAR, box=box, **options))
 
 
 def synthetic(width: int, height: int) -> bytes:
@@ -123,11 +123,11 @@ def synthetic(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-def measured(pictures: list[bytes], rounds: int) -> dict[str, dict[str, float]]:
-    ways = [way for way in WAYS if runs(way, pictures[0])]
+def measured(images: list[bytes], rounds: int) -> dict[str, dict[str, float]]:
+    ways = [way for way in WAYS if runs(way, images[0])]
     seconds: dict[Way, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
-        for data in pictures:
+        for data in images:
             for way in random.Random(turn).sample(ways, len(ways)):
                 start = time.process_time()
                 way(data)
@@ -135,16 +135,16 @@ def measured(pictures: list[bytes], rounds: int) -> dict[str, dict[str, float]]:
     reference = statistics.median(seconds[pillow_two_steps])
     return {
         way.__name__: {
-            "pictures_per_second": round(1 / statistics.median(seconds[way]), 1),
+            "images_per_second": round(1 / statistics.median(seconds[way]), 1),
             "times_pillow_two_steps": round(reference / statistics.median(seconds[way]), 2),
-            **differences(way, pictures),
+            **differences(way, images),
         }
         for way in ways
     }
 
 
-def differences(way: Way, pictures: list[bytes]) -> dict[str, float]:
-    gaps = torch.stack([(way(data).int() - pillow_two_steps(data).int()).abs() for data in pictures])
+def differences(way: Way, images: list[bytes]) -> dict[str, float]:
+    gaps = torch.stack([(way(data).int() - pillow_two_steps(data).int()).abs() for data in images])
     return {
         "mean_difference_of_255": round(gaps.float().mean().item(), 4),
         "largest_difference_of_255": int(gaps.max()),
@@ -162,12 +162,12 @@ def runs(way: Way, data: bytes) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/scene15", help="folder of JPEGs")
-    parser.add_argument("--pictures", type=int, default=60, help="how many of them")
+    parser.add_argument("--images", type=int, default=60, help="how many of them")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # torchvision announces the end of its decoders
     files = sorted(arguments.data.rglob("*.jpg"))
-    chosen = random.Random(0).sample(files, min(arguments.pictures, len(files)))
+    chosen = random.Random(0).sample(files, min(arguments.images, len(files)))
     results = {
         "500 x 375 (synthetic)": measured([synthetic(500, 375)], rounds=40),
         "4000 x 3000 (synthetic)": measured([synthetic(4000, 3000)], rounds=5),

@@ -2,7 +2,7 @@
 
     python benchmarks/decode_accuracy.py FOLDER [--backbone efficientnet-lite0]
 
-FOLDER holds `train/` and `test/`. The whole default recipe runs twice, once on pictures that Pillow decoded, resized
+FOLDER holds `train/` and `test/`. The whole default recipe runs twice, once on images that Pillow decoded, resized
 and cropped; one JSON document goes to stdout.
 """
 
@@ -20,22 +20,22 @@ from vitrail import images
 from vitrail.tasks.transfer import Transfer
 
 
-def by_pillow(source, *, short_side, crop, interpolation="bilinear", name="picture"):
-    """The same picture in two plain steps: Pillow's resize, Pillow's crop."""
+def by_pillow(source, *, short_side, crop, interpolation="bilinear", name="image"):
+    """The same image in two plain steps: Pillow's resize, Pillow's crop."""
     with Image.open(source) as opened:
-        picture = opened.convert("RGB")
-    size = images.resized_size(picture.size, short_side)
-    picture = picture.resize(size, Resampling.BICUBIC if interpolation == "bicubic" else Resampling.BILINEAR)
+        image = opened.convert("RGB")
+    size = images.resized_size(image.size, short_side)
+    image = image.resize(size, Resampling.BICUBIC if interpolation == "bicubic" else Resampling.BILINEAR)
     left, top = (round((side - crop) / 2) for side in size)
-    return torch.from_numpy(np.array(picture.crop((left, top, left + crop, top + crop)))).permute(2, 0, 1)
+    return torch.from_numpy(np.array(image.crop((left, top, left + crop, top + crop)))).permute(2, 0, 1)
 
 
 def accuracy(folder: Path, backbone: str) -> dict:
     with tempfile.TemporaryDirectory() as cache:
         *_, result = Transfer(folder=folder, backbone=backbone, cache=Path(cache)).run()
-    test = result.figures["test"]
+    test = result.values["test"]
     right = round(test["accuracy"] * test["n"])
-    return {"accuracy": test["accuracy"], "right": right, "n": test["n"], "C": result.figures["choice"]["C"]}
+    return {"accuracy": test["accuracy"], "right": right, "n": test["n"], "C": result.values["choice"]["C"]}
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet-lite0")
     options = parser.parse_args()
     ours = accuracy(options.folder, options.backbone)
-    images.read_picture = by_pillow
+    images.read_pixels = by_pillow
     print(json.dumps({"vitrail": ours, "pillow": accuracy(options.folder, options.backbone)}, indent=2))
 
 

@@ -1,8 +1,8 @@
 """CPU seconds of one Fréchet distance, against the usual general root of the product of covariances.
 
-    python benchmarks/frechet.py [--dimension 1280] [--pictures 5000] [--rounds 3]
+    python benchmarks/frechet.py [--dimension 1280] [--images 5000] [--rounds 3]
 
-`reference`: what belongs to the real pictures, computed once. `distance`: of each set of samples after that. `general`:
+`reference`: what belongs to the real images, computed once. `distance`: of each set of samples after that. `general`:
 eigenvalues of the product S1 S2, which is not symmetric, as libraries take them for every distance.
 """
 
@@ -34,12 +34,12 @@ def main() -> None:
     """Prints the least of each over the rounds, and how far the two distances differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dimension", type=int, default=1280)
-    parser.add_argument("--pictures", type=int, default=5000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     draws = torch.Generator().manual_seed(0)
     mixing = torch.randn(given.dimension, given.dimension, generator=draws) / given.dimension**0.5
-    reference, features = (torch.randn(given.pictures, given.dimension, generator=draws) @ mixing for _ in range(2))
+    reference, features = (torch.randn(given.images, given.dimension, generator=draws) @ mixing for _ in range(2))
     least = dict.fromkeys(("reference", "distance", "general"), float("inf"))
     for _ in range(given.rounds):
         seconds, prepared = timed(lambda: FrechetDistance(reference))

@@ -5,11 +5,11 @@
 `celeba64` is a folder with `images/` and a table of attributes (`file`, `Male`, `Young`). A generator of 32 pixels and
 its encoders are trained on it, unless `--run` names a run of `vitrail gan train` on it.
 
-`edits`: for each attribute and each value, 32 held-out pictures that are labelled otherwise are edited. Success: the
-judge, trained on real pictures apart from these, sees what was wished; beside it, of the pictures where it did not see
-it before, as its own mistakes are no success; `real`: of held-out real pictures that are so, in which share it sees it.
+`edits`: for each attribute and each value, 32 held-out images that are labelled otherwise are edited. Success: the
+judge, trained on real images apart from these, sees what was wished; beside it, of the images where it did not see
+it before, as its own mistakes are no success; `real`: of held-out real images that are so, in which share it sees it.
 Distance: from original to edited in SqueezeNet's features, as a share of the mean distance between different real
-pictures. Error: mean squared difference of original and reconstruction, intensity 0 to 1. `encoders`: E_z and E_y
+images. Error: mean squared difference of original and reconstruction, intensity 0 to 1. `encoders`: E_z and E_y
 taught as here, and at the paper's rate.
 """
 
@@ -26,13 +26,13 @@ from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.open_pixels import Wish, open_pixels
 from vitrail.datasets.pixels import held_out_rows
 from vitrail.events import Progress, Result
+from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training import encoding
-from vitrail.gan_training.order import Order
+from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import latents_of
-from vitrail.gans.encoder import Encoder
-from vitrail.images import to_signed, to_unit
+from vitrail.images import to_signed_range, to_unit
 from vitrail.runs import read_run, record
-from vitrail.settings import Task
+from vitrail.task import Task
 from vitrail.tasks.gan_edit import GanEdit
 from vitrail.tasks.gan_generator import read_generator
 from vitrail.tasks.gan_train import GanTrain
@@ -40,7 +40,7 @@ from vitrail.tasks.gan_train import GanTrain
 VARIANTS = {
     "encoder alone": {"refine": 0, "details": False},
     "refined": {"details": False},
-    "refined, onto the picture": {},
+    "refined, onto the image": {},
     "the same, strength 2": {"strength": 2.0},
 }
 
@@ -49,15 +49,15 @@ def done(task: Task, name: str, folder: Path) -> dict:
     """Runs a task and gives its result."""
     found: dict = {}
     for event in record(task, name, folder):
-        if isinstance(event, Progress) and event.part == "training" and event.done == event.total:
+        if isinstance(event, Progress) and event.stage == "training" and event.done == event.total:
             print(f"# trained: {event.detail}", flush=True)
         if isinstance(event, Result):
-            found = dict(event.figures)
+            found = dict(event.values)
     return found
 
 
 def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tuple[str, ...]]:
-    """The pictures that the run kept apart, and what they are."""
+    """The images that the run kept apart, and what they are."""
     settings, names = read_run(run).settings, read_generator(run).names
     table = Path(settings["labels"]) if settings["labels"] else find_table(root, names)
     whole = read_table(table, root, names)
@@ -71,7 +71,7 @@ def edits(root: Path, run: Path, home: Path, count: int) -> None:
     print(f"{'wish':10} {'way':28} {'n':>3} {heads}")
     for (index, name), value, (way, options) in product(enumerate(names), (1, 0), VARIANTS.items()):
         rows = torch.nonzero(labels[:, index] == (-1 if value else 1))[:count, 0].tolist()
-        task = GanEdit(generator=run, pictures=[files[row] for row in rows], wanted=(f"{name}={value}",), **options)
+        task = GanEdit(generator=run, images=[files[row] for row in rows], wanted=(f"{name}={value}",), **options)
         folder = home / f"{name}{value} {way}".replace(" ", "_").replace(",", "")
         found = done(task, "gan-edit", folder)
         changed = "{succeeded} of {n}".format_map(found["changed"][name])
@@ -86,26 +86,26 @@ def encoders(root: Path, run: Path, epochs: int) -> None:
     settings = read_run(run).settings
     wish = Wish(generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"])
     opened = open_pixels(str(root), wish)
-    real = to_signed(to_unit(opened.held_out.images))
+    real = to_signed_range(to_unit(opened.held_out.images))
     latents = latents_of(5_000_000, len(real), generator.latent_size)
     with torch.no_grad():
         images = generator.network(latents, opened.held_out.labels)
 
-    def batches(order: Order) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(order: ShuffledBatches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for rows in order:
-            yield to_signed(to_unit(opened.train.images[rows])), opened.train.labels[rows]
+            yield to_signed_range(to_unit(opened.train.images[rows])), opened.train.labels[rows]
 
     print(f"{'rate':>8} {'beta1':>6} {'latent error':>13} {'accuracy':>9}")
     for rate, beta1 in ((encoding.RATE, encoding.BETA1), (1e-4, 0.1)):
         encoding.RATE, encoding.BETA1 = rate, beta1
-        order = Order(len(opened.train), encoding.BATCH, 0)
+        order = ShuffledBatches(len(opened.train), encoding.BATCH, 0)
         steps = epochs * order.batches_per_epoch
         torch.manual_seed(0)
         about = {"size": generator.size, "channels": real.shape[1]}
         of_latents = Encoder(**about, outputs=generator.latent_size)
         of_attributes = Encoder(**about, outputs=len(generator.names))
-        deque(encoding.learn_latents(of_latents, generator.network, opened.train.labels, steps=steps), maxlen=0)
-        deque(encoding.learn_attributes(of_attributes, batches(order), steps=steps), maxlen=0)
+        deque(encoding.train_latent_encoder(of_latents, generator.network, opened.train.labels, steps=steps), maxlen=0)
+        deque(encoding.train_attribute_encoder(of_attributes, batches(order), steps=steps), maxlen=0)
         with torch.no_grad():
             error = (of_latents(images) - latents).square().mean()
             right = ((of_attributes(real) > 0) == (opened.held_out.labels > 0)).float().mean()
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--run", type=Path, help="run of `vitrail gan train` to take; else one is made")
     parser.add_argument("--epochs", type=int, default=20, help="of the training")
-    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--part", choices=("edits", "encoders"), default="edits")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -126,7 +126,7 @@ def main() -> None:
             task = GanTrain(data=str(options.data), attributes="Male,Young", epochs=options.epochs)
             print("#", done(task, "gan-train", run)["encoder"], flush=True)
         if options.part == "edits":
-            edits(options.data, run, Path(home), options.pictures)
+            edits(options.data, run, Path(home), options.images)
         else:
             encoders(options.data, run, read_run(run).settings["encoder_epochs"])
 

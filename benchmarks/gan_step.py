@@ -31,12 +31,12 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from vitrail.gan_training.choices import quickest
-from vitrail.gan_training.game import Game, Rules
-from vitrail.gan_training.play import play
-from vitrail.gans import GANS
-from vitrail.gans.dcgan import DcganDiscriminator
-from vitrail.gans.pair import GanPair, condition
+from vitrail.gan_architectures import GANS
+from vitrail.gan_architectures.dcgan import DcganDiscriminator
+from vitrail.gan_architectures.pair import GanPair, condition
+from vitrail.gan_training.autotune import autotune
+from vitrail.gan_training.state import GanState, TrainingOptions
+from vitrail.gan_training.steps import train_steps
 from vitrail.process import keep_freed_memory
 
 CASES = {
@@ -107,8 +107,8 @@ def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
         yield (of_real + of_fake).item(), of_g.item(), d_x, d_g_z1, d_g_z2
 
 
-def ours(pair: GanPair, batch: Batch, rules: Rules) -> Iterator[object]:
-    for step in play(Game(pair.generator, pair.discriminator, rules), repeat(batch)):
+def ours(pair: GanPair, batch: Batch, training_options: TrainingOptions) -> Iterator[object]:
+    for step in train_steps(GanState(pair.generator, pair.discriminator, training_options), repeat(batch)):
         yield step.figures()
 
 
@@ -174,13 +174,13 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     channels, side = given["channels"], given["size"]
     batch = torch.rand(size, channels, side, side) * 2 - 1, torch.randint(10, (size,))
     started = time.perf_counter()
-    choice = quickest(pair, Rules(), batch)
+    choice = autotune(pair, TrainingOptions(), batch)
     probed = time.perf_counter() - started
     makers: dict[str, Maker] = {
         "theirs": partial(theirs_with_planes, batch=batch),
         "theirs, our network": partial(theirs, batch=batch),
-        "ours": partial(ours, batch=batch, rules=choice.rules),
-        "ours, plain": partial(ours, batch=batch, rules=Rules()),
+        "ours": partial(ours, batch=batch, training_options=choice.training_options),
+        "ours, plain": partial(ours, batch=batch, training_options=TrainingOptions()),
     }
     if options.apart:
         with apart(makers, pair, options.threads) as contestants:

@@ -1,4 +1,4 @@
-"""What very many pictures cost: time a picture and memory of `vitrail predict --shards`, from 1,000 to 200,000.
+"""What very many images cost: time an image and memory of `vitrail predict --shards`, from 1,000 to 200,000.
 
     python benchmarks/scale.py --counts 1000 10000 50000 200000
     python benchmarks/scale.py --part listing
@@ -25,14 +25,14 @@ import numpy as np
 import pyarrow.parquet
 from PIL import Image
 
-from vitrail.image_files import each_picture
+from vitrail.image_files import iter_images
 from vitrail.path_list import PathList
 
 IN_TAR, IN_SHARD, SIDE = 10_000, 1000, 96
 
 
 def make(folder: Path, count: int) -> None:
-    """So many different pictures, in tar files."""
+    """So many different images, in tar files."""
     rng = np.random.default_rng(0)
     base = rng.integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     for start in range(0, count, IN_TAR):
@@ -72,27 +72,27 @@ def classifier_on(home: Path, backbone: str, layer: str) -> str:
 
 
 def growth(home: Path, counts: list[int]) -> None:
-    """The same with more and more pictures."""
+    """The same with more and more images."""
     classifier = classifier_on(home, "squeezenet", "fire9")
     found = []
     for count in counts:
-        pictures = home / f"pictures-{count}"
-        pictures.mkdir()
-        make(pictures, count)
-        figures = measured(["predict", classifier, str(pictures)], home / f"run-{count}", -(-count // IN_SHARD))
-        found.append({"pictures": count, **figures})
+        images = home / f"images-{count}"
+        images.mkdir()
+        make(images, count)
+        figures = measured(["predict", classifier, str(images)], home / f"run-{count}", -(-count // IN_SHARD))
+        found.append({"images": count, **figures})
         print(json.dumps(found[-1]), flush=True)
     for before, after in zip(found, found[1:], strict=False):
-        more = after["pictures"] - before["pictures"]
+        more = after["images"] - before["images"]
         cpu, wall = (1000 * (after[key] - before[key]) / more for key in ("cpu", "wall"))
         print(
-            f"{before['pictures']:>9,} to {after['pictures']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms a picture; "
+            f"{before['images']:>9,} to {after['images']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms an image; "
             f"peak memory {after['peak_mib'] / before['peak_mib']:.3f} times"
         )
 
 
 def tasks(home: Path) -> None:
-    """What one more picture costs each task: CPU time of a run on three times as many, less that of the first."""
+    """What one more image costs each task: CPU time of a run on three times as many, less that of the first."""
     classifier = classifier_on(home, "efficientnet-lite0", "pool")
     for name, count, task in (
         ("predict, EfficientNet-Lite0", 600, ["predict", classifier]),
@@ -101,15 +101,15 @@ def tasks(home: Path) -> None:
     ):
         seconds = []
         for size in (count, 3 * count):
-            pictures = home / f"{task[0]}-{size}"
-            pictures.mkdir()
-            make(pictures, size)
-            seconds.append(measured([*task, str(pictures)], home / f"run-{task[0]}-{size}", 1)["cpu"])
-        print(f"{name}: {1000 * (seconds[1] - seconds[0]) / (2 * count):.1f} CPU ms a picture", flush=True)
+            images = home / f"{task[0]}-{size}"
+            images.mkdir()
+            make(images, size)
+            seconds.append(measured([*task, str(images)], home / f"run-{task[0]}-{size}", 1)["cpu"])
+        print(f"{name}: {1000 * (seconds[1] - seconds[0]) / (2 * count):.1f} CPU ms an image", flush=True)
 
 
 def listing(home: Path, count: int) -> None:
-    """What it takes to know the names of so many pictures, as each process of a run must."""
+    """What it takes to know the names of so many images, as each process of a run must."""
     names = [f"{number % 1000:03d}/{number:09d}.jpg" for number in range(count)]
     (home / "folder").mkdir()
     for name in names:
@@ -124,13 +124,13 @@ def listing(home: Path, count: int) -> None:
             tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     for source in ("folder", "list.csv", "list.parquet", "all.tar"):
         tracemalloc.start()
-        kept = PathList(each_picture([home / source]))
+        kept = PathList(iter_images([home / source]))
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         started = time.process_time()
-        assert len(PathList(each_picture([home / source]))) == len(kept) == count
+        assert len(PathList(iter_images([home / source]))) == len(kept) == count
         seconds = time.process_time() - started
-        print(f"{source:>12}: {1e6 * seconds / count:.1f} CPU us and {held / count:.0f} bytes a picture")
+        print(f"{source:>12}: {1e6 * seconds / count:.1f} CPU us and {held / count:.0f} bytes an image")
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
     python benchmarks/visualisation.py [--classes 76 10 ...] [--steps 200] [--rounds 1] [--part figures|speed]
 
-`figures`: probability of the class on the saved 8-bit pictures, by SqueezeNet (which they were made for) and by
-EfficientNet-Lite0 (which never saw them). `speed`: seconds per picture of the notebook's loop (eager, weights that
+`figures`: probability of the class on the saved 8-bit images, by SqueezeNet (which they were made for) and by
+EfficientNet-Lite0 (which never saw them). `speed`: seconds per image of the notebook's loop (eager, weights that
 require gradients, `backward()`, SciPy's blur, one class after another) and of ours, all classes together, in
 alternating runs. One JSON document goes to stdout. F is a forward pass at the network's own size; a gradient step is
-two, and a smaller view costs by its pixels: `F` says how many a picture took.
+two, and a smaller view costs by its pixels: `F` says how many an image took.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter1d
 
 from vitrail.backbones import BACKBONES
-from vitrail.backbones.quick import quick_copy
+from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.images import to_bytes, to_unit
 from vitrail.tasks.visualise_run import GREY, RATES, VIEWS
 from vitrail.visualisation import (
@@ -112,7 +112,7 @@ def ours(network: torch.nn.Module, method: str, classes: list[int], steps: int) 
 
 @contextmanager
 def counted(*networks: torch.nn.Module) -> Iterator[list[float]]:
-    """Forward passes of whole pictures, a gradient's way back included."""
+    """Forward passes of whole images, a gradient's way back included."""
     passes: list[float] = []
 
     def note(network: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
@@ -151,7 +151,7 @@ def main() -> None:
     options = parser.parse_args()
     networks = {name: BACKBONES[name]() for name in ("squeezenet", "efficientnet-lite0")}
     plain = networks["squeezenet"]
-    quick, usual = quick_copy(plain), BACKBONES["squeezenet"]().requires_grad_(True)
+    quick, usual = optimised_copy(plain), BACKBONES["squeezenet"]().requires_grad_(True)
     classes, steps, document = options.classes, options.steps, {}
     if options.part == "figures":
         makers = {f"ours, {method}": partial(ours, quick, method) for method in ("lab", "fourier", "maco")}
@@ -169,8 +169,8 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, run in runs.items():
                 started = time.perf_counter()
-                pictures = len(run())
-                document.setdefault(name, []).append(round((time.perf_counter() - started) / pictures, 3))
+                images = len(run())
+                document.setdefault(name, []).append(round((time.perf_counter() - started) / images, 3))
     about = {"classes": classes, "steps": steps, "part": options.part}
     print(json.dumps({**about, "found": document}, indent=2))
 

@@ -1,4 +1,4 @@
-"""`vitrail transfer` against the script a user would write, whole processes, from pictures to accuracy.
+"""`vitrail transfer` against the script a user would write, whole processes, from images to accuracy.
 
     python benchmarks/whole_run.py FOLDER [--rounds 2]
 
@@ -38,11 +38,11 @@ def script(folder: Path, C: float) -> None:
     ]
 
     def features(part: str):
-        pictures = datasets.ImageFolder(folder / part, transforms.Compose(steps))
+        images = datasets.ImageFolder(folder / part, transforms.Compose(steps))
         found, labels = [], []
         with torch.no_grad():
-            for images, targets in DataLoader(pictures, batch_size=32, num_workers=2):
-                found.append(network(images))
+            for batch, targets in DataLoader(images, batch_size=32, num_workers=2):
+                found.append(network(batch))
                 labels.append(targets)
         return torch.cat(found).numpy(), torch.cat(labels).numpy()
 

@@ -1,4 +1,4 @@
-"""Make the packaged spectrum of natural pictures, on stdout.
+"""Make the packaged spectrum of natural images, on stdout.
 
     python scripts/natural_spectrum.py > src/vitrail/visualisation/spectrum.txt
 
@@ -9,7 +9,7 @@ say: astronaut (NASA), chelsea (S. van der Walt), coffee (R. Michetti) and rocke
 from importlib.util import find_spec
 from pathlib import Path
 
-from vitrail.images import read_picture, to_unit
+from vitrail.images import read_pixels, to_unit
 from vitrail.visualisation import spectrum_of
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
@@ -21,7 +21,7 @@ def main() -> None:
     assert spec, "this script needs scikit-image"
     assert spec.origin
     folder = Path(spec.origin).parent / "data"
-    table = spectrum_of(to_unit(read_picture(folder / name))[None] for name in PHOTOGRAPHS).table
+    table = spectrum_of(to_unit(read_pixels(folder / name))[None] for name in PHOTOGRAPHS).table
     print(f"# Log mean magnitude of {', '.join(PHOTOGRAPHS)} (scikit-image: CC0 or public domain).")
     print("# A line a ring, from low to high frequency, for each of three colour planes; columns: across to down.")
     for plane in table:

@@ -1,4 +1,4 @@
-"""Shapes are checked at run time wherever signatures state them; and a small set of pictures to learn from."""
+"""Shapes are checked at run time wherever signatures state them; and a small set of images to learn from."""
 
 import os
 
@@ -9,9 +9,9 @@ from jaxtyping import install_import_hook
 from PIL import Image
 
 ROOMS = (
-    *("transfer", "images", "decoding", "backbones", "pictures"),
+    *("transfer", "images", "decoding", "backbones", "plots"),
     *("image_ascent", "attributions", "attacks", "visualisation", "metrics"),
-    *("gans", "gan_training"),
+    *("gan_architectures", "gan_training"),
 )
 CHECKED = [f"vitrail.{room}" for room in ROOMS]
 install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")

@@ -9,12 +9,12 @@ PACKAGE = Path(__file__).parents[1] / "src" / "vitrail"
 STOREYS = (
     {
         "version", "errors", "registry", "events", "settings", "runs", "files",
-        "tensors", "images", "image_files", "decoding", "devices", "process",
-        "picture_tables", "tars", "path_list",
+        "tensors", "images", "image_files", "decoding", "devices", "process", "process_group", "distributed",
+        "tables", "task", "preprocessing", "class_names", "interrupts", "formatting", "tars", "path_list",
     },
-    {"datasets", "backbones", "pictures"},
+    {"datasets", "backbones", "plots"},
     {"image_ascent", "gan_training", "sharding"},
-    {"attributions", "attacks", "visualisation", "transfer", "gans", "metrics"},
+    {"attributions", "attacks", "visualisation", "transfer", "gan_architectures", "metrics"},
     {"tasks", "report"},
     {"studio"},
     {"cli"},

@@ -53,7 +53,7 @@ def header_of(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
 
 
-def test_a_picture_of_one_pixel_is_a_picture(tmp_path):
+def test_a_image_of_one_pixel_is_a_image(tmp_path):
     done = run("classify", grey(tmp_path / "dot.png", (1, 1)), "--backbone", "squeezenet", "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_named_skipped_and_counted(tmp_path):
     done = run("classify", tmp_path, "--backbone", "squeezenet", "--json", "--run", tmp_path / "run")
     assert done.exit_code == 0
     result = json.loads(done.stdout)
-    assert len(result["pictures"]) == 1
+    assert len(result["images"]) == 1
     assert {os.path.basename(skip["file"]) for skip in result["skipped"]} == {"text.jpg", "bomb.png", "short.png"}
 
 
@@ -89,7 +89,7 @@ def test_a_link_that_leads_round_in_circles_is_followed_once(tmp_path, stripes):
     grey(tmp_path / "class" / "a.png")
     (tmp_path / "class" / "round").symlink_to(tmp_path / "class")
     done = run("classify", tmp_path / "class", "--backbone", "squeezenet", "--json", "--run", tmp_path / "run")
-    assert len(json.loads(done.stdout)["pictures"]) == 1
+    assert len(json.loads(done.stdout)["images"]) == 1
 
 
 def test_a_name_that_is_not_text_is_shown_with_escapes(tmp_path):
@@ -97,7 +97,7 @@ def test_a_name_that_is_not_text_is_shown_with_escapes(tmp_path):
     grey(tmp_path / "plain.png").rename(os.fsdecode(path))
     done = run("classify", tmp_path, "--backbone", "squeezenet", "--json", "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    (entry,) = json.loads(done.stdout)["pictures"]
+    (entry,) = json.loads(done.stdout)["images"]
     assert entry["file"].endswith(r"caf\udce9\n.png")
     assert r"caf\udce9\n.png" in (tmp_path / "run" / "tables" / "classes.csv").read_text()
 
@@ -140,13 +140,13 @@ def test_a_cache_that_takes_no_more_costs_only_the_cache(tmp_path, stripes, monk
 
 
 def test_weights_of_another_network_and_weights_cut_short(tmp_path):
-    picture = grey(tmp_path / "a.png")
+    image = grey(tmp_path / "a.png")
     state = BACKBONES["efficientnet-lite0"]().network.state_dict()
     torch.save(state, tmp_path / "other.pth")
     (tmp_path / "short.pth").write_bytes((tmp_path / "other.pth").read_bytes()[:100_000])
     for name, word in (("other.pth", "does not fit 'alexnet'"), ("short.pth", "damaged"), ("none.pth", "Cannot read")):
         where = ("--backbone", "alexnet", "--weights", tmp_path / name, "--run", tmp_path / name[:-4])
-        assert word in the_error(run("classify", picture, *where))
+        assert word in the_error(run("classify", image, *where))
 
 
 def test_one_bit_of_the_cache_costs_one_computation(tmp_path, stripes):

@@ -17,7 +17,7 @@ def run(*arguments):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / "grey.png"
     Image.fromarray(np.full((40, 50), 128, np.uint8)).save(path)
     return path
@@ -51,23 +51,23 @@ def test_a_wrong_option_is_a_usage_error():
     assert run("classify", "x.png", "--colour", "red").exit_code == 2
 
 
-def test_classify_prints_json_and_keeps_a_run(tmp_path, picture):
+def test_classify_prints_json_and_keeps_a_run(tmp_path, image):
     bad = tmp_path / "text.jpg"
-    bad.write_text("no picture")
-    result = run("classify", picture, bad, "--backbone", "squeezenet", "--json", "--run", tmp_path / "run")
+    bad.write_text("no image")
+    result = run("classify", image, bad, "--backbone", "squeezenet", "--json", "--run", tmp_path / "run")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document == json.loads((tmp_path / "run" / "result.json").read_text())
-    (entry,) = document["pictures"]
+    (entry,) = document["images"]
     assert len(entry["top"]) == 5
     assert 0 < sum(guess["probability"] for guess in entry["top"]) <= 1
     assert document["skipped"][0]["file"].endswith("text.jpg")
 
 
-def test_an_earlier_run_is_never_overwritten(tmp_path, picture):
+def test_an_earlier_run_is_never_overwritten(tmp_path, image):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "precious.txt").write_text("kept")
-    result = run("classify", picture, "--run", tmp_path / "run")
+    result = run("classify", image, "--run", tmp_path / "run")
     assert result.exit_code == 1
     assert "not empty" in result.stderr
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["precious.txt"]
@@ -76,7 +76,7 @@ def test_an_earlier_run_is_never_overwritten(tmp_path, picture):
 def test_what_is_printed_is_what_a_reader_needs(tmp_path, stripes):
     where = ["--cache", tmp_path / "c", "--run", tmp_path / "run"]
     said = run("transfer", stripes, "--backbone", "squeezenet", *where).stdout
-    for part in ("Accuracy 1.0000 on 12 test pictures (95 % interval", "recall", "precision", "Confusion", "spread"):
+    for part in ("Accuracy 1.0000 on 12 test images (95 % interval", "recall", "precision", "Confusion", "spread"):
         assert part in said
     for part in ("Layers, left-out accuracy on train", "Seconds: features", "curve_C.png", "curve_layer.png"):
         assert part in said
@@ -90,13 +90,13 @@ def test_completion_offers_the_commands():
     assert done.stdout.split() == ["transfer"]
 
 
-def test_settings_come_from_a_file_and_options_win(tmp_path, picture):
+def test_settings_come_from_a_file_and_options_win(tmp_path, image):
     config = tmp_path / "classify.yaml"
     config.write_text("backbone: squeezenet\ntop: 2\n")
-    done = run("classify", picture, "--config", config, "--top", 3, "--json", "--run", tmp_path / "run")
+    done = run("classify", image, "--config", config, "--top", 3, "--json", "--run", tmp_path / "run")
     result = json.loads(done.stdout)
     assert result["backbone"][0]["name"] == "squeezenet"
-    assert len(result["pictures"][0]["top"]) == 3
+    assert len(result["images"][0]["top"]) == 3
 
 
 def test_models_lists_what_there_is_and_the_layers_of_one():
@@ -110,8 +110,8 @@ def test_models_lists_what_there_is_and_the_layers_of_one():
     assert "138,357,544 parameters" in said
 
 
-def test_a_report_calls_the_network_by_its_name(tmp_path, picture):
-    assert run("classify", picture, "--backbone", "squeezenet", "--run", tmp_path / "run").exit_code == 0
+def test_a_report_calls_the_network_by_its_name(tmp_path, image):
+    assert run("classify", image, "--backbone", "squeezenet", "--run", tmp_path / "run").exit_code == 0
     assert run("report", tmp_path / "run", "--output", tmp_path / "r.html").exit_code == 0
     page = (tmp_path / "r.html").read_text()
     assert ">squeezenet<" in page

@@ -61,7 +61,7 @@ def test_every_benchmark_is_in_the_table():
         assert f"benchmarks/{path.name}" in table, path.name
 
 
-def test_what_very_many_pictures_cost_follows_from_what_one_does():
+def test_what_very_many_images_cost_follows_from_what_one_does():
     page = (ROOT / "docs" / "scale.md").read_text()
     slopes = {
         name: float(value.replace(",", ""))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vitrail import image_files
-from vitrail.errors import BadFolder, BadPicture
-from vitrail.image_files import SUFFIXES, digest, display_name, find_pictures, read_bytes
+from vitrail.errors import BadFolder, BadImage
+from vitrail.image_files import SUFFIXES, digest, display_name, find_images, read_bytes
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Needs a system whose file names are bytes and that has pipes.")
 
@@ -20,7 +20,7 @@ def make(folder, *names):
 
 
 def found(folder, *paths):
-    return [picture.relative_to(folder).as_posix() for picture in find_pictures(paths or [folder])]
+    return [image.relative_to(folder).as_posix() for image in find_images(paths or [folder])]
 
 
 def test_folders_are_searched_at_every_depth_in_order(tmp_path):
@@ -30,8 +30,8 @@ def test_folders_are_searched_at_every_depth_in_order(tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_of_a_known_format_is_found(tmp_path, suffix):
-    make(tmp_path, f"picture{suffix}")
-    assert found(tmp_path) == [f"picture{suffix}"]
+    make(tmp_path, f"image{suffix}")
+    assert found(tmp_path) == [f"image{suffix}"]
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path):
@@ -63,23 +63,23 @@ def test_the_order_of_paths_is_kept_and_repeats_are_dropped(tmp_path):
 
 @posix
 def test_links_are_followed_and_circles_end(tmp_path):
-    make(tmp_path, "pictures/a.jpg", "elsewhere/b.jpg")
-    (tmp_path / "pictures/up").symlink_to(tmp_path / "pictures")
-    (tmp_path / "pictures/linked").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "pictures")
-    assert found(tmp_path, tmp_path / "pictures") == ["pictures/a.jpg", "pictures/linked/b.jpg"]
+    make(tmp_path, "images/a.jpg", "elsewhere/b.jpg")
+    (tmp_path / "images/up").symlink_to(tmp_path / "images")
+    (tmp_path / "images/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "images")
+    assert found(tmp_path, tmp_path / "images") == ["images/a.jpg", "images/linked/b.jpg"]
 
 
 @pytest.mark.parametrize("missing", ["nothing.jpg", "no*thing", "deep/er/nothing", "null\0.jpg"])
 def test_what_is_not_there_is_named(tmp_path, missing):
-    with pytest.raises(BadPicture, match="There is no picture at '.*(thing|null).*'; a picture, a folder of pictures,"):
-        find_pictures([tmp_path / missing])
+    with pytest.raises(BadImage, match="There is no image at '.*(thing|null).*'; an image, a folder of images,"):
+        find_images([tmp_path / missing])
 
 
-def test_a_folder_without_pictures_is_named_with_what_counts(tmp_path):
+def test_a_folder_without_images_is_named_with_what_counts(tmp_path):
     make(tmp_path, "empty/notes.txt")
-    with pytest.raises(BadFolder, match=r"no picture in '.*empty'; files ending in \.jpg .*\.tiff would work"):
-        find_pictures([tmp_path / "empty"])
+    with pytest.raises(BadFolder, match=r"no image in '.*empty'; files ending in \.jpg .*\.tiff would work"):
+        find_images([tmp_path / "empty"])
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(BadFolder, match=r"cannot be listed \(Permission denied\)"):
-        find_pictures([tmp_path])
+        find_images([tmp_path])
 
 
 @posix
@@ -98,11 +98,11 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 def test_names_that_are_not_utf_8_survive(tmp_path):
     name = os.fsdecode(b"caf\xe9\n.jpg")
     make(tmp_path, name)
-    (picture,) = find_pictures([tmp_path])
-    assert os.fsencode(picture.name) == b"caf\xe9\n.jpg"
-    assert read_bytes(picture) == b"caf\xe9\n.jpg"
-    assert display_name(picture.name) == r"caf\udce9\n.jpg"
-    display_name(picture).encode("utf-8")
+    (image,) = find_images([tmp_path])
+    assert os.fsencode(image.name) == b"caf\xe9\n.jpg"
+    assert read_bytes(image) == b"caf\xe9\n.jpg"
+    assert display_name(image.name) == r"caf\udce9\n.jpg"
+    display_name(image).encode("utf-8")
 
 
 def test_names_are_shown_on_one_line_and_cannot_steer_a_terminal():
@@ -124,23 +124,19 @@ def test_one_read_gives_hash_and_bytes(tmp_path, monkeypatch):
 )
 def test_files_that_cannot_be_read_are_named_with_the_reason(tmp_path, name, reason):
     make(tmp_path, "a.jpg")
-    with pytest.raises(
-        BadPicture, match=rf"cannot be read \(.*{reason}.*\); the path of a readable picture would work"
-    ):
+    with pytest.raises(BadImage, match=rf"cannot be read \(.*{reason}.*\); the path of a readable image would work"):
         read_bytes(tmp_path / name)
 
 
 def test_a_folder_is_not_read(tmp_path):
-    with pytest.raises(
-        BadPicture, match="is a folder or a device; a picture file of up to 400,000,000 bytes would work"
-    ):
+    with pytest.raises(BadImage, match="is a folder or a device; an image file of up to 400,000,000 bytes would work"):
         read_bytes(tmp_path)
 
 
 @posix
 def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(BadPicture, match="is a folder or a device"):
+    with pytest.raises(BadImage, match="is a folder or a device"):
         read_bytes(tmp_path / "pipe.jpg")
 
 
@@ -148,5 +144,5 @@ def test_a_file_too_long_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "BYTE_LIMIT", 4)
     make(tmp_path, "long.jpg", "1234")
     assert read_bytes(tmp_path / "1234") == b"1234"
-    with pytest.raises(BadPicture, match="'.*long.jpg' is 8 bytes long; a picture file of up to 4 bytes would work"):
+    with pytest.raises(BadImage, match="'.*long.jpg' is 8 bytes long; an image file of up to 4 bytes would work"):
         read_bytes(tmp_path / "long.jpg")

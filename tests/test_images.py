@@ -12,25 +12,25 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from vitrail import decoding
-from vitrail.errors import BadPicture, BadSetting, CannotWrite
+from vitrail.errors import BadImage, BadSetting, CannotWrite
 from vitrail.image_files import PIXEL_LIMIT
 from vitrail.images import (
-    from_signed,
-    read_picture,
+    from_signed_range,
+    read_pixels,
     resized_size,
-    save_picture,
-    three_channels,
+    save_image,
     to_bytes,
-    to_signed,
+    to_rgb,
+    to_signed_range,
     to_unit,
 )
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
-def encoded(picture, kind, **options):
+def encoded(image, kind, **options):
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -43,8 +43,8 @@ def photograph(width, height, seed=0):
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
 
-def array(picture):
-    return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
+def array(image):
+    return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
 
 
 def difference(pixels, expected):
@@ -73,17 +73,17 @@ def png(width, height, *, depth=8, colour=2, rows=b"", before=()):
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
 def test_lossless_formats_give_their_pixels_in_rgb_order(kind):
-    picture = photograph(13, 7)
-    pixels = read_picture(encoded(picture, kind, **({"lossless": True} if kind == "WEBP" else {})))
+    image = photograph(13, 7)
+    pixels = read_pixels(encoded(image, kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert pixels.dtype == torch.uint8
     assert pixels.is_contiguous()
-    np.testing.assert_array_equal(pixels, array(picture))
+    np.testing.assert_array_equal(pixels, array(image))
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_jpeg_gives_what_pillow_decodes(progressive):
     data = encoded(photograph(61, 47), "JPEG", quality=90, progressive=progressive)
-    np.testing.assert_array_equal(read_picture(data), array(Image.open(io.BytesIO(data))))
+    np.testing.assert_array_equal(read_pixels(data), array(Image.open(io.BytesIO(data))))
 
 
 @pytest.mark.parametrize(
@@ -102,42 +102,42 @@ def test_the_quick_decoder_of_plain_jpegs_gives_the_same_bits(mode, size, option
     data = encoded(photograph(*size).convert(mode), "JPEG", **options)
     full, pixels = decoding.decode_fast(data, short_side=64)
     assert isinstance(pixels, np.ndarray), "simplejpeg was not used"
-    slow, picture = decoding.decode(data, short_side=64)
+    slow, image = decoding.decode(data, short_side=64)
     assert full == slow == size
-    np.testing.assert_array_equal(pixels.squeeze(), np.asarray(picture))
+    np.testing.assert_array_equal(pixels.squeeze(), np.asarray(image))
 
 
 @pytest.mark.parametrize("odd", ["turned", "CMYK", "cut short", "PNG"])
 def test_all_but_plain_jpegs_is_left_to_pillow(odd):
-    picture = photograph(61, 47)
+    image = photograph(61, 47)
     if odd == "cut short":
-        with pytest.raises(BadPicture, match="damaged or cut short"):
-            decoding.decode_fast(encoded(picture, "JPEG")[:-200])
+        with pytest.raises(BadImage, match="damaged or cut short"):
+            decoding.decode_fast(encoded(image, "JPEG")[:-200])
         return
-    data = encoded(picture.convert("CMYK") if odd == "CMYK" else picture, "PNG" if odd == "PNG" else "JPEG")
+    data = encoded(image.convert("CMYK") if odd == "CMYK" else image, "PNG" if odd == "PNG" else "JPEG")
     if odd == "turned":
-        data = encoded(picture, "JPEG", exif=exif(6))
+        data = encoded(image, "JPEG", exif=exif(6))
     assert isinstance(decoding.decode_fast(data)[1], Image.Image)
 
 
 def test_without_the_quick_decoder_the_pixels_are_the_same(monkeypatch):
     data = encoded(photograph(61, 47), "JPEG")
-    quick = read_picture(data, short_side=32, crop=32)
+    quick = read_pixels(data, short_side=32, crop=32)
     monkeypatch.setattr(decoding, "_simplejpeg", lambda: None)
-    assert torch.equal(read_picture(data, short_side=32, crop=32), quick)
+    assert torch.equal(read_pixels(data, short_side=32, crop=32), quick)
 
 
 def test_a_path_and_its_bytes_give_the_same_pixels(tmp_path):
-    file = tmp_path / "picture.png"
+    file = tmp_path / "image.png"
     file.write_bytes(encoded(photograph(9, 9), "PNG"))
-    assert torch.equal(read_picture(file), read_picture(file.read_bytes()))
-    assert torch.equal(read_picture(str(file)), read_picture(file))
+    assert torch.equal(read_pixels(file), read_pixels(file.read_bytes()))
+    assert torch.equal(read_pixels(str(file)), read_pixels(file))
 
 
 @pytest.mark.parametrize("short_side", [None, 8])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
 def test_grey_gives_three_equal_channels(kind, short_side):
-    pixels = read_picture(encoded(photograph(12, 16).convert("L"), kind), short_side=short_side)
+    pixels = read_pixels(encoded(photograph(12, 16).convert("L"), kind), short_side=short_side)
     assert pixels.shape[0] == 3
     assert torch.equal(pixels[0], pixels[1])
     assert torch.equal(pixels[0], pixels[2])
@@ -148,71 +148,71 @@ def test_grey_gives_three_equal_channels(kind, short_side):
     [(1, 0b01, [0, 0, 0, 0, 0, 0, 0, 255]), (2, 0b00011011, [0, 85, 170, 255]), (4, 0x0F, [0, 255])],
 )
 def test_few_bits_of_grey_are_spread_over_the_whole_range(depth, row, expected):
-    pixels = read_picture(png(len(expected), 1, depth=depth, colour=0, rows=bytes([0, row])))
+    pixels = read_pixels(png(len(expected), 1, depth=depth, colour=0, rows=bytes([0, row])))
     assert pixels[1, 0].tolist() == expected
 
 
 def test_sixteen_bit_grey_is_scaled_and_rounded():
     values = np.array([[0, 128, 129, 257, 40000, 65406, 65407, 65535]], dtype=np.uint16)
     for kind in ("PNG", "TIFF"):
-        pixels = read_picture(encoded(Image.fromarray(values), kind))
+        pixels = read_pixels(encoded(Image.fromarray(values), kind))
         np.testing.assert_array_equal(pixels[0], np.round(values / 257))
 
 
 def test_sixteen_bit_grey_from_big_endian_tiff():
     values = np.arange(0, 65536, 257, dtype=">u2").reshape(1, -1)
-    picture = Image.frombytes("I;16B", (256, 1), values.tobytes())
-    assert read_picture(encoded(picture, "TIFF"))[0, 0].tolist() == list(range(256))
+    image = Image.frombytes("I;16B", (256, 1), values.tobytes())
+    assert read_pixels(encoded(image, "TIFF"))[0, 0].tolist() == list(range(256))
 
 
 def test_sixteen_bit_grey_with_a_transparent_value_lies_on_white():
     rows = b"\0" + struct.pack(">HHH", 0, 1000, 65535)
     data = png(3, 1, depth=16, colour=0, rows=rows, before=[(b"tRNS", struct.pack(">H", 1000))])
-    assert read_picture(data)[0, 0].tolist() == [0, 255, 255]
+    assert read_pixels(data)[0, 0].tolist() == [0, 255, 255]
 
 
 def test_sixteen_bit_colour_is_scaled_within_one_of_255():
     values = np.random.default_rng(0).integers(0, 65536, (1, 50, 3))
     data = png(50, 1, depth=16, rows=b"\0" + values.astype(">u2").tobytes())
-    assert difference(read_picture(data), (values / 257).transpose(2, 0, 1).round()).max() <= 1
+    assert difference(read_pixels(data), (values / 257).transpose(2, 0, 1).round()).max() <= 1
 
 
 def test_sixteen_bit_transparency_lies_on_white():
     rows = b"\0" + struct.pack(">HHHH", 65535, 0, 0, 0) + struct.pack(">HHHH", 65535, 0, 0, 65535)
-    pixels = read_picture(png(2, 1, depth=16, colour=6, rows=rows))
+    pixels = read_pixels(png(2, 1, depth=16, colour=6, rows=rows))
     assert pixels[:, 0].T.tolist() == [list(WHITE), list(RED)]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_transparency_lies_on_white(kind):
     alpha = np.arange(256, dtype=np.uint8)
-    picture = Image.fromarray(
+    image = Image.fromarray(
         np.stack([np.full(256, 200), np.full(256, 40), np.zeros(256), alpha], 1)[None].astype(np.uint8)
     )
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
     share = alpha / 255
     expected = np.stack([255 + share * (value - 255) for value in (200, 40, 0)])[:, None]
-    assert difference(read_picture(encoded(picture, kind, **options)), expected.round()).max() <= 1
+    assert difference(read_pixels(encoded(image, kind, **options)), expected.round()).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["LA", "PA"])
 def test_transparent_grey_and_palette_lie_on_white(mode):
-    picture = Image.new(mode, (2, 1), (0, 255))
-    picture.putpixel((1, 0), (0, 0))
+    image = Image.new(mode, (2, 1), (0, 255))
+    image.putpixel((1, 0), (0, 0))
     if mode == "PA":
-        picture.putpalette([*BLACK, *RED])
-    data = encoded(picture, "TIFF" if mode == "PA" else "PNG")
-    assert read_picture(data)[:, 0].T.tolist() == [list(BLACK), list(WHITE)]
+        image.putpalette([*BLACK, *RED])
+    data = encoded(image, "TIFF" if mode == "PA" else "PNG")
+    assert read_pixels(data)[:, 0].T.tolist() == [list(BLACK), list(WHITE)]
 
 
 def test_palettes_are_looked_up():
-    picture = Image.new("P", (3, 1))
-    picture.putpalette([*RED, *GREEN, *BLUE])
-    picture.putdata([2, 0, 1])
+    image = Image.new("P", (3, 1))
+    image.putpalette([*RED, *GREEN, *BLUE])
+    image.putdata([2, 0, 1])
     for kind in ("PNG", "GIF", "BMP", "TIFF"):
-        assert read_picture(encoded(picture, kind))[:, 0].T.tolist() == [list(BLUE), list(RED), list(GREEN)]
+        assert read_pixels(encoded(image, kind))[:, 0].T.tolist() == [list(BLUE), list(RED), list(GREEN)]
     for kind in ("PNG", "GIF"):
-        assert read_picture(encoded(picture, kind, transparency=0))[:, 0].T.tolist() == [
+        assert read_pixels(encoded(image, kind, transparency=0))[:, 0].T.tolist() == [
             list(BLUE),
             list(WHITE),
             list(GREEN),
@@ -220,16 +220,16 @@ def test_palettes_are_looked_up():
 
 
 def test_a_transparent_colour_lies_on_white():
-    picture = Image.new("RGB", (2, 1), RED)
-    picture.putpixel((1, 0), GREEN)
-    assert read_picture(encoded(picture, "PNG", transparency=RED))[:, 0].T.tolist() == [list(WHITE), list(GREEN)]
+    image = Image.new("RGB", (2, 1), RED)
+    image.putpixel((1, 0), GREEN)
+    assert read_pixels(encoded(image, "PNG", transparency=RED))[:, 0].T.tolist() == [list(WHITE), list(GREEN)]
 
 
 def test_one_bit_is_black_and_white():
-    picture = Image.new("1", (2, 1))
-    picture.putpixel((1, 0), 1)
+    image = Image.new("1", (2, 1))
+    image.putpixel((1, 0), 1)
     for kind in ("PNG", "BMP", "TIFF"):
-        assert read_picture(encoded(picture, kind))[:, 0].T.tolist() == [list(BLACK), list(WHITE)]
+        assert read_pixels(encoded(image, kind))[:, 0].T.tolist() == [list(BLACK), list(WHITE)]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_one_bit_is_black_and_white():
 )
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_printing_inks_become_light(kind, inks, colour):
-    pixels = read_picture(encoded(Image.new("CMYK", (16, 16), inks), kind))
+    pixels = read_pixels(encoded(Image.new("CMYK", (16, 16), inks), kind))
     assert difference(pixels, np.array(colour)[:, None, None]).max() <= 2
 
 
@@ -258,7 +258,7 @@ def test_ycck_jpeg_becomes_light(colour):
     transform = data.index(b"Adobe") + 11
     assert data[transform] == 0
     data = data[:transform] + b"\2" + data[transform + 1 :]
-    assert difference(read_picture(data), np.array(colour)[:, None, None]).max() <= 3
+    assert difference(read_pixels(data), np.array(colour)[:, None, None]).max() <= 3
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -266,31 +266,31 @@ def test_an_animation_gives_its_first_frame(kind):
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, GREEN, BLUE)]
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
-    assert read_picture(data)[:, 4, 4].tolist() == list(RED)
+    assert read_pixels(data)[:, 4, 4].tolist() == list(RED)
 
 
-def test_a_phone_picture_of_several_gives_its_first():
+def test_a_phone_image_of_several_gives_its_first():
     first, second = photograph(24, 16), photograph(24, 16, seed=1)
     data = encoded(first, "MPO", save_all=True, append_images=[second])
-    np.testing.assert_array_equal(read_picture(data), array(Image.open(io.BytesIO(data), formats=["JPEG"])))
+    np.testing.assert_array_equal(read_pixels(data), array(Image.open(io.BytesIO(data), formats=["JPEG"])))
 
 
 def test_threads_read_the_same_pixels():
     data = encoded(photograph(300, 200), "JPEG")
     with ThreadPoolExecutor(8) as threads:
-        pixels = list(threads.map(lambda _: read_picture(data, short_side=64, crop=56), range(32)))
+        pixels = list(threads.map(lambda _: read_pixels(data, short_side=64, crop=56), range(32)))
     assert all(torch.equal(each, pixels[0]) for each in pixels)
 
 
 def test_a_colour_profile_leaves_the_numbers_as_stored():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    picture = photograph(8, 8)
-    np.testing.assert_array_equal(read_picture(encoded(picture, "PNG", icc_profile=profile)), array(picture))
+    image = photograph(8, 8)
+    np.testing.assert_array_equal(read_pixels(encoded(image, "PNG", icc_profile=profile)), array(image))
 
 
 # --- which way up ---------------------------------------------------------------------------------------------------
 
-STORED = {  # how a camera stores the upright picture `u` (height, width, colour) under each EXIF orientation
+STORED = {  # how a camera stores the upright image `u` (height, width, colour) under each EXIF orientation
     1: lambda u: u,
     2: lambda u: u[:, ::-1],
     3: lambda u: u[::-1, ::-1],
@@ -308,38 +308,38 @@ def stored(upright, orientation):
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "JPEG"])
-def test_pictures_come_upright(kind, orientation):
+def test_images_come_upright(kind, orientation):
     upright = photograph(24, 16)
     options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(kind, {})
     data = encoded(stored(upright, orientation), kind, exif=exif(orientation), **options)
-    pixels = read_picture(data)
+    pixels = read_pixels(data)
     assert pixels.shape == (3, 16, 24)
     assert difference(pixels, array(upright)).max() <= (4 if kind == "JPEG" else 0)
 
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("size", [(96, 64), (1000, 400), (40, 500)])  # as it is, from a draft, a small box of it
-def test_turned_pictures_are_resized_and_cropped_as_upright_ones(size, orientation):
+def test_turned_images_are_resized_and_cropped_as_upright_ones(size, orientation):
     upright = photograph(*size)
-    plain = read_picture(encoded(upright, "JPEG", quality=95, subsampling=0), short_side=32, crop=31)
+    plain = read_pixels(encoded(upright, "JPEG", quality=95, subsampling=0), short_side=32, crop=31)
     turned = encoded(stored(upright, orientation), "JPEG", quality=95, subsampling=0, exif=exif(orientation))
-    assert difference(read_picture(turned, short_side=32, crop=31), plain).mean() < 1.0
+    assert difference(read_pixels(turned, short_side=32, crop=31), plain).mean() < 1.0
 
 
 def test_orientation_one_corner_at_a_time():
     # Orientation 6: the camera was held upright, the stored top left corner belongs at the top right.
-    picture = Image.new("RGB", (32, 16), BLACK)
-    picture.paste(RED, (0, 0, 8, 8))
-    pixels = read_picture(encoded(picture, "PNG", exif=exif(6)))
+    image = Image.new("RGB", (32, 16), BLACK)
+    image.paste(RED, (0, 0, 8, 8))
+    pixels = read_pixels(encoded(image, "PNG", exif=exif(6)))
     assert pixels.shape == (3, 32, 16)
     assert pixels[:, 0, -1].tolist() == list(RED)
     assert pixels[:, 0, 0].tolist() == list(BLACK)
 
 
 @pytest.mark.parametrize("note", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage", exif(9), exif(0)])
-def test_a_damaged_or_unknown_orientation_leaves_the_picture_as_stored(note):
-    picture = photograph(24, 16)
-    np.testing.assert_array_equal(read_picture(encoded(picture, "PNG", exif=note)), array(picture))
+def test_a_damaged_or_unknown_orientation_leaves_the_image_as_stored(note):
+    image = photograph(24, 16)
+    np.testing.assert_array_equal(read_pixels(encoded(image, "PNG", exif=note)), array(image))
 
 
 # --- geometry -------------------------------------------------------------------------------------------------------
@@ -353,9 +353,9 @@ def test_resized_sizes_keep_the_short_side_and_the_shape(width, height, short_si
     assert (wide <= high) == (width <= height) or wide == high
 
 
-def two_steps(picture, short_side, crop, resample=Image.Resampling.BILINEAR):
+def two_steps(image, short_side, crop, resample=Image.Resampling.BILINEAR):
     """Pillow's resize of the whole, then its crop: the peer that everything here is held to."""
-    resized = picture.convert("RGB").resize(resized_size(picture.size, short_side), resample)
+    resized = image.convert("RGB").resize(resized_size(image.size, short_side), resample)
     left, top = round((resized.width - crop) / 2), round((resized.height - crop) / 2)
     return array(resized.crop((left, top, left + crop, top + crop)))
 
@@ -364,19 +364,19 @@ def two_steps(picture, short_side, crop, resample=Image.Resampling.BILINEAR):
 @given(width=st.integers(1, 300), height=st.integers(1, 300), short_side=st.integers(1, 64), data=st.data())
 def test_any_size_is_framed_as_in_two_steps(width, height, short_side, data):
     crop = data.draw(st.integers(1, short_side))
-    picture = photograph(width, height)
-    pixels = read_picture(encoded(picture, "PNG"), short_side=short_side, crop=crop)
+    image = photograph(width, height)
+    pixels = read_pixels(encoded(image, "PNG"), short_side=short_side, crop=crop)
     assert pixels.shape == (3, crop, crop)
-    assert difference(pixels, two_steps(picture, short_side, crop)).max() <= 2  # a tie may go the other way, twice
+    assert difference(pixels, two_steps(image, short_side, crop)).max() <= 2  # a tie may go the other way, twice
 
 
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [(500, 375), (1000, 1301), (900, 100)])  # whole; whole, in strips; a box
 def test_both_resizers_agree_with_two_steps(size, interpolation, grey):
-    picture = photograph(*size).convert("L" if grey else "RGB")
-    pixels = read_picture(encoded(picture, "BMP"), short_side=256, crop=224, interpolation=interpolation)
-    error = difference(pixels, two_steps(picture, 256, 224, getattr(Image.Resampling, interpolation.upper())))
+    image = photograph(*size).convert("L" if grey else "RGB")
+    pixels = read_pixels(encoded(image, "BMP"), short_side=256, crop=224, interpolation=interpolation)
+    error = difference(pixels, two_steps(image, 256, 224, getattr(Image.Resampling, interpolation.upper())))
     assert error.max() <= 1
     assert error.mean() < 0.01
 
@@ -387,14 +387,14 @@ def test_both_resizers_agree_with_two_steps(size, interpolation, grey):
 )
 def test_a_large_jpeg_decoded_small_differs_little(size, scale):
     data = encoded(photograph(*size), "JPEG", quality=90)
-    error = difference(read_picture(data, short_side=256, crop=224), two_steps(Image.open(io.BytesIO(data)), 256, 224))
+    error = difference(read_pixels(data, short_side=256, crop=224), two_steps(Image.open(io.BytesIO(data)), 256, 224))
     assert decoding.decode(data, short_side=256)[1].size == (size[0] // scale, size[1] // scale)
     assert error.mean() < (0.7 if scale > 1 else 0.01)
     assert error.max() <= (6 if scale > 1 else 1)
 
 
 def test_one_pixel_fills_the_frame():
-    pixels = read_picture(encoded(Image.new("RGB", (1, 1), (10, 20, 30)), "PNG"), short_side=256, crop=224)
+    pixels = read_pixels(encoded(Image.new("RGB", (1, 1), (10, 20, 30)), "PNG"), short_side=256, crop=224)
     assert pixels.shape == (3, 224, 224)
     assert (pixels == torch.tensor([10, 20, 30])[:, None, None]).all()
 
@@ -403,28 +403,28 @@ def test_one_pixel_fills_the_frame():
 def test_a_line_of_pixels_is_framed_without_making_the_whole(size, monkeypatch):
     monkeypatch.setattr(torch.nn.functional, "interpolate", None)  # the whole would have 3.9 billion pixels
     values = np.arange(60000) // 30000 * 255  # black, then white, from the very middle
-    picture = Image.fromarray(values.astype(np.uint8).reshape(size[::-1]))
-    pixels = read_picture(encoded(picture, "PNG"), short_side=256, crop=224)[0]
+    image = Image.fromarray(values.astype(np.uint8).reshape(size[::-1]))
+    pixels = read_pixels(encoded(image, "PNG"), short_side=256, crop=224)[0]
     start, end = (pixels[0, 0], pixels[-1, 0]) if size[0] == 1 else (pixels[0, 0], pixels[0, -1])
     assert (pixels.shape, start < 128, end > 127) == ((224, 224), True, True)
 
 
 def test_a_line_of_pixels_is_refused_where_the_whole_is_asked_for():
     data = encoded(Image.new("L", (1, 60000)), "PNG")
-    with pytest.raises(BadPicture, match="would become 256 x 15,360,000 pixels"):
-        read_picture(data, short_side=256)
+    with pytest.raises(BadImage, match="would become 256 x 15,360,000 pixels"):
+        read_pixels(data, short_side=256)
 
 
 def test_a_crop_alone_takes_the_middle():
-    picture = photograph(11, 8)
+    image = photograph(11, 8)
     left, top = 4, 2  # round(3.5) and round(2.5): halves go to the even number
-    pixels = read_picture(encoded(picture, "PNG"), crop=3)
-    np.testing.assert_array_equal(pixels, array(picture)[:, top : top + 3, left : left + 3])
+    pixels = read_pixels(encoded(image, "PNG"), crop=3)
+    np.testing.assert_array_equal(pixels, array(image)[:, top : top + 3, left : left + 3])
 
 
-def test_a_crop_larger_than_the_picture_is_refused():
-    with pytest.raises(BadPicture, match="'small' is 5 x 4 pixels, smaller than the crop; up to 4 would work"):
-        read_picture(encoded(photograph(5, 4), "PNG"), crop=5, name="small")
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(BadImage, match="'small' is 5 x 4 pixels, smaller than the crop; up to 4 would work"):
+        read_pixels(encoded(photograph(5, 4), "PNG"), crop=5, name="small")
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ def test_a_crop_larger_than_the_picture_is_refused():
 )
 def test_impossible_frames_are_refused(given_, message):
     with pytest.raises(BadSetting, match=message):
-        read_picture(b"", **given_)
+        read_pixels(b"", **given_)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -455,18 +455,18 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 @pytest.mark.parametrize("place", range(20))
-def test_a_picture_cut_short_is_refused_by_name(kind, place):
+def test_a_image_cut_short_is_refused_by_name(kind, place):
     data = EXAMPLES[kind]
     end = 4 + (len(data) - 40) * place // 19
-    with pytest.raises(BadPicture, match="'holiday"):
-        read_picture(data[:end], name="holiday")
+    with pytest.raises(BadImage, match="'holiday"):
+        read_pixels(data[:end], name="holiday")
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        b"This is a letter, not a picture.",
+        b"This is a letter, not an image.",
         b"\xff\xd8",
         b"%!PS-Adobe-3.0 EPSF-3.0\n",
         b"P6 1 1 255\n\1\2\3",
@@ -476,10 +476,8 @@ def test_a_picture_cut_short_is_refused_by_name(kind, place):
 def test_other_files_are_refused_and_the_known_formats_named(data, tmp_path):
     file = tmp_path / "letter.jpg"
     file.write_bytes(data)
-    with pytest.raises(
-        BadPicture, match=r"letter.jpg' is (empty|not a picture.*); JPEG, PNG, WEBP, BMP, GIF, TIFF would"
-    ):
-        read_picture(file)
+    with pytest.raises(BadImage, match=r"letter.jpg' is (empty|not an image.*); JPEG, PNG, WEBP, BMP, GIF, TIFF would"):
+        read_pixels(file)
 
 
 def with_webp_size(width, height):
@@ -520,18 +518,18 @@ def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
     monkeypatch.setattr(decoding, "_upright", None)  # reached, they would raise TypeError
     monkeypatch.setattr(decoding, "_plain_jpeg", None)
     limit = "25,000,000" if bomb.startswith("webp") else "50,000,000"
-    with pytest.raises(BadPicture, match=rf"'picture' is too large .*; up to {limit} pixels would work"):
-        read_picture(BOMBS[bomb])
+    with pytest.raises(BadImage, match=rf"'image' is too large .*; up to {limit} pixels would work"):
+        read_pixels(BOMBS[bomb])
 
 
 def test_a_jpeg_that_goes_over_its_pixels_for_ever_is_refused():
     data = encoded(photograph(80, 60), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     often = data[:-2] + data[last:-2] * 2_000 + data[-2:]
-    assert read_picture(often).shape == (3, 60, 80)  # small, it is done at once
+    assert read_pixels(often).shape == (3, 60, 80)  # small, it is done at once
     at = data.index(b"\xff\xc2") + 5
-    with pytest.raises(BadPicture, match=r"goes over its 36,000,000 pixels 2,010 times; up to 138 scans would work"):
-        read_picture(often[:at] + struct.pack(">HH", 6_000, 6_000) + often[at + 4 :])
+    with pytest.raises(BadImage, match=r"goes over its 36,000,000 pixels 2,010 times; up to 138 scans would work"):
+        read_pixels(often[:at] + struct.pack(">HH", 6_000, 6_000) + often[at + 4 :])
 
 
 @pytest.mark.parametrize("packing", [1, 2])
@@ -539,8 +537,8 @@ def test_a_bmp_packed_as_runs_is_refused_before_a_run_is_looked_at(packing, monk
     monkeypatch.setattr(decoding, "_upright", None)
     data = encoded(photograph(8, 8).convert("P"), "BMP")
     bits = {1: 8, 2: 4}[packing]
-    with pytest.raises(BadPicture, match="a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would"):
-        read_picture(data[:28] + struct.pack("<HI", bits, packing) + data[34:])
+    with pytest.raises(BadImage, match="a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would"):
+        read_pixels(data[:28] + struct.pack("<HI", bits, packing) + data[34:])
 
 
 @pytest.mark.parametrize("kind", ["clear", "deep", "clear palette"])
@@ -549,18 +547,18 @@ def test_what_is_made_flat_in_strips_is_what_it_is_as_a_whole(kind, monkeypatch)
     if kind == "deep":
         data = encoded(Image.fromarray(values), "PNG")
     else:
-        picture = Image.fromarray(values.view(np.uint8).reshape(70, 25, 4))
+        image = Image.fromarray(values.view(np.uint8).reshape(70, 25, 4))
         data = encoded(
-            picture if kind == "clear" else picture.convert("P"),
+            image if kind == "clear" else image.convert("P"),
             "PNG",
             **({} if kind == "clear" else {"transparency": 7}),
         )
-    whole = read_picture(data)
+    whole = read_pixels(data)
     monkeypatch.setattr(decoding, "STRIP", 333)
-    assert torch.equal(read_picture(data), whole)
+    assert torch.equal(read_pixels(data), whole)
 
 
-def test_the_largest_picture_allowed_passes_the_header(monkeypatch):
+def test_the_largest_image_allowed_passes_the_header(monkeypatch):
     class Reached(Exception):
         pass
 
@@ -568,48 +566,48 @@ def test_the_largest_picture_allowed_passes_the_header(monkeypatch):
         raise Reached(f"{opened.size}")
 
     monkeypatch.setattr(decoding, "_upright", decode)
-    with pytest.raises(BadPicture, match=r"\(10000, 5000\)"):
-        read_picture(png(10_000, 5_000))
+    with pytest.raises(BadImage, match=r"\(10000, 5000\)"):
+        read_pixels(png(10_000, 5_000))
 
 
 def test_a_bomb_in_a_comment_is_refused():
     text = zlib.compress(bytes(5_000_000))
-    with pytest.raises(BadPicture, match="damaged"):
-        read_picture(png(1, 1, rows=bytes(4), before=[(b"zTXt", b"note\0\0" + text)]))
+    with pytest.raises(BadImage, match="damaged"):
+        read_pixels(png(1, 1, rows=bytes(4), before=[(b"zTXt", b"note\0\0" + text)]))
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
-def test_pictures_without_pixels_are_refused(size):
-    with pytest.raises(BadPicture):
-        read_picture(png(*size))
+def test_images_without_pixels_are_refused(size):
+    with pytest.raises(BadImage):
+        read_pixels(png(*size))
 
 
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
 def test_layouts_without_an_agreed_range_are_refused(mode):
-    with pytest.raises(BadPicture, match=f"'{mode}' in a way that has no agreed range; 8 or 16 unsigned bits"):
-        read_picture(encoded(Image.new(mode, (4, 4)), "TIFF"))
+    with pytest.raises(BadImage, match=f"'{mode}' in a way that has no agreed range; 8 or 16 unsigned bits"):
+        read_pixels(encoded(Image.new(mode, (4, 4)), "TIFF"))
 
 
 def test_sixteen_bit_tiff_where_white_is_zero_is_refused():
     data = encoded(Image.new("I;16", (4, 4)), "TIFF")
     tag = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, short, one value
     assert data.count(tag + b"\1\0") == 1
-    with pytest.raises(BadPicture, match="'I;16' in a way that has no agreed range"):
-        read_picture(data.replace(tag + b"\1\0", tag + b"\0\0"))
+    with pytest.raises(BadImage, match="'I;16' in a way that has no agreed range"):
+        read_pixels(data.replace(tag + b"\1\0", tag + b"\0\0"))
 
 
 def pixels_or_message(data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of what it overlooks
         try:
-            return read_picture(data, short_side=32, crop=32)
-        except BadPicture as error:
+            return read_pixels(data, short_side=32, crop=32)
+        except BadImage as error:
             return str(error)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(kind=st.sampled_from(sorted(EXAMPLES)), data=st.data())
-def test_damaged_pictures_give_pixels_or_bad_picture(kind, data):
+def test_damaged_images_give_pixels_or_bad_image(kind, data):
     damaged = bytearray(EXAMPLES[kind])
     places = st.integers(0, len(damaged) - 1) | st.integers(0, 60)
     for place, value in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=8)):
@@ -625,9 +623,9 @@ def test_damaged_pictures_give_pixels_or_bad_picture(kind, data):
     ),
     rest=st.binary(max_size=200),
 )
-def test_random_bytes_give_bad_picture(start, rest):
+def test_random_bytes_give_bad_image(start, rest):
     outcome = pixels_or_message(start + rest)
-    assert outcome.startswith("'picture' ") if isinstance(outcome, str) else outcome.shape == (3, 32, 32)
+    assert outcome.startswith("'image' ") if isinstance(outcome, str) else outcome.shape == (3, 32, 32)
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------
@@ -635,33 +633,33 @@ def test_random_bytes_give_bad_picture(start, rest):
 
 def test_saved_pixels_come_back_equal(tmp_path):
     pixels = torch.randint(0, 256, (3, 9, 7), dtype=torch.uint8)
-    save_picture(pixels, tmp_path / "a.png")
-    assert torch.equal(read_picture(tmp_path / "a.png"), pixels)
-    save_picture(to_unit(pixels).requires_grad_(), tmp_path / "a.PNG")
-    assert torch.equal(read_picture(tmp_path / "a.PNG"), pixels)
+    save_image(pixels, tmp_path / "a.png")
+    assert torch.equal(read_pixels(tmp_path / "a.png"), pixels)
+    save_image(to_unit(pixels).requires_grad_(), tmp_path / "a.PNG")
+    assert torch.equal(read_pixels(tmp_path / "a.PNG"), pixels)
     assert {file.suffix for file in tmp_path.iterdir()} == {".png", ".PNG"}
 
 
 def test_one_channel_is_saved_as_grey(tmp_path):
     grey = torch.rand(1, 5, 6)
-    save_picture(grey, tmp_path / "grey.png")
-    assert torch.equal(read_picture(tmp_path / "grey.png"), to_bytes(grey).repeat(3, 1, 1))
+    save_image(grey, tmp_path / "grey.png")
+    assert torch.equal(read_pixels(tmp_path / "grey.png"), to_bytes(grey).repeat(3, 1, 1))
 
 
 def test_saving_elsewhere_than_png_is_refused(tmp_path):
     with pytest.raises(BadSetting, match=r"saved as PNG; got '.*a.jpg'; a name that ends in .png would work"):
-        save_picture(torch.rand(3, 4, 4), tmp_path / "a.jpg")
+        save_image(torch.rand(3, 4, 4), tmp_path / "a.jpg")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CannotWrite, match=r"a\.png"):
-        save_picture(torch.rand(3, 4, 4), tmp_path / "file" / "a.png")
+        save_image(torch.rand(3, 4, 4), tmp_path / "file" / "a.png")
 
 
 def test_values_that_are_not_numbers_are_refused(tmp_path):
-    with pytest.raises(BadPicture, match="not numbers"):
-        save_picture(torch.full((3, 2, 2), torch.nan), tmp_path / "a.png")
+    with pytest.raises(BadImage, match="not numbers"):
+        save_image(torch.full((3, 2, 2), torch.nan), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -673,7 +671,7 @@ def test_every_byte_survives_the_unit_range():
     assert to_unit(pixels).dtype == torch.float32
     assert (to_unit(pixels)[0], to_unit(pixels)[255]) == (0.0, 1.0)
     assert torch.equal(to_bytes(to_unit(pixels)), pixels)
-    assert torch.equal(to_bytes(from_signed(to_signed(to_unit(pixels)))), pixels)
+    assert torch.equal(to_bytes(from_signed_range(to_signed_range(to_unit(pixels)))), pixels)
 
 
 def test_bytes_are_the_nearest_with_halves_to_even_and_clipped():
@@ -683,11 +681,11 @@ def test_bytes_are_the_nearest_with_halves_to_even_and_clipped():
 
 
 def test_the_signed_range():
-    assert to_signed(torch.tensor([0.0, 0.5, 1.0])).tolist() == [-1.0, 0.0, 1.0]
-    assert from_signed(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0.0, 0.5, 1.0]
+    assert to_signed_range(torch.tensor([0.0, 0.5, 1.0])).tolist() == [-1.0, 0.0, 1.0]
+    assert from_signed_range(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0.0, 0.5, 1.0]
 
 
 def test_three_channels_repeats_grey_and_leaves_colour():
     grey, colour = torch.rand(2, 1, 4, 5), torch.rand(2, 3, 4, 5)
-    assert torch.equal(three_channels(grey), grey.repeat(1, 3, 1, 1))
-    assert torch.equal(three_channels(colour), colour)
+    assert torch.equal(to_rgb(grey), grey.repeat(1, 3, 1, 1))
+    assert torch.equal(to_rgb(colour), colour)

@@ -8,7 +8,7 @@ from vitrail import files, runs
 from vitrail.errors import BadRun, CannotWrite
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, read_run, record
-from vitrail.settings import Task
+from vitrail.task import Task
 
 
 class Short(Task):

@@ -96,8 +96,8 @@ def test_few_files_can_reach_beyond_this_machine():
 
 def test_a_ray_of_ours_has_no_dashboard():
     starts = [(file, call) for file, call, name in calls() if name == "ray.init"]
-    assert {file for file, _ in starts} == {"tasks/sharded_ray.py"}
+    assert {file for file, _ in starts} == {"sharding/ray_engine.py"}
     for _, call in starts:
         connects = any(each.arg == "address" for each in call.keywords) or bool(call.args)
         assert connects or keyword(call, "include_dashboard") is False
-    assert 'os.environ["RAY_USAGE_STATS_ENABLED"] = "0"' in (ROOT / "src/vitrail/tasks/sharded_ray.py").read_text()
+    assert 'os.environ["RAY_USAGE_STATS_ENABLED"] = "0"' in (ROOT / "src/vitrail/sharding/ray_engine.py").read_text()

@@ -1,7 +1,8 @@
 import pytest
 
 from vitrail.errors import BadSetting
-from vitrail.settings import Names, Numbers, Task, setting
+from vitrail.settings import Names, Numbers, setting
+from vitrail.task import Task
 
 
 class Sample(Task):

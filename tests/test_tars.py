@@ -1,4 +1,4 @@
-"""Pictures inside tar files: found, read and refused as files in a folder are."""
+"""Images inside tar files: found, read and refused as files in a folder are."""
 
 import io
 import tarfile
@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from tar_files import packed
 
-from vitrail.errors import BadFolder, BadPicture
-from vitrail.image_files import find_pictures, read_bytes
-from vitrail.images import read_picture
-from vitrail.tars import members_of
+from vitrail.errors import BadFolder, BadImage
+from vitrail.image_files import find_images, read_bytes
+from vitrail.images import read_pixels
+from vitrail.tars import list_members
 
 
 def png(grey: int) -> bytes:
@@ -26,46 +26,46 @@ def shard(tmp_path):
 
 
 def test_members_come_in_the_order_of_the_archive(shard):
-    assert find_pictures([shard]) == [shard / "dog/2.png", shard / "dog/1.png"]
+    assert find_images([shard]) == [shard / "dog/2.png", shard / "dog/1.png"]
 
 
 def test_a_member_is_read_like_a_file(shard, tmp_path):
     (tmp_path / "1.png").write_bytes(png(10))
     assert read_bytes(shard / "dog/1.png") == png(10)
-    inside, outside = (read_picture(file, short_side=8) for file in (shard / "dog/1.png", tmp_path / "1.png"))
-    assert inside.equal(outside)
+    split_tar_path, outside = (read_pixels(file, short_side=8) for file in (shard / "dog/1.png", tmp_path / "1.png"))
+    assert split_tar_path.equal(outside)
 
 
 def test_a_member_can_be_named_by_itself(shard):
-    assert find_pictures([shard / "dog/1.png"]) == [shard / "dog/1.png"]
+    assert find_images([shard / "dog/1.png"]) == [shard / "dog/1.png"]
 
 
-def test_a_folder_without_pictures_is_looked_through_for_tar_files(shard, tmp_path):
+def test_a_folder_without_images_is_looked_through_for_tar_files(shard, tmp_path):
     packed(tmp_path / "shard-1.tar", {"a.png": png(1)})
-    assert [file.name for file in find_pictures([tmp_path])] == ["2.png", "1.png", "a.png"]
-    (tmp_path / "own.png").write_bytes(png(5))  # else a backup beside pictures would count them twice
-    assert find_pictures([tmp_path]) == [tmp_path / "own.png"]
-    assert len(find_pictures([tmp_path / "*.tar"])) == 3
+    assert [file.name for file in find_images([tmp_path])] == ["2.png", "1.png", "a.png"]
+    (tmp_path / "own.png").write_bytes(png(5))  # else a backup beside images would count them twice
+    assert find_images([tmp_path]) == [tmp_path / "own.png"]
+    assert len(find_images([tmp_path / "*.tar"])) == 3
 
 
 def test_names_that_lead_out_of_the_archive_are_left_out(tmp_path):
     (tmp_path / "secret.png").write_bytes(png(99))
     names = {"../secret.png": png(1), str(tmp_path / "secret.png"): png(2), "b.png": png(3)}
     hostile = packed(tmp_path / "h.tar", names)
-    found = find_pictures([hostile])
+    found = find_images([hostile])
     assert [read_bytes(file) for file in found] == [png(2), png(3)]  # never the file outside
     assert all(str(file).startswith(str(hostile)) for file in found)
 
 
-def test_links_and_folders_in_it_are_no_pictures(tmp_path):
+def test_links_and_folders_in_it_are_no_images(tmp_path):
     path = tmp_path / "links.tar"
     with tarfile.open(path, "w") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
             member = tarfile.TarInfo("a.png")
             member.type, member.linkname = kind, "/etc/passwd"
             archive.addfile(member)
-    with pytest.raises(BadFolder, match=r"There is no picture in '.*links.tar'"):
-        find_pictures([path])
+    with pytest.raises(BadFolder, match=r"There is no image in '.*links.tar'"):
+        find_images([path])
 
 
 def test_what_is_wrong_with_a_tar_file_is_one_sentence(shard, tmp_path):
@@ -76,12 +76,12 @@ def test_what_is_wrong_with_a_tar_file_is_one_sentence(shard, tmp_path):
         archive.add(shard, "x")
     for name in ("cut.tar", "text.tar", "small.tar"):
         with pytest.raises(BadFolder, match=f"'{name}' is damaged, or no plain tar file"):
-            find_pictures([tmp_path / name])
-    with pytest.raises(BadPicture, match="no such file in that tar file"):
+            find_images([tmp_path / name])
+    with pytest.raises(BadImage, match="no such file in that tar file"):
         read_bytes(shard / "cat.png")
 
 
 def test_a_tar_file_that_changes_is_read_anew(shard):
-    assert len(members_of(shard)) == 3
+    assert len(list_members(shard)) == 3
     packed(shard, {"only.png": png(3), "padding": b"x" * 9000})
-    assert list(members_of(shard)) == ["only.png", "padding"]
+    assert list(list_members(shard)) == ["only.png", "padding"]

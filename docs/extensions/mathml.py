@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no font and no picture is loaded."""
+"""Formulas as MathML, which browsers draw by themselves: no script, no font and no image is loaded."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Vitrail: a classifier from a folder of pictures, and a look inside it."""
+"""Vitrail: a classifier from a folder of images, and a look inside it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["__version__", "load"]
 
 def __getattr__(name: str) -> Any:
     if name == "load":  # imports torch, so only when asked for
-        from vitrail.transfer.classifier import load  # noqa: PLC0415
+        from vitrail.transfer.classifier import load
 
         return load
     raise AttributeError(f"module 'vitrail' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Bytes of a picture file to upright pixels of eight bits, grey or RGB, without torch.
+"""Bytes of an image file to upright pixels of eight bits, grey or RGB, without torch.
 
 Pillow reads every header and decodes all that is out of the ordinary. Where simplejpeg is installed (extra `fast`),
 plain JPEGs go straight to the same decoder, libjpeg-turbo: the same bits, without Pillow's copies.
@@ -17,8 +17,8 @@ from PIL.Image import Transpose
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from vitrail.errors import BadPicture
-from vitrail.image_files import AnyPath, damaged, display_name, open_picture, read_bytes
+from vitrail.errors import BadImage
+from vitrail.image_files import AnyPath, damaged_message, display_name, open_image, read_bytes
 
 Size = tuple[int, int]  # width, height
 Pixels = UInt8[np.ndarray, "height width channels"]  # one channel, or three
@@ -37,29 +37,27 @@ TURNS = {
 }
 
 
-def decode(
-    source: bytes | AnyPath, *, short_side: int | None = None, name: str = "picture"
-) -> tuple[Size, Image.Image]:
-    """Full size (width, height) of the upright picture, and the picture as Pillow's 'L' or 'RGB'.
+def decode(source: bytes | AnyPath, *, short_side: int | None = None, name: str = "image") -> tuple[Size, Image.Image]:
+    """Full size (width, height) of the upright image, and the image as Pillow's 'L' or 'RGB'.
 
     Args:
         source: the bytes of a file, or its path.
-        short_side: what the picture will be resized to: a large JPEG may then be decoded smaller than it is.
-        name: what errors call the picture when `source` is bytes.
+        short_side: what the image will be resized to: a large JPEG may then be decoded smaller than it is.
+        name: what errors call the image when `source` is bytes.
 
     Raises:
-        BadPicture: not a readable picture, or larger than `PIXEL_LIMIT`.
+        BadImage: not a readable image, or larger than `PIXEL_LIMIT`.
     """
     data, name = _bytes_of(source, name)
-    return _decoded(open_picture(data, name), short_side, name)
+    return _decoded(open_image(data, name), short_side, name)
 
 
 def decode_fast(
-    source: bytes | AnyPath, *, short_side: int | None = None, name: str = "picture"
+    source: bytes | AnyPath, *, short_side: int | None = None, name: str = "image"
 ) -> tuple[Size, Image.Image | Pixels]:
-    """As `decode`, but the picture is an array where that spares copies; the pixels are the same."""
+    """As `decode`, but the image is an array where that spares copies; the pixels are the same."""
     data, name = _bytes_of(source, name)
-    opened = open_picture(data, name)
+    opened = open_image(data, name)
     pixels = _plain_jpeg(opened, data, short_side)
     return (opened.size, pixels) if pixels is not None else _decoded(opened, short_side, name)
 
@@ -72,7 +70,7 @@ def _decoded(opened: ImageFile, short_side: int | None, name: str) -> tuple[Size
     try:
         return _upright(opened, short_side)
     except Exception as error:  # decoders of hostile bytes raise anything: OSError, ValueError, struct.error ...
-        raise BadPicture(damaged(name, error)) from error
+        raise BadImage(damaged_message(name, error)) from error
 
 
 def _plain_jpeg(opened: ImageFile, data: bytes, short_side: int | None) -> Pixels | None:
@@ -94,7 +92,7 @@ def _plain_jpeg(opened: ImageFile, data: bytes, short_side: int | None) -> Pixel
 @cache
 def _simplejpeg() -> ModuleType | None:
     try:
-        import simplejpeg  # noqa: PLC0415  (an extra)
+        import simplejpeg
     except ImportError:
         return None
     module: ModuleType = simplejpeg
@@ -117,7 +115,7 @@ def _upright(opened: ImageFile, short_side: int | None) -> tuple[Size, Image.Ima
 def _small_size(opened: JpegImageFile, short_side: int) -> Size | None:
     """1/8, 1/4 or 1/2 of a large JPEG's size to decode it at, if that leaves twice `short_side` to average from.
 
-    Only where both sides divide: else the last column stands for less than a pixel, and the picture would be stretched.
+    Only where both sides divide: else the last column stands for less than a pixel, and the image would be stretched.
     """
     for scale in (8, 4, 2):
         width, height = opened.width // scale, opened.height // scale
@@ -126,44 +124,44 @@ def _small_size(opened: JpegImageFile, short_side: int) -> Size | None:
     return None
 
 
-def _turn(picture: ImageFile) -> Transpose | None:
+def _turn(image: ImageFile) -> Transpose | None:
     try:
-        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged note about the camera does not damage the picture, and parsers raise anything
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # a damaged note about the camera does not damage the image, and parsers raise anything
         return None
 
 
-def _flat(picture: Image.Image) -> Image.Image:
+def _flat(image: Image.Image) -> Image.Image:
     """Eight bits a channel, 'L' or 'RGB', with transparent parts on white."""
-    if picture.mode.startswith("I;16"):
-        return _in_strips(picture, "L", _eight_bits)
-    if picture.has_transparency_data:
-        return _in_strips(picture, "RGB", _on_white)
-    if picture.mode in ("L", "RGB"):
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
+    if image.mode.startswith("I;16"):
+        return _in_strips(image, "L", _eight_bits)
+    if image.has_transparency_data:
+        return _in_strips(image, "RGB", _on_white)
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _in_strips(picture: Image.Image, mode: str, flat: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """`flat` of the picture, strip by strip: what it makes in between would be four copies of the whole."""
-    width, height = picture.size
+def _in_strips(image: Image.Image, mode: str, flat: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """`flat` of the image, strip by strip: what it makes in between would be four copies of the whole."""
+    width, height = image.size
     rows = max(1, STRIP // width)
     if rows >= height:
-        return flat(picture)
-    made = Image.new(mode, picture.size)
+        return flat(image)
+    made = Image.new(mode, image.size)
     for top in range(0, height, rows):
-        made.paste(flat(picture.crop((0, top, width, min(top + rows, height)))), (0, top))
+        made.paste(flat(image.crop((0, top, width, min(top + rows, height)))), (0, top))
     return made
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    paper = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit grey scaled to 8 bits and rounded; Pillow's `convert` would clip at 255 instead."""
-    values = np.asarray(picture).astype(np.uint32)
-    if "transparency" in picture.info:
-        values[values == picture.info["transparency"]] = 65535
+    values = np.asarray(image).astype(np.uint32)
+    if "transparency" in image.info:
+        values[values == image.info["transparency"]] = 65535
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))

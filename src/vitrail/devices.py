@@ -16,7 +16,7 @@ def choose_device(name: str) -> str:
     Raises:
         BadSetting: torch knows no such device, or this machine has none.
     """
-    import torch  # noqa: PLC0415  (seconds, and not needed when every feature is cached)
+    import torch
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -30,13 +30,13 @@ def choose_device(name: str) -> str:
 
 def seed_everything(seed: int) -> None:
     """Sets the seeds of Python, NumPy and torch (all devices)."""
-    import torch  # noqa: PLC0415  (as above)
+    import torch
 
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
 
 
-def processors() -> int:
+def cpu_count() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

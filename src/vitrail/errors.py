@@ -3,8 +3,8 @@
 VitrailError
 ├── UnknownName (KeyError)            a name that no collection carries
 ├── BadSetting (ValueError)           a setting outside its range
-├── BadPicture (ValueError)           a picture that cannot be read, or must not be
-├── BadFolder (ValueError)            a folder or list of pictures that cannot be used
+├── BadImage (ValueError)           an image that cannot be read, or must not be
+├── BadFolder (ValueError)            a folder or list of images that cannot be used
 ├── BadWeights (ValueError)           a weights file of another network, or damaged
 ├── BadRun (ValueError)               a folder that is not a run, or a damaged one
 ├── MissingWeights (FileNotFoundError)   weights that are not on this machine
@@ -12,15 +12,24 @@ VitrailError
 ├── LostProcess (RuntimeError)        another process of the same run that has ended
 └── CannotWrite (OSError)             a place that cannot be written
 
-A message is one sentence: what is wrong, what was given, what would work.
+A message is one sentence: what is wrong, what was given, "Use ...".
 Faces (the command line, the studio) catch `VitrailError` once and show the sentence.
 """
 
 
 class VitrailError(Exception):
-    """Base of every error a user can cause."""
+    """Base of every error a user can cause.
+
+    Attributes:
+        kind: what is wrong, in a word that programs can rely on ("damaged", "too-large"); empty: the class says it.
+        path: the file or folder that it is about, as a user would name it; empty: none.
+    """
 
     __str__ = Exception.__str__  # KeyError would print the message in quotes
+
+    def __init__(self, message: str = "", *, kind: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.kind, self.path = kind, path
 
 
 class UnknownName(VitrailError, KeyError):
@@ -31,12 +40,12 @@ class BadSetting(VitrailError, ValueError):
     """A setting outside its range."""
 
 
-class BadPicture(VitrailError, ValueError):
-    """A picture that cannot be read, or must not be."""
+class BadImage(VitrailError, ValueError):
+    """An image that cannot be read, or must not be."""
 
 
 class BadFolder(VitrailError, ValueError):
-    """A folder or list of pictures that cannot be used."""
+    """A folder or list of images that cannot be used."""
 
 
 class BadWeights(VitrailError, ValueError):
@@ -51,7 +60,7 @@ class MissingWeights(VitrailError, FileNotFoundError):
     """Weights that are not on this machine."""
 
 
-class MissingExtra(VitrailError, ImportError):
+class MissingExtra(VitrailError, ImportError):  # type: ignore[misc]  # both have a `path`
     """An optional library that is not installed."""
 
 
@@ -61,3 +70,8 @@ class LostProcess(VitrailError, RuntimeError):
 
 class CannotWrite(VitrailError, OSError):
     """A place that cannot be written."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says, in one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,28 +12,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a part of the work is.
+    """How far a stage of the work is.
 
     Attributes:
-        part: what is being done ("features").
+        stage: what is being done ("features").
         done, total: in `unit`s; `total` is None when not known.
-        detail: what else there is to say of this moment ("accuracy 0.92").
-        figures: the same as numbers, for curves that are drawn while the work goes on.
+        detail: what else is worth saying at this moment ("accuracy 0.92").
+        values: the same as numbers, for curves that are drawn while the work goes on.
     """
 
-    part: str
+    stage: str
     done: int
     total: int | None = None
-    unit: str = "pictures"
+    unit: str = "images"
     detail: str = ""
-    figures: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+NoteKind = Literal["info", "warning", "skipped", "stopped", "missing-extra"]
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence for the user."""
+    """A sentence for the user.
+
+    Attributes:
+        kind: what the sentence is about; programs decide by this, never by the wording.
+        path: the file that the sentence is about, as a user would name it; empty: none.
+    """
 
     text: str
+    kind: NoteKind = "info"
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A PNG; kept as `pictures/<name>.png`."""
+class Plot:
+    """A figure (PNG); kept as `plots/<name>.png`."""
 
     name: str
     caption: str
@@ -61,16 +71,32 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Preview:
-    """How something that is being made stands; only the last one of each name is kept, as `live/<name>.png`.
+class Image:
+    """An image that was made (PNG); kept as `images/<name>.png`.
 
     Attributes:
-        figures: what there is to say of it, as `probability`.
+        group: images that belong together, as the samples of each epoch ("samples"); empty: it stands alone.
+        step: where it stands in its group, as the epoch.
+    """
+
+    name: str
+    caption: str
+    png: bytes = field(repr=False)
+    group: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The state of something that is being made; only the last one of each name is kept, as `live/<name>.png`.
+
+    Attributes:
+        values: what there is to say of it, as `probability`.
     """
 
     name: str
     png: bytes = field(repr=False)
-    figures: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,7 @@ class Attachment:
     """Any other file worth keeping; kept as `<folder>/<name>`.
 
     Attributes:
-        folder: "maps", "pictures" ...
+        folder: "maps", "images" ...
         name: with its suffix ("cat_gradient.npy").
     """
 
@@ -93,34 +119,52 @@ class Weights:
 
     Attributes:
         description: JSON values that say how to rebuild the module.
-        card: the model card (Markdown with the hub's YAML head); kept as the run's README.md. Empty: what is kept
-            belongs to other weights, whose card stays.
+        model_card: Markdown with the hub's YAML head; kept as the run's README.md. Empty: these weights belong to
+            others, whose card stays.
     """
 
     name: str
     tensors: Mapping[str, np.ndarray] = field(repr=False)
     description: Mapping[str, Any]
-    card: str = field(default="", repr=False)
+    model_card: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a long run needs to go on; kept as `checkpoints/<name>`, beside those of the earlier ones that still count.
+    """What a long run needs to resume; kept as `checkpoints/<name>`, beside those of the earlier ones that still count.
 
     Attributes:
-        kept: names, this one's among them; all other checkpoints are removed once this one is whole on the disk.
+        retained: names, this one's among them; all other checkpoints are removed once this one is whole on the disk.
     """
 
     name: str
     data: bytes = field(repr=False)
-    kept: Sequence[str] = ()
+    retained: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a person wants to know at the end, in at most twelve lines; shown once everything is stored.
+
+    Attributes:
+        lines: label and value ("accuracy", "0.932 (95 % interval 0.918 to 0.944, 1,495 images)").
+        next_steps: commands that can be copied; `{run}` stands for the run folder.
+    """
+
+    lines: Sequence[tuple[str, str]]
+    next_steps: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """The figures, units in their names; the last event of a task, kept as `result.json`."""
+    """The values, units in their names; the last event of a task, kept as `result.json`."""
 
-    figures: Mapping[str, Any]
+    values: Mapping[str, Any]
 
 
-Event = Progress | Note | Table | Picture | Preview | Attachment | Weights | Checkpoint | Result
+Event = Progress | Note | Table | Plot | Image | Preview | Attachment | Weights | Checkpoint | Summary | Result
+
+
+def skipped_notes(skipped: Sequence[Mapping[str, str]]) -> Iterator[Note]:
+    """A note for each image that was left out; each has `file`, `kind` and `reason`, as in `result.json`."""
+    return (Note(f"Skipped: {skip['reason']}", "skipped", skip["file"]) for skip in skipped)

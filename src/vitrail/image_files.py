@@ -1,4 +1,4 @@
-"""Picture files: find them, name them safely, read their bytes once, and check a header before anything is decoded."""
+"""Image files: find them, name them safely, read their bytes once, and check a header before anything is decoded."""
 
 import glob
 import hashlib
@@ -19,9 +19,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from vitrail.errors import BadFolder, BadPicture
-from vitrail.picture_tables import is_table, listed_files
-from vitrail.tars import inside, is_tar, members_of, read_member
+from vitrail.errors import BadFolder, BadImage
+from vitrail.tables import is_table, iter_listed_files
+from vitrail.tars import is_tar, list_members, read_member, split_tar_path
 
 AnyPath = str | os.PathLike[str]
 
@@ -29,7 +29,7 @@ PIXEL_LIMIT = 50_000_000
 """Width times height, as the header states them: a full-frame camera passes, a decompression bomb does not."""
 
 BYTE_LIMIT = 8 * PIXEL_LIMIT
-"""Bytes of a file: the largest picture allowed, uncompressed, in the widest layout read (16 bits, RGBA)."""
+"""Bytes of a file: the largest image allowed, uncompressed, in the widest layout read (16 bits, RGBA)."""
 
 SCAN_LIMIT = 100 * PIXEL_LIMIT
 """Scans times pixels of a JPEG: cameras write ten scans at most; each of thousands takes milliseconds and ten bytes."""
@@ -44,13 +44,13 @@ class Format(NamedTuple):
     pixel_limit: int = PIXEL_LIMIT
 
 
-# What cameras, browsers and published sets of pictures use. Everything else stays out: each parser is a surface for
+# What cameras, browsers and published sets of images use. Everything else stays out: each parser is a surface for
 # hostile files, and some (EPS) start other programs. Naming the readers, not calling `Image.open`, also keeps plug-ins
 # out and leaves `PIXEL_LIMIT` the only limit, with no warning at 90 million pixels from Pillow's own.
 FORMATS = {
     "JPEG": Format(rb"\xff\xd8\xff", JpegImageFile, (".jpg", ".jpeg", ".jpe", ".jfif")),
     "PNG": Format(rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png", ".apng")),
-    # libwebp's reader of animations, which Pillow takes for all, is slow and holds four copies of a picture at once.
+    # libwebp's reader of animations, which Pillow takes for all, is slow and holds four copies of an image at once.
     "WEBP": Format(rb"RIFF....WEBP", WebPImageFile, (".webp",), PIXEL_LIMIT // 2),
     "BMP": Format(rb"BM", BmpImageFile, (".bmp", ".dib")),
     "GIF": Format(rb"GIF8[79]a", GifImageFile, (".gif",)),
@@ -75,33 +75,33 @@ def display_name(path: AnyPath) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
 
 
-def find_pictures(paths: Sequence[AnyPath]) -> list[Path]:
-    """Picture files that `paths` name, as `each_picture` finds them."""
-    return list(each_picture(paths))
+def find_images(paths: Sequence[AnyPath]) -> list[Path]:
+    """Image files that `paths` name, as `each_image` finds them."""
+    return list(iter_images(paths))
 
 
-def each_picture(paths: Sequence[AnyPath]) -> Iterator[Path]:
-    """Picture files that `paths` name, in the order of `paths` and sorted within each; of several paths each file once.
+def iter_images(paths: Sequence[AnyPath]) -> Iterator[Path]:
+    """Image files that `paths` name, in the order of `paths` and sorted within each; of several paths each file once.
 
     Args:
         paths: files (taken as they are), folders (searched at every depth for the suffixes of `FORMATS`, hidden names
-            left out, links followed, each real folder once; or, if they hold no picture, for tar files), glob patterns
+            left out, links followed, each real folder once; or, if they hold no image, for tar files), glob patterns
             (`**` crosses folders), tar files (in the order of the archive) and tables (CSV or Parquet with a column
             `file`, in their order).
 
     Raises:
-        BadPicture: a path names nothing.
-        BadFolder: a folder, tar file or table holds no picture, or cannot be read.
+        BadImage: a path names nothing.
+        BadFolder: a folder, tar file or table holds no image, or cannot be read.
     """
-    found = (picture for path in paths for picture in _named_by(Path(path)))
+    found = (image for path in paths for image in _named_by(Path(path)))
     yield from found if len(paths) == 1 else dict.fromkeys(found)
 
 
 def read_bytes(path: AnyPath) -> bytes:
-    """Content of a picture file, at most `BYTE_LIMIT` bytes.
+    """Content of an image file, at most `BYTE_LIMIT` bytes.
 
     Raises:
-        BadPicture: not there, not a regular file (a pipe would block for ever), not readable, or too long.
+        BadImage: not there, not a regular file (a pipe would block for ever), not readable, or too long.
     """
     name = display_name(path)
     try:
@@ -113,93 +113,91 @@ def read_bytes(path: AnyPath) -> bytes:
         return _read_inside(Path(path), name)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
-        raise BadPicture(f"'{name}' cannot be read ({reason}); the path of a readable picture would work.") from error
+        raise BadImage(f"'{name}' cannot be read ({reason}); the path of a readable image would work.") from error
     given = f"{status.st_size:,} bytes long" if regular else "a folder or a device"
-    raise BadPicture(f"'{name}' is {given}; a picture file of up to {BYTE_LIMIT:,} bytes would work.")
+    raise BadImage(f"'{name}' is {given}; an image file of up to {BYTE_LIMIT:,} bytes would work.")
 
 
 def _read_inside(path: Path, name: str) -> bytes:
     try:
-        place = inside(path)
+        place = split_tar_path(path)
         if place is None:
             raise NotADirectoryError(20, "Not a directory")
         data = read_member(*place, BYTE_LIMIT)
     except (OSError, BadFolder) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadPicture(f"'{name}' cannot be read ({reason}); the path of a readable picture would work.") from error
+        raise BadImage(f"'{name}' cannot be read ({reason}); the path of a readable image would work.") from error
     if data is None:
-        raise BadPicture(f"'{name}' is too long; a picture file of up to {BYTE_LIMIT:,} bytes would work.")
+        raise BadImage(f"'{name}' is too long; an image file of up to {BYTE_LIMIT:,} bytes would work.")
     return data
 
 
 def digest(path: AnyPath) -> tuple[str, bytes]:
-    """SHA-256 of a picture file in hexadecimal, and the bytes it was computed from: one read serves hash and decoder.
+    """SHA-256 of an image file in hexadecimal, and the bytes it was computed from: one read serves hash and decoder.
 
     Raises:
-        BadPicture: as `read_bytes`.
+        BadImage: as `read_bytes`.
     """
     data = read_bytes(path)
     return hashlib.sha256(data).hexdigest(), data
 
 
-def open_picture(data: bytes, name: str) -> ImageFile:
-    """Pillow picture of which only the header was read: a known format, size and layout.
+def open_image(data: bytes, name: str) -> ImageFile:
+    """Pillow image of which only the header was read: a known format, size and layout.
 
     Args:
-        name: what errors call the picture, as `display_name` gives it.
+        name: what errors call the image, as `display_name` gives it.
 
     Raises:
-        BadPicture: empty, of another format, damaged, larger than its format's limit, of endless work, or in a layout
+        BadImage: empty, of another format, damaged, larger than its format's limit, of endless work, or in a layout
             without agreed range.
     """
     known = _format_of(data, name)
-    picture = _parse(data, name, known)
-    pixels = picture.width * picture.height
+    image = _parse(data, name, known)
+    pixels = image.width * image.height
     if pixels > known.pixel_limit:
-        raise BadPicture(_too_large(name, f"{picture.width:,} x {picture.height:,} pixels", known.pixel_limit))
-    _check_work(picture, data, name)
-    if picture.mode not in LAYOUTS or not _plain_sixteen_bits(picture):
-        raise BadPicture(
-            f"'{name}' stores its pixels as '{picture.mode}' in a way that has no agreed range; "
+        raise BadImage(_too_large(name, f"{image.width:,} x {image.height:,} pixels", known.pixel_limit))
+    _check_work(image, data, name)
+    if image.mode not in LAYOUTS or not _plain_sixteen_bits(image):
+        raise BadImage(
+            f"'{name}' stores its pixels as '{image.mode}' in a way that has no agreed range; "
             "8 or 16 unsigned bits a channel would work."
         )
-    return picture
+    return image
 
 
 def _format_of(data: bytes, name: str) -> Format:
     for known in FORMATS.values():
         if re.match(known.signature, data, re.DOTALL):
             return known
-    kind = "empty" if not data else "not a picture of a known format"
-    raise BadPicture(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
+    kind = "empty" if not data else "not an image of a known format"
+    raise BadImage(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
 
 
 def _parse(data: bytes, name: str, known: Format) -> ImageFile:
     try:
         return known.reader(io.BytesIO(data))
     except Image.DecompressionBombError as error:  # WebP's reader looks for itself, as it allocates at once
-        raise BadPicture(_too_large(name, "larger still", known.pixel_limit)) from error
+        raise BadImage(_too_large(name, "larger still", known.pixel_limit)) from error
     except Exception as error:  # parsers of hostile bytes raise anything: SyntaxError, OSError, struct.error ...
-        raise BadPicture(damaged(name, error)) from error
+        raise BadImage(damaged_message(name, error)) from error
 
 
-def _check_work(picture: ImageFile, data: bytes, name: str) -> None:
+def _check_work(image: ImageFile, data: bytes, name: str) -> None:
     """Refuses what is small in pixels and in bytes, and endless all the same."""
-    pixels = picture.width * picture.height
-    scans = data.count(START_OF_SCAN) if isinstance(picture, JpegImageFile) else 0
+    pixels = image.width * image.height
+    scans = data.count(START_OF_SCAN) if isinstance(image, JpegImageFile) else 0
     if scans * pixels > SCAN_LIMIT:
-        raise BadPicture(
+        raise BadImage(
             f"'{name}' goes over its {pixels:,} pixels {scans:,} times; "
             f"up to {SCAN_LIMIT // pixels:,} scans would work."
         )
-    if isinstance(picture, BmpImageFile) and picture.info.get("compression") in RUN_LENGTHS:
-        raise BadPicture(
-            f"'{name}' is a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would work."
-        )
+    if isinstance(image, BmpImageFile) and image.info.get("compression") in RUN_LENGTHS:
+        raise BadImage(f"'{name}' is a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would work.")
 
 
-def damaged(name: str, error: Exception) -> str:
-    """Sentence for a picture whose bytes a decoder gave up on."""
+def damaged_message(name: str, error: Exception) -> str:
+    """Sentence for an image whose bytes a decoder gave up on."""
     reason = " ".join(display_name(str(error)).split()) or type(error).__name__
     return f"'{name}' is damaged or cut short ({reason}); a complete copy of the file would work."
 
@@ -208,11 +206,11 @@ def _too_large(name: str, given: str, limit: int) -> str:
     return f"'{name}' is too large ({given}); up to {limit:,} pixels would work."
 
 
-def _plain_sixteen_bits(picture: ImageFile) -> bool:
+def _plain_sixteen_bits(image: ImageFile) -> bool:
     """Whether 16-bit grey means 0 (black) to 65535 (white); TIFF can put 12 bits, or white as zero, in that layout."""
-    if not isinstance(picture, TiffImageFile) or not picture.mode.startswith("I;16"):
+    if not isinstance(image, TiffImageFile) or not image.mode.startswith("I;16"):
         return True
-    tags = picture.tag_v2
+    tags = image.tag_v2
     return tags.get(TIFF_BITS) == (16,) and tags.get(TIFF_PHOTOMETRIC) == TIFF_BLACK_IS_ZERO
 
 
@@ -220,10 +218,10 @@ def _named_by(here: Path) -> Iterator[Path]:
     if here.is_dir():
         yield from _in_folder(here)
     elif here.is_file() and is_tar(here):
-        yield from _or_fail(_in_tar(here), f"There is no picture in '{display_name(here)}'")
+        yield from _or_fail(_in_tar(here), f"There is no image in '{display_name(here)}'")
     elif here.is_file() and is_table(here):
-        yield from _or_fail(listed_files(here), f"The table '{display_name(here)}' lists no picture")
-    elif here.exists() or inside(here):
+        yield from _or_fail(iter_listed_files(here), f"The table '{display_name(here)}' lists no image")
+    elif here.exists() or split_tar_path(here):
         yield here
     else:
         yield from _matching(here)
@@ -231,42 +229,42 @@ def _named_by(here: Path) -> Iterator[Path]:
 
 def _in_folder(folder: Path) -> Iterator[Path]:
     found = False
-    for picture in _walk(folder, _if_picture):
+    for image in _walk(folder, _if_image):
         found = True
-        yield picture
+        yield image
     if not found:
-        packed = (picture for tar in _walk(folder, _if_tar) for picture in _in_tar(tar))
-        yield from _or_fail(packed, f"There is no picture in '{display_name(folder)}'")
+        packed = (image for tar in _walk(folder, _if_tar) for image in _in_tar(tar))
+        yield from _or_fail(packed, f"There is no image in '{display_name(folder)}'")
 
 
-def _or_fail(pictures: Iterator[Path], nothing: str) -> Iterator[Path]:
-    """The pictures, of which there must be one."""
-    first = next(pictures, None)
+def _or_fail(images: Iterator[Path], nothing: str) -> Iterator[Path]:
+    """The images, of which there must be one."""
+    first = next(images, None)
     if first is None:
         raise BadFolder(f"{nothing}; files ending in {' '.join(SUFFIXES)} would work.")
     yield first
-    yield from pictures
+    yield from images
 
 
 def _in_tar(tar: Path) -> Iterator[Path]:
-    return (picture for name in members_of(tar) for picture in _if_picture(tar / name))
+    return (image for name in list_members(tar) for image in _if_image(tar / name))
 
 
 def _matching(pattern: Path) -> Iterator[Path]:
     matches = map(Path, sorted(glob.glob(os.fspath(pattern), recursive=True)))
-    pictures = dict.fromkeys(picture for match in matches for picture in _matched(match))  # `**` finds some twice
-    if not pictures:
-        raise BadPicture(
-            f"There is no picture at '{display_name(pattern)}'; a picture, a folder of pictures, a tar file, a table "
+    images = dict.fromkeys(image for match in matches for image in _matched(match))  # `**` finds some twice
+    if not images:
+        raise BadImage(
+            f"There is no image at '{display_name(pattern)}'; an image, a folder of images, a tar file, a table "
             "or a pattern would work."
         )
-    yield from pictures
+    yield from images
 
 
 def _matched(match: Path) -> Iterable[Path]:
     if match.is_dir():
-        return _walk(match, _if_picture)
-    return _in_tar(match) if is_tar(match) and match.is_file() else _if_picture(match)
+        return _walk(match, _if_image)
+    return _in_tar(match) if is_tar(match) and match.is_file() else _if_image(match)
 
 
 def _walk(folder: Path, taken: Callable[[Path], list[Path]]) -> Iterator[Path]:
@@ -282,8 +280,8 @@ def _walk(folder: Path, taken: Callable[[Path], list[Path]]) -> Iterator[Path]:
             yield from taken(Path(root, name))
 
 
-def _if_picture(path: Path) -> list[Path]:
-    hidden = path.name.startswith(".")  # macOS leaves a `._cat.jpg`, no picture, beside each `cat.jpg`
+def _if_image(path: Path) -> list[Path]:
+    hidden = path.name.startswith(".")  # macOS leaves a `._cat.jpg`, no image, beside each `cat.jpg`
     return [path] if path.name.lower().endswith(SUFFIXES) and not hidden else []
 
 

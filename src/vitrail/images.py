@@ -1,6 +1,6 @@
-"""Pictures as pixels: read, resize, crop and save them; [0, 1] <-> 8 bits <-> [-1, 1]; grey to three channels.
+"""Images as pixels: read, resize, crop and save them; [0, 1] <-> 8 bits <-> [-1, 1]; grey to three channels.
 
-`decoding` decodes and torch resizes; Pillow's own resize takes over where only a small box of a long picture is wanted.
+`decoding` decodes and torch resizes; Pillow's own resize takes over where only a small box of a long image is wanted.
 torchvision's decoders are left out: they are deprecated since 0.29, importing torchvision costs seconds, and
 they know neither a size limit nor all layouts (figures: `benchmarks/decode.py`).
 """
@@ -17,7 +17,7 @@ from PIL.Image import Resampling
 from torch import Tensor
 
 from vitrail.decoding import Size, decode_fast
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 from vitrail.files import write_bytes
 from vitrail.image_files import PIXEL_LIMIT, AnyPath, display_name
 
@@ -27,42 +27,42 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 FILTERS = {"bilinear": Resampling.BILINEAR, "bicubic": Resampling.BICUBIC}
 
 STRIP = 2**18  # bytes that fit into a core's cache
-WASTE = 4  # a resized picture larger than this many crops is never made whole
+MAX_OVERSCAN = 4  # a resized image larger than this many crops is never made whole
 
 
-def read_picture(
+def read_pixels(
     source: bytes | AnyPath,
     *,
     short_side: int | None = None,
     crop: int | None = None,
     interpolation: Interpolation = "bilinear",
-    name: str = "picture",
+    name: str = "image",
 ) -> UInt8[Tensor, "3 height width"]:
-    """Pixels of a picture file, upright, resized and cropped as torchvision's evaluation transforms do.
+    """Pixels of an image file, upright, resized and cropped as torchvision's evaluation transforms do.
 
     The short side becomes `short_side` and the long one `int(short_side * long / short)`, both antialiased; the
     `crop` x `crop` window starts at `round((side - crop) / 2)`, halves to even. Each step is left out when `None`.
     Grey gives three equal channels, transparency lies on white, 16 bits are scaled to 8, of an animation the first
     frame counts. Colour profiles are not applied: networks are trained on the numbers as stored. JPEGs of four times
-    `short_side` and more are decoded small where that comes out even (by 0.6 of 255 another picture, on average).
+    `short_side` and more are decoded small where that comes out even (by 0.6 of 255 another image, on average).
 
     Args:
         source: the bytes of a file, or its path.
-        name: what errors call the picture when `source` is bytes.
+        name: what errors call the image when `source` is bytes.
 
     Returns:
         (3, H, W), RGB: a tensor, since torch resizes it, `torch.stack` joins it and threads can hand it on uncopied.
 
     Raises:
-        BadPicture: not a readable picture, larger than `PIXEL_LIMIT` before or after, or smaller than `crop`.
+        BadImage: not a readable image, larger than `PIXEL_LIMIT` before or after, or smaller than `crop`.
         BadSetting: `short_side` or `crop` below 1, or a crop larger than the short side.
     """
     _check_geometry(short_side, crop)
     name = name if isinstance(source, bytes) else display_name(source)
-    full, picture = decode_fast(source, short_side=short_side, name=name)
+    full, opened = decode_fast(source, short_side=short_side, name=name)
     resized = full if short_side is None else resized_size(full, short_side)
     box = _crop_box(resized, crop, name)
-    return _framed(picture, resized, box, interpolation=interpolation)
+    return _framed(opened, resized, box, interpolation=interpolation)
 
 
 def resized_size(size: Size, short_side: int) -> Size:
@@ -72,7 +72,7 @@ def resized_size(size: Size, short_side: int) -> Size:
     return (short_side, longer) if size[0] <= size[1] else (longer, short_side)
 
 
-def save_picture(image: Num[Tensor, "channels height width"], path: AnyPath) -> None:
+def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> None:
     """Write one image as an 8-bit PNG that appears whole or not at all.
 
     Args:
@@ -80,19 +80,19 @@ def save_picture(image: Num[Tensor, "channels height width"], path: AnyPath) -> 
 
     Raises:
         BadSetting: the name does not end in `.png`.
-        BadPicture: the image holds a value that is not a number.
+        BadImage: the image holds a value that is not a number.
         CannotWrite: the place cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise BadSetting(f"Pictures are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
+        raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
     pixels = image.detach() if image.dtype == torch.uint8 else to_bytes(image.detach())
     encoded = io.BytesIO()
-    Image.fromarray(three_channels(pixels).permute(1, 2, 0).cpu().numpy()).save(encoded, "PNG")
+    Image.fromarray(to_rgb(pixels).permute(1, 2, 0).cpu().numpy()).save(encoded, "PNG")
     write_bytes(path, encoded.getvalue())
 
 
-def three_channels(images: Num[Tensor, "*batch channels height width"]) -> Num[Tensor, "*batch 3 height width"]:
+def to_rgb(images: Num[Tensor, "*batch channels height width"]) -> Num[Tensor, "*batch 3 height width"]:
     """Grey (one channel) as three equal channels; RGB as it is. A view: copy it before writing into it."""
     return images.expand(*images.shape[:-3], 3, -1, -1)
 
@@ -106,19 +106,19 @@ def to_bytes(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     """[0, 1] as 0...255: clipped, times 255, to the nearest whole number (halves to the even one).
 
     Raises:
-        BadPicture: a value is not a number.
+        BadImage: a value is not a number.
     """
     if images.isnan().any():
-        raise BadPicture("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
+        raise BadImage("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
     return images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
-def to_signed(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def to_signed_range(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """[0, 1] as [-1, 1], the range GANs speak."""
     return images * 2 - 1
 
 
-def from_signed(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def from_signed_range(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """[-1, 1] as [0, 1]."""
     return (images + 1) / 2
 
@@ -135,9 +135,9 @@ def _crop_box(size: Size, crop: int | None, name: str) -> Box:
     width, height = size
     wide, high = (width, height) if crop is None else (crop, crop)
     if wide > width or high > height:
-        raise BadPicture(f"'{name}' is {width} x {height} pixels, smaller than the crop; up to {min(size)} would work.")
+        raise BadImage(f"'{name}' is {width} x {height} pixels, smaller than the crop; up to {min(size)} would work.")
     if wide * high > PIXEL_LIMIT:
-        raise BadPicture(
+        raise BadImage(
             f"'{name}' would become {wide:,} x {high:,} pixels; up to {PIXEL_LIMIT:,}, as a crop gives, would work."
         )
     left, top = round((width - wide) / 2), round((height - high) / 2)
@@ -145,33 +145,33 @@ def _crop_box(size: Size, crop: int | None, name: str) -> Box:
 
 
 def _framed(
-    picture: Image.Image | np.ndarray, resized: Size, box: Box, *, interpolation: str
+    opened: Image.Image | np.ndarray, resized: Size, box: Box, *, interpolation: str
 ) -> UInt8[Tensor, "3 height width"]:
-    """Pixels inside `box` of the picture resized to `resized`."""
+    """Pixels inside `box` of the image resized to `resized`."""
     left, top, right, bottom = box
     width, height = resized
-    size = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
+    size = opened.size if isinstance(opened, Image.Image) else opened.shape[1::-1]
     if resized == size:
-        image = _window(picture, box)
-    elif width * height > WASTE * (right - left) * (bottom - top):
-        image = _pixels(_boxed(_pillow(picture), resized, box, FILTERS[interpolation]))
+        image = _window(opened, box)
+    elif width * height > MAX_OVERSCAN * (right - left) * (bottom - top):
+        image = _pixels(_boxed(_pillow(opened), resized, box, FILTERS[interpolation]))
     else:
         whole = torch.nn.functional.interpolate(
-            _pixels(picture), size=(height, width), mode=interpolation, antialias=True
+            _pixels(opened), size=(height, width), mode=interpolation, antialias=True
         )
         image = whole[:, :, top:bottom, left:right]
-    return three_channels(image[0, :3]).contiguous()
+    return to_rgb(image[0, :3]).contiguous()
 
 
-def _boxed(picture: Image.Image, resized: Size, box: Box, kernel: Resampling) -> Image.Image:
-    """Part `box` of the picture resized to `resized`, made from the pixels that it needs only.
+def _boxed(opened: Image.Image, resized: Size, box: Box, kernel: Resampling) -> Image.Image:
+    """Part `box` of the image resized to `resized`, made from the pixels that it needs only.
 
     Across and then down, as torch does: Pillow left to itself takes the cheaper way first, and rounds differently.
     """
     left, top, right, bottom = box
-    first_column, last_column, across = _span(left, right, picture.width, resized[0])
-    first_row, last_row, down = _span(top, bottom, picture.height, resized[1])
-    part = picture.crop((first_column, first_row, last_column, last_row))
+    first_column, last_column, across = _span(left, right, opened.width, resized[0])
+    first_row, last_row, down = _span(top, bottom, opened.height, resized[1])
+    part = opened.crop((first_column, first_row, last_column, last_row))
     columns = part.resize((right - left, part.height), kernel, box=(across[0], 0, across[1], part.height))
     return columns.resize((right - left, bottom - top), kernel, box=(0, down[0], columns.width, down[1]))
 
@@ -187,32 +187,32 @@ def _span(start: int, end: int, length: int, resized: int) -> tuple[int, int, tu
     return first, last, (start * scale - first, min(end * scale, length) - first)  # rounding can pass the border
 
 
-def _window(picture: Image.Image | np.ndarray, box: Box) -> UInt8[Tensor, "1 channels height width"]:
+def _window(opened: Image.Image | np.ndarray, box: Box) -> UInt8[Tensor, "1 channels height width"]:
     left, top, right, bottom = box
-    return _pixels(picture.crop(box) if isinstance(picture, Image.Image) else picture[top:bottom, left:right])
+    return _pixels(opened.crop(box) if isinstance(opened, Image.Image) else opened[top:bottom, left:right])
 
 
-def _pillow(picture: Image.Image | np.ndarray) -> Image.Image:
+def _pillow(opened: Image.Image | np.ndarray) -> Image.Image:
     return (
-        picture
-        if isinstance(picture, Image.Image)
-        else Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+        opened
+        if isinstance(opened, Image.Image)
+        else Image.fromarray(opened.squeeze(-1) if opened.shape[-1] == 1 else opened)
     )
 
 
-def _pixels(picture: Image.Image | np.ndarray) -> UInt8[Tensor, "1 channels height width"]:
-    """Pixels of a grey picture (one channel) or an RGB one (three, or four with a filler), in channels-last order.
+def _pixels(opened: Image.Image | np.ndarray) -> UInt8[Tensor, "1 channels height width"]:
+    """Pixels of a grey image (one channel) or an RGB one (three, or four with a filler), in channels-last order.
 
     Pillow stores colour as four bytes a pixel and torch resizes four as fast as three: copying them all is quickest.
     Strip by strip, as Pillow's `tobytes` of the whole would hold two more copies of it.
     """
-    if not isinstance(picture, Image.Image):
-        return torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
-    layout, channels = ("L", 1) if picture.mode == "L" else ("RGBX", 4)
-    width, height = picture.size
+    if not isinstance(opened, Image.Image):
+        return torch.from_numpy(opened)[None].permute(0, 3, 1, 2)
+    layout, channels = ("L", 1) if opened.mode == "L" else ("RGBX", 4)
+    width, height = opened.size
     pixels = np.empty((1, height, width, channels), np.uint8)
     rows = max(1, STRIP // (width * channels))
     for top in range(0, height, rows):
-        strip = picture.crop((0, top, width, min(top + rows, height)))
+        strip = opened.crop((0, top, width, min(top + rows, height)))
         pixels[0, top : top + rows] = np.frombuffer(strip.tobytes("raw", layout), np.uint8).reshape(-1, width, channels)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)

@@ -10,10 +10,10 @@ KEPT = 1 << 30  # bytes
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt, see <malloc.h>
 
 
-def settle_in() -> None:
+def configure_process() -> None:
     """Threads that wait sleep, and freed memory is kept, unless the user said otherwise; before torch is imported.
 
-    What Pillow overlooks in a picture, a damaged note about its camera, is no line among our own.
+    What Pillow overlooks in an image, a damaged note about its camera, is no line among our own.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # Spinning, they take the cores from whatever else runs on the machine.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any
 
 from vitrail.errors import UnknownName
@@ -29,7 +31,7 @@ class Registry(Mapping[str, Any]):
         self._own = entries
 
     @cached_property
-    def _guests(self) -> dict[str, EntryPoint]:
+    def _entry_points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self._package) if point.name not in self._own}
 
     def check(self, name: str) -> None:
@@ -38,7 +40,7 @@ class Registry(Mapping[str, Any]):
             return
         near = get_close_matches(name, self, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownName(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(map(shown, self))}.")
+        raise UnknownName(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(map(display_name, self))}.")
 
     def __getitem__(self, name: str) -> Any:
         """The object called `name`; raises `UnknownName`."""
@@ -50,25 +52,58 @@ class Registry(Mapping[str, Any]):
 
     def _load(self, name: str) -> Any:
         if name not in self._own:
-            return self._guests[name].load()
+            return self._entry_points[name].load()
         module, attribute = self._own[name].split(":")
         return getattr(import_module(f"{self._package}.{module}"), attribute)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._own
-        yield from self._guests
+        yield from self._entry_points
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
         family, colon, member = name.partition(":")
         known = family + colon if member else name
-        return known in self._own or known in self._guests
+        return known in self._own or known in self._entry_points
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._guests)
+        return len(self._own) + len(self._entry_points)
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """How a table's name is written for people: a family as `timm:NAME`."""
     return f"{name}NAME" if name.endswith(":") else name
+
+
+class Room(ModuleType):
+    """A package whose public names are imported when they are first used, and win over submodules of the same name."""
+
+    _homes: dict[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._homes:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{self.__name__}.{self._homes[name]}"), name)
+        self.__dict__[name] = value
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._homes and isinstance(value, ModuleType):
+            return  # importing the submodule `grad_cam` would put it in the place of the function `grad_cam`
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *self._homes})
+
+
+def lazy_names(package: str, homes: dict[str, str]) -> None:
+    """Makes public names of a package available without importing what they need until they are used.
+
+    Args:
+        package: the package's `__name__`.
+        homes: public name -> submodule of the package that defines it.
+    """
+    room = sys.modules[package]
+    room.__dict__["_homes"] = homes
+    room.__class__ = Room

@@ -1,7 +1,8 @@
 """Run folders: everything a task did, kept so that it can be read, compared and repeated.
 
 settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-pictures/*.png  tables/*.csv       weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
+plots/*.png   images/*.png  tables/*.csv
+     weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
 live/*.png      (previews)      shards/*  logs/*/ (of one shard each)
 """
 
@@ -23,8 +24,21 @@ from typing import Any
 
 from vitrail import files
 from vitrail.errors import BadRun, CannotWrite
-from vitrail.events import Attachment, Checkpoint, Event, Note, Picture, Preview, Progress, Result, Table, Weights
-from vitrail.settings import Task
+from vitrail.events import (
+    Attachment,
+    Checkpoint,
+    Event,
+    Image,
+    Note,
+    Plot,
+    Preview,
+    Progress,
+    Result,
+    Summary,
+    Table,
+    Weights,
+)
+from vitrail.task import Task
 from vitrail.version import __version__
 
 LIBRARIES = (
@@ -42,28 +56,28 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     Raises:
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
-    home, folder = folder, task.own_folder(folder)
-    if task.continued is None and not (task.goes_on and _holds(folder, name)):
-        claim(folder)
-    settings = task.model_dump(mode="json", exclude={"resume"} if task.continued else None)
+    home, folder = folder, task.log_folder(folder)
+    if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
+        create_run_folder(folder)
+    settings = task.model_dump(mode="json", exclude=set(task.unrecorded) if task.resume_folder else None)
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
 
     def kept(event: Event) -> Event:
         if isinstance(event, Result):
-            event = Result({"task": name, **_seed(task), "run": str(home), **event.figures})
-        keep(event, folder)
+            event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
+        write_event(event, folder)
         return event
 
     try:
-        yield from _each_kept(task.run_in(home), kept)
+        yield from _recorded_events(task.run_in(home), kept)
     except BaseException as error:
         with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
             _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
         raise
 
 
-def _each_kept(events: Iterator[Event], kept: Callable[[Event], Event]) -> Iterator[Event]:
+def _recorded_events(events: Iterator[Event], kept: Callable[[Event], Event]) -> Iterator[Event]:
     """The events as they are kept; Ctrl-C while one is written is for the task, which knows what is finished."""
     pressed: KeyboardInterrupt | None = None
     while True:
@@ -79,18 +93,16 @@ def _each_kept(events: Iterator[Event], kept: Callable[[Event], Event]) -> Itera
         yield event
 
 
-def claim(folder: Path) -> None:
+def create_run_folder(folder: Path) -> None:
     """Makes `folder` for a new run; nothing of an earlier one is ever overwritten."""
     if folder.exists() and not (folder.is_dir() and all(map(files.is_leftover, folder.iterdir()))):
         raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
     files.make_folder(folder)
 
 
-def _holds(folder: Path, name: str) -> bool:
-    """Whether `folder` is that of an earlier run of the task `name`, or holds shards, which say what they are of."""
-    if (folder / "settings.json").is_file():
-        return read_run(folder).task == name
-    return (folder / "shards" / "of.json").is_file()
+def _same_task(folder: Path, name: str) -> bool | None:
+    """Whether `folder` is that of an earlier run of the task `name`; None: it holds no run."""
+    return read_run(folder).task == name if (folder / "settings.json").is_file() else None
 
 
 def new_folder(root: Path, task: str) -> Path:
@@ -104,25 +116,29 @@ def new_folder(root: Path, task: str) -> Path:
     return next(root / name for name in names if files.make_new_folder(root / name))
 
 
-def keep(event: Event, folder: Path) -> None:
+def write_event(event: Event, folder: Path) -> None:
     """Writes one event: a line in events.jsonl, and its file if it has one."""
     line: dict[str, Any]
     match event:
         case Progress():
-            line = {"part": event.part, "done": event.done, "total": event.total, "detail": event.detail}
-            line |= {"figures": finite(event.figures)} if event.figures else {}
+            line = {"stage": event.stage, "done": event.done, "total": event.total, "detail": event.detail}
+            line |= {"values": json_safe(event.values)} if event.values else {}
         case Note():
-            line = {"text": event.text}
+            line = {"text": event.text, "kind": event.kind, **({"path": event.path} if event.path else {})}
         case Table():
             line = {"file": _keep_table(event, folder), "title": event.title}
-        case Picture():
-            picture = f"pictures/{safe_name(event.name)}.png"
-            files.write_bytes(folder / picture, event.png)
-            line = {"file": picture, "caption": event.caption}
+        case Plot():
+            plot = f"plots/{safe_name(event.name)}.png"
+            files.write_bytes(folder / plot, event.png)
+            line = {"file": plot, "caption": event.caption}
+        case Image():
+            image = f"images/{safe_name(event.name)}.png"
+            files.write_bytes(folder / image, event.png)
+            line = {"file": image, "caption": event.caption, "group": event.group, "step": event.step}
         case Preview():
             preview = f"live/{safe_name(event.name)}.png"
             files.write_bytes(folder / preview, event.png)
-            line = {"file": preview, "figures": finite(event.figures)}
+            line = {"file": preview, "values": json_safe(event.values)}
         case Attachment():
             attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
             files.write_bytes(folder / attached, event.data)
@@ -131,9 +147,11 @@ def keep(event: Event, folder: Path) -> None:
             line = {"file": _keep_weights(event, folder)}
         case Checkpoint():
             line = {"file": _keep_checkpoint(event, folder)}
+        case Summary():
+            line = {"lines": [list(each) for each in event.lines], "next_steps": list(event.next_steps)}
         case Result():
             line = {"file": "result.json"}
-            files.write_json(folder / "result.json", event.figures)
+            files.write_json(folder / "result.json", event.values)
     _log(folder, {"event": type(event).__name__.lower(), **line})
 
 
@@ -149,29 +167,29 @@ def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
     home = folder / "checkpoints"
     files.write_bytes(home / checkpoint.name, checkpoint.data)
     for old in home.iterdir():
-        if old.name not in checkpoint.kept and not old.name.startswith("."):
+        if old.name not in checkpoint.retained and not old.name.startswith("."):
             old.unlink(missing_ok=True)
     files.remove_leftovers(home)
     return f"checkpoints/{checkpoint.name}"
 
 
 def _keep_weights(weights: Weights, folder: Path) -> str:
-    import numpy as np  # noqa: PLC0415  (`--help` reads this module)
-    from safetensors.numpy import save  # noqa: PLC0415
+    import numpy as np
+    from safetensors.numpy import save
 
     name = f"weights/{safe_name(weights.name)}"
     # Of an array in another order than C's, `save` would write the bytes as they lie, and another array comes back.
     tensors = {key: np.asarray(value, order="C") for key, value in weights.tensors.items()}
     files.write_bytes(folder / f"{name}.safetensors", save(tensors))
     files.write_json(folder / f"{name}.json", weights.description)
-    if weights.card:
-        files.write_text(folder / "README.md", weights.card)
+    if weights.model_card:
+        files.write_text(folder / "README.md", weights.model_card)
     return f"{name}.safetensors"
 
 
-def finite(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """The figures as JSON can say them: null for what is no number."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+def json_safe(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The values as JSON can say them: null for what is no number."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def safe_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures inside tar files, as WebDataset keeps them: `shard-0000.tar/dog/17.jpg` is a path like any other.
+"""Images inside tar files, as WebDataset keeps them: `shard-0000.tar/dog/17.jpg` is a path like any other.
 
 Nothing is ever unpacked onto the disk: a tar file is read from front to back once, for what is where, and each file in
 it is then read from its place.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from vitrail.errors import BadFolder
+from vitrail.errors import BadFolder, one_line
 
 SUFFIX = ".tar"
 OPEN = 4  # tar files whose contents are remembered: neighbours are asked for one after another
@@ -25,7 +25,7 @@ def is_tar(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIX)
 
 
-def members_of(tar: Path) -> Members:
+def list_members(tar: Path) -> Members:
     """What is in a tar file: name -> where its bytes begin, and how many there are; in the file's order.
 
     Only plain files, and none whose name leads out of the archive.
@@ -51,14 +51,14 @@ def _members(tar: Path, size: int, changed: int) -> Members:
                 if member.isreg() and not member.issparse() and ".." not in name.parts:
                     found[str(name)] = (member.offset_data, member.size)
     except (tarfile.TarError, OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise BadFolder(
             f"'{_shown(tar)}' is damaged, or no plain tar file ({reason}); one that is whole and not compressed would."
         ) from None
     return found
 
 
-def inside(path: Path) -> tuple[Path, str] | None:
+def split_tar_path(path: Path) -> tuple[Path, str] | None:
     """The tar file that `path` leads into, and the name in it; None: it leads into none."""
     for parent in path.parents:
         if is_tar(parent) and parent.is_file():
@@ -73,7 +73,7 @@ def read_member(tar: Path, name: str, limit: int) -> bytes | None:
         FileNotFoundError: there is none of that name.
         BadFolder: as `members_of`.
     """
-    place = members_of(tar).get(name)
+    place = list_members(tar).get(name)
     if place is None:
         raise FileNotFoundError(2, "no such file in that tar file")
     start, size = place

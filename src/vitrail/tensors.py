@@ -11,11 +11,11 @@ Pixels = UInt8[Tensor, "batch 3 height width"]
 Maps = Float[Tensor, "batch height width"]
 Logits = Float[Tensor, "batch classes"]
 Scores = Float[Tensor, "batch"]
-Signed = Float[Tensor, "batch channels height width"]
+SignedImages = Float[Tensor, "batch channels height width"]
 """What GANs play with: images in [-1, 1], of one or three channels."""
 
 Features = Float[Tensor, "batch dimension"]
 OtherFeatures = Float[Tensor, "other dimension"]
 Labels = Int[Tensor, "batch"]
-Told = Int[Tensor, "batch"] | Float[Tensor, "batch attributes"]
+Condition = Int[Tensor, "batch"] | Float[Tensor, "batch attributes"]
 """What players are told of an image: its class, or -1 (not so) and 1 (so) for each of its attributes."""

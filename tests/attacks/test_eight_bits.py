@@ -32,7 +32,7 @@ def test_the_judge_has_the_last_word(backbone, images, labels):
     assert found.reached.any()
 
 
-def test_a_picture_that_fools_already_is_left_alone(backbone, images, labels):
+def test_a_image_that_fools_already_is_left_alone(backbone, images, labels):
     clean = to_unit(to_bytes(images))
     found = to_eight_bits(backbone, clean, clean, Goal((labels + 1) % 5))
     assert torch.equal(found.images, clean)

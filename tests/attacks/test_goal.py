@@ -3,7 +3,7 @@ import torch
 
 from vitrail.attacks.goal import Goal
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import slope
+from vitrail.image_ascent import input_gradient
 
 LOGITS = torch.tensor([[3.0, 2.0, 1.0], [1.0, 3.0, 2.0], [2.0, 2.0, 0.0]])
 
@@ -25,7 +25,7 @@ def test_targeted_is_reached_where_the_target_beats_all_by_the_confidence():
 
 def test_the_objective_is_the_score(backbone, images, labels):
     for goal in (Goal(labels), Goal(labels, (labels + 1) % 5)):
-        found = slope(backbone, images, goal.objective())
+        found = input_gradient(backbone, images, goal.objective())
         torch.testing.assert_close(found.scores, goal.scores(found.logits))
 
 
@@ -37,7 +37,7 @@ def test_a_part_of_a_goal():
 @pytest.mark.parametrize(
     ("labels", "targets", "confidence", "says"),
     [
-        ([0, 1], [1, 1], 0.0, "another class than the picture's own; got class 1"),
+        ([0, 1], [1, 1], 0.0, "another class than the image's own; got class 1"),
         ([0, 1], [1], 0.0, "one target; got"),
         ([-1, 1], None, 0.0, "from 0 on; got -1"),
         ([0, 1], None, -1.0, "confidence must be"),

@@ -63,7 +63,7 @@ class Elliptic(nn.Module):
         super().__init__()
         self.order, dual = (2, 2) if norm == "l2" else (torch.inf, 1)
         apart = torch.zeros(2, 3 * 8 * 8)
-        apart[0, ::2], apart[1, 1::2] = 1, -1  # no pixel in both, so that lengths in the plane are those of pictures
+        apart[0, ::2], apart[1, 1::2] = 1, -1  # no pixel in both, so that lengths in the plane are those of images
         self.plane = apart / apart.norm(dim=1, p=dual, keepdim=True)
 
     def forward(self, images):
@@ -71,7 +71,7 @@ class Elliptic(nn.Module):
         outside = (place / self.axes).square().sum(dim=1) - 1
         return torch.stack([torch.zeros_like(outside), outside], dim=1)
 
-    def pictures(self, places):
+    def images(self, places):
         return 0.5 + (places @ (self.plane / self.plane.square().sum(dim=1, keepdim=True))).view(-1, 3, 8, 8)
 
     def distances(self, places):
@@ -86,7 +86,7 @@ def test_the_nearest_place_of_a_curved_border_is_found_wherever_one_starts(norm,
     places = torch.tensor([[0.12, 0.02], [0.008, 0.001], [0.04, 0.08], [0.24, 0.02]])
     backbone = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=["inside", "outside"], size=8)
     goal = Goal(torch.zeros(len(places), dtype=torch.long))
-    found = ATTACKS[f"minimal-{norm}"](backbone, network.pictures(places), goal, steps=steps)
+    found = ATTACKS[f"minimal-{norm}"](backbone, network.images(places), goal, steps=steps)
     length = found.l2() if norm == "l2" else found.linf()
     assert found.reached.all()
     assert (length <= 1.01 * network.distances(places)).all()
@@ -101,12 +101,12 @@ def test_a_radius_too_small_is_no_success(backbone, images, labels):
     assert (found.l2() <= limit + 1e-6).all()
 
 
-def test_finished_pictures_leave_the_batch(backbone, images, labels):
+def test_finished_images_leave_the_batch(backbone, images, labels):
     hunt = Hunt(backbone, images, Goal(labels), steps=1)
     hunt.finish(torch.tensor([True, False, True, False, False, True]))
     before = backbone.network.seen
     hunt.look(hunt.clean)
-    hunt.slope(hunt.clean)
+    hunt.input_gradient(hunt.clean)
     assert backbone.network.seen - before == 6
     found = hunt.result()
     assert found.forwards.tolist() == [1, 3, 1, 3, 3, 1]

@@ -24,7 +24,7 @@ def test_accuracy_falls_and_is_never_above_that_of_one_attack(norm, backbone, im
         assert accuracy <= 1 - one.reached.float().mean() + 1e-6
 
 
-def test_a_picture_fooled_by_one_step_costs_four_passes(backbone, images, labels):
+def test_a_image_fooled_by_one_step_costs_four_passes(backbone, images, labels):
     found = sweep(backbone, images, labels, norm="linf", radii=[0.3, 0.4])
     assert (found.accuracy == 0).all()
     assert (found.forwards + found.backwards).amax() <= 4
@@ -44,10 +44,10 @@ def test_every_pass_of_the_sweep_is_counted(backbone, images, labels):
 
 def test_two_classes_are_attacked_as_well_as_many():
     two = wrapped(convolutional(classes=2), classes=2)
-    pictures = torch.rand(8, 3, 24, 24, generator=torch.Generator().manual_seed(2))
+    images = torch.rand(8, 3, 24, 24, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        goal = Goal(two(pictures).argmax(dim=1))
+        goal = Goal(two(images).argmax(dim=1))
     share = {}
     for name in ("projected-gradient", "auto-projected-gradient"):
-        share[name] = ATTACKS[name](two, pictures, goal, radius=0.03, steps=20).reached.float().mean()
+        share[name] = ATTACKS[name](two, images, goal, radius=0.03, steps=20).reached.float().mean()
     assert share["auto-projected-gradient"] >= share["projected-gradient"] > 0.5

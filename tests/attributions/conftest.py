@@ -26,7 +26,7 @@ def wrapped(network, **facts):
 
 @pytest.fixture
 def wrap():
-    """A network as a backbone, of pictures of 16 pixels and classes a to d."""
+    """A network as a backbone, of images of 16 pixels and classes a to d."""
     return wrapped
 
 

@@ -35,7 +35,7 @@ def test_occlusion_is_the_exact_drop_behind_each_window(linear, images, targets)
     found = ATTRIBUTIONS["occlusion"](backbone, images, targets, window=8, stride=8)
     torch.testing.assert_close(found[:, :8, 8:16], share[:, :8, 8:16].sum(dim=(1, 2))[:, None, None].expand(3, 8, 8))
     torch.testing.assert_close(found[:, 8:, 16:], share[:, 8:, 16:].sum(dim=(1, 2))[:, None, None].expand(3, 8, 4))
-    whole = ATTRIBUTIONS["occlusion"](backbone, images, targets)  # a window larger than the picture
+    whole = ATTRIBUTIONS["occlusion"](backbone, images, targets)  # a window larger than the image
     torch.testing.assert_close(whole[:, 0, 0], share.sum(dim=(1, 2)))
 
 

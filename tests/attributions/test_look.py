@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.look import FROM_LOOK, look
 from vitrail.backbones.backbone import LOGITS, Backbone
-from vitrail.backbones.recipe import Preparation
-from vitrail.errors import BadPicture, BadSetting
-from vitrail.image_ascent import class_score, slope
+from vitrail.errors import BadImage, BadSetting
+from vitrail.image_ascent import class_score, input_gradient
+from vitrail.preprocessing import Preprocessing
 from vitrail.transfer.classifier import Transferred
 from vitrail.transfer.head import LinearHead
 
@@ -26,7 +26,7 @@ def random_network(name, size=64):
 
 def test_it_says_what_the_network_says_and_the_slope(backbone, images, targets):
     seen = look(backbone, images, targets)
-    plain = slope(backbone, images, class_score(targets))
+    plain = input_gradient(backbone, images, class_score(targets))
     torch.testing.assert_close(seen.logits, plain.logits)
     torch.testing.assert_close(seen.gradient, plain.gradient)
     assert torch.equal(look(backbone, images).targets, plain.logits.argmax(dim=1))
@@ -109,7 +109,7 @@ def test_of_several_members_and_mirrored_copies_the_first_run_counts(backbone, i
 
 def test_beside_a_network_that_sees_more_the_first_ones_maps_lie_in_the_middle(backbone):
     weights = torch.randn(3, 12, generator=torch.Generator().manual_seed(2)).numpy()
-    description = replace(backbone.description, preparation=Preparation(short_side=24, size=16))
+    description = replace(backbone.description, preprocessing=Preprocessing(short_side=24, size=16))
     first = Backbone(backbone.network, description)
     wide = Backbone.wrap(backbone.network, **FACTS, classes=list("abcd"), size=24)
     whole, middle = (
@@ -149,6 +149,6 @@ def test_a_network_without_places_has_saliency_and_no_activation_map(images, tar
 
 
 def test_a_failing_network_keeps_no_hook(backbone):
-    with pytest.raises(BadPicture):
+    with pytest.raises(BadImage):
         look(backbone, torch.rand(1, 3, 1, 1))  # too small to be pooled
     assert not any(module._forward_hooks for module in backbone.modules())

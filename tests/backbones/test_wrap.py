@@ -4,7 +4,7 @@ from torch import nn
 
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -36,7 +36,9 @@ def test_the_users_model_is_left_as_it_was(model):
     backbone.features(torch.rand(2, 3, 16, 16), ["2"])
     assert model.training
     assert all(parameter.requires_grad for parameter in model.parameters())
-    assert all(torch.equal(parameter.grad, slope) for parameter, slope in zip(model.parameters(), slopes, strict=True))
+    assert all(
+        torch.equal(parameter.grad, gradient) for parameter, gradient in zip(model.parameters(), slopes, strict=True)
+    )
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -66,10 +68,10 @@ def test_a_model_that_gives_probabilities_is_refused(model):
         wrapped(nn.Sequential(model, nn.Softmax(dim=1)))
 
 
-def test_pictures_that_vanish_inside_the_network_are_refused(model):
+def test_images_that_vanish_inside_the_network_are_refused(model):
     backbone = wrapped(nn.Sequential(nn.Conv2d(3, 3, 5), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(27, 2)))
     for side in (3, 6, 8):
-        with pytest.raises(BadPicture, match=f"{side} x {side} pixels are too small for 'custom'.* 16 x 16 would work"):
+        with pytest.raises(BadImage, match=f"{side} x {side} pixels are too small for 'custom'.* 16 x 16 would work"):
             backbone(torch.rand(1, 3, side, side))
-    with pytest.raises(BadPicture, match="too small for 'squeezenet'"):
+    with pytest.raises(BadImage, match="too small for 'squeezenet'"):
         BACKBONES["squeezenet"]()(torch.rand(1, 3, 8, 8))

@@ -44,9 +44,9 @@ def backbone():
 
 @pytest.fixture
 def images():
-    pictures = torch.rand(5, 3, 24, 28, generator=torch.Generator().manual_seed(0))
-    pictures[1, :, :12], pictures[2, :, :, :14] = 0, 1
-    return pictures
+    images = torch.rand(5, 3, 24, 28, generator=torch.Generator().manual_seed(0))
+    images[1, :, :12], images[2, :, :, :14] = 0, 1
+    return images
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_it_fools_and_says_the_truth(attack, backbone, images, labels):
     torch.testing.assert_close(found.linf(), (found.images - images).abs().amax(dim=(1, 2, 3)))
 
 
-def test_it_reaches_the_target_of_each_picture(attack, backbone, images, labels):
+def test_it_reaches_the_target_of_each_image(attack, backbone, images, labels):
     ranked = backbone(images).argsort(dim=1, descending=True)
     goal = Goal(labels, targets=ranked[:, 1])
     found = attack(backbone, images, goal, **steps_for(attack))
@@ -99,7 +99,7 @@ def test_it_stays_within_the_radius(attack, backbone, images, labels):
             assert Goal(labels).reached(backbone(found.images))[found.reached].all()
 
 
-def test_a_picture_that_is_wrong_already_costs_one_forward(attack, backbone, images, labels):
+def test_a_image_that_is_wrong_already_costs_one_forward(attack, backbone, images, labels):
     wrong = labels.clone()
     wrong[:2] = (labels[:2] + 1) % 5
     found = attack(backbone, images, Goal(wrong), **steps_for(attack))
@@ -153,7 +153,7 @@ def test_settings_out_of_range_are_refused(attack, backbone, images, labels):
             attack(backbone, images, Goal(labels), **bad)
     with pytest.raises(BadSetting, match="5 classes; got 5"):
         attack(backbone, images, Goal(torch.full_like(labels, 5)))
-    with pytest.raises(VitrailError, match="got 5 for 4 pictures"):
+    with pytest.raises(VitrailError, match="got 5 for 4 images"):
         attack(backbone, images[:4], Goal(labels))
 
 

@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name, backbon
         assert not torch.equal(first, run(name, seed=2)(backbone, images, TARGETS))
 
 
-def test_a_picture_has_the_map_that_it_has_in_company(method, backbone, images):
+def test_a_image_has_the_map_that_it_has_in_company(method, backbone, images):
     together = method(backbone, images, TARGETS)
     torch.testing.assert_close(method(backbone, images[1:2], TARGETS[1:2]), together[1:2], rtol=1e-4, atol=1e-5)
 
@@ -105,7 +105,7 @@ def test_memory_changes_how_many_go_at_once_and_no_number(name, backbone, images
     sizes.clear()
     frugal = run(name, memory=1)(backbone, images, TARGETS)
     watched.remove()
-    if name != "captum:deep-lift":  # it sends picture and baseline together
+    if name != "captum:deep-lift":  # it sends image and baseline together
         assert set(sizes) == {1}
     torch.testing.assert_close(frugal, plain, rtol=1e-4, atol=1e-5)
 

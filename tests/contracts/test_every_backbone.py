@@ -12,11 +12,11 @@ NAMES = [name for name in BACKBONES if not name.endswith(":")] + ["timm:resnet18
 
 @pytest.fixture(scope="module", params=NAMES)
 def backbone(request, tmp_path_factory):
-    recipe = BACKBONES[request.param].for_own_names()
+    spec = BACKBONES[request.param].for_own_names()
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in recipe.build().state_dict().items()}, path)
-    made = recipe(path)
+    save_file({name: tensor.contiguous() for name, tensor in spec.build().state_dict().items()}, path)
+    made = spec(path)
     path.unlink()
     return made
 
@@ -39,7 +39,7 @@ def test_it_is_frozen_and_in_evaluation_mode(backbone):
     assert backbone.weights_sha256 is not None
 
 
-def test_every_feature_layer_gives_one_row_a_picture_from_one_pass(backbone, images):
+def test_every_feature_layer_gives_one_row_a_image_from_one_pass(backbone, images):
     layers = (*backbone.feature_layers, "logits")
     with torch.no_grad():
         rows = backbone.features(images, layers)
@@ -52,9 +52,9 @@ def test_every_feature_layer_gives_one_row_a_picture_from_one_pass(backbone, ima
 
 def test_a_pixel_of_every_channel_moves_the_features(backbone, images):
     pixels, layer = images[:1].clone().requires_grad_(), backbone.feature_layers[-1]
-    (slope,) = torch.autograd.grad(backbone.features(pixels, (layer,))[layer].square().sum(), pixels)
-    assert slope.isfinite().all()
-    assert (slope.abs().amax(dim=(0, 2, 3)) > 0).all()
+    (input_gradient,) = torch.autograd.grad(backbone.features(pixels, (layer,))[layer].square().sum(), pixels)
+    assert input_gradient.isfinite().all()
+    assert (input_gradient.abs().amax(dim=(0, 2, 3)) > 0).all()
 
 
 def test_it_can_be_cut_at_its_first_feature_layer(backbone, images):

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from vitrail.errors import BadSetting
-from vitrail.gan_training.game import Game, Rules
-from vitrail.gan_training.play import play
-from vitrail.gans import GANS
+from vitrail.gan_architectures import GANS
+from vitrail.gan_training.state import GanState, TrainingOptions
+from vitrail.gan_training.steps import train_steps
 
 LABELS = torch.tensor([0, 1, 2, 2])
 
@@ -27,7 +27,7 @@ def name(request):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_come_out_and_scores(name, channels):
+def test_images_come_out_and_scores(name, channels):
     pair = made(name, channels=channels)
     images = pair.generator(torch.randn(4, 12), LABELS)
     assert images.shape == (4, channels, 32, 32)
@@ -35,7 +35,7 @@ def test_pictures_come_out_and_scores(name, channels):
     assert pair.discriminator(images, LABELS).shape == (4,)
 
 
-def test_larger_pictures(name):
+def test_larger_images(name):
     pair = made(name, size=64)
     assert pair.discriminator(pair.generator(torch.randn(2, 12), LABELS[:2]), LABELS[:2]).shape == (2,)
 
@@ -73,11 +73,11 @@ def test_labels_join_the_discriminator_as_planes_behind_the_first_maps(labels, l
 @pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])
 def test_every_weight_learns(name, loss):
     pair = made(name)
-    game = Game(pair.generator, pair.discriminator, Rules(loss=loss))
+    state = GanState(pair.generator, pair.discriminator, TrainingOptions(loss=loss))
     before = {n: w.clone() for n, w in [*pair.generator.named_parameters(), *pair.discriminator.named_parameters()]}
     draws = torch.Generator().manual_seed(0)
     batches = iter([(torch.rand(4, 1, 32, 32, generator=draws) * 2 - 1, LABELS) for _ in range(3)])
-    list(islice(play(game, batches), 3))
+    list(islice(train_steps(state, batches), 3))
     after = dict([*pair.generator.named_parameters(), *pair.discriminator.named_parameters()])
     still = [n for n in before if torch.equal(before[n], after[n])]
     if loss == "relativistic":  # only differences of scores count: what adds to all of them has no slope

@@ -1,4 +1,4 @@
-"""Labelled pictures from tables and tar files: classes, parts, and what is wrong with them."""
+"""Labelled images from tables and tar files: classes, parts, and what is wrong with them."""
 
 import shutil
 import tarfile
@@ -70,7 +70,7 @@ def test_what_counts_as_a_list(tmp_path):
         ("file\na.jpg\n", "has no column 'class'; its columns are 'file'"),
         ("file,class\na.jpg,\n", "Row 1 of 'list.csv' names no class"),
         ("file,class\n,dog\n", "Row 1 of 'list.csv' names no file"),
-        ("file,class\n", "lists no picture"),
+        ("file,class\n", "lists no image"),
         ("file,class\na.jpg,dog\nb.jpg,dog\n", "one class only, 'dog'"),
         ("file,class,part\na.jpg,dog,test\n", "to test on and none to learn from"),
         ("file,class,part\na,x,train\nb,y,train\nc,z,test\n", "'z' is in the test part of"),

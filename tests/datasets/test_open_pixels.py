@@ -1,4 +1,4 @@
-"""Pictures for a generator: from folders, tables, idx files and names; and what is wrong with them."""
+"""Images for a generator: from folders, tables, idx files and names; and what is wrong with them."""
 
 import gzip
 import shutil
@@ -12,22 +12,22 @@ from PIL import Image
 
 from vitrail.datasets.open_pixels import Wish, open_pixels
 from vitrail.datasets.pixels import PixelSet, fitted, groups, held_out_rows
-from vitrail.errors import BadFolder, BadPicture, BadSetting, MissingWeights, UnknownName
+from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName
 
 SMALL = Wish(size=16)
 
 
-def picture(path, size=(20, 20), colour=(10, 200, 30)):
+def image(path, size=(20, 20), colour=(10, 200, 30)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
 
 
 @pytest.fixture
 def faces(tmp_path):
-    """Sixteen pictures and a table of two attributes, the second of which half of them have."""
+    """Sixteen images and a table of two attributes, the second of which half of them have."""
     lines = ["file,Male,Young"]
     for index in range(16):
-        picture(tmp_path / "images" / f"{index}.png", colour=(15 * index, 0, 100))
+        image(tmp_path / "images" / f"{index}.png", colour=(15 * index, 0, 100))
         lines.append(f"{index}.png,{index % 2},{index // 8}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path
@@ -51,23 +51,23 @@ def test_digits_are_parted_and_grey():
     assert opened.train.images.max() == 255
 
 
-def test_fewer_pictures_are_drawn_and_said():
+def test_fewer_images_are_drawn_and_said():
     whole = open_pixels("digits", SMALL)
-    fewer = open_pixels("digits", Wish(size=16, pictures=50))
+    fewer = open_pixels("digits", Wish(size=16, images=50))
     assert len(fewer.train) == 50
     assert len(set(fewer.train.labels.tolist())) == 10  # drawn, and not the first ones
     assert torch.equal(fewer.held_out.images, whole.held_out.images)
-    assert fewer.notes == (f"50 of {len(whole.train)} pictures are learned from.",)
-    kept = {picture.numpy().tobytes() for picture in whole.train.images}
-    assert {picture.numpy().tobytes() for picture in fewer.train.images} <= kept
-    other = open_pixels("digits", Wish(size=16, pictures=50, seed=1))
+    assert fewer.notes == (f"50 of {len(whole.train)} images are learned from.",)
+    kept = {image.numpy().tobytes() for image in whole.train.images}
+    assert {image.numpy().tobytes() for image in fewer.train.images} <= kept
+    other = open_pixels("digits", Wish(size=16, images=50, seed=1))
     assert not torch.equal(other.train.images, fewer.train.images)
-    assert open_pixels("digits", Wish(size=16, pictures=5000)).train.sha256 == whole.train.sha256
+    assert open_pixels("digits", Wish(size=16, images=5000)).train.sha256 == whole.train.sha256
 
 
 def test_a_flat_folder_has_no_names(tmp_path):
     for index in range(20):
-        picture(tmp_path / f"{index}.jpg", size=(30 + index, 24))
+        image(tmp_path / f"{index}.jpg", size=(30 + index, 24))
     opened = open_pixels(str(tmp_path), SMALL)
     assert (len(opened.train), len(opened.held_out)) == (18, 2)
     assert opened.train.names == ()
@@ -153,25 +153,25 @@ def test_unknown_names(name, error, says):
         open_pixels(name, SMALL)
 
 
-def test_one_picture_is_too_few(tmp_path):
-    picture(tmp_path / "one.png")
+def test_one_image_is_too_few(tmp_path):
+    image(tmp_path / "one.png")
     with pytest.raises(BadFolder, match="too few"):
         open_pixels(str(tmp_path), SMALL)
 
 
-def test_a_class_without_pictures(stripes, tmp_path):
+def test_a_class_without_images(stripes, tmp_path):
     shutil.copytree(stripes / "train", tmp_path / "set")
     (tmp_path / "set" / "empty").mkdir()
     with pytest.raises(BadFolder, match="empty"):
         open_pixels(str(tmp_path / "set"), SMALL)
 
 
-def test_pictures_that_cannot_be_read_are_left_out_or_refused(faces):
+def test_images_that_cannot_be_read_are_left_out_or_refused(faces):
     (faces / "images" / "0.png").write_bytes(b"nothing")
     assert any("0.png" in note for note in open_pixels(str(faces), SMALL).notes)
     for file in (faces / "images").iterdir():
         file.write_bytes(b"nothing")
-    with pytest.raises(BadPicture, match="No picture could be read"):
+    with pytest.raises(BadImage, match="No image could be read"):
         open_pixels(str(faces), SMALL)
 
 
@@ -195,7 +195,7 @@ def test_tables_that_cannot_be_used(faces):
 
 def test_idx_files_that_are_cut_short_or_do_not_fit(tmp_path):
     write_idx(tmp_path, labels=19)
-    with pytest.raises(BadFolder, match="20 pictures and 19 labels"):
+    with pytest.raises(BadFolder, match="20 images and 19 labels"):
         open_pixels(str(tmp_path), SMALL)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x03" + bytes(40)))
     with pytest.raises(BadFolder, match="cut short"):

@@ -10,8 +10,8 @@ import pytest
 from vitrail.attacks import ATTACKS
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.captum_methods import RULES, SURROGATES
+from vitrail.gan_architectures import GANS
 from vitrail.gan_training.losses import LOSSES
-from vitrail.gans import GANS
 from vitrail.tasks.visualise import Visualise
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = (
-    "tutorials/own-pictures.md",
+    "tutorials/own-images.md",
     "tutorials/robust.md",
     "tutorials/believable-gan.md",
     "extending.md",

@@ -4,14 +4,14 @@ from small_players import batches, game_of
 
 
 @pytest.fixture
-def new_game():
+def new_state():
     """A game of small players, always the same at its start."""
     return game_of
 
 
 @pytest.fixture
 def data():
-    """Endless batches of eight small pictures with labels."""
+    """Endless batches of eight small images with labels."""
     return batches
 
 

@@ -1,9 +1,9 @@
-"""Small players, and pictures that tell classes apart by where they are bright."""
+"""Small players, and images that tell classes apart by where they are bright."""
 
 import torch
 from torch import nn
 
-from vitrail.gan_training.game import Game, Rules
+from vitrail.gan_training.state import GanState, TrainingOptions
 
 
 class Generator(nn.Module):
@@ -37,9 +37,9 @@ class Discriminator(nn.Module):
         return self.layers(torch.cat([images, planes], dim=1)).flatten()
 
 
-def game_of(seed=0, **rules):
+def game_of(seed=0, **options):
     torch.manual_seed(seed)
-    return Game(Generator(), Discriminator(), Rules(**rules), seed=seed)
+    return GanState(Generator(), Discriminator(), TrainingOptions(**options), seed=seed)
 
 
 def batches(start=0):

@@ -7,8 +7,8 @@ EVEN = {
     "generator_loss": 0.8,
     "penalty": 0.0,
     "real": 0.6,
-    "fake_before": 0.4,
-    "fake_after": 0.35,
+    "d_fake_before_g": 0.4,
+    "d_fake_after_g": 0.35,
 }
 FINE = {"coverage": 0.95, "distance_ratio": 0.97, "unique_neighbours": 0.9, "novelty": 1.02}
 
@@ -25,8 +25,8 @@ def test_an_even_game_and_fine_samples_raise_none():
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"real": 0.99, "fake_before": 0.01, "fake_after": 0.01}, "discriminator-too-strong"),
-        ({"real": 0.5, "fake_before": 0.5, "fake_after": 0.5}, "discriminator-blind"),
+        ({"real": 0.99, "d_fake_before_g": 0.01, "d_fake_after_g": 0.01}, "discriminator-too-strong"),
+        ({"real": 0.5, "d_fake_before_g": 0.5, "d_fake_after_g": 0.5}, "discriminator-blind"),
         ({"generator_loss": float("nan")}, "nan"),
         ({"penalty": float("inf")}, "nan"),
     ],
@@ -39,13 +39,13 @@ def test_games_that_go_wrong(change, name):
 
 
 def test_scores_that_are_no_probabilities_are_not_read_as_such():
-    drifted = EVEN | {"real": 1.0, "fake_before": 1.0, "fake_after": 1.0}
+    drifted = EVEN | {"real": 1.0, "d_fake_before_g": 1.0, "d_fake_after_g": 1.0}
     assert names(game_alarms([drifted], relative=True)) == []
     assert names(game_alarms([EVEN | {"real": float("nan")}], relative=True)) == ["nan"]
 
 
 def test_one_odd_step_raises_no_alarm():
-    odd = EVEN | {"real": 1.0, "fake_before": 0.0, "fake_after": 0.0}
+    odd = EVEN | {"real": 1.0, "d_fake_before_g": 0.0, "d_fake_after_g": 0.0}
     assert names(game_alarms([EVEN] * 9 + [odd])) == []
 
 

@@ -23,7 +23,7 @@ def test_it_has_a_slope_almost_everywhere_but_in_the_hole():
     assert (shares > 0.4).all()
 
 
-def test_colours_of_a_grey_picture_stay_grey():
+def test_colours_of_a_grey_image_stay_grey():
     grey = (torch.rand(2, 1, 16, 16) * 2 - 1).expand(-1, 3, -1, -1)
     changed = augmented(grey, seeded())
     torch.testing.assert_close(changed[:, 0], changed[:, 2])

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from vitrail.gan_training.encoding import attributes_of, learn_attributes, learn_latents
-from vitrail.gan_training.inversion import refine
-from vitrail.gans.encoder import Encoder
+from vitrail.gan_architectures.encoder import Encoder
+from vitrail.gan_training.encoding import attributes_of, train_attribute_encoder, train_latent_encoder
+from vitrail.gan_training.inversion import invert
 
 LATENTS, SIZE = 4, 8
 TOLD = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
 
 
 class Quarters(nn.Module):
-    """Each latent is the brightness of a quarter of the picture; the first attribute makes all of it brighter."""
+    """Each latent is the brightness of a quarter of the image; the first attribute makes all of it brighter."""
 
     latent_size = LATENTS
 
@@ -43,7 +43,7 @@ def error_of_latents(network):
 @pytest.fixture(scope="module")
 def of_latents():
     network = encoder(LATENTS)
-    steps = list(learn_latents(network, Quarters(), TOLD, steps=150, seed=0))
+    steps = list(train_latent_encoder(network, Quarters(), TOLD, steps=150, seed=0))
     return network, steps
 
 
@@ -58,16 +58,16 @@ def test_latents_are_read_far_better_than_the_priors_variance_of_one(of_latents)
 def test_it_learns_the_same_again_and_otherwise_from_another_seed(of_latents):
     _, steps = of_latents
     again, other = (
-        [float(step.loss) for step in learn_latents(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=seed)]
+        [float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=seed)]
         for seed in (0, 1)
     )
     # The rates of 5 steps fall sooner than those of 150, so that only the first loss is comparable.
     assert again[0] == float(steps[0].loss) != other[0]
-    repeated = [float(step.loss) for step in learn_latents(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=0)]
+    repeated = [float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=0)]
     assert repeated == again
 
 
-def test_attributes_of_real_pictures_are_read():
+def test_attributes_of_real_images_are_read():
     draws = torch.Generator().manual_seed(0)
 
     def batches():
@@ -79,7 +79,7 @@ def test_attributes_of_real_pictures_are_read():
             yield images, labels
 
     network = encoder(2)
-    deque(learn_attributes(network, batches(), steps=60), maxlen=0)
+    deque(train_attribute_encoder(network, batches(), steps=60), maxlen=0)
     images, labels = next(batches())
     with torch.no_grad():
         found = attributes_of(network(images))
@@ -94,20 +94,20 @@ def test_refinement_finds_the_latents_and_leaves_the_generator(of_latents):
     images = generator(latents, labels)
     with torch.no_grad():
         begun = network(images)
-    found = list(refine(generator, images, begun, labels, steps=100))
+    found = list(invert(generator, images, begun, labels, steps=100))
     errors = [float((each - latents).square().mean()) for each in (begun, found[-1])]
     assert errors[1] < errors[0] / 5
     assert len(found) == 100
     assert float(generator.scale) == pytest.approx(0.3)
 
 
-def test_a_picture_is_refined_as_if_it_were_alone(of_latents):
+def test_a_image_is_refined_as_if_it_were_alone(of_latents):
     generator = Quarters()
     latents = torch.randn(3, LATENTS, generator=torch.Generator().manual_seed(8))
     images = generator(latents, TOLD[:3])
-    together = deque(refine(generator, images, 0 * latents, TOLD[:3], steps=10), maxlen=1)[0]
-    alone = deque(refine(generator, images[1:2], 0 * latents[1:2], TOLD[1:2], steps=10), maxlen=1)[0]
-    torch.testing.assert_close(together[1:2], alone)
+    together = deque(invert(generator, images, 0 * latents, TOLD[:3], steps=10), maxlen=1)[0]
+    is_single = deque(invert(generator, images[1:2], 0 * latents[1:2], TOLD[1:2], steps=10), maxlen=1)[0]
+    torch.testing.assert_close(together[1:2], is_single)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (28, 1), (32, 3), (64, 3)])

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vitrail.errors import BadSetting
-from vitrail.gan_training.game import Rules, loss_of
 from vitrail.gan_training.losses import LOSSES, RELATIVISTIC, WASSERSTEIN_GP
+from vitrail.gan_training.state import TrainingOptions, loss_of
 
 REAL, FAKE = [2.0, -1.0, 0.5], [-3.0, 0.25, 1.0]
 
@@ -81,7 +81,9 @@ def test_penalties_of_a_linear_score_are_known():
     given = score, torch.rand(4, 1, 1, 2), torch.rand(4, 1, 1, 2), torch.Generator().manual_seed(0)
     assert WASSERSTEIN_GP.penalty(*given).item() == pytest.approx(10 * (5 - 1) ** 2, rel=1e-5)
     assert RELATIVISTIC.penalty(*given).item() == pytest.approx((25 + 25) / 2, rel=1e-5)
-    assert loss_of(Rules(loss="relativistic", penalty=0.1)).penalty(*given).item() == pytest.approx(5 / 2, rel=1e-5)
+    assert loss_of(TrainingOptions(loss="relativistic", penalty=0.1)).penalty(*given).item() == pytest.approx(
+        5 / 2, rel=1e-5
+    )
 
 
 def test_the_gradient_penalty_looks_between_the_images_it_is_given():
@@ -101,7 +103,7 @@ def test_the_gradient_penalty_looks_between_the_images_it_is_given():
 
 def test_smoothing_moves_the_target_of_real_images_only():
     real, fake = torch.tensor(REAL), torch.tensor(FAKE)
-    given = loss_of(Rules(smoothing=0.1)).discriminator(real, fake).item()
+    given = loss_of(TrainingOptions(smoothing=0.1)).discriminator(real, fake).item()
     wanted = -mean(0.9 * math.log(sigmoid(r)) + 0.1 * math.log(1 - sigmoid(r)) for r in REAL)
     assert given == pytest.approx(wanted - mean(math.log(1 - sigmoid(f)) for f in FAKE), rel=1e-5)
 
@@ -109,6 +111,6 @@ def test_smoothing_moves_the_target_of_real_images_only():
 @pytest.mark.parametrize(
     ("rules", "word"), [({"loss": "hinge", "smoothing": 0.1}, "smooth"), ({"penalty": 1}, "penalty")]
 )
-def test_what_a_loss_does_not_have_is_refused(rules, word):
+def test_what_a_loss_does_not_have_is_refused(options, word):
     with pytest.raises(BadSetting, match=f"{word}.*; .* have"):
-        loss_of(Rules(**rules))
+        loss_of(TrainingOptions(**options))

@@ -4,22 +4,22 @@ import pytest
 import torch
 
 from vitrail.errors import BadRun
+from vitrail.gan_architectures import GANS
 from vitrail.gan_training.checkpoints import pack, unpack
-from vitrail.gan_training.sampling import ROWS, drawn_labels, latents_of, pictures_of
-from vitrail.gans import GANS
+from vitrail.gan_training.sampling import ROWS, generate_images, latents_of, sample_labels
 
 TOLD = {"generator_classes": 3, "discriminator_classes": 3}
 
 
 @pytest.mark.parametrize("name", ["conditional-dcgan", "conditional-mlp", "residual"])
-def test_a_picture_is_the_same_to_the_bit_in_any_company(name):
+def test_a_image_is_the_same_to_the_bit_in_any_company(name):
     torch.manual_seed(0)
     generator = GANS[name](size=16, channels=1, latent_size=20, width=16, **TOLD).generator.eval()
     latents, labels = latents_of(5, 150, 20), torch.arange(150) % 3
-    many = pictures_of(generator, latents, labels)
+    many = generate_images(generator, latents, labels)
     for row in (0, 63, 64, 149):
-        alone = pictures_of(generator, latents_of(5 + row, 1, 20), labels[row : row + 1])
-        assert torch.equal(many[row : row + 1], alone)
+        is_single = generate_images(generator, latents_of(5 + row, 1, 20), labels[row : row + 1])
+        assert torch.equal(many[row : row + 1], is_single)
     assert many.dtype == torch.uint8
 
 
@@ -30,9 +30,9 @@ def test_latents_are_standard_normal_and_distinct():
     assert (torch.corrcoef(latents[:50]) - torch.eye(50)).abs().max() < 0.95
 
 
-def test_labels_are_as_frequent_as_among_the_pictures():
+def test_labels_are_as_frequent_as_among_the_images():
     labels = torch.tensor([0] * 700 + [1] * 200 + [2] * 100)
-    shares = torch.bincount(drawn_labels(labels, 20_000, 0)) / 20_000
+    shares = torch.bincount(sample_labels(labels, 20_000, 0)) / 20_000
     torch.testing.assert_close(shares, torch.tensor([0.7, 0.2, 0.1]), atol=0.01, rtol=0)
 
 
@@ -59,7 +59,7 @@ def test_a_file_that_is_no_checkpoint_of_ours(tmp_path):
 
 
 class Counting(torch.nn.Module):
-    """White pictures in a full batch, darker ones in any other."""
+    """White images in a full batch, darker ones in any other."""
 
     def __init__(self):
         super().__init__()
@@ -73,6 +73,6 @@ class Counting(torch.nn.Module):
 def test_every_forward_pass_has_as_many_rows():
     """Sums of other numbers of rows are rounded in other ways, by up to 3e-7: now and then another 8-bit value."""
     for count in (1, 63, 64, 65):
-        made = pictures_of(Counting(), torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
+        made = generate_images(Counting(), torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
         assert made.shape == (count, 1, 2, 2)
         assert (made == 255).all()

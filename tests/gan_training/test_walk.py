@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.gan_training.sampling import latents_of
-from vitrail.gan_training.walk import along, lerp, slerp
 
 SHARES = torch.linspace(0, 1, 11)
 
@@ -64,17 +64,17 @@ def test_equal_and_opposite_vectors_and_nothing_at_all(dimension, factor):
 
 
 def test_a_walk_meets_every_station_once():
-    stations = latents_of(0, 4, 30)
-    there = along(stations, slerp, steps=6)
+    keypoints = latents_of(0, 4, 30)
+    there = interpolate(keypoints, slerp, steps=6)
     assert there.shape == (19, 30)
-    assert torch.equal(there[::6], stations)
-    back = along(stations, slerp, steps=6, loop=True)
+    assert torch.equal(there[::6], keypoints)
+    back = interpolate(keypoints, slerp, steps=6, loop=True)
     assert back.shape == (24, 30)
     assert torch.equal(back[:18], there[:18])
-    assert torch.equal(back[::6], stations)
-    torch.testing.assert_close(back[18:], slerp(stations[3], stations[0], torch.arange(6) / 6))
+    assert torch.equal(back[::6], keypoints)
+    torch.testing.assert_close(back[18:], slerp(keypoints[3], keypoints[0], torch.arange(6) / 6))
 
 
 def test_what_is_told_goes_straight():
-    told = along(torch.eye(3)[[0, 2]], lerp, steps=4)
+    told = interpolate(torch.eye(3)[[0, 2]], lerp, steps=4)
     assert told.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]

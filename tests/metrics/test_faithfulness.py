@@ -39,7 +39,7 @@ def maps():
 @pytest.fixture(autouse=True)
 def gradients_of_constants(monkeypatch):
     """The network knows thresholds only: no chunk size can be measured of what has no slope."""
-    monkeypatch.setattr("vitrail.metrics.faithfulness.images_at_once", lambda *_, memory: max(1, memory // 2**20))
+    monkeypatch.setattr("vitrail.metrics.faithfulness.max_batch_size", lambda *_, memory: max(1, memory // 2**20))
 
 
 def test_curves_are_what_the_network_says_on_the_way(backbone, maps):
@@ -77,7 +77,7 @@ def test_a_better_map_has_the_lower_deletion_and_the_higher_insertion(backbone, 
         assert good.insertion_auc[0] > figures.insertion_auc[0]
 
 
-def test_ends_are_the_picture_black_and_blurred(backbone, maps):
+def test_ends_are_the_image_black_and_blurred(backbone, maps):
     images = torch.rand(3, 3, 8, 10, generator=torch.Generator().manual_seed(0))
     found = deletion_insertion(backbone, images, TARGETS, random_maps(images), shares=evenly(7))
     ends = [
@@ -96,7 +96,7 @@ def test_memory_changes_no_number(backbone, maps):
     sizes = []
     backbone.network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     many = deletion_insertion(backbone, images, TARGETS, maps, shares=evenly(5))
-    assert sizes == [33]  # three pictures, eleven views of each
+    assert sizes == [33]  # three images, eleven views of each
     sizes.clear()
     few = deletion_insertion(backbone, images, TARGETS, maps, shares=evenly(5), memory=7 * 2**20)
     assert max(sizes) == 7

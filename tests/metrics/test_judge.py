@@ -2,11 +2,11 @@
 
 import torch
 
-from vitrail.metrics.judge import Judge, agreement, learn
+from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train_classifier
 
 
 def squares(count, seed):
-    """Bright or dark pictures, a bar across or down: two things told independently."""
+    """Bright or dark images, a bar across or down: two things told independently."""
     draws = torch.Generator().manual_seed(seed)
     bright, down = (torch.randint(2, (count,), generator=draws) for _ in range(2))
     images = torch.randint(0, 30, (count, 1, 16, 16), generator=draws)
@@ -18,8 +18,8 @@ def squares(count, seed):
 
 def taught(labels, names, seed=0):
     torch.manual_seed(seed)
-    judge = Judge(size=16, channels=1, names=names)
-    shares = list(learn(judge, squares(300, 0)[0], labels, seed=seed))
+    judge = SampleClassifier(size=16, channels=1, names=names)
+    shares = list(train_classifier(judge, squares(300, 0)[0], labels, seed=seed))
     assert shares[-1] == 1
     return judge
 
@@ -51,8 +51,8 @@ def test_a_rare_attribute_that_is_hard_to_see_is_seen_as_often_as_its_absence():
 
     images, has = rare(0)
     torch.manual_seed(0)
-    judge = Judge(size=16, channels=1, names=1)
-    list(learn(judge, images, has[:, None] * 2.0 - 1, seed=0))
+    judge = SampleClassifier(size=16, channels=1, names=1)
+    list(train_classifier(judge, images, has[:, None] * 2.0 - 1, seed=0))
     images, has = rare(1)
     said = judge.look(images)[1][:, 0] > 0
     assert said[has].float().mean() > 0.55  # 0.75 is what could be had

@@ -4,7 +4,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import class_score, slope
+from vitrail.image_ascent import class_score, input_gradient
 from vitrail.metrics.randomisation import randomisation_check, rank_correlation, shuffled
 
 TARGETS = torch.tensor([0, 1, 1])
@@ -26,14 +26,14 @@ def images():
 
 
 def gradient(backbone, images, targets):
-    return slope(backbone, images, class_score(targets)).gradient.sum(dim=1)
+    return input_gradient(backbone, images, class_score(targets)).gradient.sum(dim=1)
 
 
 def edges(_backbone, images, _targets):
     return images.mean(dim=1).diff(dim=2, append=images.mean(dim=1)[..., :1])
 
 
-def test_a_map_of_the_network_changes_with_it_and_one_of_the_picture_does_not(backbone, images):
+def test_a_map_of_the_network_changes_with_it_and_one_of_the_image_does_not(backbone, images):
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
     assert randomisation_check(backbone, gradient, images, TARGETS).abs().max() < 0.4
     torch.testing.assert_close(randomisation_check(backbone, edges, images, TARGETS), torch.ones(3))

@@ -9,7 +9,7 @@ from vitrail.errors import BadSetting
 from vitrail.metrics.diversity import diversity, within_class_distance
 from vitrail.metrics.frechet import FrechetDistance
 from vitrail.metrics.kernel import KernelDistance
-from vitrail.metrics.neighbours import nearest_distances, neighbourhood, reaches
+from vitrail.metrics.prdc import knn_radii, nearest_distances, prdc
 
 
 def normal(count, size, seed, mean=0.0, spread=1.0):
@@ -30,7 +30,7 @@ class TestFrechet:
         found = FrechetDistance(normal(200_000, 2, 0))(normal(200_000, 2, 1, mean=1.0, spread=3.0))
         assert found == pytest.approx(2 * (1 + 4), rel=0.02)
 
-    def test_fewer_pictures_than_dimensions_and_equal_sets(self):
+    def test_fewer_images_than_dimensions_and_equal_sets(self):
         few = normal(20, 64, 0)
         assert FrechetDistance(few)(few) == pytest.approx(0, abs=1e-5)
         assert np.isfinite(FrechetDistance(few)(normal(15, 64, 1)))
@@ -66,7 +66,7 @@ class TestNeighbours:
         across = np.linalg.norm(r[:, None] - f[None], axis=2)
         reach = np.sort(np.linalg.norm(r[:, None] - r[None], axis=2), axis=1)[:, k]
         own = np.sort(np.linalg.norm(f[:, None] - f[None], axis=2), axis=1)[:, k]
-        found = neighbourhood(fake, real, nearest=k)
+        found = prdc(fake, real, nearest=k)
         assert found.precision == pytest.approx((across <= reach[:, None]).any(axis=0).mean())
         assert found.recall == pytest.approx((across <= own[None]).any(axis=1).mean())
         assert found.density == pytest.approx((across <= reach[:, None]).sum() / (k * 30))
@@ -75,23 +75,23 @@ class TestNeighbours:
     def test_collapse_is_seen_by_coverage_and_not_by_precision(self):
         real = normal(500, 4, 0)
         repeated = real[:2].repeat(250, 1)
-        found = neighbourhood(repeated, real)
+        found = prdc(repeated, real)
         assert found.precision == 1.0
         assert found.coverage < 0.05
 
     def test_tiles_change_nothing(self, monkeypatch):
         real, fake = normal(60, 5, 0), normal(50, 5, 1)
-        whole = neighbourhood(fake, real)
-        monkeypatch.setattr("vitrail.metrics.neighbours.ROWS", 7)
-        assert neighbourhood(fake, real) == whole
+        whole = prdc(fake, real)
+        monkeypatch.setattr("vitrail.metrics.prdc.ROWS", 7)
+        assert prdc(fake, real) == whole
 
     def test_too_few_are_refused(self):
-        with pytest.raises(BadSetting, match="more than 5 pictures on each side; got 4"):
-            neighbourhood(normal(4, 2, 0), normal(40, 2, 1))
+        with pytest.raises(BadSetting, match="more than 5 images on each side; got 4"):
+            prdc(normal(4, 2, 0), normal(40, 2, 1))
 
     def test_reach_is_the_distance_to_the_kth_other(self):
         line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
-        assert reaches(line, 1).tolist() == [1, 1, 2, 4]
+        assert knn_radii(line, 1).tolist() == [1, 1, 2, 4]
         assert nearest_distances(torch.tensor([[2.2]]), line)[1].tolist() == [2]
 
 
@@ -103,25 +103,25 @@ class TestDiversity:
         training, held_out = normal(300, 6, 0) + shift, normal(300, 6, 1) + shift
         return training, (held_out, self.labels)
 
-    def test_real_pictures_are_as_diverse_as_real_pictures(self):
+    def test_real_images_are_as_diverse_as_real_images(self):
         training, held_out = self.sets()
         found = diversity((normal(300, 6, 2) + 10.0 * self.labels[:, None], self.labels), held_out, training)
         for value in vars(found).values():
             assert value == pytest.approx(1, abs=0.12)
 
-    def test_one_picture_a_class_repeated(self):
+    def test_one_image_a_class_repeated(self):
         training, held_out = self.sets()
         found = diversity((10.0 * self.labels[:, None].expand(-1, 6).float(), self.labels), held_out, training)
         assert found.distance_ratio == pytest.approx(0, abs=1e-5)
         assert found.unique_neighbours < 0.05
 
-    def test_copies_of_training_pictures(self):
+    def test_copies_of_training_images(self):
         training, held_out = self.sets()
         found = diversity((training + 0.01, self.labels), held_out, training)
         assert found.novelty < 0.1
         assert found.distance_ratio == pytest.approx(1, abs=0.1)
 
-    def test_classes_of_one_picture_do_not_count(self):
+    def test_classes_of_one_image_do_not_count(self):
         features = torch.tensor([[0.0], [2.0], [9.0]])
         assert within_class_distance(features, torch.tensor([0, 0, 1])) == 2.0
         assert within_class_distance(features, torch.tensor([0, 1, 2])) == 0.0

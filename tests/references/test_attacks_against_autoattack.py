@@ -25,7 +25,7 @@ def backbone():
 
 @pytest.mark.parametrize("norm", RADII)
 @pytest.mark.parametrize("loss", ["ce", "dlr"])
-def test_no_picture_stands_that_apgd_fells(norm, loss, backbone):
+def test_no_image_stands_that_apgd_fells(norm, loss, backbone):
     images = torch.rand(12, 3, 20, 20, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         labels = backbone(images).argmax(dim=1)

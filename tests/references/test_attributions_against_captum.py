@@ -89,7 +89,7 @@ def test_occlusion(backbone, images, window, stride):
 @pytest.mark.parametrize(("name", "kind"), [("smooth-grad", "smoothgrad"), ("var-grad", "vargrad")])
 def test_noise_tunnel(backbone, images, name, kind, monkeypatch):
     draws = Draws(4, 5, lambda generator: torch.randn(images.shape[1:], generator=generator))
-    noise = 0.1 * draws(torch.arange(4)).repeat(2, 1, 1, 1)  # captum keeps a picture's copies together
+    noise = 0.1 * draws(torch.arange(4)).repeat(2, 1, 1, 1)  # captum keeps an image's copies together
     monkeypatch.setattr(torch, "normal", lambda *_, **__: noise)
     method = captum.attr.NoiseTunnel(captum.attr.Saliency(backbone))
     theirs = method.attribute(images.clone(), nt_type=kind, nt_samples=4, stdevs=0.1, target=TARGETS, abs=False)

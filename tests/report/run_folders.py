@@ -13,7 +13,7 @@ ENVIRONMENT = {"vitrail": "0.1.0", "python": "3.11.7", "libraries": {"torch": "2
 
 
 def write_run(folder: Path, task: str, settings: dict[str, Any], result: dict[str, Any]) -> Path:
-    for part in ("pictures", "tables", "weights"):
+    for part in ("plots", "images", "tables", "weights"):
         (folder / part).mkdir(parents=True)
     (folder / "settings.json").write_text(json.dumps({"task": task, "settings": settings}))
     (folder / "environment.json").write_text(json.dumps(ENVIRONMENT))
@@ -27,9 +27,9 @@ def say(folder: Path, **event: Any) -> None:
         file.write(json.dumps(event) + "\n")
 
 
-def add_picture(folder: Path, name: str, caption: str, png: bytes) -> None:
-    (folder / "pictures" / f"{name}.png").write_bytes(png)
-    say(folder, event="picture", file=f"pictures/{name}.png", caption=caption)
+def add_image(folder: Path, name: str, caption: str, png: bytes) -> None:
+    (folder / "plots" / f"{name}.png").write_bytes(png)
+    say(folder, event="plot", file=f"plots/{name}.png", caption=caption)
 
 
 def add_table(folder: Path, name: str, title: str, rows: list[list[Any]]) -> None:

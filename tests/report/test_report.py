@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_folders import CLASSES, add_picture, say, write_run
+from run_folders import CLASSES, add_image, say, write_run
 
 from vitrail.errors import BadRun, BadSetting, CannotWrite, MissingExtra
 from vitrail.report import build_report
@@ -56,9 +56,9 @@ def test_one_run_shows_what_it_found_and_how_to_repeat_it(tmp_path: Path, transf
     _, page = report(tmp_path, run)
     text = " ".join(page.text.replace("\u00a0", " ").split())
     for said in (
-        *("92.3 %", "91.0 % to 93.5 %", "1490 pictures", "efficientnet-lite0", "layer pool", "head linear-svm"),
-        *("34.9 s", "features 31.2 s", "93.4", "One picture was skipped.", "it ends early", "scenes/train"),
-        *("Confusion on the test pictures.", "The first 50 of 120 rows.", "49.jpg", "torch", "2.14.1", "78.0 kB"),
+        *("92.3 %", "91.0 % to 93.5 %", "1490 images", "efficientnet-lite0", "layer pool", "head linear-svm"),
+        *("34.9 s", "features 31.2 s", "93.4", "One image was skipped.", "it ends early", "scenes/train"),
+        *("Confusion on the test images.", "The first 50 of 120 rows.", "49.jpg", "torch", "2.14.1", "78.0 kB"),
         *(f"vitrail replay {run}", *CLASSES),
     ):
         assert said in text
@@ -115,11 +115,11 @@ def test_several_runs_are_set_side_by_side(tmp_path: Path, transfer_run: RunMake
     rows = [line for line in page.text.replace("\u00a0", " ").splitlines() if "transfer92.3 %" in line]
     assert rows == ["    scenestransfer92.3 %91.0 % to 93.5 %1490efficientnet-lite0poollinear-svm134.9 s"]
     assert [attributes["href"] for attributes in page.all("a")] == ["#run-1", "#run-2", "#run-3"]
-    assert page.all("img")[0]["alt"] == "Accuracy on the test pictures."
+    assert page.all("img")[0]["alt"] == "Accuracy on the test images."
     assert "cannot be set against each other" not in page.text
 
 
-def test_runs_tested_on_other_pictures_are_said_to_be(tmp_path: Path, transfer_run: RunMaker) -> None:
+def test_runs_tested_on_other_images_are_said_to_be(tmp_path: Path, transfer_run: RunMaker) -> None:
     first, second = transfer_run(), transfer_run("other")
     result = json.loads((second / "result.json").read_text())
     result["test"]["n"] = 100
@@ -131,11 +131,11 @@ def damage(run: Path) -> None:
     (run / "result.json").write_text("{")
     (run / "environment.json").write_text("[1]")
     (run / "events.jsonl").write_bytes(b'{"event": "note", "text": "kept"}\n{"event"\n\xff\n')
-    (run / "pictures" / "confusion.png").write_bytes(b"GIF89a")
+    (run / "plots" / "confusion.png").write_bytes(b"GIF89a")
     (run / "tables" / "mistakes.csv").write_bytes(b"\xff\xfe")
 
 
-def test_a_picture_that_the_disk_does_not_give_is_said(
+def test_a_image_that_the_disk_does_not_give_is_said(
     tmp_path: Path, transfer_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, read_bytes = transfer_run(), Path.read_bytes
@@ -147,7 +147,7 @@ def test_a_picture_that_the_disk_does_not_give_is_said(
 
     monkeypatch.setattr(Path, "read_bytes", failing)
     html, _ = report(tmp_path, run)
-    assert "pictures/confusion.png cannot be read ([Errno 5] Input/output error)." in html
+    assert "plots/confusion.png cannot be read ([Errno 5] Input/output error)." in html
 
 
 def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, transfer_run: RunMaker) -> None:
@@ -177,17 +177,17 @@ def test_a_run_that_was_stopped_says_why(tmp_path: Path, transfer_run: RunMaker)
 
 def test_files_outside_the_run_are_never_shown(tmp_path: Path, transfer_run: RunMaker) -> None:
     run, other = transfer_run(), transfer_run("other")
-    secret = other / "pictures" / "confusion.png"
-    os.symlink(secret, run / "pictures" / "link.png")
-    say(run, event="picture", file="../other/pictures/confusion.png", caption="from elsewhere")
-    say(run, event="picture", file=str(secret), caption="from elsewhere")
+    secret = other / "plots" / "confusion.png"
+    os.symlink(secret, run / "images" / "link.png")
+    say(run, event="image", file="../other/plots/confusion.png", caption="from elsewhere")
+    say(run, event="image", file=str(secret), caption="from elsewhere")
     assert len(report(tmp_path, run)[1].all("img")) == 2
 
 
-def test_pictures_stand_in_the_order_in_which_they_were_made(tmp_path: Path, transfer_run: RunMaker) -> None:
+def test_images_stand_in_the_order_in_which_they_were_made(tmp_path: Path, transfer_run: RunMaker) -> None:
     run = transfer_run()
-    add_picture(run, "a_last", "Made last.", (run / "pictures" / "confusion.png").read_bytes())
-    (run / "pictures" / "0_unknown.png").write_bytes((run / "pictures" / "confusion.png").read_bytes())
+    add_image(run, "a_last", "Made last.", (run / "plots" / "confusion.png").read_bytes())
+    (run / "images" / "0_unknown.png").write_bytes((run / "plots" / "confusion.png").read_bytes())
     captions = [attributes["alt"] for attributes in report(tmp_path, run)[1].all("img")]
     assert [caption and caption.split()[0] for caption in captions] == ["Confusion", "Accuracy", "Made", "0_unknown"]
 

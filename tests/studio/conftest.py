@@ -14,7 +14,7 @@ from command import run
 
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory, stripes):
-    """A running server: its address, its folder of runs, and the folder that pictures may be read from."""
+    """A running server: its address, its folder of runs, and the folder that images may be read from."""
     home = tmp_path_factory.mktemp("studio")
     (home / "runs").mkdir()
     options = ["--port", "0", "--runs", str(home / "runs"), "--allow", str(Path(stripes).parent)]

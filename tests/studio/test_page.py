@@ -13,7 +13,7 @@ from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from vitrail.tasks.demo import packaged_pictures
+from vitrail.tasks.demo import packaged_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -96,13 +96,13 @@ def drop(panel, path):
 
 
 def cat():
-    return packaged_pictures()[0]
+    return packaged_images()[0]
 
 
 def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):
     panel = visit.tab("Look")
     press(panel, "Look")
-    expect(visit.state(panel)).to_contain_text("There is no picture yet")
+    expect(visit.state(panel)).to_contain_text("There is no image yet")
     drop(panel, cat())
     visit.choose(panel, "Network", "squeezenet")
     press(panel, "Look")
@@ -163,7 +163,7 @@ def test_a_classifier_is_trained_and_looked_into(visit, studio):
     folder.fill(str(studio.stripes))
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(panel.locator(".verdict")).to_contain_text("of 12 test pictures right")
+    expect(panel.locator(".verdict")).to_contain_text("of 12 test images right")
     expect(panel.get_by_alt_text("Confusion matrix of the test part")).to_be_visible()
     visit.keep("train")
     panel.get_by_role("button", name="Look and fool with it").click()
@@ -182,7 +182,7 @@ def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
     expect(panel.get_by_text("stripes.zip")).to_be_visible(timeout=LONG)
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(panel.locator(".verdict")).to_contain_text("test pictures right")
+    expect(panel.locator(".verdict")).to_contain_text("test images right")
     made = max(studio.runs.glob("transfer-*"), key=lambda path: path.stat().st_mtime)
     panel = visit.tab("Runs")
     panel.get_by_role("button", name="Read the list again").click()
@@ -285,7 +285,7 @@ def test_only_networks_of_this_machine_are_opened(visit):
     expect(visit.state(panel)).to_contain_text("is no network on this machine")
 
 
-def test_attributes_have_sliders_that_edit_a_picture(visit, studio, tmp_path):
+def test_attributes_have_sliders_that_edit_a_image(visit, studio, tmp_path):
     home = trained_on_attributes(tmp_path)
     shutil.copytree(home / "run", studio.runs / "attributes")
     panel = visit.tab("GANs")
@@ -340,7 +340,7 @@ def test_it_can_be_used_by_keyboard_alone(visit):
     panel = visit.tab("Look")
     panel.get_by_role("button", name="Look", exact=True).focus()
     visit.page.keyboard.press("Enter")
-    expect(visit.state(panel)).to_contain_text("There is no picture yet")
+    expect(visit.state(panel)).to_contain_text("There is no image yet")
     visit.page.get_by_role("tab", name="Look", exact=True).first.focus()
     visit.page.keyboard.press("ArrowRight")
     focused = visit.page.evaluate("document.activeElement.innerText")

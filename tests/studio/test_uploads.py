@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 from vitrail.studio import uploads
-from vitrail.studio.uploads import allowed_folder, checked_picture, checked_weights, unpacked
+from vitrail.studio.uploads import allowed_folder, checked_image, checked_weights, unpacked
 
 
 def bomb(width, height):
@@ -39,9 +39,9 @@ def zipped(path, members):
     return path
 
 
-def test_a_picture_passes_unopened(tmp_path):
+def test_a_image_passes_unopened(tmp_path):
     (tmp_path / "a.png").write_bytes(png())
-    assert checked_picture(tmp_path / "a.png") == tmp_path / "a.png"
+    assert checked_image(tmp_path / "a.png") == tmp_path / "a.png"
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_a_picture_passes_unopened(tmp_path):
     [
         (bomb(8000, 8000), "up to 50,000,000 pixels would work"),
         (bytes(20_000_001), "20 are the most"),
-        (b"no picture", "a.png"),
+        (b"no image", "a.png"),
         (b"", "a.png"),
     ],
 )
-def test_a_bomb_and_no_picture_are_refused(tmp_path, data, words):
+def test_a_bomb_and_no_image_are_refused(tmp_path, data, words):
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(BadPicture, match=words):
-        checked_picture(tmp_path / "a.png")
+    with pytest.raises(BadImage, match=words):
+        checked_image(tmp_path / "a.png")
 
 
 def test_weights_are_safetensors_or_nothing(tmp_path):
@@ -82,7 +82,7 @@ def test_folders_below_a_root_and_no_others(tmp_path):
         allowed_folder("dogs", [root])
 
 
-def test_a_zip_gives_its_pictures_and_nothing_else(tmp_path):
+def test_a_zip_gives_its_images_and_nothing_else(tmp_path):
     members = {
         "set/cats/1.png": png(),
         "set/dogs/1.png": png(),
@@ -108,7 +108,7 @@ def test_zip_bombs_and_damaged_zips_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "ZIP_FILES", 2)
     with pytest.raises(BadSetting, match="are the most"):
         unpacked(zipped(tmp_path / "many.zip", {f"a/{n}.png": b"" for n in range(3)}), tmp_path / "two")
-    with pytest.raises(BadSetting, match="no pictures"):
+    with pytest.raises(BadSetting, match="no images"):
         unpacked(zipped(tmp_path / "none.zip", {"a/1.txt": b""}), tmp_path / "three")
     (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(BadSetting, match="cannot be unpacked"):

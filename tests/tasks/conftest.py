@@ -2,7 +2,7 @@ import pytest
 from command import run
 from PIL import Image
 
-from vitrail.tasks.demo import packaged_pictures
+from vitrail.tasks.demo import packaged_images
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,8 @@ def classifier(stripes, tmp_path_factory):
 def cat(tmp_path_factory):
     """The free photograph of a cat, at its own shape but small enough to be worked on quickly."""
     path = tmp_path_factory.mktemp("cat") / "cat.png"
-    with Image.open(packaged_pictures()[0]) as picture:
-        picture.resize((360, 240)).save(path)
+    with Image.open(packaged_images()[0]) as image:
+        image.resize((360, 240)).save(path)
     return path
 
 

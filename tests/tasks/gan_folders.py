@@ -8,7 +8,7 @@ from PIL import Image
 from vitrail.events import Checkpoint, Weights
 from vitrail.files import write_json
 from vitrail.gan_training.checkpoints import pack
-from vitrail.runs import environment, keep
+from vitrail.runs import environment, write_event
 from vitrail.tasks.gan_players import made
 from vitrail.tasks.gan_train import GanTrain
 
@@ -32,7 +32,7 @@ def described(told="classes", architecture="conditional-dcgan", channels=1):
 
 
 def lively(about):
-    """A generator whose pictures differ: weights as they are drawn at the start give grey ones."""
+    """A generator whose images differ: weights as they are drawn at the start give grey ones."""
     network = made(about, seed=1).generator.eval()
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def finished(folder, about):
     """The folder of a run that ended."""
     _begun(folder)
     tensors = {name: value.numpy() for name, value in lively(about).state_dict().items()}
-    keep(Weights("generator", tensors, about, "---\nlibrary_name: vitrail\n---\n\n# Its card\n"), folder)
+    write_event(Weights("generator", tensors, about, "---\nlibrary_name: vitrail\n---\n\n# Its card\n"), folder)
     return folder
 
 
@@ -55,7 +55,7 @@ def unfinished(folder, about):
     _begun(folder)
     tensors = {f"average.{name}": value for name, value in lively(about).state_dict().items()}
     name = "step-00000007.safetensors"
-    keep(Checkpoint(name, pack(tensors, {"players": about}), (name,)), folder)
+    write_event(Checkpoint(name, pack(tensors, {"players": about}), (name,)), folder)
     return folder
 
 
@@ -69,15 +69,15 @@ SIDE = 16
 
 
 def stripes(rng, bright, across):
-    """A picture with two attributes: bright, and how its stripes run."""
+    """An image with two attributes: bright, and how its stripes run."""
     wave = 40 * np.sin(np.arange(SIDE) * (1.2 + 0.3 * rng.random()) + 6 * rng.random())
     grey = (180 if bright else 75) + np.tile(wave, (SIDE, 1)) + rng.normal(0, 4, (SIDE, SIDE))
     grey = grey.T if across else grey
     return Image.fromarray(np.stack([grey, 0.8 * grey, 0.6 * grey], axis=2).clip(0, 255).astype(np.uint8))
 
 
-def pictures_with_attributes(folder):
-    """64 pictures in `folder/images`, and their table."""
+def images_with_attributes(folder):
+    """64 images in `folder/images`, and their table."""
     rng = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     lines = ["file,bright,across"]
@@ -89,8 +89,8 @@ def pictures_with_attributes(folder):
 
 
 def trained_on_attributes(root):
-    """In `root`: `data/`, pictures and a table; `run/`, a generator and encoders trained on them; `cache/`."""
-    pictures_with_attributes(root / "data")
+    """In `root`: `data/`, images and a table; `run/`, a generator and encoders trained on them; `cache/`."""
+    images_with_attributes(root / "data")
     options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
     options += ("--samples", 8, "--final-samples", 8, "--held-out", 0.25, "--speed", "plain")
     done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")

@@ -8,7 +8,7 @@ import pytest
 from command import run
 
 from vitrail.tasks.audit_measures import Audited
-from vitrail.tasks.demo import packaged_pictures
+from vitrail.tasks.demo import packaged_images
 
 
 def audited(tmp_path, *arguments):
@@ -39,7 +39,7 @@ def test_accuracy_falls_as_the_radius_grows(of_stripes):
 
 def test_the_curve_is_that_of_the_smallest_changes(of_stripes):
     folder, result = of_stripes
-    with (folder / "tables" / "pictures.csv").open() as lines:
+    with (folder / "tables" / "images.csv").open() as lines:
         smallest = [float(row["smallest L2"]) for row in csv.DictReader(lines)]
     for point in result["curve"]:
         if point["norm"] == "l2":
@@ -49,7 +49,7 @@ def test_the_curve_is_that_of_the_smallest_changes(of_stripes):
 def test_there_are_curves_and_contact_sheets(of_stripes):
     folder, _ = of_stripes
     for name in ("curve_linf", "curve_l2", "smallest", "fragile", "sturdy"):
-        assert (folder / "pictures" / f"{name}.png").stat().st_size > 3_000
+        assert (folder / "plots" / f"{name}.png").stat().st_size > 3_000
 
 
 def test_it_says_that_few_attacks_overstate(classifier, stripes, tmp_path):
@@ -63,7 +63,7 @@ def test_it_says_that_few_attacks_overstate(classifier, stripes, tmp_path):
 def test_labels_come_from_a_table(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("file,label\nchelsea.png,tabby\ncoffee.png,espresso\nother.png,3\n")
-    result = audited(tmp_path, packaged_pictures()[0].parent, "--labels", table, "--limit", "1")
+    result = audited(tmp_path, packaged_images()[0].parent, "--labels", table, "--limit", "1")
     assert result["n"] == 1
 
 
@@ -87,16 +87,16 @@ def test_robust_accuracy_is_not_above_autoattacks(classifier, stripes, tmp_path)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("picture,label\na.png,0\n", "must have the columns file and class_index"),
+        ("image,label\na.png,0\n", "must have the columns file and class_index"),
         ("file,label\na.png,0\n", "None of the"),
         ("file,label\nchelsea.png,griffin\n", "There is no class 'griffin'"),
-        ("picture,label\na.png,0,more\n", "got picture, label."),
+        ("image,label\na.png,0,more\n", "got image, label."),
         ("file,label\nchelsea.png\n", "There is no class ''"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(text, said, tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text(text)
-    done = run("audit", packaged_pictures()[0].parent, "--labels", table, "--run", tmp_path / "run")
+    done = run("audit", packaged_images()[0].parent, "--labels", table, "--run", tmp_path / "run")
     assert done.exit_code == 1
     assert said in done.stderr

@@ -58,12 +58,13 @@ def test_generators_are_compared(generators, tmp_path):
     assert perceptron["generator_parameters"] != convolutions["generator_parameters"]
     with (tmp_path / "run" / "tables" / "comparison.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == [folder.name for folder in generators]
-    assert {path.name for path in (tmp_path / "run" / "pictures").iterdir()} == {"comparison.png", "samples.png"}
+    assert (tmp_path / "run" / "plots" / "comparison.png").is_file()
+    assert (tmp_path / "run" / "images" / "samples.png").is_file()
 
 
 def test_a_figure_to_a_line_is_printed(generators, tmp_path):
     said = run("compare", *generators, "--run", tmp_path / "run").stdout
-    for part in ("FD[judge@", "FD of real pictures", "coverage", "judge on real pictures", "parameters of G", "alarms"):
+    for part in ("FD[judge@", "FD of real images", "coverage", "judge on real images", "parameters of G", "alarms"):
         assert part in said
 
 
@@ -128,4 +129,4 @@ def test_a_classifier_whose_figures_are_damaged_is_named(lost, tmp_path):
     assert run("compare", tmp_path / "whole", tmp_path / "whole", "--run", tmp_path / "first").exit_code == 0
     done = run("compare", tmp_path / "whole", tmp_path / "damaged", "--run", tmp_path / "second")
     assert done.exit_code == 1
-    assert "damaged' holds no measured classifier; give runs that had test pictures." in done.stderr
+    assert "damaged' holds no measured classifier; give runs that had test images." in done.stderr

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.backbones import BACKBONES
-from vitrail.images import read_picture, to_unit
+from vitrail.images import read_pixels, to_unit
 from vitrail.report import build_report
 
 
@@ -28,23 +28,23 @@ def three(cat, tmp_path_factory):
 
 def test_the_result_has_the_keys_others_rely_on(three):
     _, result = three
-    (picture,) = result["pictures"]
-    assert picture["file"].endswith("cat.png")
-    assert picture["target"].keys() == {"index", "name", "probability"}
-    assert [each["method"] for each in picture["maps"]] == ["gradient", "grad-cam", "integrated-gradients"]
+    (image,) = result["images"]
+    assert image["file"].endswith("cat.png")
+    assert image["target"].keys() == {"index", "name", "probability"}
+    assert [each["method"] for each in image["maps"]] == ["gradient", "grad-cam", "integrated-gradients"]
     auc = {f"{floor}{kind}_auc" for floor in ("", "random_") for kind in ("deletion", "insertion")}
-    for each in picture["maps"]:
+    for each in image["maps"]:
         assert {*auc, "map", "overlay", "array", "mask", "box", "random_weights_correlation"} <= each.keys()
         assert all(0 <= each[key] <= 1 for key in auc)
-    assert picture["maps"][2]["completeness_error"] < 0.5
+    assert image["maps"][2]["completeness_error"] < 0.5
     assert result["backbone"][0]["sha256"].startswith("f286bbf4")
 
 
 def test_the_verdict_is_the_networks_own(three, cat):
     _, result = three
     backbone = BACKBONES["squeezenet"]()
-    image = to_unit(read_picture(cat, short_side=256, crop=227))[None]
-    target = result["pictures"][0]["target"]
+    image = to_unit(read_pixels(cat, short_side=256, crop=227))[None]
+    target = result["images"][0]["target"]
     chances = backbone(image).softmax(dim=1)[0]
     assert target["index"] == int(chances.argmax())
     assert target["probability"] == pytest.approx(chances.max().item(), abs=1e-4)
@@ -53,16 +53,16 @@ def test_the_verdict_is_the_networks_own(three, cat):
 
 def test_what_is_kept_is_what_the_method_gives(three, cat):
     folder, result = three
-    backbone, target = BACKBONES["squeezenet"](), result["pictures"][0]["target"]["index"]
-    image = to_unit(read_picture(cat, short_side=256, crop=227))[None]
-    for each in result["pictures"][0]["maps"][:2]:
+    backbone, target = BACKBONES["squeezenet"](), result["images"][0]["target"]["index"]
+    image = to_unit(read_pixels(cat, short_side=256, crop=227))[None]
+    for each in result["images"][0]["maps"][:2]:
         kept = np.load(folder / each["array"])
         import torch
 
         expected = ATTRIBUTIONS[each["method"]](backbone, image, torch.tensor([target]))[0].numpy()
         np.testing.assert_allclose(kept, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-        for picture in (each["map"], each["overlay"]):
-            assert np.asarray(Image.open(folder / picture)).shape == (227, 227, 3)
+        for image in (each["map"], each["overlay"]):
+            assert np.asarray(Image.open(folder / image)).shape == (227, 227, 3)
         mask = np.asarray(Image.open(folder / each["mask"]))
         assert mask.dtype == bool
         assert each["region_share"] == pytest.approx(mask.mean())
@@ -73,8 +73,8 @@ def test_what_is_kept_is_what_the_method_gives(three, cat):
 
 def test_there_is_a_figure_a_table_and_a_page(three, tmp_path):
     folder, _ = three
-    assert (folder / "pictures" / "maps.png").stat().st_size > 10_000
-    assert (folder / "pictures" / "regions.png").stat().st_size > 10_000
+    assert (folder / "plots" / "maps.png").stat().st_size > 10_000
+    assert (folder / "plots" / "regions.png").stat().st_size > 10_000
     table = (folder / "tables" / "maps.csv").read_text().splitlines()
     assert len(table) == 1 + 3
     build_report([folder], tmp_path / "page.html")
@@ -84,14 +84,14 @@ def test_there_is_a_figure_a_table_and_a_page(three, tmp_path):
 @pytest.mark.parametrize("target", ["tarantula", "76"])
 def test_a_class_is_chosen_by_name_or_number(target, cat, tmp_path):
     result = explained(tmp_path, cat, "--target", target, "--no-faithfulness")
-    assert result["pictures"][0]["target"]["index"] == 76
-    assert "deletion_auc" not in result["pictures"][0]["maps"][0]
+    assert result["images"][0]["target"]["index"] == 76
+    assert "deletion_auc" not in result["images"][0]["maps"][0]
 
 
 def test_several_networks_stand_side_by_side(cat, tmp_path):
     names = "squeezenet,efficientnet-lite0"
     result = explained(tmp_path, cat, "--backbone", names, "--no-faithfulness")
-    maps = result["pictures"][0]["maps"]
+    maps = result["images"][0]["maps"]
     assert [each["backbone"] for each in maps] == names.split(",")
     assert [backbone["name"] for backbone in result["backbone"]] == names.split(",")
     assert len({each["array"] for each in maps}) == 2
@@ -101,12 +101,12 @@ def test_the_classifier_just_made_is_explained(classifier, stripes, tmp_path):
     files = [stripes / "test" / name / "0.png" for name in ("across", "down")]
     methods = "gradient,grad-cam,smooth-grad"
     result = explained(tmp_path, *files, "--backbone", classifier, "--method", methods, "--samples", "3")
-    assert [picture["target"]["name"] for picture in result["pictures"]] == ["across", "down"]
-    for picture in result["pictures"]:
-        for each in picture["maps"]:
+    assert [image["target"]["name"] for image in result["images"]] == ["across", "down"]
+    for image in result["images"]:
+        for each in image["maps"]:
             assert np.isfinite(np.load(tmp_path / "run" / each["array"])).all()
-    names = [each["array"] for picture in result["pictures"] for each in picture["maps"]]
-    assert len(set(names)) == 6, "two pictures of one name overwrite each other"
+    names = [each["array"] for image in result["images"] for each in image["maps"]]
+    assert len(set(names)) == 6, "two images of one name overwrite each other"
 
 
 def test_a_run_is_repeated_to_the_bit(three, tmp_path):
@@ -115,11 +115,11 @@ def test_a_run_is_repeated_to_the_bit(three, tmp_path):
     assert json.loads(done.stdout)["equal"], done.stdout
 
 
-def test_unreadable_pictures_are_skipped_and_named(cat, tmp_path):
+def test_unreadable_images_are_skipped_and_named(cat, tmp_path):
     bad = tmp_path / "bad.png"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     result = explained(tmp_path, cat, bad, "--no-faithfulness")
-    assert len(result["pictures"]) == 1
+    assert len(result["images"]) == 1
     assert result["skipped"][0]["file"].endswith("bad.png")
 
 

@@ -1,4 +1,4 @@
-"""`vitrail gan edit` through the command line, on small pictures with two attributes: bright, and how stripes run.
+"""`vitrail gan edit` through the command line, on small images with two attributes: bright, and how stripes run.
 
 What is tested is that everything is there and true of the files; how good edits are is measured in `benchmarks/`.
 """
@@ -15,7 +15,7 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """`data/`: 64 pictures and a table; `run/`: a generator and encoders trained on them; `cache/`."""
+    """`data/`: 64 images and a table; `run/`: a generator and encoders trained on them; `cache/`."""
     return trained_on_attributes(tmp_path_factory.mktemp("edit"))
 
 
@@ -26,8 +26,8 @@ def edited(home, name, *arguments):
 
 @pytest.fixture(scope="module")
 def two(home):
-    """Two pictures made dark, and a file that is none."""
-    (home / "broken.png").write_text("no picture")
+    """Two images made dark, and a file that is none."""
+    (home / "broken.png").write_text("no image")
     files = [home / "data" / "images" / name for name in ("01.png", "03.png")]
     done = edited(home, "two", *files, home / "broken.png", "--set", "bright=0", "--steps", 5)
     assert done.exit_code == 0, done.output
@@ -48,8 +48,8 @@ def test_the_model_card_is_still_the_generators(home):
     assert "gan sample" in (home / "run" / "README.md").read_text()
 
 
-def test_every_picture_has_its_files(home, two):
-    for entry in two["pictures"]:
+def test_every_image_has_its_files(home, two):
+    for entry in two["images"]:
         shapes = {kind: np.asarray(Image.open(home / "two" / file)).shape for kind, file in entry["output"].items()}
         assert shapes == {
             "original": (SIDE, SIDE, 3),
@@ -57,13 +57,13 @@ def test_every_picture_has_its_files(home, two):
             "edited": (SIDE, SIDE, 3),
             "strip": (SIDE, 5 * SIDE, 3),
         }
-    for name in ("strips", "edited"):
-        assert (home / "two" / "pictures" / f"{name}.png").stat().st_size > 1_000
+    for name in ("images/strips", "plots/edited"):
+        assert (home / "two" / f"{name}.png").stat().st_size > 1_000
     assert (home / "two" / "tables" / "edited.csv").read_text().count("\n") == 3
 
 
 def test_the_figures_are_those_of_the_files(home, two):
-    for entry in two["pictures"]:
+    for entry in two["images"]:
         original, rebuilt = (
             np.asarray(Image.open(home / "two" / entry["output"][kind]), float) / 255
             for kind in ("original", "reconstruction")
@@ -74,22 +74,22 @@ def test_the_figures_are_those_of_the_files(home, two):
             assert entry["judge"][when].keys() == {"bright", "across"}
         assert entry["success"] == (entry["judge"]["after"]["bright"] <= 0.5)
         assert entry["identity"]["ratio"] == pytest.approx(
-            entry["identity"]["distance"] / entry["identity"]["different_pictures"]
+            entry["identity"]["distance"] / entry["identity"]["different_images"]
         )
     assert two["n"] == 2
-    assert two["success_rate"] == sum(entry["success"] for entry in two["pictures"]) / 2
+    assert two["success_rate"] == sum(entry["success"] for entry in two["images"]) / 2
     assert two["changed"]["bright"]["succeeded"] <= two["changed"]["bright"]["n"] <= 2
-    assert 0.5 < two["changed"]["bright"]["real"] <= 1  # the judge knows real pictures
+    assert 0.5 < two["changed"]["bright"]["real"] <= 1  # the judge knows real images
 
 
-def test_pictures_that_cannot_be_read_are_skipped_and_named(two):
+def test_images_that_cannot_be_read_are_skipped_and_named(two):
     (skipped,) = two["skipped"]
     assert skipped["file"].endswith("broken.png")
 
 
-def test_the_original_is_the_picture_as_the_generator_sees_it(home, two):
+def test_the_original_is_the_image_as_the_generator_sees_it(home, two):
     given = np.asarray(Image.open(home / "data" / "images" / "01.png"))
-    kept = np.asarray(Image.open(home / "two" / two["pictures"][0]["output"]["original"]))
+    kept = np.asarray(Image.open(home / "two" / two["images"][0]["output"]["original"]))
     assert np.array_equal(given, kept)
 
 
@@ -101,9 +101,9 @@ def test_refinement_lowers_the_error(home):
 
 
 @pytest.mark.parametrize(("flag", "first"), [("--details", "original"), ("--no-details", "reconstruction")])
-def test_a_strip_leads_from_the_picture_or_what_the_generator_makes_of_it_to_the_edit(home, flag, first):
+def test_a_strip_leads_from_the_image_or_what_the_generator_makes_of_it_to_the_edit(home, flag, first):
     done = edited(home, f"strip{flag}", home / "data" / "images" / "01.png", "--set", "bright=0", flag)
-    output = json.loads(done.stdout)["pictures"][0]["output"]
+    output = json.loads(done.stdout)["images"][0]["output"]
     kept = {kind: np.asarray(Image.open(home / f"strip{flag}" / file)) for kind, file in output.items()}
     assert np.array_equal(kept["strip"][:, :SIDE], kept[first])
     assert np.array_equal(kept["strip"][:, -SIDE:], kept["edited"])
@@ -114,13 +114,13 @@ def test_more_strength_changes_more(home):
     for strength in ("0.5", "3"):
         file = home / "data" / "images" / "01.png"
         done = edited(home, f"strength{strength}", file, "--set", "bright=0", "--strength", strength)
-        output = json.loads(done.stdout)["pictures"][0]["output"]
+        output = json.loads(done.stdout)["images"][0]["output"]
         pair = [np.asarray(Image.open(home / f"strength{strength}" / output[kind]), float) for kind in output]
         changes.append(np.abs(pair[2] - pair[0]).mean())
     assert changes[0] < changes[1]
 
 
-def test_a_repeated_run_gives_the_same_pictures(home, two):
+def test_a_repeated_run_gives_the_same_images(home, two):
     again = run("replay", home / "two", "--runs", home / "again", "--json")
     assert json.loads(again.stdout)["equal"], again.output
 
@@ -136,7 +136,7 @@ def test_without_the_data_edits_are_made_and_not_judged(home, tmp_path):
     assert done.exit_code == 0, done.output
     assert "is not judged" in done.output
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    (entry,) = result["pictures"]
+    (entry,) = result["images"]
     assert entry["success"] is entry["judge"] is result["success_rate"] is entry["identity"]["ratio"] is None
 
 
@@ -180,21 +180,21 @@ def test_damaged_encoders_are_one_sentence(home, tmp_path):
     assert "is damaged" in done.stderr
 
 
-def test_no_readable_picture_is_an_error(home, tmp_path):
-    (tmp_path / "bad.png").write_text("no picture")
+def test_no_readable_image_is_an_error(home, tmp_path):
+    (tmp_path / "bad.png").write_text("no image")
     done = run("gan", "edit", home / "run", tmp_path / "bad.png", "--set", "bright=1", "--cache", home / "cache",
                "--run", tmp_path / "run")  # fmt: skip
     assert done.exit_code == 1
-    assert "No picture could be read" in done.stderr
+    assert "No image could be read" in done.stderr
 
 
-def test_pictures_that_the_judge_could_not_learn_from_are_said(home):
-    picture = home / "data" / "images" / "63.png"
-    kept = picture.read_bytes()
-    picture.write_text("no picture")
+def test_images_that_the_judge_could_not_learn_from_are_said(home):
+    image = home / "data" / "images" / "63.png"
+    kept = image.read_bytes()
+    image.write_text("no image")
     done = run("gan", "edit", home / "run", home / "data" / "images" / "01.png", "--set", "bright=0", "--refine", 0,
                "--cache", home / "cache", "--run", home / "unread")  # fmt: skip
-    picture.write_bytes(kept)
+    image.write_bytes(kept)
     assert done.exit_code == 0, done.output
     assert "Skipped: '" in done.output
     assert "63.png" in done.output

@@ -1,4 +1,4 @@
-"""`vitrail gan export`: what is read from the files makes the pictures that the generator makes."""
+"""`vitrail gan export`: what is read from the files makes the images that the generator makes."""
 
 import json
 
@@ -10,7 +10,7 @@ from gan_folders import described, finished, lively, unfinished
 from safetensors.torch import load_file
 
 import vitrail.tasks.gan_export_run as exporting
-from vitrail.gans.pair import condition
+from vitrail.gan_architectures.pair import condition
 from vitrail.tasks.gan_generator import read_generator
 from vitrail.tasks.gan_players import made
 
@@ -56,7 +56,7 @@ def test_the_weights_and_their_description_are_all_that_is_needed(both):
 
 
 @pytest.mark.parametrize("count", [1, 5, 64])
-def test_the_model_makes_the_same_pictures_of_any_number_of_latents(both, count):
+def test_the_model_makes_the_same_images_of_any_number_of_latents(both, count):
     import onnxruntime
 
     about, _, folder, _ = both
@@ -100,7 +100,7 @@ def test_the_result_says_how_far_the_files_are_from_the_generator(both):
     assert [each["file"] for each in result["outputs"]] == ["weights/generator.safetensors", "weights/generator.onnx"]
     assert 0 <= result["difference"] <= 1e-4
     assert result["difference"] == max(each["difference"] for each in result["outputs"])
-    assert (result["pictures_compared"], result["skipped"]) == (16, [])
+    assert (result["images_compared"], result["skipped"]) == (16, [])
 
 
 def test_an_unfinished_training_gives_its_last_generator(tmp_path):
@@ -127,16 +127,16 @@ def test_an_export_is_repeated_to_the_bit(tmp_path):
         assert (tmp_path / "run" / "weights" / name).read_bytes() == (again / "weights" / name).read_bytes()
 
 
-def test_a_file_that_makes_other_pictures_is_not_kept(tmp_path, monkeypatch):
+def test_a_file_that_makes_other_images_is_not_kept(tmp_path, monkeypatch):
     source = finished(tmp_path / "source", described("classes"))
     network = read_generator(source).network
     monkeypatch.setattr(exporting, "to_onnx", lambda generator: b"a model")
     for wrong in (2e-4, float("nan")):
         made_of = lambda data, *given, off=wrong: exporting._unit(network, *given) + off  # noqa: E731
-        monkeypatch.setattr(exporting, "onnx_pictures", made_of)
+        monkeypatch.setattr(exporting, "onnx_images", made_of)
         done = run("gan", "export", source, "--format", "onnx", "--run", tmp_path / f"run{wrong}")
         assert done.exit_code == 1
-        assert "Pictures made from the ONNX file differ" in done.stderr
+        assert "Images made from the ONNX file differ" in done.stderr
         assert not (tmp_path / f"run{wrong}" / "weights").exists()
 
 

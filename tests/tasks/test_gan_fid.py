@@ -36,7 +36,7 @@ def test_features_are_those_of_torch_fidelity_whatever_the_batch(weights):
     torch.testing.assert_close(reader.features(grey), reader.features(grey.expand(-1, 3, -1, -1)))
 
 
-def test_only_fifty_thousand_pictures_give_a_fid(weights, stripes, monkeypatch):
+def test_only_fifty_thousand_images_give_a_fid(weights, stripes, monkeypatch):
     opened = open_pixels(str(stripes), Wish(size=16))
     evaluation = Evaluation(open_inception(weights, device="cpu"), opened.train, opened.held_out, count=50_000, seed=0)
     measured = Measured(evaluation.floors, evaluation.floors, None, {}, evaluation.count)

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 
 from vitrail.errors import BadRun, UnknownName
 from vitrail.events import Weights
+from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
-from vitrail.gans.encoder import Encoder
-from vitrail.runs import keep
+from vitrail.runs import write_event
 from vitrail.tasks.gan_encoders import read_encoders
 from vitrail.tasks.gan_generator import read_generator
 
@@ -84,7 +84,7 @@ def test_changed_encoders_are_refused(change, says, tmp_path):
     parts = dict(zip(("latents", "attributes"), about["outputs"], strict=True))
     states = {part: Encoder(**about["arguments"], outputs=outputs).state_dict() for part, outputs in parts.items()}
     tensors = {f"{part}.{name}": value.numpy() for part, state in states.items() for name, value in state.items()}
-    keep(Weights("encoder", tensors, about), tmp_path)
+    write_event(Weights("encoder", tensors, about), tmp_path)
     assert read_encoders(tmp_path, "cpu").encode(torch.zeros(1, 1, 16, 16))[0].shape == (1, 8)
     (tmp_path / "weights" / "encoder.json").write_text(json.dumps(about | change))
     with pytest.raises(BadRun, match=f"The encoder .* is damaged .*{says}.*; train anew"):

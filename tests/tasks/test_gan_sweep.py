@@ -12,7 +12,7 @@ from PIL import Image
 
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Checkpoint, Picture, Progress, Weights
+from vitrail.events import Checkpoint, Plot, Progress, Weights
 from vitrail.tasks import gan_run
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tasks.gan_players import described, made
@@ -144,27 +144,28 @@ def test_one_table_holds_every_figure(swept):
     assert name == f"FD[judge@{result['judge']['sha256'][:8]}, 128, 64]"
     for row, one in zip(rows, result["runs"], strict=True):
         assert float(row[name]) == one["metrics"][0]["value"]
-        assert float(row["FD of real pictures"]) == one["metrics"][0]["floor"]
+        assert float(row["FD of real images"]) == one["metrics"][0]["floor"]
         assert all(isfinite(float(row[key])) for key in ("coverage", "label agreement", "D loss", "G loss", "images/s"))
     assert rows[0].keys() >= {"epochs", "D(x)", "D(G(z))", "alarms"}
 
 
 def test_figures_are_kept_and_checkpoints_are_not(swept):
     folder, _ = swept
-    assert {path.name for path in (folder / "pictures").iterdir()} == {"losses.png", "distance.png", "samples.png"}
-    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"pictures", "tables"}
-    for path in (folder / "pictures").iterdir():
-        with Image.open(path) as picture:
-            assert np.asarray(picture).std() > 0
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"images", "plots", "tables"}
+    drawn = [*(folder / "plots").iterdir(), *(folder / "images").iterdir()]
+    assert {path.name for path in drawn} == {"losses.png", "distance.png", "samples.png"}
+    for path in drawn:
+        with Image.open(path) as image:
+            assert np.asarray(image).std() > 0
 
 
 def test_progress_says_which_run_it_is_of(judges):
     sweep = GanSweep(data="digits", values=("beta1=0.5,0.9",), cache=judges, **SMALL)
     events = list(sweep.run())
-    parts = {event.part for event in events if isinstance(event, Progress)} - {"judge"}
+    parts = {event.stage for event in events if isinstance(event, Progress)} - {"judge"}
     assert parts == {"beta1=0.5: training", "beta1=0.9: training", "runs"}
     assert not any(isinstance(event, Checkpoint | Weights) for event in events)
-    assert [event.name for event in events if isinstance(event, Picture)] == ["losses", "distance", "samples"]
+    assert [event.name for event in events if isinstance(event, Plot)] == ["losses", "distance", "samples"]
     notes = [event.text for event in events if hasattr(event, "text")]
     assert sum("Judge:" in note for note in notes) == 1
 
@@ -178,7 +179,7 @@ def interrupting(monkeypatch, error):
         if len(calls) % 2:
             yield from trains(task, opened)
         else:
-            yield Progress("training", 1, 2, figures={"step": 1.0})
+            yield Progress("training", 1, 2, values={"step": 1.0})
             raise error
 
     monkeypatch.setattr(gan_run, "run", interrupted)
@@ -218,7 +219,7 @@ def test_a_game_that_breaks_does_not_end_the_sweep(judges, tmp_path, monkeypatch
 
 def test_if_all_games_break_the_last_ones_reason_is_the_answer(tmp_path, monkeypatch):
     def broken(*_):
-        yield Progress("training", 1, 2, figures={"step": 1.0})
+        yield Progress("training", 1, 2, values={"step": 1.0})
         raise BadSetting("These numbers are none.")
 
     monkeypatch.setattr(gan_run, "run", broken)
@@ -234,7 +235,7 @@ def generator_of(train, **settings):
 
 
 @pytest.mark.parametrize("told", ["classes", "attributes", "nothing"])
-def test_a_sheet_shows_real_pictures_in_the_order_of_the_samples(told):
+def test_a_sheet_shows_real_images_in_the_order_of_the_samples(told):
     labels = torch.tensor([0, 1, 2] * 8)
     if told == "attributes":
         labels = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]] * 6)
@@ -244,10 +245,10 @@ def test_a_sheet_shows_real_pictures_in_the_order_of_the_samples(told):
     generator = generator_of(train)
     samples, real = row_of(generator), real_row(train, generator)
     assert samples.told == real.told
-    assert samples.pictures.shape == real.pictures.shape
+    assert samples.images.shape == real.images.shape
     first = {"classes": "a", "attributes": "−Male −Young", "nothing": ""}[told]
     assert real.told[0] == first
-    filled = [int(picture[0, 0, 0]) for picture in real.pictures]
+    filled = [int(image[0, 0, 0]) for image in real.images]
     wanted = {"classes": [0, 3, 6, 9, 12, 15], "attributes": [2, 3, 6, 7, 10, 11], "nothing": [0, 1, 2, 3, 4, 5]}[told]
     assert filled[:6] == wanted
 

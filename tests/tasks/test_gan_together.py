@@ -60,13 +60,13 @@ def test_two_processes_train_what_one_does(stripes, cache, tmp_path):
         assert (one[name] - two[name]).abs().max() < TOLERANCE, name
     for before, after in zip(about_one["history"], about_two["history"], strict=True):
         assert after == pytest.approx(before, rel=1e-3)
-    grids = [tmp_path / name / "pictures" / "samples_0001.png" for name in ("one", "two")]
+    grids = [tmp_path / name / "images" / "samples_0001.png" for name in ("one", "two")]
     assert grids[0].read_bytes() == grids[1].read_bytes()
     results = [result_of(tmp_path / name) for name in ("one", "two")]
     assert [result["processes"] for result in results] == [1, 2]
     assert results[0]["judge"] == results[1]["judge"]
-    assert sorted(path.name for path in (tmp_path / "two" / "pictures").iterdir()) == sorted(
-        path.name for path in (tmp_path / "one" / "pictures").iterdir()
+    assert sorted(path.name for path in (tmp_path / "two" / "images").iterdir()) == sorted(
+        path.name for path in (tmp_path / "one" / "images").iterdir()
     )
 
 

@@ -69,21 +69,21 @@ def test_every_figure_has_its_floor_and_says_what_measured_it(finished):
 
 
 def test_its_evolution_is_kept(finished):
-    names = {path.name for path in (finished / "pictures").iterdir()}
+    names = {path.name for folder in ("images", "plots") for path in (finished / folder).iterdir()}
     assert {f"samples_{epoch:04d}.png" for epoch in range(1, 5)} | {"real.png", "samples.png"} <= names
     assert {"losses.png", "beliefs.png", "distance.png", "scores.png", "evolution.gif"} <= names
-    with Image.open(finished / "pictures" / "evolution.gif") as animation:
+    with Image.open(finished / "images" / "evolution.gif") as animation:
         assert animation.n_frames == 4
     lines = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
-    figures = [line["figures"] for line in lines if line.get("part") == "training"]
+    figures = [line["values"] for line in lines if line.get("stage") == "training"]
     assert figures[-1]["step"] == 12
-    assert {"discriminator_loss", "generator_loss", "real", "fake_before", "fake_after"} <= figures[0].keys()
+    assert {"discriminator_loss", "generator_loss", "real", "d_fake_before_g", "d_fake_after_g"} <= figures[0].keys()
     history = (finished / "tables" / "history.csv").read_text().splitlines()
     assert len(history) == 5
     last = dict(zip(history[0].split(","), history[-1].split(","), strict=True))
     told = result_of(finished)["last_epoch"]
     assert told == {name: float(last[name]) for name in told}
-    assert {"discriminator_loss", "generator_loss", "real", "fake_before", "fake_after"} <= told.keys()
+    assert {"discriminator_loss", "generator_loss", "real", "d_fake_before_g", "d_fake_after_g"} <= told.keys()
 
 
 def test_the_last_checkpoints_and_the_best_are_kept(finished):
@@ -93,10 +93,10 @@ def test_the_last_checkpoints_and_the_best_are_kept(finished):
 
 
 def test_the_generator_that_is_kept_made_the_samples_that_are_shown(finished, tmp_path):
-    shown = np.asarray(Image.open(finished / "pictures" / "samples.png"))
+    shown = np.asarray(Image.open(finished / "images" / "samples.png"))
     made = run("gan", "sample", finished, "--class", "across", "--seed", 0, "--count", 1, "--run", tmp_path / "one")
     assert made.exit_code == 0, made.output
-    tile = np.asarray(Image.open(tmp_path / "one" / "pictures" / "sample_000000.png"))
+    tile = np.asarray(Image.open(tmp_path / "one" / "images" / "sample_000000.png"))
     enlarged = tile.repeat(3, axis=0).repeat(3, axis=1)  # 16 pixels are shown as 48
     height, width = shown.shape[:2]
     places = [
@@ -112,9 +112,9 @@ def test_a_sample_is_the_same_in_any_company(finished, tmp_path):
     for name, options in (("many", ("--seed", 3, "--count", 9)), ("one", ("--seed", 8, "--count", 1))):
         done = run("gan", "sample", finished, "--class", "noise", *options, "--run", tmp_path / name)
         assert done.exit_code == 0, done.output
-    many, one = ((tmp_path / name / "pictures" / "sample_000008.png").read_bytes() for name in ("many", "one"))
+    many, one = ((tmp_path / name / "images" / "sample_000008.png").read_bytes() for name in ("many", "one"))
     assert many == one
-    entries = result_of(tmp_path / "many")["pictures"]
+    entries = result_of(tmp_path / "many")["images"]
     assert [entry["seed"] for entry in entries] == list(range(3, 12))
     assert {entry["class"] for entry in entries} == {"noise"}
 
@@ -130,14 +130,14 @@ def test_it_is_measured_again_alike(finished, cache, tmp_path):
 
 def test_it_is_measured_again_without_what_cannot_be_read(finished, stripes, cache, tmp_path):
     copy = shutil.copytree(stripes, tmp_path / "data")
-    (copy / "train" / "noise" / "0.png").write_text("no picture")
+    (copy / "train" / "noise" / "0.png").write_text("no image")
     options = ("--cache", cache, "--samples", 12, "--no-gan-train", "--run", tmp_path / "e")
     done = run("gan", "evaluate", finished, "--data", copy, *options)
     assert done.exit_code == 0, done.output
     assert "noise/0.png" in result_of(tmp_path / "e")["skipped"][0]["reason"]
 
 
-def test_few_real_pictures_are_measured_without_neighbours(stripes, cache, tmp_path):
+def test_few_real_images_are_measured_without_neighbours(stripes, cache, tmp_path):
     done = trained(stripes / "train", tmp_path / "r", "--epochs", 1, "--held-out", 0.1, cache=cache)
     assert done.exit_code == 0, done.output
     measured = {each["metric"] for each in result_of(tmp_path / "r")["metrics"]}
@@ -259,7 +259,7 @@ def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, 
     monkeypatch.undo()
     assert run("gan", "train", "--resume", tmp_path / "r").exit_code == 0
     assert last_checkpoint(tmp_path / "r")[1]["history"] == last_checkpoint(finished)[1]["history"]
-    films = [(folder / "pictures" / "evolution.gif").read_bytes() for folder in (tmp_path / "r", finished)]
+    films = [(folder / "images" / "evolution.gif").read_bytes() for folder in (tmp_path / "r", finished)]
     assert films[0] == films[1]
 
 
@@ -282,10 +282,10 @@ def copy_of(finished, tmp_path):
 
 def test_more_epochs_go_on(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
-    (folder / "pictures" / "samples_0002.png").unlink()
+    (folder / "images" / "samples_0002.png").unlink()
     done = run("gan", "train", "--resume", folder, "--epochs", 5)
     assert done.exit_code == 0, done.output
-    with Image.open(folder / "pictures" / "evolution.gif") as film:
+    with Image.open(folder / "images" / "evolution.gif") as film:
         assert film.n_frames == 4
     assert result_of(folder)["epochs"] == 5
     assert result_of(folder)["steps"] == 15
@@ -351,16 +351,16 @@ def only(monkeypatch):
 
 
 def test_a_collapse_is_reported_at_the_next_measurement(stripes, cache, tmp_path, monkeypatch, only):
-    """A generator that makes real pictures, and from the third epoch on always the same one."""
+    """A generator that makes real images, and from the third epoch on always the same one."""
     from vitrail.tasks.gan_training_state import Training
 
-    def pictures(self, _, evaluation):
+    def images(self, _, evaluation):
         return (
             self.train.images[: evaluation.count] if self.epochs_done < 3 else self.train.images[:1].repeat(12, 1, 1, 1)
         )
 
     only("mode-collapse")
-    monkeypatch.setattr(Training, "pictures", pictures)
+    monkeypatch.setattr(Training, "images", images)
     done = trained(stripes, tmp_path / "r", "--epochs", 6, "--on-alarm", "stop", cache=cache)
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "r")
@@ -459,7 +459,7 @@ def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypat
         (("--architecture", "dcgan", "--conditional", "yes"), "the dcgan takes none"),
         (("--architecture", "conditional-mpl"), "Did you mean 'conditional-mlp'"),
         (("--loss", "hing"), "Did you mean 'hinge'"),
-        (("--size", "20"), "makes pictures of 8, 16, 32, 64, 128 pixels; got 20"),
+        (("--size", "20"), "makes images of 8, 16, 32, 64, 128 pixels; got 20"),
         (("--batch", "99"), "larger than the data"),
         (("--loss", "hinge", "--smoothing", "0.1"), "no probabilities to smooth"),
         (("--loss", "relativistic", "--mismatched", "yes"), "takes no mismatched labels"),
@@ -495,7 +495,7 @@ def test_curves_for_tensorboard_are_written_if_asked_for(stripes, cache, tmp_pat
     assert done.exit_code == 0, done.output
     (file,) = (tmp_path / "board").iterdir()
     written = file.read_bytes()
-    for name in (b"discriminator_loss", b"fake_after", b"frechet-distance"):
+    for name in (b"discriminator_loss", b"d_fake_after_g", b"frechet-distance"):
         assert name in written
 
 
@@ -512,7 +512,7 @@ def test_a_training_is_repeated_with_equal_figures(tmp_path):
         1,
         "--width",
         4,
-        "--pictures",
+        "--images",
         64,
         "--samples",
         16,

@@ -1,4 +1,4 @@
-"""`vitrail gan walk` through the command line: its ends are the pictures that `gan sample` makes."""
+"""`vitrail gan walk` through the command line: its ends are the images that `gan sample` makes."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def walked(source, folder, *arguments):
 
 
 def cut(sheet, row, column, *, left, side=48):
-    """One picture of a strip, as it was before it was enlarged."""
+    """One image of a strip, as it was before it was enlarged."""
     top, left = 22 + row * (side + 2), left + column * (side + 2)
     return sheet[top : top + side : side // 16, left : left + side : side // 16]
 
@@ -40,15 +40,15 @@ def test_all_classes_walk_along_the_same_latents(sources, tmp_path):
     result = walked(sources["classes"], tmp_path / "run", "--steps", 4, "--to-seed", 3)
     assert result["classes"] == ["zero", "one", "two"]
     assert (result["frames"], result["seeds"], result["skipped"]) == (5, [0, 3], [])
-    assert result["outputs"] == ["pictures/strip.png", "pictures/walk.gif"]
-    sheet = np.asarray(Image.open(tmp_path / "run" / "pictures" / "strip.png").convert("RGB"))
+    assert result["outputs"] == ["images/strip.png", "images/walk.gif"]
+    sheet = np.asarray(Image.open(tmp_path / "run" / "images" / "strip.png").convert("RGB"))
     left = sheet.shape[1] - (5 * 50 - 2)
     generator = read_generator(sources["classes"])
     for row in range(3):
         for column, seed in ((0, 0), (4, 3)):
-            picture = generator.pictures(generator.latents(seed, 1), torch.tensor([row]))[0, 0].numpy()
-            np.testing.assert_array_equal(cut(sheet, row, column, left=left)[..., 0], picture)
-    with Image.open(tmp_path / "run" / "pictures" / "walk.gif") as film:
+            image = generator.images(generator.latents(seed, 1), torch.tensor([row]))[0, 0].numpy()
+            np.testing.assert_array_equal(cut(sheet, row, column, left=left)[..., 0], image)
+    with Image.open(tmp_path / "run" / "images" / "walk.gif") as film:
         assert film.n_frames == 5
         assert film.size == (3 * (96 + 6), 96 + 22 + 4)
 
@@ -56,11 +56,11 @@ def test_all_classes_walk_along_the_same_latents(sources, tmp_path):
 def test_colour_and_a_generator_that_is_told_nothing(sources, tmp_path):
     result = walked(sources["nothing"], tmp_path / "run", "--seeds", "4,7,9", "--steps", 3, "--loop")
     assert (result["frames"], result["classes"], result["seeds"]) == (9, [], [4, 7, 9])
-    sheet = np.asarray(Image.open(tmp_path / "run" / "pictures" / "strip.png").convert("RGB"))
+    sheet = np.asarray(Image.open(tmp_path / "run" / "images" / "strip.png").convert("RGB"))
     generator = read_generator(sources["nothing"])
     for column, seed in ((0, 4), (3, 7), (6, 9), (9, 4)):
-        picture = generator.pictures(generator.latents(seed, 1), torch.zeros(1, dtype=torch.long))[0]
-        np.testing.assert_array_equal(cut(sheet, 0, column, left=0), picture.permute(1, 2, 0).numpy())
+        image = generator.images(generator.latents(seed, 1), torch.zeros(1, dtype=torch.long))[0]
+        np.testing.assert_array_equal(cut(sheet, 0, column, left=0), image.permute(1, 2, 0).numpy())
 
 
 def test_from_class_to_class_with_one_seed(sources, tmp_path):
@@ -84,12 +84,12 @@ def test_only_attributes_that_are_named_change(sources):
 
 
 @pytest.mark.parametrize(("seeds", "steps", "loop"), [("0,1", 24, False), ("1,2,3", 24, True), ("1,2,3,4", 50, False)])
-def test_the_strip_holds_the_seeds_own_pictures(seeds, steps, loop):
+def test_the_strip_holds_the_seeds_own_images(seeds, steps, loop):
     task = GanWalk(generator="anywhere", seeds=seeds, steps=steps, loop=loop)
     columns = _columns(task, 25)
     assert len(columns) <= 25
-    stations = {index * steps for index in range(len(task.stations))}
-    assert stations <= set(columns)
+    keypoints = {index * steps for index in range(len(task.keypoints))}
+    assert keypoints <= set(columns)
     assert columns[-1] == (0 if loop else task.frames - 1)
     assert len(_columns(GanWalk(generator="anywhere", seeds=",".join(map(str, range(40))), steps=2), 25)) == 25
 
@@ -101,8 +101,8 @@ def test_an_mp4_is_made_if_there_is_an_ffmpeg(sources, tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     result = walked(sources["nothing"], tmp_path / "run", "--steps", 2, "--mp4", "--milliseconds", 40)
-    assert result["outputs"][-1] == "pictures/walk.mp4"
-    assert (tmp_path / "run" / "pictures" / "walk.mp4").stat().st_size == 3 * 198 * 218 * 3
+    assert result["outputs"][-1] == "images/walk.mp4"
+    assert (tmp_path / "run" / "images" / "walk.mp4").stat().st_size == 3 * 198 * 218 * 3
     told = (tmp_path / "bin" / "ffmpeg.told").read_text()
     assert "-video_size 198x218 -framerate 1000/40 -i pipe:0" in told
     program.write_text("#!/bin/sh\necho no encoder >&2\nexit 1\n")
@@ -115,8 +115,8 @@ def test_without_an_ffmpeg_it_says_so_and_the_gif_is_there(sources, tmp_path, mo
     done = run("gan", "walk", sources["nothing"], "--steps", 2, "--mp4", "--run", tmp_path / "run")
     assert done.exit_code == 0
     assert "The GIF shows the same frames." in done.output
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["skipped"][0]["file"] == "pictures/walk.mp4"
-    assert (tmp_path / "run" / "pictures" / "walk.gif").is_file()
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["skipped"][0]["file"] == "images/walk.mp4"
+    assert (tmp_path / "run" / "images" / "walk.gif").is_file()
 
 
 def test_a_walk_is_repeated_to_the_bit(sources, tmp_path):
@@ -124,8 +124,8 @@ def test_a_walk_is_repeated_to_the_bit(sources, tmp_path):
     done = run("replay", tmp_path / "run", "--runs", tmp_path / "runs", "--json")
     assert json.loads(done.stdout)["equal"], done.stdout
     (again,) = (tmp_path / "runs").iterdir()
-    for file in (tmp_path / "run" / "pictures").iterdir():
-        assert file.read_bytes() == (again / "pictures" / file.name).read_bytes()
+    for file in (tmp_path / "run" / "images").iterdir():
+        assert file.read_bytes() == (again / "images" / file.name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from command import run
 
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 from vitrail.events import Checkpoint, Event, Note, Result
 from vitrail.runs import record
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 from vitrail.tasks import reproduce_run
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.reproduce import Reproduce
@@ -29,7 +30,7 @@ TINY = Sizes(
     ascents=(2, 3),
     faces={"epochs": 1, "size": 16, "width": 4, "samples": 8, "final_samples": 8, "speed": "plain"},
     digits={
-        **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "pictures": 64},
+        **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "images": 64},
         **{"samples": 16, "final_samples": 16, "speed": "plain"},
     },
     connected={"epochs": 2},
@@ -56,8 +57,8 @@ def data(stripes, tmp_path_factory):
     for part, count in (("train", 100), ("t10k", 40)):
         labels = np.arange(count, dtype=np.uint8) % 10
         pixels = draws.integers(0, 60, (count, 28, 28)).astype(np.uint8)
-        for picture, label in zip(pixels, labels, strict=True):
-            picture[2 * label : 2 * label + 8, 4:24] = 250
+        for image, label in zip(pixels, labels, strict=True):
+            image[2 * label : 2 * label + 8, 4:24] = 250
         for kind, values in (("images-idx3", pixels), ("labels-idx1", labels)):
             head = b"\x00\x00\x08" + bytes([values.ndim]) + np.array(values.shape, ">i4").tobytes()
             (root / "mnist" / f"{part}-{kind}-ubyte").write_bytes(head + values.tobytes())
@@ -125,10 +126,10 @@ def test_the_second_lab_runs_on_free_photographs(data, tmp_path):
     assert all(section["said"] for section in found.values())
     assert [len(section["run"]) for section in found.values()] == [2, 2, 2, 4]
     assert "its weights are not on this machine, so efficientnet-lite0 stands in" in page
-    assert (tmp_path / "run/parts/saliency-squeezenet/pictures/regions.png").is_file()
+    assert (tmp_path / "run/parts/saliency-squeezenet/plots/regions.png").is_file()
     longer = json.loads((tmp_path / "run/parts/from-noise-longer/settings.json").read_text())["settings"]
     assert (longer["rate"], longer["l2"], longer["steps"], longer["method"]) == (10, 0.01, 3, "lab")
-    start = json.loads((tmp_path / "run/parts/from-a-picture/settings.json").read_text())["settings"]["start"]
+    start = json.loads((tmp_path / "run/parts/from-a-image/settings.json").read_text())["settings"]["start"]
     assert start.endswith("chelsea.png")
 
 
@@ -138,7 +139,7 @@ def test_the_third_lab_compares_digits(data, tmp_path):
     assert all(section["said"] for section in found.values())
     assert found["The two side by side"]["run"].keys() == {"digits-compared", "digits-dcgan", "digits-mlp"}
     settings = json.loads((tmp_path / "run/parts/digits-blind/settings.json").read_text())["settings"]
-    assert (settings["mismatched"], settings["discriminator_sees_label"], settings["pictures"]) == ("no", "no", 64)
+    assert (settings["mismatched"], settings["discriminator_sees_label"], settings["images"]) == ("no", "no", 64)
     assert "Samples after epoch 1" in page
 
 
@@ -189,7 +190,7 @@ class Counted(Task):
         if self.way == "stops":
             raise KeyboardInterrupt
         if self.way == "fails":
-            raise BadPicture("No picture could be read.")
+            raise BadImage("No image could be read.")
         if self.way == "ends-early":  # as tasks do that keep what they have
             try:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -218,7 +219,7 @@ def is_note(event):
 
 
 def go(folder, **changed):
-    return list(record(Reproduce(chapter="tp7", data=folder.parent, **changed), "reproduce", folder))[-1].figures
+    return list(record(Reproduce(chapter="tp7", data=folder.parent, **changed), "reproduce", folder))[-1].values
 
 
 @pytest.mark.parametrize("way", ["stops", "ends-early"])
@@ -269,7 +270,7 @@ def test_what_was_made_from_a_part_is_made_again_after_it(tmp_path, monkeypatch)
 def test_a_part_that_cannot_be_made_is_said_and_the_others_are_made(tmp_path, monkeypatch):
     planned(monkeypatch, "fails", "ends")
     section = go(tmp_path / "run")["chapters"][0]["sections"][0]
-    assert section["missing"] == ["No picture could be read."]
+    assert section["missing"] == ["No image could be read."]
     assert section["said"] == ["b is 1"]
     assert section["figures"] == [{"what": "count", "measured": 1, "report": None}]
 

@@ -24,11 +24,11 @@ def transfer(accuracy=0.9, *, backbone="vgg16", head="svm", curve=((0.1, 0.7), (
 
 def classified(*indices, folder="photographs", sure=0.9, backbone="squeezenet"):
     ending = ".png" if folder == "grey" else ""
-    pictures = [
+    images = [
         {"file": f"/{folder}/{k}.jpg{ending}", "top": [{"index": i, "probability": sure}, {"index": 7}]}
         for k, i in enumerate(indices)
     ]
-    return {"backbone": [{"name": backbone}], "pictures": pictures}
+    return {"backbone": [{"name": backbone}], "images": images}
 
 
 def trained(*, loss=0.5, real=0.8, fake=0.3, distance=50.0, agreement=0.95, pace=100.0, novelty=1.0, alarms=()):
@@ -37,7 +37,7 @@ def trained(*, loss=0.5, real=0.8, fake=0.3, distance=50.0, agreement=0.95, pace
         {"metric": "coverage", "name": "coverage", "value": 0.5, "floor": 0.9},
         {"metric": "novelty", "name": "novelty", "value": novelty, "floor": 1.0},
     ]
-    means = {"discriminator_loss": loss, "generator_loss": 1.0, "real": real, "fake_before": fake}
+    means = {"discriminator_loss": loss, "generator_loss": 1.0, "real": real, "d_fake_before_g": fake}
     return {
         **{"task": "gan-train", "metrics": metrics, "last_epoch": means, "alarms": [{"name": name} for name in alarms]},
         **{"epochs": 3, "steps": 300, "best": {"epoch": 2}, "seconds": {"total": 9.0}, "images_per_second": pace},
@@ -62,7 +62,7 @@ def test_guesses_are_counted_where_classes_are_known():
     counted = tp7.say_named({"x": classified(3, 4)}, truth)
     assert "first guess is right for 50.0 %, one of five for 100.0 %" in said(counted)
     assert [row.measured for row in counted.rows] == [0.5, 1.0]
-    assert "gives 0 of 2 pictures a name" in said(tp7.say_named({"x": classified(3, 4, sure=0.4)}, {}))
+    assert "gives 0 of 2 images a name" in said(tp7.say_named({"x": classified(3, 4, sure=0.4)}, {}))
 
 
 def test_the_best_layer_is_the_deepest_or_not():
@@ -70,10 +70,10 @@ def test_the_best_layer_is_the_deepest_or_not():
         curve = [{"layer": name, "accuracy": value} for name, value in zip(("a", "b", "a+b"), values, strict=True)]
         return {"x": {**transfer(0.8), "curve_layer": curve}}
 
-    assert "b gives the most (70.0 % of left-out training pictures right): it is the deepest" in said(
+    assert "b gives the most (70.0 % of left-out training images right): it is the deepest" in said(
         tp7.say_layers(layers(0.6, 0.7, 0.9))
     )
-    assert "a gives the most (70.0 % of left-out training pictures right): the deepest one, b, gives 60.0 %" in said(
+    assert "a gives the most (70.0 % of left-out training images right): the deepest one, b, gives 60.0 %" in said(
         tp7.say_layers(layers(0.7, 0.6, 0.9))
     )
 
@@ -86,7 +86,7 @@ def test_what_grey_costs(grey, says):
     results = {"colour": classified(1, 2, 3, 4), "grey": classified(*grey, folder="grey")}
     truth = {f"{k}.jpg": k + 1 for k in range(4)}
     kept = sum(k + 1 == index for k, index in enumerate(grey))
-    assert f"{kept} of 4 pictures keep the name" in said(tp7.say_grey(results, {}))
+    assert f"{kept} of 4 images keep the name" in said(tp7.say_grey(results, {}))
     assert says in said(tp7.say_grey(results, truth))
     assert tp7.say_grey({"colour": classified(1)}, truth).sentences == ()
 
@@ -142,13 +142,13 @@ def explained(*pairs, shares=(), added=0.8):
     ]
     for entry, share in zip(maps, shares, strict=False):
         entry["maps"][0]["region_share"] = share
-    return {"backbone": [{"name": "squeezenet"}], "pictures": maps}
+    return {"backbone": [{"name": "squeezenet"}], "images": maps}
 
 
 def test_where_maps_mislead():
-    assert "on all 2 pictures the map does better" in said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.1, 0.3))}))
+    assert "on all 2 images the map does better" in said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.1, 0.3))}))
     misled = said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.3, 0.3))}))
-    assert "on 1 of 2 pictures deleting what the map marks does no more than deleting at random" in misled
+    assert "on 1 of 2 images deleting what the map marks does no more than deleting at random" in misled
     assert "so there it misleads: 1.png; on none of them does that hold for adding pixels" in misled
     many = said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 7, added=0.4)}))
     assert "3.png, 4.png and 2 others; on 7 of them (0.png," in many
@@ -157,28 +157,28 @@ def test_where_maps_mislead():
 
 
 def test_regions_that_are_everything_are_none():
-    assert "take 20.0 % to 40.0 % of their pictures, 30.0 % on average." in said(
+    assert "take 20.0 % to 40.0 % of their images, 30.0 % on average." in said(
         tp8.say_regions({"x": explained((0, 1), (0, 1), shares=(0.2, 0.4))})
     )
-    assert "1 of them are nearly the whole picture" in said(tp8.say_regions({"x": explained((0, 1), shares=(0.95,))}))
-    assert "no picture was segmented" in said(tp8.say_regions({"x": explained((0, 1))}))
+    assert "1 of them are nearly the whole image" in said(tp8.say_regions({"x": explained((0, 1), shares=(0.95,))}))
+    assert "no image was segmented" in said(tp8.say_regions({"x": explained((0, 1))}))
 
 
 def fooled(*held, l2=0.5):
     entry = {"steps": 12, "l2": l2, "linf": 4 / 255}
-    return {"pictures": [{**entry, "verified": ok} for ok in held], "seconds": {"total": 1.0}}
+    return {"images": [{**entry, "verified": ok} for ok in held], "seconds": {"total": 1.0}}
 
 
 def test_what_holds_in_the_saved_files():
     assert (
-        "lab: all 2 pictures are taken for the other class, read back from their saved files, after 12 steps"
+        "lab: all 2 images are taken for the other class, read back from their saved files, after 12 steps"
         " on average; the pixel that moves farthest moves by 4 of 255."
         in said(tp8.say_fooled({"lab": fooled(True, True)}))
     )
-    assert "1 of 2 pictures are taken" in said(tp8.say_fooled({"lab": fooled(True, False)}))
-    assert "no picture of 1 was fooled" in said(tp8.say_fooled({"lab": fooled(False)}))
+    assert "1 of 2 images are taken" in said(tp8.say_fooled({"lab": fooled(True, False)}))
+    assert "no image of 1 was fooled" in said(tp8.say_fooled({"lab": fooled(False)}))
     both = said(tp8.say_fooled({"lab": fooled(True), "least": fooled(True, l2=0.1)}))
-    assert "The pictures of lab lie 5.0 times as far away as those of least." in both
+    assert "The images of lab lie 5.0 times as far away as those of least." in both
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_a_game_without_numbers_is_said_to_have_none():
 
 def test_a_training_by_itself():
     near = said(tp9.say_training({"faces": trained(distance=15.0)}))
-    assert "are close to real pictures: FD 15, where as many real ones get 10." in near
+    assert "are close to real images: FD 15, where as many real ones get 10." in near
     assert "No alarm was raised." in near
     far = said(tp9.say_training({"faces": trained(alarms=("copies", "copies"))}))
-    assert "still far from real pictures" in far
+    assert "still far from real images" in far
     assert "Alarms: copies ×2." in far
 
 
@@ -242,7 +242,7 @@ def test_whether_the_loss_of_D_goes_to_0():
 def test_one_sided_updates():
     results = {"faces": trained(), "faces-1-to-5": trained(real=0.5, fake=0.5), "faces-5-to-1": trained(distance=400.0)}
     words = said(tp9.say_updates(results))
-    assert "With five updates of G for one of D: in the last epoch D takes real pictures" in words
+    assert "With five updates of G for one of D: in the last epoch D takes real images" in words
     assert "cannot tell them apart; its samples are about as good" in words
     assert "its samples are worse (FD 400 against 50" in words
     assert tp9.say_updates({"faces": trained()}).sentences == []
@@ -269,11 +269,11 @@ def test_whether_digits_are_those_that_were_asked_for():
 def test_convolutions_against_layers():
     dcgan = trained()
     quick = said(tp10.say_pair({tp10.DCGAN: dcgan, tp10.MLP: trained(pace=300.0, distance=90.0, novelty=1.2)}))
-    assert "3.0 times as many pictures a second as" in quick
+    assert "3.0 times as many images a second as" in quick
     assert "farther from real digits (FD 90 against 50)" in quick
     assert "its noise shows there" in quick
     slow = said(tp10.say_pair({tp10.DCGAN: dcgan, tp10.MLP: trained(pace=50.0, distance=50.0, novelty=0.9)}))
-    assert "only 0.50 times the pictures a second" in slow
+    assert "only 0.50 times the images a second" in slow
     assert "no farther from" in slow
     assert "no noisier" in slow
     assert tp10.say_pair({tp10.MLP: dcgan}).sentences == ()

@@ -1,4 +1,4 @@
-"""Pictures in shards: the same as at once, whoever does them, and nothing that is finished is done again."""
+"""Images in shards: the same as at once, whoever does them, and nothing that is finished is done again."""
 
 import json
 import os
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from command import run
 
+from vitrail.sharding import processes
 from vitrail.sharding.part import part_file, read_part
 from vitrail.sharding.shard import Shard, shards
-from vitrail.tasks import sharded_workers
 
 ONE = ("--workers", "1", "--json")
 
@@ -33,7 +33,7 @@ def kept(folder):
 
 @pytest.mark.parametrize("total", [0, 1, 7, 64, 1000])
 @pytest.mark.parametrize("count", [1, 3, 64])
-def test_shards_are_all_pictures_once_and_differ_by_one(total, count):
+def test_shards_are_all_images_once_and_differ_by_one(total, count):
     rows = [range(total)[shard.rows(total)] for shard in shards(count)]
     assert [row for part in rows for row in part] == list(range(total))
     assert max(map(len, rows)) - min(map(len, rows)) <= 1
@@ -53,13 +53,13 @@ def test_shards_are_counted_from_one_and_sort():
 def test_predictions_in_shards_are_those_at_once(classifier, stripes, tmp_path):
     at_once = result("predict", classifier, stripes / "test", "--run", tmp_path / "a", "--no-use-cache", "--json")
     cut = result("predict", classifier, stripes / "test", "--run", tmp_path / "b", "--shards", 5, *ONE)
-    assert [row["file"] for row in cut["pictures"]] == [row["file"] for row in at_once["pictures"]]
-    assert [row["top"][0]["name"] for row in cut["pictures"]] == [row["top"][0]["name"] for row in at_once["pictures"]]
-    for mine, other in zip(cut["pictures"], at_once["pictures"], strict=True):
+    assert [row["file"] for row in cut["images"]] == [row["file"] for row in at_once["images"]]
+    assert [row["top"][0]["name"] for row in cut["images"]] == [row["top"][0]["name"] for row in at_once["images"]]
+    for mine, other in zip(cut["images"], at_once["images"], strict=True):
         assert [top["probability"] for top in mine["top"]] == pytest.approx(
             [top["probability"] for top in other["top"]], abs=1e-4
         )
-    assert cut["shards"] == {"count": 5, "made_now": 5, "folder": "shards", "engine": "local"}
+    assert cut["shards"] == {"count": 5, "computed": 5, "folder": "shards", "engine": "local"}
     assert cut["n"] == 12
 
 
@@ -71,10 +71,10 @@ def test_single_shards_in_any_order_are_joined_without_work(classifier, stripes,
         assert (alone["shard"], alone["n"], alone["skipped"]) == (shard, 4, [])
         assert alone.keys() >= {"task", "backbone", "device", "seconds", "run"}
     again = run(*args, "--run", tmp_path / "out", "--shard", "2/3")
-    assert "Shard 2 of 3 was finished before" in again.output
+    assert "Shard 2 of 3 is already finished" in again.output
     joined = result(*args, "--run", tmp_path / "out", "--shards", 3, *ONE)
-    assert joined["shards"]["made_now"] == 0
-    assert joined["pictures"] == whole["pictures"]
+    assert joined["shards"]["computed"] == 0
+    assert joined["images"] == whole["images"]
     assert kept(tmp_path / "out") == kept(tmp_path / "whole")
     assert (tmp_path / "out/logs/000002-of-000003/events.jsonl").is_file()
 
@@ -86,8 +86,8 @@ def test_what_is_finished_stays_and_what_is_missing_is_made(classifier, stripes,
     lost.unlink()
     times = {file: file.stat().st_mtime_ns for file in (tmp_path / "run/shards").iterdir()}
     second = result(*args)
-    assert second["shards"]["made_now"] == 1
-    assert second["pictures"] == first["pictures"]
+    assert second["shards"]["computed"] == 1
+    assert second["images"] == first["images"]
     assert kept(tmp_path / "run") == files
     assert all(file.stat().st_mtime_ns == at for file, at in times.items())
 
@@ -97,10 +97,10 @@ def test_shards_of_something_else_are_not_gone_on_with(classifier, stripes, tmp_
     result(*args)
     other = run(*args, "--top", 1)
     assert other.exit_code == 1
-    assert "are of other settings; choose another folder with --run" in other.output
+    assert "were made with other settings. Use another folder with --run" in other.output
     more = run("predict", classifier, stripes / "train", "--run", tmp_path / "run", "--shards", 2)
     assert more.exit_code == 1
-    assert "are of other pictures" in more.output
+    assert "were made with other images" in more.output
     another = run("explain", stripes / "test", "--run", tmp_path / "run", "--shards", 2)
     assert another.exit_code == 1
     assert "exists and is not empty" in another.output
@@ -115,26 +115,26 @@ def test_a_damaged_shard_is_named_and_made_anew_once_removed(classifier, stripes
     assert told.exit_code == 1
     assert "000002-of-000002.jsonl' is damaged" in told.output
     bad.unlink()
-    assert result(*args)["pictures"] == first["pictures"]
+    assert result(*args)["images"] == first["images"]
 
 
 def test_what_cannot_be_read_is_skipped_by_name_and_shards_may_be_empty(classifier, stripes, tmp_path):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     shutil.copytree(stripes / "test" / "noise", folder)
     for name in ("0.png", "1.png"):  # the whole of two shards
-        (folder / name).write_bytes(b"no picture")
+        (folder / name).write_bytes(b"no image")
     found = result("predict", classifier, folder, "--run", tmp_path / "run", "--shards", 6, *ONE)
     assert [skip["file"].rpartition("/")[2] for skip in found["skipped"]] == ["0.png", "1.png"]
-    assert [row["file"].rpartition("/")[2] for row in found["pictures"]] == ["2.png", "3.png"]
-    assert [row["index"] for row in found["pictures"]] == [2, 3]
+    assert [row["file"].rpartition("/")[2] for row in found["images"]] == ["2.png", "3.png"]
+    assert [row["index"] for row in found["images"]] == [2, 3]
     for name in ("2.png", "3.png"):
         (folder / name).write_bytes(b"")
     none = run("predict", classifier, folder, "--run", tmp_path / "none", "--shards", 2)
     assert none.exit_code == 1
-    assert "No picture could be read; the first one:" in none.output
+    assert "No image could be read; the first one:" in none.output
 
 
-def test_pictures_in_tar_files_and_tables_are_those_of_the_folder(classifier, stripes, tmp_path):
+def test_images_in_tar_files_and_tables_are_those_of_the_folder(classifier, stripes, tmp_path):
     files = sorted((stripes / "test").rglob("*.png"))
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for file in files:
@@ -143,7 +143,7 @@ def test_pictures_in_tar_files_and_tables_are_those_of_the_folder(classifier, st
     odds = [
         [
             row["top"]
-            for row in result("predict", classifier, source, "--run", tmp_path / name, "--shards", 2, *ONE)["pictures"]
+            for row in result("predict", classifier, source, "--run", tmp_path / name, "--shards", 2, *ONE)["images"]
         ]
         for name, source in (("1", stripes / "test"), ("2", tmp_path / "a.tar"), ("3", tmp_path / "list.csv"))
     ]
@@ -159,13 +159,13 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
         maps = np.concatenate([part.tensors[f"squeezenet/{method}"] for part in parts])
         kept_maps = [
             np.load(tmp_path / "a" / each["array"])
-            for row in at_once["pictures"]
+            for row in at_once["images"]
             for each in row["maps"]
             if each["method"] == method
         ]
         assert np.allclose(maps, kept_maps, atol=1e-4 * np.abs(maps).max())
         figures = [
-            each["deletion_auc"] for row in at_once["pictures"] for each in row["maps"] if each["method"] == method
+            each["deletion_auc"] for row in at_once["images"] for each in row["maps"] if each["method"] == method
         ]
         (mean,) = [each["deletion_auc"] for each in cut["means"] if each["method"] == method]
         assert mean == pytest.approx(np.mean(figures), abs=1e-3)
@@ -179,7 +179,7 @@ def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_p
     assert cut["n"] == at_once["n"] == 2
     assert [point["accuracy"] for point in cut["curve"]] == [point["accuracy"] for point in at_once["curve"]]
     assert cut["minimal_l2"]["mean"] == pytest.approx(at_once["minimal_l2"]["mean"], rel=0.02)
-    assert (tmp_path / "b/pictures/curve_l2.png").is_file()
+    assert (tmp_path / "b/plots/curve_l2.png").is_file()
 
 
 def test_a_classifier_from_features_in_shards_is_the_one_at_once(stripes, tmp_path):
@@ -190,7 +190,7 @@ def test_a_classifier_from_features_in_shards_is_the_one_at_once(stripes, tmp_pa
     assert cut["choice"]["C"] == at_once["choice"]["C"]
     assert cut["computed"] == 36
     other_c = result(*args, "--run", tmp_path / "b", "--shards", 5, "--C", "1", *ONE)  # the same features serve
-    assert other_c["shards"]["made_now"] == 0
+    assert other_c["shards"]["computed"] == 0
     assert other_c["choice"]["C"] == 1
 
 
@@ -207,11 +207,11 @@ def test_two_processes_give_the_same_to_the_bit(classifier, stripes, tmp_path):
     one = result(*args, "--run", tmp_path / "one", "--workers", 1)
     two = result(*args, "--run", tmp_path / "two", "--workers", 2)
     assert kept(tmp_path / "one") == kept(tmp_path / "two")
-    assert two["pictures"] == one["pictures"]
+    assert two["images"] == one["images"]
 
 
 def test_a_worker_that_is_killed_is_named_and_what_is_finished_stays(classifier, stripes, tmp_path, monkeypatch):
-    engage, crew = sharded_workers._engage, []
+    engage, crew = processes._start_worker, []
 
     def engaged(all_, said, shard):
         engage(all_, said, shard)
@@ -219,11 +219,11 @@ def test_a_worker_that_is_killed_is_named_and_what_is_finished_stays(classifier,
         if len(crew) == 2:
             crew[1].kill()
 
-    monkeypatch.setattr(sharded_workers, "_engage", engaged)
+    monkeypatch.setattr(processes, "_start_worker", engaged)
     args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 4, "--workers", 2)
     done = run(*args)
     assert done.exit_code == 1
-    assert "A worker ended before its shard was done (exit code -9" in done.output
+    assert "A worker ended before its shard was finished (exit code -9" in done.output
     monkeypatch.undo()
     assert result(*args, "--json")["n"] == 12
 
@@ -251,7 +251,7 @@ def test_workers_of_ray_give_the_same_to_the_bit(classifier, stripes, tmp_path):
     out, log = (there := on_ray(*args, "--run", tmp_path / "there")).communicate(timeout=300)
     assert there.returncode == 0, log
     assert kept(tmp_path / "here") == kept(tmp_path / "there")
-    assert json.loads(out)["pictures"] == here["pictures"]
+    assert json.loads(out)["images"] == here["images"]
     assert json.loads(out)["shards"]["engine"] == "ray"
 
 
@@ -271,7 +271,7 @@ def test_what_ray_was_doing_when_a_process_was_killed_is_done_after_all(victim, 
         made = len(list(files.glob("0*")))
         assert 2 <= made < 8
         out, log = (there := on_ray(*args, "--run", tmp_path / "there")).communicate(timeout=600)
-        assert json.loads(out)["shards"]["made_now"] <= 8 - made
+        assert json.loads(out)["shards"]["computed"] <= 8 - made
     assert there.returncode == 0, log
     assert kept(tmp_path / "here") == kept(tmp_path / "there")
     assert json.loads(out)["means"] == here["means"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import vitrail
 from vitrail.backbones import BACKBONES
 from vitrail.cli.app import app
-from vitrail.images import read_picture, to_unit
+from vitrail.images import read_pixels, to_unit
 from vitrail.tasks.transfer import BEST, Transfer
 from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
 from vitrail.transfer.head import sharpness_of
@@ -63,15 +63,15 @@ def test_predict_and_the_differentiable_network_agree(made, stripes):
     home, _ = made
     file = stripes / "test" / "down" / "0.png"
     done = run("predict", home / "run", file, "--json", "--run", home / "p", "--cache", home / "c")
-    top = json.loads(done.stdout)["pictures"][0]["top"]
+    top = json.loads(done.stdout)["images"][0]["top"]
     assert top[0]["name"] == "down"
     classifier = vitrail.load(home / "run")
-    wish = classifier.preparation
-    image = to_unit(read_picture(file, short_side=wish.short_side, crop=wish.size))[None].requires_grad_()
+    wish = classifier.preprocessing
+    image = to_unit(read_pixels(file, short_side=wish.short_side, crop=wish.size))[None].requires_grad_()
     logits = classifier(image)
-    (slope,) = torch.autograd.grad(logits[0, top[0]["index"]], image)
-    assert slope.isfinite().all()
-    assert slope.abs().max() > 0
+    (input_gradient,) = torch.autograd.grad(logits[0, top[0]["index"]], image)
+    assert input_gradient.isfinite().all()
+    assert input_gradient.abs().max() > 0
     assert float(logits.detach().softmax(1)[0, top[0]["index"]]) == pytest.approx(top[0]["probability"], abs=1e-3)
 
 
@@ -126,13 +126,13 @@ def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
     assert transfer(*arguments, "--flip", "--run", home / "flipped again")["computed"] == 0
     assert transfer(*arguments, "--run", home / "plain again")["computed"] == 0
     classifier = vitrail.load(home / "flipped")
-    picture = to_unit(read_picture(stripes / "test" / "down" / "0.png", short_side=256, crop=227))[None]
+    image = to_unit(read_pixels(stripes / "test" / "down" / "0.png", short_side=256, crop=227))[None]
     with torch.no_grad():
-        torch.testing.assert_close(classifier(picture), classifier(picture.flip(3)), atol=1e-4, rtol=1e-4)
-        odds = classifier(picture).softmax(1)[0]
+        torch.testing.assert_close(classifier(image), classifier(image.flip(3)), atol=1e-4, rtol=1e-4)
+        odds = classifier(image).softmax(1)[0]
     where = ("--run", home / "flipped prediction", "--cache", home / "c")
     top = json.loads(run("predict", home / "flipped", stripes / "test" / "down" / "0.png", "--json", *where).stdout)
-    best = top["pictures"][0]["top"][0]
+    best = top["images"][0]["top"][0]
     assert float(odds[best["index"]]) == pytest.approx(best["probability"], abs=1e-3)
 
 
@@ -145,10 +145,10 @@ def test_several_networks_are_joined(made, stripes):
     assert [entry["name"] for entry in result["backbone"]] == names.split(",")
     assert result["test"]["accuracy"] == 1.0
     file = stripes / "test" / "across" / "1.png"
-    top = json.loads(run("predict", home / "joined", file, "--json", "--run", home / "p2").stdout)["pictures"][0]["top"]
+    top = json.loads(run("predict", home / "joined", file, "--json", "--run", home / "p2").stdout)["images"][0]["top"]
     classifier = vitrail.load(home / "joined")
-    wish = classifier.preparation
-    image = to_unit(read_picture(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation))
+    wish = classifier.preprocessing
+    image = to_unit(read_pixels(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation))
     with torch.no_grad():
         odds = classifier(image[None]).softmax(1)[0]
     assert float(odds[top[0]["index"]]) == pytest.approx(top[0]["probability"], abs=0.05)
@@ -183,14 +183,14 @@ def test_fine_tuning_changes_what_it_should_and_predict_uses_it(tune, stripes, t
     compared = json.loads(run("compare", tmp_path / "run", tmp_path / "run", "--json", "--runs", tmp_path).stdout)
     assert [row["head"] for row in compared["runs"]] == ["fine-tune", "fine-tune"]
     file = stripes / "test" / "noise" / "0.png"
-    top = json.loads(run("predict", tmp_path / "run", file, "--json", "--run", tmp_path / "p").stdout)["pictures"][0]
+    top = json.loads(run("predict", tmp_path / "run", file, "--json", "--run", tmp_path / "p").stdout)["images"][0]
     classifier = vitrail.load(tmp_path / "run")
     with torch.no_grad():
-        odds = classifier(to_unit(read_picture(file, short_side=256, crop=227))[None]).softmax(1)[0]
+        odds = classifier(to_unit(read_pixels(file, short_side=256, crop=227))[None]).softmax(1)[0]
     assert float(odds[top["top"][0]["index"]]) == pytest.approx(top["top"][0]["probability"], abs=1e-3)
 
 
-def test_a_class_of_one_picture_and_a_class_absent_from_test(stripes, tmp_path):
+def test_a_class_of_one_image_and_a_class_absent_from_test(stripes, tmp_path):
     for part in ("train", "test"):
         shutil.copytree(stripes / part, tmp_path / "set" / part)
     rare = tmp_path / "set" / "train" / "rare"

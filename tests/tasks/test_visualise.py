@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-import vitrail.tasks.network
+import vitrail.transfer.classifier
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Attachment, Note, Picture, Progress, Result
-from vitrail.images import read_picture, to_unit
-from vitrail.pictures.animation import animation
+from vitrail.events import Attachment, Note, Plot, Progress, Result
+from vitrail.images import read_pixels, to_unit
+from vitrail.plots.animation import animation
 from vitrail.runs import record
 from vitrail.tasks.visualise import Visualise
 
@@ -37,9 +37,9 @@ def network(seed, classes=("tench, Tinca tinca", "red fox", "grey fox", "spider"
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch):
     made = {"own": network(0), "other": network(1), "letters": network(2, ("a", "b", "c", "d"))}
-    real = vitrail.tasks.network.load
+    real = vitrail.transfer.classifier.load
     monkeypatch.setattr(
-        vitrail.tasks.network, "load", lambda source, weights: made.get(source) or real(source, weights)
+        vitrail.transfer.classifier, "load", lambda source, weights: made.get(source) or real(source, weights)
     )
     return made
 
@@ -58,7 +58,7 @@ def made(folder, **changed):
 def test_what_is_reported_is_true_of_the_saved_file(tmp_path, method, small_networks):
     _, result = made(tmp_path / "run", method=method)
     (entry,) = result["classes"]
-    image = to_unit(read_picture(tmp_path / "run" / entry["output"]))[None]
+    image = to_unit(read_pixels(tmp_path / "run" / entry["output"]))[None]
     for key, name in (("probability", "own"), ("judge_probability", "other")):
         assert entry[key] == float(small_networks[name](image).softmax(dim=1)[0, 3])
     assert (entry["index"], entry["name"], entry["steps"]) == (3, "spider", 12)
@@ -68,8 +68,8 @@ def test_what_is_reported_is_true_of_the_saved_file(tmp_path, method, small_netw
 def test_two_runs_are_equal_to_the_bit(tmp_path):
     for run in ("one", "two"):
         made(tmp_path / run, classes=("spider", "0"))
-    for file in (tmp_path / "one" / "pictures").iterdir():
-        assert file.read_bytes() == (tmp_path / "two" / "pictures" / file.name).read_bytes()
+    for file in (tmp_path / "one" / "images").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / "images" / file.name).read_bytes()
 
 
 def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
@@ -81,9 +81,9 @@ def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
         made(tmp_path / "worse", classes=("fox",))
 
 
-def test_a_picture_only_its_own_network_believes_in_is_labelled_so(tmp_path):
+def test_a_image_only_its_own_network_believes_in_is_labelled_so(tmp_path):
     events, result = made(tmp_path / "run", classes=("0", "1", "2", "3"), steps=40)
-    captions = {event.name: event.caption for event in events if isinstance(event, Picture)}
+    captions = {event.name: event.caption for event in events if isinstance(event, Plot)}
     verdicts = {entry["judge_agrees"] for entry in result["classes"]}
     assert verdicts == {True, False}
     for entry in result["classes"]:
@@ -100,22 +100,22 @@ def test_networks_with_other_classes_cannot_judge(tmp_path):
     assert result["classes"][0]["judge_probability"] is None
 
 
-def test_a_sweep_has_a_picture_for_each_setting(tmp_path, monkeypatch):
+def test_a_sweep_has_a_image_for_each_setting(tmp_path, monkeypatch):
     import vitrail.tasks.visualise_report as report
 
     drawn, sheet_of = [], report.contact_sheet
 
-    def spied(pictures, captions, columns):
-        if len(pictures) == 8:
-            drawn.append((pictures, captions, columns))
-        return sheet_of(pictures, captions, columns)
+    def spied(images, captions, columns):
+        if len(images) == 8:
+            drawn.append((images, captions, columns))
+        return sheet_of(images, captions, columns)
 
     monkeypatch.setattr(report, "contact_sheet", spied)
     words = ("rate=1,5", "steps=3,6")  # as a shell hands them on
     events, result = made(tmp_path / "run", classes=("spider", *words), sweep="l2=1e-3,1", judge="none")
     found = {(entry["rate"], entry["l2"], entry["steps"]) for entry in result["classes"]}
     assert found == {(rate, l2, steps) for rate in (1, 5) for l2 in (1e-3, 1) for steps in (3, 6)}
-    captions = " ".join(event.caption for event in events if isinstance(event, Picture))
+    captions = " ".join(event.caption for event in events if isinstance(event, Plot))
     assert "spider, rate 5, l2 0.001, 6 steps" in captions
     assert all((tmp_path / "run" / entry["output"]).is_file() for entry in result["classes"])
     (sheet,) = drawn
@@ -142,10 +142,10 @@ def test_the_animation_and_the_strip_have_the_frames(tmp_path):
     (gif,) = [event.data for event in events if isinstance(event, Attachment)]
     assert Image.open(BytesIO(gif)).n_frames == 8
     assert [event.done for event in events if isinstance(event, Progress)] == list(range(1, 9))
-    assert (tmp_path / "run" / "pictures" / "3_spider_strip.png").is_file()
+    assert (tmp_path / "run" / "images" / "3_spider_strip.png").is_file()
 
 
-def test_an_animation_holds_its_pictures():
+def test_an_animation_holds_its_images():
     greys = [torch.full((5, 7, 3), value, dtype=torch.uint8).numpy() for value in (0, 128, 255)]
     film = Image.open(BytesIO(animation(greys, milliseconds=50)))
     assert (film.n_frames, film.size, film.info["loop"]) == (3, (7, 5), 0)
@@ -168,10 +168,10 @@ def test_ctrl_c_keeps_what_there_is(tmp_path, monkeypatch):
     assert any(isinstance(event, Note) and "Stopped after 4 steps" in event.text for event in events)
 
 
-def test_a_picture_can_be_the_start(tmp_path):
+def test_a_image_can_be_the_start(tmp_path):
     Image.new("RGB", (30, 40), (200, 30, 30)).save(tmp_path / "red.png")
     _, result = made(tmp_path / "run", start=str(tmp_path / "red.png"), method="lab", steps=1, rate=0.01)
-    mean = to_unit(read_picture(tmp_path / "run" / result["classes"][0]["output"])).mean(dim=(1, 2))
+    mean = to_unit(read_pixels(tmp_path / "run" / result["classes"][0]["output"])).mean(dim=(1, 2))
     assert mean.tolist() == pytest.approx([200 / 255, 30 / 255, 30 / 255], abs=0.03)
 
 

@@ -24,17 +24,17 @@ import tiny_chapter
 import torch
 
 import vitrail
-from vitrail.process import settle_in
+from vitrail.process import configure_process
 
 HOUR = 3600.0  # seconds
-CHUNK = 8  # pictures that are kept together: a run of 36 has something to lose, and something that stays
+CHUNK = 8  # images that are kept together: a run of 36 has something to lose, and something that stays
 
 LEFT_OUT = {"vitrail.__main__", "vitrail.backbones.torchvision_models", "vitrail.transfer.estimators"}
 LATE = ("matplotlib.figure",)  # what tasks import when they need it
 
 
 def main() -> None:
-    settle_in()
+    configure_process()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     torch.set_num_threads(1)
     import_everything()

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import yaml
 from gan_folders import described, finished, unfinished
-from hostile_pictures import files_of, photograph
+from hostile_images import files_of, photograph
 from pydantic_core import PydanticUndefined
 from safetensors.numpy import save_file
 
@@ -27,19 +27,19 @@ from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.listed import listed
-from vitrail.events import Note, Picture, Preview, Progress, Result, Table, Weights
+from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
+from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
-from vitrail.gans.encoder import Encoder
-from vitrail.image_files import find_pictures, read_bytes
-from vitrail.images import read_picture
+from vitrail.image_files import find_images, read_bytes
+from vitrail.images import read_pixels
 from vitrail.report import build_report
-from vitrail.runs import environment, keep, read_run
-from vitrail.settings import Task
+from vitrail.runs import environment, read_run, write_event
 from vitrail.sharding.part import Part, read_part, write_part
 from vitrail.studio import fragments
 from vitrail.studio.standing import Standing
-from vitrail.studio.uploads import checked_picture, checked_weights, unpacked
+from vitrail.studio.uploads import checked_image, checked_weights, unpacked
+from vitrail.task import Task
 from vitrail.tasks import TASKS
 from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.compare import Compare
@@ -100,14 +100,14 @@ def run_folder(folder: Path, name: str = "run") -> None:
     png = files_of(photograph(np.random.default_rng(0)))["plain.png"]
     write_json(run / "settings.json", {"task": "transfer", "settings": {"folder": "digits", "layer": "pool"}})
     write_json(run / "environment.json", environment())
-    keep(Progress("features", 8, 32, detail="quick", figures={"loss": 0.5, "accuracy": 0.25}), run)
-    keep(Note("Labels from 3 class folders."), run)
-    keep(Table("classes", "Each class", ("name", "n"), [("cat", 3), ("dog", 5)]), run)
-    keep(Picture("confusion", "Which is taken for which", png), run)
-    keep(Preview("sample", png, {"step": 3.0, "score": 0.1}), run)
-    keep(Progress("fit", 3, 9, figures={"loss": 0.25}), run)
-    keep(Result(RESULT), run)
-    keep(Progress("features", 9, 32), run)
+    write_event(Progress("features", 8, 32, detail="quick", values={"loss": 0.5, "accuracy": 0.25}), run)
+    write_event(Note("Labels from 3 class folders."), run)
+    write_event(Table("classes", "Each class", ("name", "n"), [("cat", 3), ("dog", 5)]), run)
+    write_event(Plot("confusion", "Which is taken for which", png), run)
+    write_event(Preview("sample", png, {"step": 3.0, "score": 0.1}), run)
+    write_event(Progress("fit", 3, 9, values={"loss": 0.25}), run)
+    write_event(Result(RESULT), run)
+    write_event(Progress("features", 9, 32), run)
 
 
 RESULT: dict[str, Any] = {
@@ -199,7 +199,7 @@ def classifier(folder: Path) -> None:
     }
     member = {"backbone": "squeezenet", "layers": ["fire9"], "network": None, "weights": None}
     about = {"name": "mine", "members": [member], "scaling": "square-root", "flip": False, "classes": ["a", "b", "c"]}
-    keep(Weights("head", tensors, about), folder)
+    write_event(Weights("head", tensors, about), folder)
 
 
 def read_head(folder: Path, changed: Path) -> None:
@@ -234,7 +234,7 @@ def draw(folder: Path, changed: Path) -> None:
         if name in changed.parts:
             made = read_generator(folder / name)
             labels = made.labels((), 2, 0)
-            made.pictures(made.latents(0, 2), labels)
+            made.images(made.latents(0, 2), labels)
             for label in labels:
                 made.told(label)
 
@@ -246,7 +246,7 @@ def encoders(folder: Path) -> None:
         for part, outputs in zip(PARTS, about["outputs"], strict=True)
     }
     tensors = {f"{part}.{name}": value.numpy() for part, state in parts.items() for name, value in state.items()}
-    keep(Weights("encoder", tensors, about), folder)
+    write_event(Weights("encoder", tensors, about), folder)
     (folder / "events.jsonl").unlink()
 
 
@@ -290,10 +290,10 @@ def read_idx(folder: Path, changed: Path) -> None:
 def attribute_table(folder: Path) -> None:
     rows = ["file,Male,Young,Smiling", "a.png,1,-1,0", "b.png,0,1,1", "c.png,1,1,1"]
     (folder / "labels.csv").write_text("\n".join(rows))
-    _three_pictures(folder)
+    _three_images(folder)
 
 
-def _three_pictures(folder: Path) -> None:
+def _three_images(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     png = files_of(photograph(np.random.default_rng(0), 8, 8))["plain.png"]
     for name in "abc":
@@ -309,7 +309,7 @@ def read_attributes(folder: Path, changed: Path) -> None:
 
 def label_table(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,class_index,name\na.png,0,cat\nb.png,2,dog\nc.png,1,cow")
-    _three_pictures(folder)
+    _three_images(folder)
 
 
 def read_labels(folder: Path, changed: Path) -> None:
@@ -320,29 +320,29 @@ def read_labels(folder: Path, changed: Path) -> None:
 
 
 def tar_file(folder: Path) -> None:
-    _three_pictures(folder / "in")
+    _three_images(folder / "in")
     with tarfile.open(folder / "shard.tar", "w") as archive:
         archive.add(folder / "in", "cats")
     shutil.rmtree(folder / "in")
 
 
 def read_listed(folder: Path, changed: Path) -> None:
-    """The pictures that a tar file or a table names."""
-    for path in find_pictures([changed]):
+    """The images that a tar file or a table names."""
+    for path in find_images([changed]):
         read_bytes(path)
 
 
-def picture_tables(folder: Path) -> None:
+def image_tables(folder: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    _three_pictures(folder)
+    _three_images(folder)
     (folder / "list.csv").write_text("file,label\na.png,cat\nb.png,dog\nc.png,cow\n")
     columns = {"file": ["a.png", "b.png", "c.png"], "label": ["cat", "dog", "cow"]}
     parquet.write_table(pa.table(columns), folder / "list.parquet")
 
 
-def read_picture_table(folder: Path, changed: Path) -> None:
+def read_image_table(folder: Path, changed: Path) -> None:
     if changed.suffix == ".png":
         return
     found = listed(changed).labelled()
@@ -351,10 +351,10 @@ def read_picture_table(folder: Path, changed: Path) -> None:
 
 def shard_files(folder: Path) -> None:
     rows = [{"index": number, "file": f"{number}.png", "top": []} for number in range(3)]
-    skipped = [{"file": "x.png", "reason": "It is no picture."}]
-    write_part(Part({"shard": "1/2", "pictures": 4}, rows, skipped), folder / "000001-of-000002")
+    skipped = [{"file": "x.png", "reason": "It is no image."}]
+    write_part(Part({"shard": "1/2", "images": 4}, rows, skipped), folder / "000001-of-000002")
     tensors = {"net/layer": np.arange(12, dtype=np.float32).reshape(3, 4), "right": np.array([True, False, True])}
-    write_part(Part({"shard": "2/2", "pictures": 3}, rows, (), tensors), folder / "000002-of-000002")
+    write_part(Part({"shard": "2/2", "images": 3}, rows, (), tensors), folder / "000002-of-000002")
 
 
 def read_shard(folder: Path, changed: Path) -> None:
@@ -363,14 +363,14 @@ def read_shard(folder: Path, changed: Path) -> None:
     assert found.rows == good  # a changed shard may never be believed
 
 
-def picture_files(folder: Path) -> None:
+def image_files(folder: Path) -> None:
     for name, data in files_of(photograph(np.random.default_rng(0), 24, 20)).items():
         (folder / name).write_bytes(data)
 
 
-def read_any_picture(folder: Path, changed: Path) -> None:
-    checked_picture(changed)
-    assert read_picture(changed, short_side=16, crop=16).shape == (3, 16, 16)
+def read_any_image(folder: Path, changed: Path) -> None:
+    checked_image(changed)
+    assert read_pixels(changed, short_side=16, crop=16).shape == (3, 16, 16)
 
 
 def sent_files(folder: Path) -> None:
@@ -408,8 +408,8 @@ READERS: dict[str, Reader] = {
     "attributes": Reader(attribute_table, read_attributes),
     "labels": Reader(label_table, read_labels),
     "tar": Reader(tar_file, read_listed),
-    "picture-table": Reader(picture_tables, read_picture_table, 4_000),
+    "image-table": Reader(image_tables, read_image_table, 4_000),
     "shards": Reader(shard_files, read_shard),
-    "pictures": Reader(picture_files, read_any_picture),
+    "images": Reader(image_files, read_any_image),
     "uploads": Reader(sent_files, read_sent),
 }

@@ -38,9 +38,9 @@ class Small:
 
     @cached_property
     def faces(self):
-        """Pictures with attributes, and a generator of such."""
+        """Images with attributes, and a generator of such."""
         data = self.home / "faces"
-        gan_folders.pictures_with_attributes(data)
+        gan_folders.images_with_attributes(data)
         run, told = self.home / "faces-run", {**ENCODED, "samples": 8, "final-samples": 8, "speed": "plain"}
         self.server.run(
             "gan", "train", data, *options(told), "--cache", self.home / "judges", "--run", run
@@ -92,8 +92,8 @@ class Small:
         return [self.gan, "--format", "safetensors"]
 
     def gan_edit(self, cache):
-        pictures, run = self.faces
-        return [run, pictures / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
+        images, run = self.faces
+        return [run, images / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
 
     def compare(self, cache):
         return [self.classifier, self.classifier]

@@ -37,7 +37,7 @@ def together(small, names, home):
 
 
 def rows(cache):
-    """How often each picture is in each cache of features."""
+    """How often each image is in each cache of features."""
     found = Counter()
     for shard in cache.glob("features/*/shard-*.safetensors"):
         digests = load_file(shard)["digests"]

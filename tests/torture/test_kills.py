@@ -18,7 +18,7 @@ from vitrail.studio.jobs import Jobs, Step
 from vitrail.studio.standing import Standing
 
 IN_A_ROW = 3  # kills of every tenth trial
-PICTURES = 36  # of stripes
+IMAGES = 36  # of stripes
 SHARDS = 4
 
 
@@ -59,7 +59,7 @@ class Transfer(Long):
         return sum(len(load_file(path)["digests"]) for path in self.home.glob("cache/*/shard-*.safetensors"))
 
     def check(self, folder, finished):
-        assert json.loads((folder / "result.json").read_text())["computed"] == PICTURES - finished
+        assert json.loads((folder / "result.json").read_text())["computed"] == IMAGES - finished
 
 
 class Audit(Long):
@@ -71,7 +71,7 @@ class Audit(Long):
         return len(list(self.home.glob("run/shards/[0-9]*-of-*")))
 
     def check(self, folder, finished):
-        assert json.loads((folder / "result.json").read_text())["shards"]["made_now"] == SHARDS - finished
+        assert json.loads((folder / "result.json").read_text())["shards"]["computed"] == SHARDS - finished
 
 
 class GanTrain(Long):

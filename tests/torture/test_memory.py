@@ -76,13 +76,13 @@ def classifier(stripes, tmp_path):
 def mix(stripes, classifier, number):
     """Settings of six tasks, none of them quite like those of the round before."""
     cache, network = str(classifier.parent / "cache"), {"backbone": str(classifier), "seed": number}
-    picture = str(stripes / "test" / "across" / f"{number % 4}.png")
+    image = str(stripes / "test" / "across" / f"{number % 4}.png")
     gan = {"data": str(stripes), "size": 16, "epochs": 1, "batch": 12, "width": 4, "samples": 12, "final_samples": 12}
     return {
-        "explain": {"pictures": [picture], "faithfulness": False, **network},
+        "explain": {"images": [image], "faithfulness": False, **network},
         "visualise": {"classes": ["noise"], "steps": 3, "judge": "none", "size": 64, **network},
-        "predict": {"classifier": str(classifier), "pictures": [picture], "use_cache": False},
-        "fool": {"pictures": [picture], "steps": 3, **network},
+        "predict": {"classifier": str(classifier), "images": [image], "use_cache": False},
+        "fool": {"images": [image], "steps": 3, **network},
         "transfer": {
             "folder": str(stripes),
             "backbone": "squeezenet",
@@ -118,14 +118,14 @@ def rounds_of(campaign, stripes, classifier):
 def test_memory_of_repeated_tasks_is_flat(worker, stripes, classifier, campaign):
     memory, seconds = sampled(worker, rounds_of(campaign, stripes, classifier))
     first = max(3, int(WARM * len(memory)))
-    slope, level = np.polyfit(seconds[first:] - seconds[first], memory[first:], 1).tolist()
-    grown = slope * float(seconds[-1] - seconds[first])
+    input_gradient, level = np.polyfit(seconds[first:] - seconds[first], memory[first:], 1).tolist()
+    grown = input_gradient * float(seconds[-1] - seconds[first])
     campaign.figures.update(
         rounds=len(memory),
         tasks=worker.orders,
         seconds=round(seconds[-1]),
         mib_after_warming_up=round(level, 1),
-        mib_an_hour=round(slope * HOUR, 2),
+        mib_an_hour=round(input_gradient * HOUR, 2),
         grown_share=round(grown / level, 4),
         mib_of_each_tenth=[round(float(part.mean()), 1) for part in np.array_split(memory, 10) if len(part)],
     )

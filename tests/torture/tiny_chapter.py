@@ -13,7 +13,7 @@ def chapter(material: Material) -> Chapter:
     """Stripes in `scene15`, told apart and made."""
     cache, classifier = material.run / "cache", material.run / "parts" / "svm"
     seen = {"folder": material.data / "scene15", "backbone": ("tiny",), "forward": "eager", "cache": cache / "features"}
-    shown = {"pictures": (material.data / "scene15" / "test",), "backbone": (str(classifier),)}
+    shown = {"images": (material.data / "scene15" / "test",), "backbone": (str(classifier),)}
     made = {"data": str(material.data / "scene15"), "cache": cache, **GAN}
     sections = [
         Section("Told apart", [Wanted("svm").run("transfer", ("confusion",), **seen)], say("svm")),

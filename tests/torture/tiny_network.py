@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vitrail.backbones.recipe import Preparation, Recipe
 from vitrail.backbones.sources import Packaged
+from vitrail.backbones.spec import BackboneSpec
+from vitrail.preprocessing import Preprocessing
 
 SIZE = 32  # pixels
 CLASSES = ("across", "down", "noise", "other")
@@ -21,9 +22,9 @@ def network() -> nn.Module:
     return nn.Sequential(OrderedDict(**convolutions, **rest))
 
 
-tiny = Recipe(
+tiny = BackboneSpec(
     name="tiny",
-    preparation=Preparation(short_side=SIZE, size=SIZE),
+    preprocessing=Preprocessing(short_side=SIZE, size=SIZE),
     mean=(0.5, 0.5, 0.5),
     std=(0.25, 0.25, 0.25),
     feature_layers=("features",),

@@ -44,12 +44,12 @@ def snapshot(folder):
 
 
 def assert_same(folder, other):
-    """Two finished runs came to the same: figures, weights, tables, maps and pictures; times apart."""
+    """Two finished runs came to the same: figures, weights, tables, maps and images; times apart."""
     homes = (folder, other)
     one, two = (json.loads((home / "result.json").read_text()) for home in homes)
     unequal = differences(one, two) - MEASURED
     assert not unequal, {name: (one.get(name), two.get(name)) for name in unequal}
-    for part in ("weights", "tables", "maps", "pictures"):
+    for part in ("weights", "tables", "maps", "images"):
         kept, again = ({path.relative_to(home): came_out(path) for path in files_of(home / part)} for home in homes)
         assert kept.keys() == again.keys(), part
         assert not [path for path in kept if kept[path] != again[path]], part
@@ -87,11 +87,11 @@ def _page(path):
     assert path.read_text().rstrip().endswith("</html>")
 
 
-def _picture(path):
-    with Image.open(path) as picture:
-        for frame in range(getattr(picture, "n_frames", 1)):
-            picture.seek(frame)
-            picture.load()
+def _image(path):
+    with Image.open(path) as image:
+        for frame in range(getattr(image, "n_frames", 1)):
+            image.seek(frame)
+            image.load()
 
 
 def _card(path):
@@ -105,8 +105,8 @@ CHECKS = {
     ".safetensors": _tensors,
     ".npy": lambda path: np.load(path),
     ".html": _page,
-    ".png": _picture,
-    ".gif": _picture,
+    ".png": _image,
+    ".gif": _image,
     ".md": _card,
 }
 """By the end of the name: a file of another kind is a mistake of ours."""

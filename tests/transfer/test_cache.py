@@ -96,14 +96,14 @@ def test_rows_come_back_in_the_order_asked_for(tmp_path: Path):
     assert cache.damaged == []
 
 
-def test_missing_pictures_are_told_and_never_read(tmp_path: Path):
+def test_missing_images_are_told_and_never_read(tmp_path: Path):
     cache, digests = filled(tmp_path)
     positions = cache.positions([digests[1], *digests_of([999])])
 
     assert positions.dtype == np.int64
     assert positions[0] >= 0
     assert positions[1] == -1
-    with pytest.raises(IndexError, match="those of missing pictures are -1"):
+    with pytest.raises(IndexError, match="those of missing images are -1"):
         cache.read(positions)
     with pytest.raises(IndexError, match=r"\[0, 12\)"):
         cache.read(np.array([12]))
@@ -184,7 +184,7 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path, value: float):
     rows = rows_of(digests_of(range(5)))
     rows[3, 7] = value
 
-    with pytest.raises(BadWeights, match="features of 1 of 5 pictures are not finite"):
+    with pytest.raises(BadWeights, match="features of 1 of 5 images are not finite"):
         cache.append(digests_of(range(5)), rows)
     assert os.listdir(tmp_path) == []
 

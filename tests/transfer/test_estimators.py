@@ -7,8 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from vitrail.datasets.folder import folder
-from vitrail.errors import BadPicture, BadSetting, UnknownName
-from vitrail.images import read_picture, to_unit
+from vitrail.errors import BadImage, BadSetting, UnknownName
+from vitrail.images import read_pixels, to_unit
 from vitrail.transfer import DeepFeatures, TransferClassifier
 
 
@@ -40,7 +40,7 @@ def test_the_network_gives_the_estimators_scores(data, cache):
     train, labels, test, _ = data
     model = TransferClassifier("squeezenet", layers="fire9", C=1.0, cache=cache).fit(train, labels)
     network = model.network_
-    image = to_unit(read_picture(test[0], short_side=256, crop=227))[None]
+    image = to_unit(read_pixels(test[0], short_side=256, crop=227))[None]
     with torch.no_grad():
         np.testing.assert_allclose(network(image).numpy(), model.decision_function(test[:1]), atol=1e-3)
     assert network.classes == ("across", "down", "noise")
@@ -95,12 +95,12 @@ def test_what_cannot_be_learned_is_one_sentence(data, cache, tmp_path):
     train, labels, *_ = data
     with pytest.raises(UnknownName, match="Did you mean 'squeezenet'"):
         TransferClassifier("squezenet", cache=cache).fit(train, labels)
-    with pytest.raises(BadSetting, match="24 pictures and 23 labels"):
+    with pytest.raises(BadSetting, match="24 images and 23 labels"):
         TransferClassifier("squeezenet", cache=cache).fit(train, labels[:-1])
     with pytest.raises(BadSetting, match="head must be one of svm, logistic; got 'fine-tune'"):
         TransferClassifier("squeezenet", head="fine-tune", cache=cache).fit(train, labels)
     with pytest.raises(BadSetting, match="scaling must be one of square-root, unit, none; got 'root'"):
         DeepFeatures("squeezenet", scaling="root").fit(train)
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(BadPicture, match=r"text\.png"):
+    with pytest.raises(BadImage, match=r"text\.png"):
         TransferClassifier("squeezenet", cache=cache).fit([*train, tmp_path / "text.png"], [*labels, "down"])

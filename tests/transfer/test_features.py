@@ -19,22 +19,22 @@ def test_what_one_network_could_not_read_is_left_out_of_all():
 
 def test_features_of_a_network_made_elsewhere_are_not_kept(stripes, tmp_path):
     files = sorted((stripes / "test" / "down").iterdir())
-    recipe, other = BACKBONES["squeezenet"], BACKBONES["squeezenet"]()
+    spec, other = BACKBONES["squeezenet"], BACKBONES["squeezenet"]()
     for parameter in other.parameters():
         parameter.data.mul_(0.9)
-    strange = finished(Extractor(recipe, ("fire9",), cache=tmp_path, backbone=other).run(files))
-    own = finished(Extractor(recipe, ("fire9",), cache=tmp_path).run(files))
+    strange = finished(Extractor(spec, ("fire9",), cache=tmp_path, backbone=other).run(files))
+    own = finished(Extractor(spec, ("fire9",), cache=tmp_path).run(files))
     assert (strange.computed, own.computed) == (4, 4)
     assert np.abs(own.features["fire9"]).max() > np.abs(strange.features["fire9"]).max()
-    again = finished(Extractor(recipe, ("fire9",), cache=tmp_path).run(files))
+    again = finished(Extractor(spec, ("fire9",), cache=tmp_path).run(files))
     assert again.computed == 0
     np.testing.assert_array_equal(again.features["fire9"], own.features["fire9"])
 
 
 def test_the_mean_of_both_mirror_images(stripes):
-    files, recipe = sorted((stripes / "test" / "noise").iterdir())[:1], BACKBONES["squeezenet"]
-    plain = finished(Extractor(recipe, ("fire9",)).run(files)).features["fire9"]
-    mean = finished(Extractor(recipe, ("fire9",), flip=True).run(files)).features["fire9"]
+    files, spec = sorted((stripes / "test" / "noise").iterdir())[:1], BACKBONES["squeezenet"]
+    plain = finished(Extractor(spec, ("fire9",)).run(files)).features["fire9"]
+    mean = finished(Extractor(spec, ("fire9",), flip=True).run(files)).features["fire9"]
     assert np.abs(mean - plain).max() > 0.01 * np.abs(plain).max()
     assert mean.mean() == pytest.approx(plain.mean(), rel=0.1)
 

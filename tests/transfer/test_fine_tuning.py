@@ -37,7 +37,7 @@ def backbone(layers=("middle", "norm"), **options):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
     labels = np.arange(24) % 2
     for index, label in enumerate(labels):
         pixels = (rng.integers(0, 100, (16, 16, 3)) + 130 * label).astype(np.uint8)

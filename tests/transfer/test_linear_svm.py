@@ -258,8 +258,8 @@ def test_long_deep_features_reach_the_optimum_at_every_C(length):
     assert model.path_gap_.max() <= svm_search.PATH_TOLERANCE
     assert model.gap_.max() <= 1e-6
     for C in (0.01, 1.0, 100.0):
-        value, slope = objective(LinearSVM(C).fit(features, labels), features, labels, C)
-        assert (slope**2).sum() / 2 <= 2e-6 * value  # ½‖gradient‖² bounds how far above the optimum it is
+        value, input_gradient = objective(LinearSVM(C).fit(features, labels), features, labels, C)
+        assert (input_gradient**2).sum() / 2 <= 2e-6 * value  # ½‖gradient‖² bounds how far above the optimum it is
 
 
 def objective(model, features, labels, C):

@@ -47,16 +47,16 @@ def test_colours_come_back():
     torch.testing.assert_close(correlated(decorrelated(images)), images, atol=1e-5, rtol=0)
 
 
-def test_a_spectrum_follows_its_pictures():
+def test_a_spectrum_follows_its_images():
     wave = (0.5 + 0.4 * torch.sin(torch.arange(256) * 2 * torch.pi * 32 / 256)).expand(1, 3, 256, 256)
     magnitude = spectrum_of([wave]).at(256, 256)[0]
     assert magnitude[0, 32] > 10 * magnitude[0, 100]  # the wave runs across
     assert magnitude[0, 32] > 10 * magnitude[32, 0]  # and not down
-    with pytest.raises(BadSetting, match="at least one picture"):
+    with pytest.raises(BadSetting, match="at least one image"):
         spectrum_of([])
 
 
-def test_natural_pictures_have_more_of_low_frequencies():
+def test_natural_images_have_more_of_low_frequencies():
     magnitude = natural_spectrum().at(128, 100)
     assert magnitude.shape == (3, 128, 51)
     assert magnitude[:, 0, 0].eq(0).all()

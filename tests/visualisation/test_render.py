@@ -32,7 +32,7 @@ def rule(**changes):
 
 
 def notebook(backbone, target, start, offsets, *, rate, l2, blur_every):
-    """The lab's loop as it is taught, on one picture, in its own units."""
+    """The lab's loop as it is taught, on one image, in its own units."""
     mean, std = (torch.tensor(v, dtype=torch.float32).view(1, 3, 1, 1) for v in (MEAN, STD))
     img = ((start - mean) / std).requires_grad_()
     for t, (oy, ox) in enumerate(offsets):
@@ -99,7 +99,7 @@ def test_a_lab_score_rises_and_reruns_are_equal(backbone, seeded):
     assert (first[-1].scores > first[0].scores).all()
 
 
-def test_a_picture_is_the_same_alone_and_in_company(backbone, seeded):
+def test_a_image_is_the_same_alone_and_in_company(backbone, seeded):
     def made(goals):
         start = torch.full((len(goals), 3, 24, 24), 0.5)
         frames = render(backbone, goal_scores(goals), fourier(start), ascent=ASCENT, generator=seeded())

@@ -26,11 +26,11 @@ def test_jitter_moves_by_what_it_says(images, seeded):
     assert offsets == {0, 1, 2, 3}
 
 
-def test_a_view_of_everything_is_the_picture(images, seeded):
+def test_a_view_of_everything_is_the_image(images, seeded):
     torch.testing.assert_close(view(images, Views(), (15, 22), seeded()), images, atol=1e-5, rtol=0)
 
 
-def test_a_view_of_a_part_lies_within_the_picture(seeded):
+def test_a_view_of_a_part_lies_within_the_image(seeded):
     across = torch.linspace(0, 1, 40).expand(1, 3, 40, 40)
     generator = seeded()
     spans = []
@@ -42,7 +42,7 @@ def test_a_view_of_a_part_lies_within_the_picture(seeded):
     assert min(first for _, first in spans) < 0.1 < 0.4 < max(first for _, first in spans) < 0.51
 
 
-def test_a_turned_square_stays_square_in_an_oblong_picture():
+def test_a_turned_square_stays_square_in_an_oblong_image():
     images = torch.zeros(1, 3, 40, 80)
     images[..., 15:25, 35:45] = 1
 

@@ -11,16 +11,16 @@ from vitrail.tensors import Images, Labels, Scores
 
 @dataclass(frozen=True)
 class Attacked:
-    """The pictures after an attack.
+    """The images after an attack.
 
     Attributes:
-        clean: (N, 3, H, W), the pictures before it.
+        clean: (N, 3, H, W), the images before it.
         images: (N, 3, H, W), in [0, 1]: the best found where the goal is reached, the last one tried elsewhere.
         reached: (N,), whether the network says of `images` what the goal wants.
-        steps: (N,), how often the picture was moved; 0 where the clean one already fools the network.
+        steps: (N,), how often the image was moved; 0 where the clean one already fools the network.
         forwards, backwards: (N,), how often it went through the network, and how many gradients went back through
             it. One image more goes through in every run, to measure the memory that it takes.
-        path: (T, N), the goal's objective at each step, in logits; NaN once a picture is finished.
+        path: (T, N), the goal's objective at each step, in logits; NaN once an image is finished.
     """
 
     clean: Images

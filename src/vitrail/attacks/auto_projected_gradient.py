@@ -23,7 +23,7 @@ PROGRESS = 0.75  # share of the steps that must rise for the step size to stay
 FIRST, SHORTER, SHORTEST = 0.22, 0.03, 0.06  # lengths of the stretches between checks, as shares of the steps
 
 
-def auto_projected_gradient(  # noqa: PLR0913  (the face of every attack)
+def auto_projected_gradient(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -50,7 +50,7 @@ def auto_projected_gradient(  # noqa: PLR0913  (the face of every attack)
 
 @dataclass
 class _State:
-    """What each active picture carries along; one row each."""
+    """What each active image carries along; one row each."""
 
     images: Images
     before: Images
@@ -70,11 +70,11 @@ class _State:
 
 
 def climb(hunt: Hunt, radii: Scores, *, steps: int, seed: int) -> None:
-    """APGD from a random place within each active picture's radius, (A,)."""
+    """APGD from a random place within each active image's radius, (A,)."""
     chance = torch.Generator().manual_seed(seed)
     change = column(radii) * hunt.norm.scale(hunt.norm.random(hunt.clean, chance), torch.ones_like(radii))
     start = hunt.norm.within(hunt.clean + change, hunt.clean, radii)
-    found = hunt.slope(start, ratio)
+    found = hunt.input_gradient(start, ratio)
     stay = hunt.keep(start, hunt.reached(found.logits))
     zeros, score = torch.zeros_like(radii), found.scores
     state = _State(
@@ -87,7 +87,7 @@ def climb(hunt: Hunt, radii: Scores, *, steps: int, seed: int) -> None:
         current = _moved(hunt, state, first=taken == 0)
         state.before, state.images = state.images, current
         hunt.moved()
-        found = hunt.slope(current, ratio)
+        found = hunt.input_gradient(current, ratio)
         stay = hunt.keep(current, hunt.reached(found.logits))
         _learn(state, found.gradient, found.scores)
         state, since = state.take(stay), since + 1
@@ -118,7 +118,7 @@ def ratio(goal: Goal) -> Objective:
 
 
 def _moved(hunt: Hunt, state: _State, *, first: bool) -> Images:
-    """The next place of each picture: a step up the gradient, and some of the last move."""
+    """The next place of each image: a step up the gradient, and some of the last move."""
     ahead = state.images + column(state.size) * hunt.norm.steepest(state.gradient)
     ahead = hunt.norm.within(ahead, hunt.clean, state.radius)
     share = 0.0 if first else MOMENTUM
@@ -136,7 +136,7 @@ def _learn(state: _State, gradient: Images, score: Scores) -> None:
 
 
 def _halve_where_stuck(state: _State, stretch: int) -> None:
-    """Halves the step of the pictures that rose too seldom, or gained nothing, and takes them back to their best."""
+    """Halves the step of the images that rose too seldom, or gained nothing, and takes them back to their best."""
     idle = ~state.halved & (state.last_best >= state.best_score)
     stuck = (state.rises <= PROGRESS * stretch) | idle
     state.size = torch.where(stuck, state.size / 2, state.size)

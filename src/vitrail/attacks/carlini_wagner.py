@@ -1,6 +1,6 @@
 """Carlini & Wagner's attack in the Euclidean norm (2017, https://arxiv.org/abs/1608.04644).
 
-Minimises |change|^2 + c max(confidence - margin, 0) with Adam; c is fitted to each picture between restarts.
+Minimises |change|^2 + c max(confidence - margin, 0) with Adam; c is fitted to each image between restarts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INSIDE = 1 - 1e-5  # a pixel at exactly 0 or 1 would have an infinite variable, 
 RESTART_FACTOR = 10.0
 
 
-def carlini_wagner(  # noqa: PLR0913  (the face of every attack)
+def carlini_wagner(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -37,7 +37,7 @@ def carlini_wagner(  # noqa: PLR0913  (the face of every attack)
         radius: in pixel intensity, L2; a change that has to be longer counts as not reached. None: no limit.
         steps: of Adam in each restart.
         seed: changes nothing: no chance is involved.
-        restarts: how many weights of the margin are tried for each picture.
+        restarts: how many weights of the margin are tried for each image.
         rate: Adam's learning rate.
     """
     limit = float("inf") if radius is None else checked_radius(radius)
@@ -61,7 +61,7 @@ def _minimise(hunt: Hunt, weight: Scores, *, steps: int, rate: float) -> Tensor:
     ever = torch.zeros_like(weight) > 0
     for _ in range(steps):
         current = _image(variable)
-        found = hunt.slope(current)
+        found = hunt.input_gradient(current)
         reached = hunt.reached(found.logits)
         hunt.offer(current, reached)
         ever |= reached

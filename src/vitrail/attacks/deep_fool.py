@@ -1,6 +1,6 @@
 """DeepFool: steps to the nearest border of a linearised network (Moosavi-Dezfooli et al., 2016, https://arxiv.org/abs/1511.04599).
 
-The gradients of the most likely classes are taken once, at the clean picture; from there on one gradient a step.
+The gradients of the most likely classes are taken once, at the clean image; from there on one gradient a step.
 """
 
 import torch
@@ -18,7 +18,7 @@ CANDIDATES = 9
 OVERSHOOT = 1.02
 
 
-def deep_fool(  # noqa: PLR0913  (the face of every attack)
+def deep_fool(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -29,10 +29,10 @@ def deep_fool(  # noqa: PLR0913  (the face of every attack)
     norm: NormName = "l2",
     candidates: int = CANDIDATES,
 ) -> Attacked:
-    """The first picture beyond the border, reached in steps to where the network, were it linear, would give way.
+    """The first image beyond the border, reached in steps to where the network, were it linear, would give way.
 
     Args:
-        radius: in pixel intensity; pictures that need more are given up. None: no limit.
+        radius: in pixel intensity; images that need more are given up. None: no limit.
         seed: changes nothing: no chance is involved.
         candidates: how many classes are tried for the nearest border (untargeted).
     """
@@ -46,12 +46,12 @@ def deep_fool(  # noqa: PLR0913  (the face of every attack)
 
 
 def walk_to_the_border(hunt: Hunt, *, steps: int, candidates: int, limit: float = float("inf")) -> None:
-    """Moves all active pictures until each has reached the goal, and finishes them; or until no step is left."""
+    """Moves all active images until each has reached the goal, and finishes them; or until no step is left."""
     current = _first_step(hunt, candidates, limit)
     for _ in range(steps - 1):
         if not len(hunt.rows):
             return
-        found = hunt.slope(current)
+        found = hunt.input_gradient(current)
         stay = hunt.keep(current, hunt.reached(found.logits))
         step = _step(hunt, found.gradient[stay], hunt.gap(found.scores, found.logits)[stay])
         current = hunt.norm.within(current[stay] + step, hunt.clean, limit)
@@ -60,7 +60,7 @@ def walk_to_the_border(hunt: Hunt, *, steps: int, candidates: int, limit: float 
 
 
 def _first_step(hunt: Hunt, candidates: int, limit: float) -> Images:
-    """The clean pictures, moved to the nearest of the borders that the likeliest classes have."""
+    """The clean images, moved to the nearest of the borders that the likeliest classes have."""
     count = 1 if hunt.goal.targets is not None else min(candidates, len(hunt.backbone.classes) - 1)
 
     def work(images: Images, goal: Goal) -> tuple[Tensor, ...]:

@@ -28,7 +28,7 @@ HALVINGS = 8
 DOUBLINGS = 6
 
 
-def to_eight_bits(  # noqa: PLR0913  (an attack's result, and how to judge it)
+def to_eight_bits(
     backbone: Backbone,
     images: Images,
     attacked_images: Images,
@@ -40,9 +40,9 @@ def to_eight_bits(  # noqa: PLR0913  (an attack's result, and how to judge it)
     """Images in whole 255ths that reach the goal exactly as the file will, as near to `images` as can be found.
 
     Args:
-        images: the pictures before the attack; brought to whole 255ths first.
+        images: the images before the attack; brought to whole 255ths first.
         attacked_images: what an attack made of them; tells the direction.
-        forwards_left: roughly how many passes, forward or back, each picture may cost.
+        forwards_left: roughly how many passes, forward or back, each image may cost.
         judge: pixels to logits, as the saved file will be read; None: the network on `pixels / 255`.
     """
     clean = to_unit(to_bytes(images))
@@ -101,7 +101,7 @@ class _Rounded(Hunt):
             share: how far the change that is aimed at lies from the present one to the one along the slope.
         """
         best = self.found()
-        gradient = self.slope(best).gradient
+        gradient = self.input_gradient(best).gradient
         unit = gradient / column(gradient.flatten(1).norm(dim=1).clamp_min(TINY))
         change = ((best - self.clean) * 255).round()
         length = change.flatten(1).norm(dim=1)
@@ -119,7 +119,7 @@ class _Rounded(Hunt):
     def take_back(self) -> None:
         """Moves the changes that earn little back by 1/255, those that earn least first, as many as keep it fooled."""
         best = self.found()
-        gradient = self.slope(best).gradient
+        gradient = self.input_gradient(best).gradient
         change = (best - self.clean) * 255
         sign = change.sign().round()
         earned = (gradient * sign / (2 * change.abs().round() - 1).clamp_min(1)).flatten(1)

@@ -8,7 +8,7 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.tensors import Images
 
 
-def fast_gradient(  # noqa: PLR0913  (the face of every attack)
+def fast_gradient(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -18,7 +18,7 @@ def fast_gradient(  # noqa: PLR0913  (the face of every attack)
     seed: int = 0,
     norm: NormName = "linf",
 ) -> Attacked:
-    """Each picture moved once, by `radius` along the steepest ascent of the goal's margin; costs 4 F.
+    """Each image moved once, by `radius` along the steepest ascent of the goal's margin; costs 4 F.
 
     Args:
         radius: in pixel intensity; None: 4/255 for "linf", 3 for "l2".

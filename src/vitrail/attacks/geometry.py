@@ -1,4 +1,4 @@
-"""The two ways of measuring a change of a picture, and what each means for a step and for a limit."""
+"""The two ways of measuring a change of an image, and what each means for a step and for a limit."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ Flags = Bool[Tensor, " batch"]
 
 @dataclass(frozen=True)
 class Goal:
-    """Another class than the picture's own (untargeted), or one certain class (targeted).
+    """Another class than the image's own (untargeted), or one certain class (targeted).
 
     Attributes:
-        labels: (N,), the classes that the pictures show, or that the network sees in them.
+        labels: (N,), the classes that the images show, or that the network sees in them.
         targets: (N,), the class that each should be taken for; None: any but its label.
         confidence: how far, in logits, the wanted class must lie above the others (above the label if untargeted).
     Raises:
@@ -38,15 +38,15 @@ class Goal:
             raise BadSetting(f"confidence must be a number of 0 or more, in logits; got {self.confidence}.")
         if self.targets is not None and self.targets.shape != self.labels.shape:
             given = f"{len(self.targets)} targets for {len(self.labels)} labels"
-            raise BadSetting(f"Every picture needs one target; got {given}.")
+            raise BadSetting(f"Every image needs one target; got {given}.")
         if self.targets is not None and (self.targets == self.labels).any():
             same = int(self.labels[self.targets == self.labels][0])
-            raise BadSetting(f"A target must be another class than the picture's own; got class {same} for both.")
+            raise BadSetting(f"A target must be another class than the image's own; got class {same} for both.")
         if self._classes().numel() and int(self._classes().min()) < 0:
             raise BadSetting(f"A class is a number from 0 on; got {int(self._classes().min())}.")
 
     def reached(self, logits: Logits) -> Flags:
-        """Which pictures with these logits fool the network as wanted, (N,).
+        """Which images with these logits fool the network as wanted, (N,).
 
         Raises:
             BadSetting: a label or a target that the network does not have.
@@ -66,7 +66,7 @@ class Goal:
         return -1.0 * margin(self.labels) if self.targets is None else margin(self.targets)
 
     def take(self, rows: Tensor | slice) -> Goal:
-        """The goal of some of the pictures: row numbers, a mask or a slice."""
+        """The goal of some of the images: row numbers, a mask or a slice."""
         return Goal(self.labels[rows], None if self.targets is None else self.targets[rows], self.confidence)
 
     def _classes(self) -> Tensor:

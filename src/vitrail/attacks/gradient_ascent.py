@@ -20,7 +20,7 @@ STEP = 0.5 * UNIT
 """The usual eta, 0.5 normalised units, in pixel intensity; the same whatever a network's own normalisation."""
 
 
-def gradient_ascent(  # noqa: PLR0913  (the face of every attack)
+def gradient_ascent(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -45,7 +45,7 @@ def gradient_ascent(  # noqa: PLR0913  (the face of every attack)
     for _ in range(steps):
         if not len(hunt.rows):
             break
-        found = hunt.slope(current, _score)
+        found = hunt.input_gradient(current, _score)
         stay = hunt.keep(current, hunt.reached(found.logits))
         current = current[stay] + step * ball.steepest(found.gradient[stay])
         current = ball.within(current, hunt.clean, limit)

@@ -1,6 +1,6 @@
-"""The pictures of one run: which are still hunted, what was found, what each of them cost.
+"""The images of one run: which are still hunted, what was found, what each of them cost.
 
-A picture that is finished leaves the batch, so that it costs nothing more.
+An image that is finished leaves the batch, so that it costs nothing more.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from vitrail.attacks.geometry import NORMS, Geometry
 from vitrail.attacks.goal import Flags, Goal
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import Objective, Slope, images_at_once, in_chunks, slope
-from vitrail.image_ascent.slope import check_numbers
+from vitrail.image_ascent import InputGradient, Objective, in_chunks, input_gradient, max_batch_size
+from vitrail.image_ascent.input_gradient import check_finite
 from vitrail.tensors import Images, Labels, Logits, Scores
 
 ROUNDING = 1e-5  # of the largest logit
 
 
 class Hunt:
-    """Starts with one look at the clean pictures; those that fool the network already are finished.
+    """Starts with one look at the clean images; those that fool the network already are finished.
 
-    Everything that goes in and out concerns the active pictures, in their order.
+    Everything that goes in and out concerns the active images, in their order.
 
     Attributes:
-        rows: (A,), numbers of the active pictures.
-        clean, goal: the active pictures as they were, and what is wanted of them.
+        rows: (A,), numbers of the active images.
+        clean, goal: the active images as they were, and what is wanted of them.
     Raises:
         BadSetting: another number of labels than of images, a class that the network does not have, no step.
     """
 
     def __init__(self, backbone: Backbone, images: Images, goal: Goal, *, steps: int, norm: Geometry = NORMS["l2"]):
         if len(images) != len(goal.labels):
-            raise BadSetting(f"Every picture needs one label; got {len(goal.labels)} for {len(images)} pictures.")
+            raise BadSetting(f"Every image needs one label; got {len(goal.labels)} for {len(images)} images.")
         if steps < 1:
             raise BadSetting(f"steps must be 1 or more; got {steps}.")
         self.backbone, self.norm = backbone, norm
@@ -48,12 +48,12 @@ class Hunt:
         self._path: list[Tensor] = []
         self.rows = torch.arange(len(images), device=images.device)
         self.clean, self.goal, self._goal = self._all, goal, goal
-        self._size = images_at_once(backbone, self._all) if len(images) > 1 else 1
+        self._size = max_batch_size(backbone, self._all) if len(images) > 1 else 1
         self.keep(self.clean, self.goal.reached(self.look(self.clean)))
 
     @property
     def nearest(self) -> Scores:
-        """Length of the shortest change of each active picture that reaches the goal; infinite before."""
+        """Length of the shortest change of each active image that reaches the goal; infinite before."""
         return self._nearest[self.rows]
 
     def look(self, images: Images) -> Logits:
@@ -67,28 +67,28 @@ class Hunt:
         self._in_chunks(work)
         self._forwards[self.rows] += 1
         logits = torch.cat(parts) if parts else images.new_zeros(0, 1)
-        check_numbers(logits, self.backbone)
+        check_finite(logits, self.backbone)
         return logits
 
     def reached(self, logits: Logits) -> Flags:
-        """Which pictures reach the goal by more than rounding: a batch of another size must not say otherwise."""
+        """Which images reach the goal by more than rounding: a batch of another size must not say otherwise."""
         return self.goal.scores(logits) - self.goal.confidence > ROUNDING * logits.abs().amax(dim=1)
 
     def gap(self, scores: Scores, logits: Logits) -> Scores:
         """How much is missing for `reached`, in logits; negative beyond the border."""
         return self.goal.confidence + 2 * ROUNDING * logits.abs().amax(dim=1) - scores
 
-    def slope(self, images: Images, objective: Callable[[Goal], Objective] = Goal.objective) -> Slope:
+    def input_gradient(self, images: Images, objective: Callable[[Goal], Objective] = Goal.objective) -> InputGradient:
         """The goal's objective (or another one made from it), its gradient and the logits; noted in the path."""
-        parts: list[Slope] = []
+        parts: list[InputGradient] = []
 
         def work(chunk: slice) -> None:
-            parts.append(slope(self.backbone, images[chunk], objective(self.goal.take(chunk))))
+            parts.append(input_gradient(self.backbone, images[chunk], objective(self.goal.take(chunk))))
 
         self._in_chunks(work)
         self._forwards[self.rows] += 1
         self._backwards[self.rows] += 1
-        found = Slope(
+        found = InputGradient(
             *(torch.cat([getattr(part, name) for part in parts]) for name in ("scores", "gradient", "logits"))
         )
         self._note(self.goal.scores(found.logits))
@@ -123,21 +123,21 @@ class Hunt:
         return self.keep(images, self.reached(self.look(images))) if len(self.rows) else self.rows > 0
 
     def found(self) -> Images:
-        """The best of each active picture so far."""
+        """The best of each active image so far."""
         return self._found[self.rows]
 
     def finish(self, done: Flags) -> Flags:
-        """Lets pictures go; gives the mask of those that stay, to take along whatever else one holds of them."""
+        """Lets images go; gives the mask of those that stay, to take along whatever else one holds of them."""
         stay = ~done
         self.rows, self.clean, self.goal = self.rows[stay], self.clean[stay], self.goal.take(stay)
         return stay
 
     def resume(self, rows: Labels) -> None:
-        """Takes up pictures again that were finished."""
+        """Takes up images again that were finished."""
         self.rows, self.clean, self.goal = rows, self._all[rows], self._goal.take(rows)
 
     def lengths(self) -> Scores:
-        """Of every picture: the length of the shortest change found; 0 if it was wrong already, infinite if none."""
+        """Of every image: the length of the shortest change found; 0 if it was wrong already, infinite if none."""
         return self._nearest.clone()
 
     def give_up_beyond(self, limit: float) -> None:
@@ -147,11 +147,11 @@ class Hunt:
         self._reached &= ~far
 
     def moved(self) -> None:
-        """Counts a step for each active picture."""
+        """Counts a step for each active image."""
         self._steps[self.rows] += 1
 
     def result(self) -> Attacked:
-        """What was found, of all pictures."""
+        """What was found, of all images."""
         path = torch.stack(self._path) if self._path else self._all.new_zeros(0, len(self._all))
         costs = (self._steps, self._forwards, self._backwards)
         return Attacked(self._all, self._found, self._reached, *costs, path)

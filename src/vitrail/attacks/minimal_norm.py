@@ -2,7 +2,7 @@
 
 DeepFool to the border, bisection back to it, then the direction is turned and the length fitted in turn: decoupled
 direction and norm, DDN (Rony et al., 2019, https://arxiv.org/abs/1811.09600), its length changed by what the slope
-says of the border as in FMN (Pintor et al., 2021, https://arxiv.org/abs/2102.12827); every picture on its own scale.
+says of the border as in FMN (Pintor et al., 2021, https://arxiv.org/abs/2102.12827); every image on its own scale.
 """
 
 import math
@@ -24,7 +24,7 @@ TURN = {"l2": (0.6, 0.05), "linf": (0.6, 0.05)}  # first and last length of a tu
 STRETCH = (0.08, 0.005)  # first and last share by which the length may change
 
 
-def minimal_l2(  # noqa: PLR0913  (the face of every attack)
+def minimal_l2(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -33,7 +33,7 @@ def minimal_l2(  # noqa: PLR0913  (the face of every attack)
     steps: int = STEPS,
     seed: int = 0,
 ) -> Attacked:
-    """The goal reached with as short a change as can be found, in the Euclidean length; about 100 F a picture.
+    """The goal reached with as short a change as can be found, in the Euclidean length; about 100 F an image.
 
     Args:
         radius: in pixel intensity; a change that has to be longer counts as not reached. None: no limit.
@@ -43,7 +43,7 @@ def minimal_l2(  # noqa: PLR0913  (the face of every attack)
     return _minimal("l2", backbone, images, goal, radius=radius, steps=steps)
 
 
-def minimal_linf(  # noqa: PLR0913  (the face of every attack)
+def minimal_linf(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -56,7 +56,7 @@ def minimal_linf(  # noqa: PLR0913  (the face of every attack)
     return _minimal("linf", backbone, images, goal, radius=radius, steps=steps)
 
 
-def _minimal(  # noqa: PLR0913  (the face of every attack, and the norm)
+def _minimal(
     norm: str, backbone: Backbone, images: Images, goal: Goal, *, radius: float | None, steps: int
 ) -> Attacked:
     limit = float("inf") if radius is None else checked_radius(radius)
@@ -68,15 +68,15 @@ def _minimal(  # noqa: PLR0913  (the face of every attack, and the norm)
 
 
 def shrink(hunt: Hunt, *, steps: int, turn: tuple[float, float], candidates: int = CANDIDATES) -> None:
-    """Finds for the active pictures, none of which has reached the goal, a change as short as can be."""
+    """Finds for the active images, none of which has reached the goal, a change as short as can be."""
     rows = hunt.rows
     walk_to_the_border(hunt, steps=WALK, candidates=candidates)
     hunt.resume(rows)
-    _bisect(hunt, low=0.0, halvings=HALVINGS)
+    _bisect(hunt, low=0.0, num_downsamplings=HALVINGS)
     current = hunt.found()
     length = hunt.norm.length(current - hunt.clean)
     for taken in range(steps):
-        found = hunt.slope(current)
+        found = hunt.input_gradient(current)
         hunt.offer(current, hunt.reached(found.logits))
         share = taken / steps
         gap = hunt.gap(found.scores, found.logits) / hunt.norm.dual(found.gradient).clamp_min(TINY)
@@ -88,7 +88,7 @@ def shrink(hunt: Hunt, *, steps: int, turn: tuple[float, float], candidates: int
         current = (hunt.clean + hunt.norm.scale(change, length)).clamp(0, 1)
         hunt.moved()
     hunt.offer(current, hunt.reached(hunt.look(current)))
-    _bisect(hunt, low=0.98, halvings=HALVINGS - 1)
+    _bisect(hunt, low=0.98, num_downsamplings=HALVINGS - 1)
 
 
 def _annealed(ends: tuple[float, float], share: float) -> float:
@@ -97,12 +97,12 @@ def _annealed(ends: tuple[float, float], share: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def _bisect(hunt: Hunt, *, low: float, halvings: int) -> None:
-    """Shortens what was found towards the clean picture, down to `low` of its length at most."""
+def _bisect(hunt: Hunt, *, low: float, num_downsamplings: int) -> None:
+    """Shortens what was found towards the clean image, down to `low` of its length at most."""
     change = hunt.found() - hunt.clean
     lower = torch.full_like(hunt.nearest, low)
     upper = torch.ones_like(lower)
-    for _ in range(halvings):
+    for _ in range(num_downsamplings):
         middle = (lower + upper) / 2
         images = hunt.clean + column(middle) * change
         reached = hunt.reached(hunt.look(images))

@@ -13,7 +13,7 @@ from vitrail.errors import BadSetting
 from vitrail.tensors import Images
 
 
-def projected_gradient(  # noqa: PLR0913  (the face of every attack)
+def projected_gradient(
     backbone: Backbone,
     images: Images,
     goal: Goal,
@@ -27,12 +27,12 @@ def projected_gradient(  # noqa: PLR0913  (the face of every attack)
 ) -> Attacked:
     """Steps along the steepest ascent of the goal's margin, each followed by a projection; stops where it is reached.
 
-    A picture fooled by the first step costs 4 F: the look at the clean one, a gradient, and the look that tells so.
+    An image fooled by the first step costs 4 F: the look at the clean one, a gradient, and the look that tells so.
 
     Args:
         radius: in pixel intensity; None: 4/255 for "linf", 3 for "l2".
         step: length of a step, as a share of the radius.
-        start: from the picture itself, or from a random place in the ball.
+        start: from the image itself, or from a random place in the ball.
     """
     ball, limit = geometry(norm), chosen_radius(norm, radius)
     if not step > 0:
@@ -45,7 +45,7 @@ def projected_gradient(  # noqa: PLR0913  (the face of every attack)
     for taken in range(steps):
         if not len(hunt.rows):
             break
-        found = hunt.slope(current)
+        found = hunt.input_gradient(current)
         stay = hunt.keep(current, hunt.reached(found.logits))
         current = current[stay] + step * limit * ball.steepest(found.gradient[stay])
         current = ball.within(current, hunt.clean, limit)

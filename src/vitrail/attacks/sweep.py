@@ -1,4 +1,4 @@
-"""Accuracy against radius from one pass: the smallest change of each picture answers for all radii at once.
+"""Accuracy against radius from one pass: the smallest change of each image answers for all radii at once.
 
 What a minimal-norm attack leaves standing is attacked once more, by Auto-PGD at the largest radius that it survived
 (Croce & Hein, 2020, https://arxiv.org/abs/2003.01690): accuracy under attack is only ever an upper bound.
@@ -34,7 +34,7 @@ class Sweep:
         radii: (R,), in pixel intensity, rising.
         smallest: (N,), length of the smallest change found that fools the network; 0 where it is wrong without one,
             infinite where none was found.
-        accuracy: (R,), share of pictures still right within each radius, as far as these attacks can tell.
+        accuracy: (R,), share of images still right within each radius, as far as these attacks can tell.
         forwards, backwards: (N,), passes through the network.
     """
 
@@ -45,7 +45,7 @@ class Sweep:
     backwards: Labels
 
 
-def sweep(  # noqa: PLR0913  (a network, pictures, and what to try)
+def sweep(
     backbone: Backbone,
     images: Images,
     labels: Labels,
@@ -54,7 +54,7 @@ def sweep(  # noqa: PLR0913  (a network, pictures, and what to try)
     radii: Tensor | Sequence[float],
     seed: int = 0,
 ) -> Sweep:
-    """Accuracy at every radius. A picture that one step of the smallest radius fools costs 4 F.
+    """Accuracy at every radius. An image that one step of the smallest radius fools costs 4 F.
 
     Raises:
         BadSetting: no radius, or radii that are not positive and rising.
@@ -75,14 +75,14 @@ def sweep(  # noqa: PLR0913  (a network, pictures, and what to try)
 def _one_step(hunt: Hunt, radius: float) -> None:
     """Lets those go that the steepest step of the smallest radius fools."""
     if len(hunt.rows):
-        found = hunt.slope(hunt.clean)
+        found = hunt.input_gradient(hunt.clean)
         step = hunt.norm.within(hunt.clean + radius * hunt.norm.steepest(found.gradient), hunt.clean, radius)
         hunt.moved()
         hunt.keep_last(step)
 
 
 def _second_opinion(hunt: Hunt, limits: Radii, seed: int) -> None:
-    """Auto-PGD at the largest radius that each of the active pictures survived so far, as long as one gives way."""
+    """Auto-PGD at the largest radius that each of the active images survived so far, as long as one gives way."""
     rows = hunt.rows
     while len(rows):
         hunt.resume(rows)

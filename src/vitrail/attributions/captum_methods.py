@@ -17,7 +17,7 @@ from vitrail.attributions.guided_backprop import Guided
 from vitrail.attributions.passes import by_images, check_samples
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, MissingExtra, UnknownName
-from vitrail.image_ascent import MEMORY, images_at_once
+from vitrail.image_ascent import MEMORY, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
 
 RULES = {"deep-lift": "DeepLift", "lrp": "LRP"}
@@ -71,7 +71,7 @@ def _by_rules(name: str) -> Callable[..., Maps]:
 
 
 def _by_surrogate(name: str) -> Callable[..., Maps]:
-    def maps(  # noqa: PLR0913  (a sampling method is told these, by name)
+    def maps(
         backbone: Backbone,
         images: Images,
         targets: Labels,
@@ -86,7 +86,7 @@ def _by_surrogate(name: str) -> Callable[..., Maps]:
             BadSetting: there is no sample.
         """
         check_samples(samples)
-        size = images_at_once(backbone, images, memory=memory)
+        size = max_batch_size(backbone, images, memory=memory)
         cells, method = _grid(images), _surrogate(name, backbone)
 
         def one(image: Images, target: Labels) -> Tensor:
@@ -97,7 +97,7 @@ def _by_surrogate(name: str) -> Callable[..., Maps]:
                 ),
             )
 
-        def work(x: Images, y: Labels) -> Maps:  # captum fits one picture at a time
+        def work(x: Images, y: Labels) -> Maps:  # captum fits one image at a time
             return torch.cat([one(image, target) for image, target in zip(x[:, None], y[:, None], strict=True)])[:, 0]
 
         return by_images(backbone, images, targets, work, memory=memory)
@@ -123,7 +123,7 @@ def _check_rectifiers(name: str, backbone: Backbone, images: Images) -> None:
 
 def _prepared(backbone: Backbone) -> Backbone:
     """A copy, for captum writes on modules (and takes rules away when it is done), that its rules can follow."""
-    from captum.attr._utils.lrp_rules import EpsilonRule  # noqa: PLC0415  (as below)
+    from captum.attr._utils.lrp_rules import EpsilonRule
 
     copied = copy.deepcopy(backbone)
     for module in copied.modules():
@@ -135,7 +135,7 @@ def _prepared(backbone: Backbone) -> Backbone:
 
 
 def _surrogate(name: str, backbone: Backbone) -> Any:
-    from captum._utils.models.linear_model import SkLearnRidge  # noqa: PLC0415  (as below)
+    from captum._utils.models.linear_model import SkLearnRidge
 
     if name == "lime":  # ridge as its authors have it; captum's own lasso gives 0 for small logits
         return _captum().Lime(backbone, interpretable_model=SkLearnRidge(alpha=1.0))
@@ -159,7 +159,7 @@ def _grid(images: Images) -> Tensor:
 
 def _captum() -> Any:
     try:
-        import captum.attr  # noqa: PLC0415  (an extra, and a second)
+        import captum.attr
     except ImportError as error:
         raise MissingExtra(
             "Methods captum:NAME need captum, which is not installed: `pip install 'vitrail[captum]'`."

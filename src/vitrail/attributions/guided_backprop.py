@@ -12,7 +12,7 @@ from vitrail.attributions.look import largest_channel
 from vitrail.attributions.passes import by_images
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, class_score, slope
+from vitrail.image_ascent import MEMORY, class_score, input_gradient
 from vitrail.tensors import Images, Labels, Maps
 
 RECTIFIERS = {F.relu, F.relu6, F.hardtanh, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
@@ -32,7 +32,7 @@ def guided_backprop(backbone: Backbone, images: Images, targets: Labels, *, memo
 
     def work(x: Images, y: Labels) -> Maps:
         with Guided() as guided:
-            gradient = slope(backbone, x, class_score(y)).gradient
+            gradient = input_gradient(backbone, x, class_score(y)).gradient
         if not guided.met:
             raise BadSetting(
                 f"Guided backpropagation needs ReLUs, and {backbone.name!r} has none; "

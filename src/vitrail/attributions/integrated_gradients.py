@@ -6,12 +6,12 @@ from torch import Tensor
 
 from vitrail.attributions.passes import by_samples, check_samples, target_scores
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import MEMORY, class_score, images_at_once, in_chunks, slope
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import MEMORY, class_score, in_chunks, input_gradient, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 
-def integrated_gradients(  # noqa: PLR0913  (a sampling method is told these, by name)
+def integrated_gradients(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -20,11 +20,11 @@ def integrated_gradients(  # noqa: PLR0913  (a sampling method is told these, by
     baseline: float = 0.0,
     memory: int = MEMORY,
 ) -> Maps:
-    """Slope of the target's logit along the way from a flat picture to the image, times the way; channels summed.
+    """Slope of the target's logit along the way from a flat image to the image, times the way; channels summed.
 
     Args:
         samples: points of the way, at the nodes of Gauss and Legendre.
-        baseline: intensity of the flat picture, in [0, 1]; black by default.
+        baseline: intensity of the flat image, in [0, 1]; black by default.
     Returns:
         (N, H, W), signed, in units of the logit; its sum tends to the logit's difference (see `completeness_error`).
     Raises:
@@ -40,14 +40,14 @@ def integrated_gradients(  # noqa: PLR0913  (a sampling method is told these, by
 
     def work(rows: Tensor, numbers: Tensor) -> None:
         points = baseline + (1 + nodes[numbers]) / 2 * way[rows]
-        gradient = slope(backbone, points, class_score(targets[rows])).gradient
+        gradient = input_gradient(backbone, points, class_score(targets[rows])).gradient
         total.index_add_(0, rows, weights[numbers] / 2 * gradient)
 
-    by_samples(images, samples, images_at_once(backbone, images, memory=memory), work)
+    by_samples(images, samples, max_batch_size(backbone, images, memory=memory), work)
     return (way * total).sum(dim=1)
 
 
-def completeness_error(  # noqa: PLR0913  (what was given to the method, by name)
+def completeness_error(
     backbone: Backbone, images: Images, targets: Labels, maps: Maps, *, baseline: float = 0.0, memory: int = MEMORY
 ) -> Scores:
     """How far the sum of each map is from the difference of logits that it should explain, relative to it.
@@ -67,6 +67,6 @@ def completeness_error(  # noqa: PLR0913  (what was given to the method, by name
         ends = (target_scores(backbone, end, targets[rows]) for end in (images[rows], flat))
         difference[rows] = next(ends) - next(ends)
 
-    in_chunks(len(images), images_at_once(backbone, images, memory=memory), chunk)
+    in_chunks(len(images), max_batch_size(backbone, images, memory=memory), chunk)
     error = (maps.sum(dim=(1, 2)) - difference).abs()
     return error / difference.abs().clamp_min(torch.finfo(error.dtype).tiny)

@@ -1,7 +1,7 @@
 """Where the object is: a map as a weak segmentation (Simonyan et al., 2014, section 3.2, https://arxiv.org/abs/1312.6034).
 
 Their GrabCut stands in OpenCV; the random walker (Grady, 2006, https://doi.org/10.1109/TPAMI.2006.233), which spreads
-the same two kinds of seeds along the picture's colours, stands in scikit-image.
+the same two kinds of seeds along the image's colours, stands in scikit-image.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from vitrail.errors import BadSetting, MissingExtra
 
 OBJECT, GROUND = 0.95, 0.30  # quantiles of the map above and below which a pixel is a seed, as in the paper
 BLUR = 0.02  # of the shorter side: slopes are grainy, and a seed should not be one grain
-STIFFNESS = 130.0  # how strongly an edge of the picture stops the walker
+STIFFNESS = 130.0  # how strongly an edge of the image stops the walker
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _seeds(smooth: np.ndarray) -> np.ndarray:
 
 def _skimage() -> ModuleType:
     try:
-        import skimage  # noqa: PLC0415  (an extra)
+        import skimage
     except ImportError as error:
         raise MissingExtra(
             "Localising needs scikit-image, which is not installed: `pip install 'vitrail[demo]'`."

@@ -10,7 +10,7 @@ from torch import Tensor
 from vitrail.attributions.spatial import share_seen, slopes, watched
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Logits, Maps
 
 
@@ -39,7 +39,7 @@ class Look:
 def look(backbone: Backbone, images: Images, targets: Labels | None = None) -> Look:
     """The logits of images, and the slope of the target's logit at the pixels and at the last spatial layer.
 
-    Costs two forward passes. All images go through at once: divide them by `images_at_once`.
+    Costs two forward passes. All images go through at once: divide them by `max_batch_size`.
 
     The last spatial layer is the last module whose output (N, C, h, w) the target's logit depends on and that has
     more than one place; pooling to a set size and maps with a channel for each class are left out. Of a vision
@@ -58,8 +58,8 @@ def look(backbone: Backbone, images: Images, targets: Labels | None = None) -> L
         chosen = logits.argmax(dim=1) if targets is None else targets
         gradient, spatial = slopes(found, logits.gather(1, chosen[:, None])[:, 0], inputs)
     activation = None if spatial is None else spatial.activation
-    slope = None if spatial is None else spatial.gradient
-    return Look(images.detach(), logits.detach(), chosen, gradient, activation, slope, share_seen(backbone))
+    input_gradient = None if spatial is None else spatial.gradient
+    return Look(images.detach(), logits.detach(), chosen, gradient, activation, input_gradient, share_seen(backbone))
 
 
 def largest_channel(gradient: Images) -> Maps:

@@ -6,12 +6,12 @@ from torch import Tensor
 from vitrail.attributions.passes import by_samples, target_scores
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, images_at_once
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import MEMORY, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 
-def occlusion(  # noqa: PLR0913  (what a window is, by name)
+def occlusion(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -41,13 +41,13 @@ def occlusion(  # noqa: PLR0913  (what a window is, by name)
     whole, total = images.new_empty(len(images)), images.new_zeros(len(images), *images.shape[2:])
 
     def work(rows: Tensor, numbers: Tensor) -> None:
-        first = numbers == 0  # the picture as it is
+        first = numbers == 0  # the image as it is
         masks = hidden[(numbers - 1).clamp_min(0)] & ~first[:, None, None]
         scores = target_scores(backbone, torch.where(masks[:, None], fill, images[rows]), targets[rows])
         whole[rows[first]] = scores[first]
         total.index_add_(0, rows, masks * (whole[rows] - scores)[:, None, None])
 
-    by_samples(images, 1 + len(hidden), images_at_once(backbone, images, memory=memory), work)
+    by_samples(images, 1 + len(hidden), max_batch_size(backbone, images, memory=memory), work)
     return total / hidden.sum(dim=0)
 
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import images_at_once, in_chunks
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import in_chunks, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 
@@ -28,7 +28,7 @@ def by_images(
     def chunk(rows: slice) -> None:
         maps[rows] = work(images[rows], targets[rows])
 
-    in_chunks(len(images), images_at_once(backbone, images, memory=memory), chunk)
+    in_chunks(len(images), max_batch_size(backbone, images, memory=memory), chunk)
     return maps
 
 
@@ -53,9 +53,9 @@ def target_scores(backbone: Backbone, images: Images, targets: Labels) -> Scores
 
 
 class Draws:
-    """Random tensors by number: sample s is the same for every picture, in whatever chunk and company it comes.
+    """Random tensors by number: sample s is the same for every image, in whatever chunk and company it comes.
 
-    So a picture's map depends on the seed and on nothing beside it. Drawn on the CPU: the same on every device.
+    So an image's map depends on the seed and on nothing beside it. Drawn on the CPU: the same on every device.
 
     Args:
         draw: makes one sample from a generator.

@@ -6,15 +6,15 @@ from torch import Tensor
 
 from vitrail.attributions.passes import Draws, by_samples, check_samples
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import MEMORY, images_at_once
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import MEMORY, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 CELLS = 7  # of the grid that a mask is enlarged from, in each direction
 KEPT = 0.5  # share of cells that a mask lets through
 
 
-def rise(  # noqa: PLR0913  (a sampling method is told these, by name)
+def rise(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -26,7 +26,7 @@ def rise(  # noqa: PLR0913  (a sampling method is told these, by name)
     """Mean of random smooth masks, each weighted by the target's probability behind it; the network is a black box.
 
     Args:
-        samples: masks, the same for every picture; below some hundreds the map is mostly chance.
+        samples: masks, the same for every image; below some hundreds the map is mostly chance.
     Returns:
         (N, H, W), about the expected probability if a pixel is shown; never negative.
     Raises:
@@ -44,7 +44,7 @@ def rise(  # noqa: PLR0913  (a sampling method is told these, by name)
             probabilities = backbone(images[rows] * masks[:, None]).softmax(dim=1)
         total.index_add_(0, rows, masks * probabilities.gather(1, targets[rows, None])[:, :, None])
 
-    by_samples(images, samples, images_at_once(backbone, images, memory=memory), work)
+    by_samples(images, samples, max_batch_size(backbone, images, memory=memory), work)
     return total / (samples * KEPT)
 
 

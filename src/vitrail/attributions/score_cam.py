@@ -6,12 +6,12 @@ from torch import Tensor
 from vitrail.attributions.look import Look, enlarged, look, spatial_parts
 from vitrail.attributions.passes import by_images, by_samples, target_scores
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import MEMORY, images_at_once
+from vitrail.image_ascent import MEMORY, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
 
 
 def score_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: int = MEMORY) -> Maps:
-    """The last spatial layer's channels, each weighted by the target's logit of the picture seen through it.
+    """The last spatial layer's channels, each weighted by the target's logit of the image seen through it.
 
     Costs a forward pass for every channel of the layer (512 for a SqueezeNet).
 
@@ -20,7 +20,7 @@ def score_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: in
     Raises:
         BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `look`).
     """
-    size = images_at_once(backbone, images, memory=memory)
+    size = max_batch_size(backbone, images, memory=memory)
 
     def work(x: Images, y: Labels) -> Maps:
         seen = look(backbone, x, y)
@@ -32,7 +32,7 @@ def score_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: in
 
 
 def _scores(backbone: Backbone, seen: Look, activation: Tensor, size: int) -> Tensor:
-    """(N, C), the target's logit of each picture times each channel, brought to [0, 1]."""
+    """(N, C), the target's logit of each image times each channel, brought to [0, 1]."""
     images, channels = seen.images, activation.shape[1]
     scores = images.new_empty(len(images), channels)
 

@@ -7,12 +7,12 @@ from vitrail.attributions.look import largest_channel
 from vitrail.attributions.passes import Draws, by_samples, check_samples
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, class_score, images_at_once, slope
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import MEMORY, class_score, input_gradient, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 
-def smooth_grad(  # noqa: PLR0913  (a sampling method is told these, by name)
+def smooth_grad(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -25,7 +25,7 @@ def smooth_grad(  # noqa: PLR0913  (a sampling method is told these, by name)
     """Largest absolute value, over the three channels, of the mean slope of the target's logit over noisy copies.
 
     Args:
-        noise: deviation of the Gaussian noise, in pixel intensity; the same noises are added to every picture.
+        noise: deviation of the Gaussian noise, in pixel intensity; the same noises are added to every image.
     Returns:
         (N, H, W), change of the logit per unit of pixel intensity; never negative.
     Raises:
@@ -35,7 +35,7 @@ def smooth_grad(  # noqa: PLR0913  (a sampling method is told these, by name)
     return largest_channel(mean)
 
 
-def noisy_moments(  # noqa: PLR0913  (as above)
+def noisy_moments(
     backbone: Backbone, images: Images, targets: Labels, *, samples: int, noise: float, seed: int, memory: int
 ) -> tuple[Tensor, Tensor]:
     """Mean and mean square of the gradient over noisy copies, (N, 3, H, W) each."""
@@ -49,9 +49,9 @@ def noisy_moments(  # noqa: PLR0913  (as above)
 
     def work(rows: Tensor, numbers: Tensor) -> None:
         noisy = images[rows] + noise * draws(numbers)
-        gradient = slope(backbone, noisy, class_score(targets[rows])).gradient
+        gradient = input_gradient(backbone, noisy, class_score(targets[rows])).gradient
         mean.index_add_(0, rows, gradient / samples)
         square.index_add_(0, rows, gradient.square() / samples)
 
-    by_samples(images, samples, images_at_once(backbone, images, memory=memory), work)
+    by_samples(images, samples, max_batch_size(backbone, images, memory=memory), work)
     return mean, square

@@ -59,8 +59,8 @@ def first_network(backbone: Backbone) -> Backbone:
 
 def share_seen(backbone: Backbone) -> float:
     """Of an image's sides, what the network that counts is shown; beside networks that see more it is its middle."""
-    its = first_network(backbone).preparation
-    return 1.0 if backbone.preparation.size == its.size else its.size / its.short_side
+    its = first_network(backbone).preprocessing
+    return 1.0 if backbone.preprocessing.size == its.size else its.size / its.short_side
 
 
 def _note(
@@ -84,7 +84,9 @@ def slopes(found: list[Tensor], scores: Scores, images: Tensor) -> tuple[Tensor,
     gradient, *inner = torch.autograd.grad(scores.sum(), [images, *counting])
     if not counting:
         return gradient, None
-    parts = [Spatial(_grid(output.detach()), _grid(slope)) for output, slope in zip(counting, inner, strict=True)]
+    parts = [
+        Spatial(_grid(output.detach()), _grid(gradient_)) for output, gradient_ in zip(counting, inner, strict=True)
+    ]
     if counting[-1].ndim == 4:
         return gradient, parts[-1]
     return gradient, next((part for part in reversed(parts) if part.gradient.any()), parts[-1])

@@ -7,7 +7,7 @@ from vitrail.image_ascent import MEMORY
 from vitrail.tensors import Images, Labels, Maps
 
 
-def var_grad(  # noqa: PLR0913  (a sampling method is told these, by name)
+def var_grad(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -20,7 +20,7 @@ def var_grad(  # noqa: PLR0913  (a sampling method is told these, by name)
     """Largest variance, over the three channels, of the slope of the target's logit over noisy copies.
 
     Args:
-        noise: deviation of the Gaussian noise, in pixel intensity; the same noises are added to every picture.
+        noise: deviation of the Gaussian noise, in pixel intensity; the same noises are added to every image.
     Returns:
         (N, H, W), the slope's unit squared; never negative.
     Raises:

@@ -1,6 +1,6 @@
 """Pretrained networks behind one face. To add one: a recipe in a file here and a line below.
 
-Every entry is a `Recipe`: `(weights) -> Backbone`.
+Every entry is a `BackboneSpec`: `(weights) -> Backbone`.
 """
 
 from vitrail.registry import Registry
@@ -20,6 +20,6 @@ BACKBONES = Registry(
         "mobilenet_v3": "torchvision_models:mobilenet_v3",
         "convnext_tiny": "torchvision_models:convnext_tiny",
         "vit_b_16": "torchvision_models:vit_b_16",
-        "timm:": "timm_models:timm_recipe",
+        "timm:": "timm_models:timm_spec",
     },
 )

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.backbones.imagenet import imagenet_classes
-from vitrail.backbones.recipe import Description, Preparation
-from vitrail.errors import BadPicture, BadSetting, UnknownName
+from vitrail.backbones.spec import Description
+from vitrail.errors import BadImage, BadSetting, UnknownName
+from vitrail.preprocessing import Preprocessing
 from vitrail.tensors import Features, Images, Logits
 
 LOGITS = "logits"  # the layer that every network has: its output
@@ -45,7 +46,7 @@ class Backbone(nn.Module):
         self.eval()
 
     @classmethod
-    def wrap(  # noqa: PLR0913  (a model comes with these facts, and each is plain)
+    def wrap(
         cls,
         model: nn.Module,
         *,
@@ -71,7 +72,7 @@ class Backbone(nn.Module):
         copy.zero_grad(set_to_none=True)
         description = Description(
             name=name,
-            preparation=Preparation(short_side=size, size=size),
+            preprocessing=Preprocessing(short_side=size, size=size),
             mean=mean,
             std=std,
             feature_layers=tuple(feature_layers),
@@ -94,8 +95,8 @@ class Backbone(nn.Module):
             height, width = images.shape[2:]
             if min(height, width) >= self.size or not TOO_SMALL.search(str(error)):
                 raise
-            raise BadPicture(
-                f"Pictures of {width} x {height} pixels are too small for {self.name!r}, whose layers leave nothing of "
+            raise BadImage(
+                f"Images of {width} x {height} pixels are too small for {self.name!r}, whose layers leave nothing of "
                 f"them; {self.size} x {self.size} would work."
             ) from error
         return logits
@@ -165,14 +166,14 @@ class Backbone(nn.Module):
         return self.description.name
 
     @property
-    def preparation(self) -> Preparation:
-        """How a picture becomes an input of this network."""
-        return self.description.preparation
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes an input of this network."""
+        return self.description.preprocessing
 
     @property
     def size(self) -> int:
         """Side of the input in pixels."""
-        return self.description.preparation.size
+        return self.description.preprocessing.size
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -212,7 +213,7 @@ class Backbone(nn.Module):
         given = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
         if given != (1, len(self.classes)):
             raise BadSetting(
-                f"A classifier must give one tensor (N, {len(self.classes)}), a column per class; for one picture "
+                f"A classifier must give one tensor (N, {len(self.classes)}), a column per class; for one image "
                 f"of {self.size} pixels {self.name!r} gave {given}: wrap it in a module that gives its logits."
             )
         if len(self.classes) > 1 and (output >= 0).all() and (output.sum() - 1).abs() < PROBABILITY_SUM:

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitrail.backbones.recipe import Recipe
+from vitrail.backbones.spec import BackboneSpec
 
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer: its output for one picture of the input size, and what it costs."""
+    """One layer: its output for one image of the input size, and what it costs."""
 
     name: str
     shape: tuple[int, ...]
@@ -24,31 +24,29 @@ class LayerFacts:
     multiply_adds: int
 
 
-def layer_facts(recipe: Recipe) -> list[LayerFacts]:
+def layer_facts(spec: BackboneSpec) -> list[LayerFacts]:
     """The layers without children, in the order in which they run.
 
     Convolutions and dense layers count multiply-adds; attention inside `MultiheadAttention` is counted by its
     projections and its two products.
     """
     with torch.device("meta"):
-        network = recipe.build().eval()
+        network = spec.build().eval()
         total = sum(parameter.numel() for parameter in network.parameters())
-        names = {path: name for name, path in recipe.layer_names.items()}
+        names = {path: name for name, path in spec.layer_names.items()}
         facts: list[LayerFacts] = []
         handles = [
             module.register_forward_hook(partial(_note, facts, names.get(path, path), total))
             for path, module in network.named_modules()
             if isinstance(module, nn.MultiheadAttention) or (path and not list(module.children()))
         ]
-        network(torch.empty(1, 3, recipe.preparation.size, recipe.preparation.size))
+        network(torch.empty(1, 3, spec.preprocessing.size, spec.preprocessing.size))
         for handle in handles:
             handle.remove()
     return facts
 
 
-def _note(  # noqa: PLR0913  (three are given by torch)
-    facts: list[LayerFacts], name: str, total: int, module: nn.Module, inputs: Any, output: Any
-) -> None:
+def _note(facts: list[LayerFacts], name: str, total: int, module: nn.Module, inputs: Any, output: Any) -> None:
     result: Tensor = output[0] if isinstance(output, tuple) else output
     parameters = sum(parameter.numel() for parameter in module.parameters())
     facts.append(LayerFacts(name, tuple(result.shape), parameters, parameters / total, _cost(module, result)))

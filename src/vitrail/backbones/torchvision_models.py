@@ -9,18 +9,19 @@ from typing import Any
 from torchvision import models
 
 from vitrail.backbones.caffe_names import ALEXNET, VGG16
-from vitrail.backbones.recipe import Preparation, Recipe
 from vitrail.backbones.sources import Online
+from vitrail.backbones.spec import BackboneSpec
+from vitrail.preprocessing import Preprocessing
 
 IMAGENET_TERMS = "BSD-3-Clause (torchvision); whether weights inherit ImageNet's non-commercial terms is unsettled"
 
 
-def recipe(name: str, weights: Any, feature_layers: tuple[str, ...], layer_names: Mapping[str, str] = {}) -> Recipe:
+def spec(name: str, weights: Any, feature_layers: tuple[str, ...], layer_names: Mapping[str, str] = {}) -> BackboneSpec:
     """The recipe of one of torchvision's weight enums."""
     transforms = weights.transforms()
-    return Recipe(
+    return BackboneSpec(
         name=name,
-        preparation=Preparation(transforms.resize_size[0], transforms.crop_size[0], transforms.interpolation.value),
+        preprocessing=Preprocessing(transforms.resize_size[0], transforms.crop_size[0], transforms.interpolation.value),
         mean=tuple(transforms.mean),
         std=tuple(transforms.std),
         feature_layers=feature_layers,
@@ -35,17 +36,17 @@ def _function(weights: Any) -> str:
     return type(weights).__name__.removesuffix("_Weights").lower()
 
 
-vgg16 = recipe("vgg16", models.VGG16_Weights.IMAGENET1K_V1, ("pool4", "pool5", "relu6", "relu7"), VGG16)
-alexnet = recipe("alexnet", models.AlexNet_Weights.IMAGENET1K_V1, ("pool5", "relu6", "relu7"), ALEXNET)
-squeezenet1_1 = recipe(
+vgg16 = spec("vgg16", models.VGG16_Weights.IMAGENET1K_V1, ("pool4", "pool5", "relu6", "relu7"), VGG16)
+alexnet = spec("alexnet", models.AlexNet_Weights.IMAGENET1K_V1, ("pool5", "relu6", "relu7"), ALEXNET)
+squeezenet1_1 = spec(
     "squeezenet1_1", models.SqueezeNet1_1_Weights.IMAGENET1K_V1, ("features.9", "features.10", "features.12")
 )
-resnet18 = recipe("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, ("layer2", "layer3", "layer4"))
-resnet50 = recipe("resnet50", models.ResNet50_Weights.IMAGENET1K_V2, ("layer2", "layer3", "layer4"))
-mobilenet_v3 = recipe(
+resnet18 = spec("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, ("layer2", "layer3", "layer4"))
+resnet50 = spec("resnet50", models.ResNet50_Weights.IMAGENET1K_V2, ("layer2", "layer3", "layer4"))
+mobilenet_v3 = spec(
     "mobilenet_v3", models.MobileNet_V3_Large_Weights.IMAGENET1K_V2, ("features.12", "features.15", "features.16")
 )
-convnext_tiny = recipe(
+convnext_tiny = spec(
     "convnext_tiny", models.ConvNeXt_Tiny_Weights.IMAGENET1K_V1, ("features.3", "features.5", "features.7")
 )
-vit_b_16 = recipe("vit_b_16", models.ViT_B_16_Weights.IMAGENET1K_V1, ("encoder.layers.encoder_layer_8", "encoder.ln"))
+vit_b_16 = spec("vit_b_16", models.ViT_B_16_Weights.IMAGENET1K_V1, ("encoder.layers.encoder_layer_8", "encoder.ln"))

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from vitrail.process import settle_in
+from vitrail.process import configure_process
 
 INTERRUPTED = 130
 
@@ -12,9 +12,9 @@ __all__ = ["INTERRUPTED", "main"]
 
 def main() -> None:
     """The entry point of the `vitrail` command."""
-    settle_in()
+    configure_process()
     try:
-        from vitrail.cli.app import app  # noqa: PLC0415  (Ctrl-C may come while it is imported)
+        from vitrail.cli.app import app
 
         app(prog_name="vitrail")
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from vitrail.registry import Registry
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
-GROUPS = {"gan": "Train a generator of pictures; sample, measure, walk, edit, compare and export it."}
+GROUPS = {"gan": "Train a generator of images; sample, measure, walk, edit, compare and export it."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
 
 
@@ -71,7 +71,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="A classifier from a folder of pictures, a look inside it, and figures that can be believed.")
+@app.callback(help="A classifier from a folder of images, a look inside it, and figures that can be believed.")
 def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)

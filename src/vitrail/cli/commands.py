@@ -16,8 +16,9 @@ from pydantic_core import PydanticUndefined
 
 from vitrail.cli import INTERRUPTED
 from vitrail.errors import BadSetting, VitrailError
-from vitrail.gan_training.company import Company
-from vitrail.settings import Task, option_name
+from vitrail.process_group import ProcessGroup
+from vitrail.settings import option_name
+from vitrail.task import Task
 
 if TYPE_CHECKING:
     from vitrail.cli.printer import Printer
@@ -29,7 +30,7 @@ def command_for(name: str, task: type[Task]) -> Any:
     def run(**values: Any) -> None:
         execute(name, task, values)
 
-    fields = sorted(task.model_fields.items(), key=lambda field: field[0] in task.shown_last)
+    fields = sorted(task.model_fields.items(), key=lambda field: field[0] in task.help_last)
     parameters = [_parameter(field, info) for field, info in fields]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -44,28 +45,28 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
 
     Of several processes that torchrun started, the first one keeps and prints, and the others work in silence.
     """
-    from vitrail.cli.printer import Printer  # noqa: PLC0415  (rich takes as long to import as `--help` should)
-    from vitrail.runs import new_folder, record  # noqa: PLC0415
+    from vitrail.cli.printer import Printer
+    from vitrail.runs import new_folder, record
 
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}
-    printer, company = Printer(as_json), Company(os.environ)
+    printer, group = Printer(as_json), ProcessGroup(os.environ)
     try:
-        if company.ranks > 1 and not task.shared:
-            raise BadSetting(_alone(name, company.ranks))
-        with company.met():
+        if group.ranks > 1 and not task.supports_torchrun:
+            raise BadSetting(_alone(name, group.ranks))
+        with group.join():
             chosen = task.from_file(config, given) if config else task(**given)
-            folder = chosen.continued or folder or (new_folder(root, name) if root else None)
-            company.wait()  # all have read the folder that is gone on with; the first one now changes it
-            if company.rank == 0:
+            folder = chosen.resume_folder or folder or (new_folder(root, name) if root else None)
+            group.wait()  # all have read the folder that is gone on with; the first one now changes it
+            if group.rank == 0:
                 printer.show(record(chosen, name, folder) if folder else chosen.run())
             else:
                 deque(chosen.run(), maxlen=0)
     except VitrailError as error:
-        _fail(printer if company.speaks else None, str(error), 1)
+        _fail(printer if group.reports_errors else None, str(error), 1)
     except KeyboardInterrupt:
-        _fail(printer if company.speaks else None, _stopped(folder), INTERRUPTED)
+        _fail(printer if group.reports_errors else None, _stopped(folder), INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as in `vitrail models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.table import Table as Grid
 
-from vitrail.events import Event, Note, Picture, Progress, Result, Table
+from vitrail.events import Event, Note, Plot, Progress, Result, Table
 
 SECONDS_BETWEEN_LINES = 5
 
@@ -51,18 +51,18 @@ class Printer:
                 self._out.print(escape(printable(event.text)))
             case Table(shown=True):
                 self._out.print(grid(event))
-            case Picture():
+            case Plot():
                 self._out.print(
-                    f"[dim]picture[/] {escape(printable(event.name))}.png: {escape(printable(event.caption))}"
+                    f"[dim]image[/] {escape(printable(event.name))}.png: {escape(printable(event.caption))}"
                 )
             case Result():
                 self._result(event)
 
     def _result(self, event: Result) -> None:
         if self._as_json:
-            sys.stdout.write(json.dumps(dict(event.figures), indent=2, allow_nan=False) + "\n")
-        elif "run" in event.figures:
-            self._out.print(f"[bold]run[/] {escape(printable(str(event.figures['run'])))}")
+            sys.stdout.write(json.dumps(dict(event.values), indent=2, allow_nan=False) + "\n")
+        elif "run" in event.values:
+            self._out.print(f"[bold]run[/] {escape(printable(str(event.values['run'])))}")
 
 
 class ProgressLines:
@@ -87,13 +87,13 @@ class ProgressLines:
     def update(self, event: Progress) -> None:
         """Moves the part's bar, or prints a line if it is time for one."""
         if self._bars is not None:
-            if event.part not in self._ids:
-                self._ids[event.part] = self._bars.add_task(event.part, total=event.total, detail="")
-            self._bars.update(self._ids[event.part], completed=event.done, total=event.total, detail=event.detail)
+            if event.stage not in self._ids:
+                self._ids[event.stage] = self._bars.add_task(event.stage, total=event.total, detail="")
+            self._bars.update(self._ids[event.stage], completed=event.done, total=event.total, detail=event.detail)
         elif event.done == event.total or time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             of = f"/{event.total}" if event.total is not None else ""
-            self._console.print(escape(f"{event.part}: {event.done}{of} {event.unit} {event.detail}".rstrip()))
+            self._console.print(escape(f"{event.stage}: {event.done}{of} {event.unit} {event.detail}".rstrip()))
 
 
 def grid(table: Table) -> Grid:

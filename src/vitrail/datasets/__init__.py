@@ -1,6 +1,6 @@
-"""Sets of labelled pictures. To add one: a file here and a line below.
+"""Sets of labelled images. To add one: a file here and a line below.
 
-Every data set is a function `(root, split) -> LabelledPictures`, `split` being "train" or "test" (None where
+Every data set is a function `(root, split) -> LabelledImages`, `split` being "train" or "test" (None where
 the set has no such part).
 """
 

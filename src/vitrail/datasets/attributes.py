@@ -1,4 +1,4 @@
-"""A table that says what each picture of a folder is: `file` and a column a thing, 1 (so) or 0 or -1 (not so)."""
+"""A table that says what each image of a folder is: `file` and a column a thing, 1 (so) or 0 or -1 (not so)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_table(table: Path, root: Path, wanted: Sequence[str]) -> AttributeTable
         named = (
             f"names {len(missing)} files that are not there, as '{display_name(missing[0])}'" if missing else "is empty"
         )
-        raise BadFolder(f"'{display_name(table)}' {named}; a line for each picture that is there would work.")
+        raise BadFolder(f"'{display_name(table)}' {named}; a line for each image that is there would work.")
     values = [[_value(row[name], table, name) for name in chosen] for row in rows]
     return AttributeTable(files, torch.tensor(values, dtype=torch.float32), chosen)
 

@@ -13,13 +13,13 @@ from PIL import Image
 
 from vitrail import files
 from vitrail.datasets.folder import folder
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 
 EVERY_FIFTH = 5
 ENLARGED = 8  # 8×8 pixels become 64×64, so that a viewer shows them
 
 
-def digits(root: Path, split: str | None) -> LabelledPictures:
+def digits(root: Path, split: str | None) -> LabelledImages:
     """The digits as PNG files below `root`, written there when they are not: every fifth one is for test.
 
     Raises:
@@ -32,7 +32,7 @@ def digits(root: Path, split: str | None) -> LabelledPictures:
 
 def write_digits(root: Path) -> None:
     """Writes `train/0/0000.png` … below `root`, and the file `complete` last."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (a second, only when the files are not there)
+    from sklearn.datasets import load_digits
 
     data = load_digits()
     for index, (image, label) in enumerate(zip(data.images, data.target, strict=True)):

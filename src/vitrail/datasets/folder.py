@@ -6,32 +6,32 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder
-from vitrail.image_files import display_name, find_pictures
+from vitrail.image_files import display_name, find_images
 
 
-def folder(root: Path, split: str | None) -> LabelledPictures:
-    """The pictures in `root/split/CLASS/...` (or `root/CLASS/...` when `split` is None).
+def folder(root: Path, split: str | None) -> LabelledImages:
+    """The images in `root/split/CLASS/...` (or `root/CLASS/...` when `split` is None).
 
-    Class folders that are hidden are left out. A class without pictures is an error in a part to learn
+    Class folders that are hidden are left out. A class without images is an error in a part to learn
     from, and a class without examples in a test part.
 
     Raises:
-        BadFolder: the folder is missing, holds no class folders, or a class to learn has no picture.
+        BadFolder: the folder is missing, holds no class folders, or a class to learn has no image.
     """
     home = root / split if split else root
-    found = {path.name: _pictures_in(path, may_be_empty=split == "test") for path in class_folders(home)}
+    found = {path.name: _images_in(path, may_be_empty=split == "test") for path in class_folders(home)}
     files = tuple(file for name in sorted(found) for file in found[name])
     if not files:
-        raise BadFolder(f"'{display_name(home)}' has class folders but no pictures in them.")
+        raise BadFolder(f"'{display_name(home)}' has class folders but no images in them.")
     labels = np.repeat(np.arange(len(found)), [len(found[name]) for name in sorted(found)])
-    return LabelledPictures(files, labels, tuple(sorted(found)))
+    return LabelledImages(files, labels, tuple(sorted(found)))
 
 
-def _pictures_in(path: Path, may_be_empty: bool) -> list[Path]:
+def _images_in(path: Path, may_be_empty: bool) -> list[Path]:
     try:
-        return find_pictures([path])
+        return find_images([path])
     except BadFolder:
         if may_be_empty:
             return []
@@ -58,20 +58,20 @@ def class_folders(home: Path) -> list[Path]:
     except OSError as error:
         raise BadFolder(f"The folder '{display_name(home)}' cannot be read: {error.strerror}.") from None
     if not inside:
-        raise BadFolder(f"'{display_name(home)}' holds no folders; put the pictures of each class into a folder.")
+        raise BadFolder(f"'{display_name(home)}' holds no folders; put the images of each class into a folder.")
     return inside
 
 
-def stratified_split(pictures: LabelledPictures, test_share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (train, test): of each class about `test_share` to test, at least one picture staying in train.
+def stratified_split(images: LabelledImages, test_share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (train, test): of each class about `test_share` to test, at least one image staying in train.
 
-    The choice depends on the order of files, the share and the seed only. A class of one picture stays in train.
+    The choice depends on the order of files, the share and the seed only. A class of one image stays in train.
     """
     rng = np.random.default_rng(seed)
     test: list[np.ndarray] = []
-    for label in range(len(pictures.classes)):
-        members = rng.permutation(np.flatnonzero(pictures.labels == label))
+    for label in range(len(images.classes)):
+        members = rng.permutation(np.flatnonzero(images.labels == label))
         wanted = max(1, round(test_share * len(members)))
         test.append(members[: min(wanted, len(members) - 1)])
     held_out = np.sort(np.concatenate(test))
-    return np.setdiff1d(np.arange(len(pictures)), held_out), held_out
+    return np.setdiff1d(np.arange(len(images)), held_out), held_out

@@ -31,7 +31,7 @@ def read_part(root: Path, split: str) -> tuple[Tensor, Tensor]:
     images = _read(root, f"{PARTS[split]}-images-idx3-ubyte", 3)
     labels = _read(root, f"{PARTS[split]}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise BadFolder(f"'{display_name(root)}' has {len(images)} pictures and {len(labels)} labels in {split}.")
+        raise BadFolder(f"'{display_name(root)}' has {len(images)} images and {len(labels)} labels in {split}.")
     return images[:, None], labels.long()
 
 

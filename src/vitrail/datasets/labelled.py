@@ -1,4 +1,4 @@
-"""Pictures with labels, read when asked for."""
+"""Images with labels, read when asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class LabelledPictures(Sequence[tuple[Path, int]]):
+class LabelledImages(Sequence[tuple[Path, int]]):
     """Files and the class of each.
 
     Attributes:
@@ -32,6 +32,6 @@ class LabelledPictures(Sequence[tuple[Path, int]]):
     def __iter__(self) -> Iterator[tuple[Path, int]]:
         return zip(self.files, map(int, self.labels), strict=True)
 
-    def take(self, indices: np.ndarray) -> LabelledPictures:
-        """The pictures at `indices` (m,), classes unchanged."""
-        return LabelledPictures(tuple(self.files[i] for i in indices), self.labels[indices], self.classes)
+    def take(self, indices: np.ndarray) -> LabelledImages:
+        """The images at `indices` (m,), classes unchanged."""
+        return LabelledImages(tuple(self.files[i] for i in indices), self.labels[indices], self.classes)

@@ -1,4 +1,4 @@
-"""Labelled pictures that no class folders hold: a table's rows, or the samples of WebDataset's tar files."""
+"""Labelled images that no class folders hold: a table's rows, or the samples of WebDataset's tar files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder
-from vitrail.image_files import display_name, find_pictures
-from vitrail.picture_tables import beside, columns_of, is_table, rows_of
-from vitrail.tars import inside, is_tar, members_of, read_member
+from vitrail.image_files import display_name, find_images
+from vitrail.tables import columns_of, is_table, resolve_relative, rows_of
+from vitrail.tars import is_tar, list_members, read_member, split_tar_path
 
 CLASS = ("class", "label", "class_index", "name")
 """Columns that may say the class; the first one that is there does."""
@@ -23,7 +23,7 @@ LONGEST = 1000  # bytes of a `.cls`
 
 @dataclass(frozen=True)
 class Listed:
-    """Pictures, the class of each and, where the list says so, whether it is to learn from or to test on.
+    """Images, the class of each and, where the list says so, whether it is to learn from or to test on.
 
     Attributes:
         names: the class of each file.
@@ -34,14 +34,14 @@ class Listed:
     names: Sequence[str]
     parts: Sequence[str]
 
-    def labelled(self, part: str | None = None) -> LabelledPictures:
-        """The pictures of one part, or all, with the classes that are in it."""
+    def labelled(self, part: str | None = None) -> LabelledImages:
+        """The images of one part, or all, with the classes that are in it."""
         rows = [row for row, own in enumerate(self.parts) if part in (None, own)]
         names = [self.names[row] for row in rows]
         classes = sorted(set(names))
         numbers = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers[name] for name in names], np.int64)
-        return LabelledPictures(tuple(self.files[row] for row in rows), labels, tuple(classes))
+        return LabelledImages(tuple(self.files[row] for row in rows), labels, tuple(classes))
 
 
 def is_list(root: Path) -> bool:
@@ -61,11 +61,11 @@ def listed(root: Path) -> Listed:
     class of `17.jpg` is in `17.cls`, or is the folder around it; its part is how the tar file's name begins.
 
     Raises:
-        BadFolder: the list cannot be read, or a picture has no class.
+        BadFolder: the list cannot be read, or an image has no class.
     """
-    rows = list(_rows(root) if is_table(root) else _samples(find_pictures([root])))
+    rows = list(_rows(root) if is_table(root) else _samples(find_images([root])))
     if not rows:
-        raise BadFolder(f"'{display_name(root)}' lists no picture; a row for each would work.")
+        raise BadFolder(f"'{display_name(root)}' lists no image; a row for each would work.")
     files, names, parts = zip(*rows, strict=True)
     return Listed(files, names, parts)
 
@@ -86,19 +86,19 @@ def _rows(table: Path) -> Iterator[tuple[Path, str, str]]:
     for number, (file, label, *own) in enumerate(rows_of(table, ["file", name, *([part] if part else [])]), 1):
         if not label:
             raise BadFolder(f"Row {number} of '{display_name(table.name)}' names no class; fill it in or remove it.")
-        yield beside(table, file, number), label, _part(own[0] if own else "")
+        yield resolve_relative(table, file, number), label, _part(own[0] if own else "")
 
 
 def _samples(files: Iterable[Path]) -> Iterator[tuple[Path, str, str]]:
     for file in files:
-        tar, name = inside(file) or (file.parent, file.name)
+        tar, name = split_tar_path(file) or (file.parent, file.name)
         yield file, _class_of(tar, name), _part(tar.name)
 
 
 def _class_of(tar: Path, name: str) -> str:
     folder, _, last = name.rpartition("/")
     label = f"{folder}/{last.partition('.')[0]}.cls".lstrip("/")  # a sample's name ends at its first dot
-    if label in members_of(tar):
+    if label in list_members(tar):
         said = (read_member(tar, label, LONGEST) or b"").decode(errors="replace").strip()
     else:
         said = folder.rpartition("/")[2]

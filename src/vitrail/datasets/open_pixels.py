@@ -1,4 +1,4 @@
-"""What a user calls their pictures, as two `PixelSet`s: to learn from, and held out."""
+"""What a user calls their images, as two `PixelSet`s: to learn from, and held out."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.folder import folder, parts
 from vitrail.datasets.idx import has_idx, read_part
 from vitrail.datasets.pixels import PixelSet, fitted, held_out_rows
-from vitrail.devices import processors
-from vitrail.errors import BadFolder, BadPicture, BadSetting, MissingWeights, UnknownName
-from vitrail.image_files import display_name, find_pictures
-from vitrail.images import read_picture
+from vitrail.devices import cpu_count
+from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName, one_line
+from vitrail.image_files import display_name, find_images
+from vitrail.images import read_pixels
 
-SMALLEST = 8  # pictures to learn from, the held-out ones not counted
+SMALLEST = 8  # images to learn from, the held-out ones not counted
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How pictures are wanted.
+    """How images are wanted.
 
     Attributes:
         size: side in pixels.
         labels: a table of attributes; None: one in the folder is looked for.
         attributes: which of its columns.
-        pictures: to learn from, drawn at random; None: all.
+        images: to learn from, drawn at random; None: all.
         held_out: share that is kept for measuring, where the source has no test part of its own.
         home: folder for what is written or downloaded.
         download: whether the network may be used.
@@ -41,7 +41,7 @@ class Wish:
     size: int
     labels: Path | None = None
     attributes: tuple[str, ...] = ()
-    pictures: int | None = None
+    images: int | None = None
     held_out: float = 0.1
     seed: int = 0
     home: Path = Path()
@@ -50,7 +50,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Opened:
-    """Pictures to learn from and pictures held out; notes say what was done to them."""
+    """Images to learn from and images held out; notes say what was done to them."""
 
     train: PixelSet
     held_out: PixelSet
@@ -63,14 +63,14 @@ class Opened:
 
 
 def open_pixels(source: str, wish: Wish) -> Opened:
-    """The pictures in the folder `source`, or in the data set of that name.
+    """The images in the folder `source`, or in the data set of that name.
 
     A folder may hold idx files, a table of attributes, class folders (with `train/` and `test/` above them or not), or
-    pictures alone. Names are `digits`, `mnist` and `torchvision:NAME`.
+    images alone. Names are `digits`, `mnist` and `torchvision:NAME`.
 
     Raises:
         UnknownName: neither a folder nor a name.
-        BadFolder, BadPicture, BadSetting: it cannot be learned from.
+        BadFolder, BadImage, BadSetting: it cannot be learned from.
         MissingWeights: it is not on this machine, and may not be downloaded.
     """
     root = Path(source)
@@ -94,7 +94,7 @@ def open_pixels(source: str, wish: Wish) -> Opened:
     if len(opened.train) < SMALLEST:
         count = len(opened.train)
         raise BadFolder(
-            f"'{display_name(source)}' leaves {count} pictures to learn from, which are too few; {SMALLEST} would work."
+            f"'{display_name(source)}' leaves {count} images to learn from, which are too few; {SMALLEST} would work."
         )
     grey = opened.train.in_grey(), opened.held_out.in_grey()
     same = grey[0].channels == grey[1].channels
@@ -102,18 +102,18 @@ def open_pixels(source: str, wish: Wish) -> Opened:
 
 
 def _fewer(opened: Opened, wish: Wish) -> Opened:
-    """As many pictures to learn from as wished for, in the order in which they were; all are held out that were."""
+    """As many images to learn from as wished for, in the order in which they were; all are held out that were."""
     count = len(opened.train)
-    if wish.pictures is None or wish.pictures >= count:
+    if wish.images is None or wish.images >= count:
         return opened
     draws = torch.Generator().manual_seed(wish.seed)
-    rows = torch.randperm(count, generator=draws)[: wish.pictures].sort().values
-    note = f"{wish.pictures} of {count} pictures are learned from."
+    rows = torch.randperm(count, generator=draws)[: wish.images].sort().values
+    note = f"{wish.images} of {count} images are learned from."
     return replace(opened, train=opened.train.take(rows), notes=(*opened.notes, note))
 
 
 def _digits(wish: Wish) -> Opened:
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (a second)
+    from sklearn.datasets import load_digits
 
     data = load_digits()
     images = torch.from_numpy(data.images * (255 / 16)).round().to(torch.uint8)[:, None]
@@ -131,7 +131,7 @@ def _parted(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], wish: Wis
 
 
 def _of_torchvision(name: str, wish: Wish) -> Opened:
-    from torchvision import datasets  # noqa: PLC0415  (seconds)
+    from torchvision import datasets
 
     kind = getattr(datasets, name, None)
     if kind is None or name not in datasets.__all__:
@@ -143,7 +143,7 @@ def _of_torchvision(name: str, wish: Wish) -> Opened:
 
 
 def _part_of(kind: Any, name: str, split: str, wish: Wish) -> tuple[Tensor, Tensor]:
-    from torchvision.transforms.v2 import functional as change  # noqa: PLC0415
+    from torchvision.transforms.v2 import functional as change
 
     home = wish.home / "torchvision"
     try:
@@ -153,21 +153,21 @@ def _part_of(kind: Any, name: str, split: str, wish: Wish) -> tuple[Tensor, Tens
             data = kind(home, split=split, download=wish.download)
     except RuntimeError as error:
         if wish.download:
-            raise MissingWeights(f"{name} could not be downloaded ({_one_line(error)}); try again later.") from None
+            raise MissingWeights(f"{name} could not be downloaded ({one_line(error)}); try again later.") from None
         raise MissingWeights(
             f"{name} is not in '{display_name(home)}'; --download brings it, or a folder that holds it would work."
         ) from None
     except (TypeError, ValueError) as error:
         raise BadSetting(
-            f"{name} cannot be opened by its name alone ({_one_line(error)}); a folder would work."
+            f"{name} cannot be opened by its name alone ({one_line(error)}); a folder would work."
         ) from None
     size = wish.size
 
-    def one(picture: Any) -> Tensor:
-        image = change.pil_to_tensor(picture.convert("RGB"))
+    def one(image: Any) -> Tensor:
+        image = change.pil_to_tensor(image.convert("RGB"))
         return fitted(image[None], size)[0]
 
-    images, labels = zip(*((one(picture), int(label)) for picture, label in data), strict=True)
+    images, labels = zip(*((one(image), int(label)) for image, label in data), strict=True)
     return torch.stack(images), torch.tensor(labels)
 
 
@@ -188,7 +188,7 @@ def _of_folder(root: Path, wish: Wish) -> Opened:
         kept = read_table(table, root, wish.attributes)
         return _split(_read(kept.files, kept.values, kept.names, wish), wish)
     if not any(path.is_dir() and not path.name.startswith(".") for path in root.iterdir()):
-        files = find_pictures([root])
+        files = find_images([root])
         return _split(_read(files, torch.zeros(len(files), dtype=torch.long), (), wish), wish)
     if parts(root):
         sets = [folder(root, split) for split in ("train", "test")]
@@ -206,34 +206,30 @@ def _of_folder(root: Path, wish: Wish) -> Opened:
 def _split(read: tuple[PixelSet, tuple[str, ...]], wish: Wish) -> Opened:
     whole, notes = read
     train, held_out = held_out_rows(whole.labels, wish.held_out, wish.seed)
-    note = f"{len(held_out)} of {len(whole)} pictures are held out for measuring."
+    note = f"{len(held_out)} of {len(whole)} images are held out for measuring."
     return Opened(whole.take(train), whole.take(held_out), (*notes, note))
 
 
 def _read(
     files: Sequence[Path], labels: Tensor, names: tuple[str, ...], wish: Wish
 ) -> tuple[PixelSet, tuple[str, ...]]:
-    """Pictures from files, the middle square at the size wished for; those that cannot be read are left out."""
+    """Images from files, the middle square at the size wished for; those that cannot be read are left out."""
 
     def one(file: Path) -> Tensor | str:
         try:
-            return read_picture(file, short_side=wish.size, crop=wish.size)
-        except BadPicture as error:
+            return read_pixels(file, short_side=wish.size, crop=wish.size)
+        except BadImage as error:
             return str(error)
 
-    with ThreadPoolExecutor(processors()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         found = list(pool.map(one, files))
-    good = [row for row, picture in enumerate(found) if isinstance(picture, Tensor)]
-    bad = [picture for picture in found if isinstance(picture, str)]
+    good = [row for row, image in enumerate(found) if isinstance(image, Tensor)]
+    bad = [image for image in found if isinstance(image, str)]
     if not good:
-        raise BadPicture(f"No picture could be read; the first one: {bad[0]}")
-    images = torch.stack([picture for picture in found if isinstance(picture, Tensor)])
+        raise BadImage(f"No image could be read; the first one: {bad[0]}")
+    images = torch.stack([image for image in found if isinstance(image, Tensor)])
     notes = [
-        f"Pictures are read at {wish.size} x {wish.size}, the middle square of each.",
+        f"Images are read at {wish.size} x {wish.size}, the middle square of each.",
         *(f"Skipped: {why}" for why in bad),
     ]
     return PixelSet(images, labels[good], names), tuple(notes)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""Pictures to train a generator on: all in memory, of one size, with what each is."""
+"""Images to train a generator on: all in memory, of one size, with what each is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vitrail.tensors import Labels, Told
+from vitrail.tensors import Condition, Labels
 
 
 @dataclass(frozen=True)
 class PixelSet:
-    """Pictures and what is told of them.
+    """Images and what is told of them.
 
     Attributes:
         images: (N, C, S, S) uint8; one channel if all are grey.
@@ -25,7 +25,7 @@ class PixelSet:
     """
 
     images: UInt8[Tensor, "count channels size size"]
-    labels: Told
+    labels: Condition
     names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -43,11 +43,11 @@ class PixelSet:
 
     @property
     def has_attributes(self) -> bool:
-        """Whether a picture may be several things at once."""
+        """Whether an image may be several things at once."""
         return self.labels.ndim == 2
 
     def take(self, rows: Tensor | slice) -> PixelSet:
-        """The pictures at `rows`."""
+        """The images at `rows`."""
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
     def in_grey(self) -> PixelSet:
@@ -64,7 +64,7 @@ class PixelSet:
         return whole.hexdigest()
 
 
-def groups(labels: Told) -> Labels:
+def groups(labels: Condition) -> Labels:
     """(N,): the class, or one number for each combination of attributes that occurs."""
     return labels if labels.ndim == 1 else torch.unique(labels, dim=0, return_inverse=True)[1]
 
@@ -72,7 +72,7 @@ def groups(labels: Told) -> Labels:
 def fitted(
     images: UInt8[Tensor, "count channels rows columns"], size: int
 ) -> UInt8[Tensor, "count channels size size"]:
-    """The middle square at another size; a black border is put round pictures that are little smaller.
+    """The middle square at another size; a black border is put round images that are little smaller.
 
     A border of up to an eighth on each side keeps every pixel as it was: 28 become 32.
     """
@@ -88,7 +88,7 @@ def fitted(
     return torch.cat(parts)
 
 
-def held_out_rows(labels: Told, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def held_out_rows(labels: Condition, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Rows (to learn from, held out): of each class or combination about `share` held out, one staying at least."""
     draws = torch.Generator().manual_seed(seed)
     out: list[Tensor] = []

@@ -1,7 +1,7 @@
 """What goes wrong in adversarial training, told from figures: each alarm with its threshold and what was measured.
 
 Losses and probabilities are averaged over the steps since the last look, so that one odd batch raises none; samples are
-compared with real pictures that the generator has not seen.
+compared with real images that the generator has not seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ BLIND = 0.02
 """D(x) - D(G(z)) below which D tells nothing apart."""
 
 COLLAPSED = {"distance_ratio": 0.5, "unique_neighbours": 0.2}
-"""Shares of what real pictures give, below which samples repeat each other."""
+"""Shares of what real images give, below which samples repeat each other."""
 
 FALLEN = 0.5
 """Share of the best coverage so far below which a generator has lost what it could make. Low coverage alone is no
 collapse: every generator begins with it."""
 
 COPIED = 0.5
-"""Novelty below which samples lie as near to training pictures as no new picture does."""
+"""Novelty below which samples lie as near to training images as no new image does."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,20 @@ def game_alarms(steps: Sequence[Mapping[str, float]], *, relative: bool = False)
         yield Alarm("nan", broken[0], means[broken[0]], 0.0, f"{broken[0]} is no longer a number: the game is over.")
     if broken or relative:
         return
-    sure = max(means["fake_after"], 1 - means["real"])
+    sure = max(means["d_fake_after_g"], 1 - means["real"])
     if sure < STRONG:
-        text = f"D is too strong: it takes real pictures for real and generated ones for generated, but for {sure:.1%}."
+        text = f"D is too strong: it takes real images for real and generated ones for generated, but for {sure:.1%}."
         yield Alarm("discriminator-too-strong", "doubt", sure, STRONG, text)
-    apart = means["real"] - means["fake_before"]
+    apart = means["real"] - means["d_fake_before_g"]
     if apart < BLIND:
-        text = f"D is blind: it gives real pictures {means['real']:.2f} and generated ones {means['fake_before']:.2f}."
+        text = (
+            f"D is blind: it gives real images {means['real']:.2f} and generated ones {means['d_fake_before_g']:.2f}."
+        )
         yield Alarm("discriminator-blind", "difference", apart, BLIND, text)
 
 
 def sample_alarms(figures: Mapping[str, float], *, best_coverage: float = 0.0) -> Iterator[Alarm]:
-    """What the figures of samples say, each as a share of what real pictures give.
+    """What the figures of samples say, each as a share of what real images give.
 
     Args:
         best_coverage: the highest share so far.
@@ -73,11 +75,11 @@ def sample_alarms(figures: Mapping[str, float], *, best_coverage: float = 0.0) -
     repeated = [name for name, least in COLLAPSED.items() if name in figures and figures[name] < least]
     if repeated:
         first = repeated[0]
-        text = f"Samples repeat each other: {first} is {figures[first]:.2f} of what real pictures give."
+        text = f"Samples repeat each other: {first} is {figures[first]:.2f} of what real images give."
         yield Alarm("mode-collapse", first, figures[first], COLLAPSED[first], text)
     elif figures.get("coverage", best_coverage) < FALLEN * best_coverage:
         text = f"Samples have lost variety: coverage is {figures['coverage']:.2f}, after {best_coverage:.2f} before."
         yield Alarm("mode-collapse", "coverage", figures["coverage"], FALLEN * best_coverage, text)
     if figures.get("novelty", 1.0) < COPIED:
-        text = f"Samples are copies: they lie {figures['novelty']:.2f} times as far from training pictures as new ones."
+        text = f"Samples are copies: they lie {figures['novelty']:.2f} times as far from training images as new ones."
         yield Alarm("copies", "novelty", figures["novelty"], COPIED, text)

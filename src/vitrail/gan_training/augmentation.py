@@ -1,6 +1,6 @@
 """Differentiable augmentation (Zhao et al., 2020, https://arxiv.org/abs/2006.10738).
 
-D sees real and generated images changed in the same ways, so that it cannot learn few pictures by heart, and G is not
+D sees real and generated images changed in the same ways, so that it cannot learn few images by heart, and G is not
 taught the changes.
 """
 
@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from vitrail.gan_training.together import share
-from vitrail.tensors import Signed
+from vitrail.distributed import local_slice
+from vitrail.tensors import SignedImages
 
 SHIFT = 1 / 8  # of a side
 HOLE = 1 / 2  # of a side
 
 
-def augmented(images: Signed, generator: Generator) -> Signed:
+def augmented(images: SignedImages, generator: Generator) -> SignedImages:
     """Colours, place and a hole changed, each image by draws of its own; images are in [-1, 1]."""
     count, channels, height, width = images.shape
-    joined, mine = share(count)
+    joined, mine = local_slice(count)
     draws = torch.rand(7, joined, 1, 1, 1, generator=generator)[:, mine].to(images)
     images = images + draws[0] - 0.5
     if channels > 1:
@@ -31,7 +31,7 @@ def augmented(images: Signed, generator: Generator) -> Signed:
     return images * (1 - rows[..., :, None] * columns[..., None, :])
 
 
-def _shifted(images: Signed, down: Tensor, across: Tensor) -> Signed:
+def _shifted(images: SignedImages, down: Tensor, across: Tensor) -> SignedImages:
     """Moved by whole pixels, black coming in."""
     count, _, height, width = images.shape
     reach = (round(SHIFT * height), round(SHIFT * width))

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from vitrail.distributed import all_gather, rank_and_world_size
 from vitrail.errors import BadRun
-from vitrail.gan_training.together import of_all, place
 from vitrail.image_files import display_name
 
 LAYOUT = "1"  # raised when the content changes: other layouts are refused
@@ -50,18 +50,18 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, about
 
 
-def with_others(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def merge_ranks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A game's state, and what the ranks after the first have otherwise than it has."""
     theirs = {f"rank{rank}.{name}": value for name in OWN if name in state for rank, value in _later(state[name])}
     return {**state, **theirs}
 
 
-def of_this_rank(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def for_rank(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What `with_others` gave the first rank, as the state of this one."""
-    prefix = f"rank{place()[0]}."
+    prefix = f"rank{rank_and_world_size()[0]}."
     mine = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     return {**tensors, **mine}
 
 
 def _later(value: Tensor) -> list[tuple[int, Tensor]]:
-    return list(enumerate(of_all(value)))[1:]
+    return list(enumerate(all_gather(value)))[1:]

@@ -1,6 +1,6 @@
-"""Two encoders that lead back from a picture to what a generator would make it from.
+"""Two encoders that lead back from an image to what a generator would make it from.
 
-Source: IcGAN (Perarnau et al., 2016, https://arxiv.org/abs/1611.06355): E_z learns from generated pictures, whose
+Source: IcGAN (Perarnau et al., 2016, https://arxiv.org/abs/1611.06355): E_z learns from generated images, whose
 latents are known; E_y from real ones, whose attributes are.
 """
 
@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from vitrail.gan_training.losses import Value
-from vitrail.tensors import Features, Signed, Told
+from vitrail.tensors import Condition, Features, SignedImages
 
 RATE, BETA1 = 1e-3, 0.9
 """Of Adam, falling to 0 along a cosine. IcGAN's 1e-4 and 0.1 are worse in as many steps (`benchmarks/gan_edit.py`)."""
 
-BATCH = 64  # generated pictures of one update, as in IcGAN
+BATCH = 64  # generated images of one update, as in IcGAN
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class EncoderStep:
     loss: Value
 
 
-def learn_latents(
-    encoder: nn.Module, generator: nn.Module, labels: Told, *, steps: int, seed: int = 0
+def train_latent_encoder(
+    encoder: nn.Module, generator: nn.Module, labels: Condition, *, steps: int, seed: int = 0
 ) -> Iterator[EncoderStep]:
-    """Teaches E_z in place what latents a picture was made from, by their mean squared error; yields each update.
+    """Teaches E_z in place what latents an image was made from, by their mean squared error; yields each update.
 
-    No two pictures are alike, so that there is nothing to learn by heart.
+    No two images are alike, so that there is nothing to learn by heart.
 
     Args:
         encoder: images (N, C, S, S) in [-1, 1] -> latents (N, L), on the generator's device.
         generator: in evaluation mode; its weights stay as they are.
-        labels: what pictures are told is drawn from these, as among the real ones.
+        labels: what images are told is drawn from these, as among the real ones.
     """
     draws = torch.Generator().manual_seed(seed)
     device, latent_size = next(generator.parameters()).device, int(generator.latent_size)  # type: ignore[arg-type]
@@ -63,10 +63,10 @@ def learn_latents(
     yield from _learned(encoder, losses(), steps)
 
 
-def learn_attributes(
-    encoder: nn.Module, batches: Iterator[tuple[Signed, Features]], *, steps: int
+def train_attribute_encoder(
+    encoder: nn.Module, batches: Iterator[tuple[SignedImages, Features]], *, steps: int
 ) -> Iterator[EncoderStep]:
-    """Teaches E_y in place what attributes a real picture has; yields each update.
+    """Teaches E_y in place what attributes a real image has; yields each update.
 
     By the cross-entropy of its logits and not the paper's mean squared error. On CelebA's Male and Young both are as
     often right (0.873, 0.870), but a probability lies between the two values that a generator knows.

@@ -1,4 +1,4 @@
-"""Latents that a generator makes a given picture from, sought by gradient descent from where an encoder begins.
+"""Latents that a generator makes a given image from, sought by gradient descent from where an encoder begins.
 
 Source: Zhu et al., 2016, https://arxiv.org/abs/1609.03552.
 """
@@ -8,15 +8,17 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from vitrail.tensors import Features, Signed, Told
+from vitrail.tensors import Condition, Features, SignedImages
 
 RATE = 0.05  # of Adam
 PRIOR = 0.03
-"""What a latent's squared size weighs against a pixel's squared error: latents far out make no pictures, and do not
+"""What a latent's squared size weighs against a pixel's squared error: latents far out make no images, and do not
 follow when an attribute is changed."""
 
 
-def refine(generator: nn.Module, images: Signed, latents: Features, labels: Told, *, steps: int) -> Iterator[Features]:
+def invert(
+    generator: nn.Module, images: SignedImages, latents: Features, labels: Condition, *, steps: int
+) -> Iterator[Features]:
     """Yields latents (N, L) that come nearer to the images in each step; each image as if it were alone.
 
     Args:

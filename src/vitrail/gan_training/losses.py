@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from vitrail.gan_training.together import share
+from vitrail.distributed import local_slice
 from vitrail.registry import Registry
 from vitrail.tensors import Scores
 
@@ -35,7 +35,7 @@ class Loss:
     discriminator: Callable[[Scores, Scores], Value]
     generator: Callable[[Scores, Scores], Value]
     penalty: Penalty | None = None
-    compares: bool = False
+    relativistic: bool = False
     relative: bool = False
 
 
@@ -58,7 +58,7 @@ def cross_entropy(real: Scores, fake: Float[Tensor, " fakes"]) -> Value:
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def slopes(score: Callable[[Tensor], Scores], images: Tensor) -> Scores:
+def gradient_norms(score: Callable[[Tensor], Scores], images: Tensor) -> Scores:
     """Squared length of the score's slope at each image, (N,), with a graph to D's weights."""
     inputs = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(inputs).sum(), inputs, create_graph=True)
@@ -69,9 +69,9 @@ def gradient_penalty(
     score: Callable[[Tensor], Scores], real: Tensor, fake: Tensor, generator: torch.Generator, weight: float = 10.0
 ) -> Value:
     """Lambda * E (‖∇D‖ - 1)², between real and generated images (Gulrajani et al., 2017)."""
-    joined, mine = share(len(real))
+    joined, mine = local_slice(len(real))
     shares = torch.rand(joined, 1, 1, 1, generator=generator)[mine].to(real)
-    between = slopes(score, fake + shares * (real - fake))
+    between = gradient_norms(score, fake + shares * (real - fake))
     return weight * (between.clamp_min(1e-12).sqrt() - 1).square().mean()
 
 
@@ -80,7 +80,7 @@ def zero_centred_penalty(
 ) -> Value:
     """Gamma / 2 * (E ‖∇D(x)‖² + E ‖∇D(G(z))‖²): R1 (Mescheder et al., 2018) and R2."""
     del generator  # nothing is drawn
-    return weight / 2 * (slopes(score, real).mean() + slopes(score, fake).mean())
+    return weight / 2 * (gradient_norms(score, real).mean() + gradient_norms(score, fake).mean())
 
 
 NON_SATURATING = Loss(cross_entropy, lambda fake, _: F.softplus(-fake).mean())
@@ -107,7 +107,7 @@ RELATIVISTIC = Loss(
     lambda real, fake: F.softplus(fake - real).mean(),
     lambda fake, real: F.softplus(real - fake).mean(),
     zero_centred_penalty,
-    compares=True,
+    relativistic=True,
     relative=True,
 )
 """Each generated image against a real one (Jolicoeur-Martineau, 2018), with R1 and R2 (Huang et al., 2024,

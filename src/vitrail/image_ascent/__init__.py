@@ -1,18 +1,18 @@
-"""The picture's gradient, and what to do with it: objectives say what to want, `slope` says which way it lies."""
+"""Objectives on what a network makes of images, and their gradients with respect to the images."""
 
-from vitrail.image_ascent.budget import MEMORY, images_at_once, in_chunks
-from vitrail.image_ascent.objectives import Objective, channel, class_score, energy, margin
-from vitrail.image_ascent.slope import Slope, slope
+from vitrail.image_ascent.batching import MEMORY, in_chunks, max_batch_size
+from vitrail.image_ascent.input_gradient import InputGradient, input_gradient
+from vitrail.image_ascent.objectives import Objective, channel, class_score, l2_norm, margin
 
 __all__ = [
     "MEMORY",
     "Objective",
-    "Slope",
+    "InputGradient",
     "channel",
     "class_score",
-    "energy",
-    "images_at_once",
+    "l2_norm",
+    "max_batch_size",
     "in_chunks",
     "margin",
-    "slope",
+    "input_gradient",
 ]

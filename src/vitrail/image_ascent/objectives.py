@@ -69,6 +69,6 @@ def channel(layer: str, index: int) -> Objective:
     return Objective(f"{layer}[{index}]", (layer,), lambda _, a: a[layer][:, index].flatten(1).mean(dim=1))
 
 
-def energy() -> Objective:
+def l2_norm() -> Objective:
     """Length ‖x‖₂ of the image; subtracted, it keeps an image calm (Simonyan et al., 2014)."""
     return Objective("length", (), lambda x, _: x.flatten(1).norm(dim=1))

@@ -1,24 +1,24 @@
-"""How unlike each other samples are, and how unlike the pictures that their generator learned from."""
+"""How unlike each other samples are, and how unlike the images that their generator learned from."""
 
 from dataclasses import dataclass
 
 import torch
 
-from vitrail.metrics.neighbours import nearest_distances
+from vitrail.metrics.prdc import nearest_distances
 from vitrail.tensors import Features, Labels, OtherFeatures
 
 
 @dataclass(frozen=True)
 class Diversity:
-    """Ratios to what real pictures give: about 1 for a generator that does well.
+    """Ratios to what real images give: about 1 for a generator that does well.
 
     Attributes:
-        distance_ratio: mean distance between two samples of one class, over that between two real pictures of it. Near
+        distance_ratio: mean distance between two samples of one class, over that between two real images of it. Near
             0: the generator repeats itself.
-        unique_neighbours: share of distinct pictures among the samples' nearest training pictures, over the same share
-            of held-out real pictures (a birthday test: Arora et al., 2018, https://arxiv.org/abs/1706.08224).
-        novelty: median distance from samples to the nearest training picture, over that of held-out real pictures.
-            Well below 1: training pictures are copied.
+        unique_neighbours: share of distinct images among the samples' nearest training images, over the same share
+            of held-out real images (a birthday test: Arora et al., 2018, https://arxiv.org/abs/1706.08224).
+        novelty: median distance from samples to the nearest training image, over that of held-out real images.
+            Well below 1: training images are copied.
     """
 
     distance_ratio: float
@@ -29,11 +29,11 @@ class Diversity:
 def diversity(
     samples: tuple[Features, Labels], held_out: tuple[Features, Labels], training: OtherFeatures
 ) -> Diversity:
-    """How samples vary, measured against real pictures that the generator did not see.
+    """How samples vary, measured against real images that the generator did not see.
 
     Args:
         samples, held_out: features (N, D) and labels (N,), as many of both; without classes all labels are 0.
-        training: features of pictures that the generator learned from.
+        training: features of images that the generator learned from.
     """
     to_training = [nearest_distances(features, training) for features, _ in (samples, held_out)]
     distances = [values.median() for values, _ in to_training]
@@ -47,7 +47,7 @@ def diversity(
 
 
 def within_class_distance(features: Features, labels: Labels) -> float:
-    """Mean distance between two different pictures of one class, over the classes that have two."""
+    """Mean distance between two different images of one class, over the classes that have two."""
     found = []
     for label in torch.unique(labels):
         own = features[labels == label]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, images_at_once, in_chunks
-from vitrail.image_ascent.slope import check_targets
+from vitrail.image_ascent import MEMORY, in_chunks, max_batch_size
+from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 SHARES = tuple((step / 20) ** 1.5 for step in range(21))
@@ -31,8 +31,8 @@ class Faithfulness:
     """How the target's probability changes as pixels go and come, most salient first.
 
     Attributes:
-        deletion: (N, points), from the picture to black.
-        insertion: (N, points), from the blurred picture to the picture.
+        deletion: (N, points), from the image to black.
+        insertion: (N, points), from the blurred image to the image.
         deletion_auc: (N,), in [0, 1]: the mean height of the curve; a good map's is low.
         insertion_auc: (N,), in [0, 1]; a good map's is high.
     """
@@ -43,7 +43,7 @@ class Faithfulness:
     insertion_auc: Scores
 
 
-def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by name)
+def deletion_insertion(
     backbone: Backbone,
     images: Images,
     targets: Labels,
@@ -56,8 +56,8 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
 
     Both begin with the pixels of the highest values of the map; among equal ones the upper left goes first. Areas
     follow the trapezoid rule over the share of pixels changed. Compare them with those of `random_maps`: their level
-    says more about the network and the picture than about the map. Costs one forward pass less than twice as many as
-    there are shares, a picture.
+    says more about the network and the image than about the map. Costs one forward pass less than twice as many as
+    there are shares, an image.
 
     Args:
         shares: of the pixels changed, from 0 up to 1; the curves' points.
@@ -71,7 +71,7 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
     ranks = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(maps.shape)
     counts = (pixels * torch.tensor(shares, dtype=torch.float64, device=images.device)).round().long()
     blurred = blur(images)
-    views = 2 * points - 1  # the curves have one end in common: the picture as it is
+    views = 2 * points - 1  # the curves have one end in common: the image as it is
     found = images.new_empty(len(images) * views)
 
     def chunk(rows: slice) -> None:
@@ -84,7 +84,7 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
         with torch.no_grad():
             found[rows] = backbone(shown).softmax(dim=1).gather(1, targets[row, None])[:, 0]
 
-    in_chunks(len(found), images_at_once(backbone, images, memory=memory), chunk)
+    in_chunks(len(found), max_batch_size(backbone, images, memory=memory), chunk)
     curves = found.view(-1, views)
     deletion, insertion = curves[:, :points], torch.cat([curves[:, points:], curves[:, :1]], dim=1)
     places = (counts / pixels).to(images.dtype)
@@ -94,7 +94,7 @@ def deletion_insertion(  # noqa: PLR0913  (what is measured, and two settings by
 
 
 def blur(images: Images) -> Images:
-    """The pictures that insertion begins with."""
+    """The images that insertion begins with."""
     reach = min(BLUR, min(images.shape[2:]) - 1)
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / DEVIATION) ** 2).to(images)
     kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
@@ -105,7 +105,7 @@ def blur(images: Images) -> Images:
 def random_maps(images: Images, seed: int = 0) -> Maps:
     """Maps that know nothing, (N, H, W) in [0, 1): the floor for every figure.
 
-    All pictures get the same one: a picture's floor does not depend on its company.
+    All images get the same one: an image's floor does not depend on its company.
     """
     drawn = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(seed))
     return drawn.to(images.device).expand(len(images), -1, -1)

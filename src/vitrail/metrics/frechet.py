@@ -17,7 +17,7 @@ class FrechetDistance:
     never gives complex numbers. What belongs to the reference is computed once.
 
     Args:
-        reference: (N, D), of real pictures; N of 2 or more.
+        reference: (N, D), of real images; N of 2 or more.
     """
 
     higher_is_better = False

@@ -12,7 +12,7 @@ class KernelDistance:
     drown the others.
 
     Args:
-        reference: (N, D), of real pictures.
+        reference: (N, D), of real images.
     """
 
     higher_is_better = False

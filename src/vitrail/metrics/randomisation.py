@@ -22,7 +22,7 @@ def randomisation_check(
         method: an entry of `ATTRIBUTIONS`, or a function like it.
     Returns:
         (N,), Spearman's, in [-1, 1]; near 0: the map is about what the network learned; near 1: it is about the
-        picture, as an edge filter's would be. A map that is the same everywhere counts as 0.
+        image, as an edge filter's would be. A map that is the same everywhere counts as 0.
     """
     ours, others = (method(network, images, targets) for network in (backbone, shuffled(backbone, seed)))
     return rank_correlation(ours, others)

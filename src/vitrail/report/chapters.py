@@ -1,4 +1,4 @@
-"""A page in chapters: sentences, figures beside those of somebody else, pictures, and what could not be shown."""
+"""A page in chapters: sentences, figures beside those of somebody else, images, and what could not be shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ class Log:
     """What the report shows of the events.
 
     Attributes:
-        titles: file name of a picture or table -> its caption or title, in the order in which they were made.
+        titles: file name of an image or table -> its caption or title, in the order in which they were made.
         notes: sentences for the user.
         stopped: why the run ended early; empty when it did not.
     """
@@ -29,7 +29,7 @@ def read_log(path: Path, faults: list[str]) -> Log:
     stopped, damaged = "", 0
     for line in _lines(path, faults):
         match _event(line):
-            case {"event": "picture", "file": str(file), "caption": str(title)}:
+            case {"event": "plot" | "image", "file": str(file), "caption": str(title)}:
                 titles[PurePosixPath(file).name] = title
             case {"event": "table", "file": str(file), "title": str(title)}:
                 titles[PurePosixPath(file).name] = title

@@ -88,9 +88,9 @@ def _ranked(record: Mapping[str, Any]) -> str:
 
 
 def _accuracy_remark(test: Mapping[str, Any]) -> str:
-    """How sure an accuracy is, and on how many pictures: without these two it says little."""
+    """How sure an accuracy is, and on how many images: without these two it says little."""
     said = [f"95 % interval {word('interval', test['interval'])}"] if "interval" in test else []
-    return ", ".join([*said, *([f"{test['n']} pictures"] if "n" in test else [])])
+    return ", ".join([*said, *([f"{test['n']} images"] if "n" in test else [])])
 
 
 def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ of the run names, never through a link.
 
 import csv
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,13 +17,13 @@ from vitrail.files import read_json
 from vitrail.report.events_log import Log, read_log
 
 ROWS_SHOWN = 50
-_PICTURE_LIMIT = 20_000_000  # bytes; a page with more cannot be opened on a phone
+_IMAGE_LIMIT = 20_000_000  # bytes; a page with more cannot be opened on a phone
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A PNG with what it shows; `source` is a data: address, the picture itself, `name` its file's without ending."""
+    """A PNG with what it shows; `source` is a data: address, the image itself, `name` its file's without ending."""
 
     caption: str
     source: str
@@ -77,7 +77,7 @@ def read(folder: Path) -> Reading:
         environment=_object(folder / "environment.json", faults),
         result=_object(folder / "result.json", faults),
         log=log,
-        figures=list(_figures(folder / "pictures", log.titles, faults)),
+        figures=list(_figures(folder, log.titles, faults)),
         sheets=list(_sheets(folder / "tables", log.titles, faults)),
         weights={path.name: path.stat().st_size for path in _plain_files(folder / "weights", "safetensors", {})},
         faults=faults,
@@ -116,17 +116,19 @@ def _object(path: Path, faults: list[str]) -> Mapping[str, Any]:
     return {}
 
 
-def _figures(folder: Path, captions: Mapping[str, str], faults: list[str]) -> Iterator[Figure]:
-    for path in _plain_files(folder, "png", captions):
+def _figures(run: Path, captions: Mapping[str, str], faults: list[str]) -> Iterator[Figure]:
+    both = [path for kind in ("plots", "images") for path in _plain_files(run / kind, "png", captions)]
+    for path in _in_order(both, captions):
+        name = f"{path.parent.name}/{path.name}"
         try:
-            content = path.read_bytes() if path.stat().st_size <= _PICTURE_LIMIT else None
+            content = path.read_bytes() if path.stat().st_size <= _IMAGE_LIMIT else None
         except OSError as error:
-            faults.append(f"pictures/{path.name} cannot be read ({error}).")
+            faults.append(f"{name} cannot be read ({error}).")
             continue
         if content is None:
-            faults.append(f"pictures/{path.name} is left out: it is larger than {_PICTURE_LIMIT // 1_000_000} MB.")
+            faults.append(f"{name} is left out: it is larger than {_IMAGE_LIMIT // 1_000_000} MB.")
         elif not content.startswith(_PNG_SIGNATURE):
-            faults.append(f"pictures/{path.name} is damaged: it is no PNG.")
+            faults.append(f"{name} is damaged: it is no PNG.")
         else:
             yield figure(captions.get(path.name) or path.stem, content, path.stem)
 
@@ -150,5 +152,9 @@ def _plain_files(folder: Path, ending: str, order: Mapping[str, str]) -> list[Pa
     if folder.is_symlink():
         return []
     found = (path for path in folder.glob(f"*.{ending}") if path.is_file() and not path.is_symlink())
+    return _in_order(found, order)
+
+
+def _in_order(found: Iterable[Path], order: Mapping[str, str]) -> list[Path]:
     rank = {name: place for place, name in enumerate(order)}
     return sorted(found, key=lambda path: (rank.get(path.name, len(rank)), path.name))

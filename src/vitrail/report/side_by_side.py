@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vitrail.pictures.comparison import Interval, comparison
+from vitrail.plots.comparison import Interval, comparison
 from vitrail.report.figures import backbone_names
 from vitrail.report.reading import Figure, Reading, Sheet, figure
 from vitrail.report.wording import word
 
-_COLUMNS = ("run", "task", "accuracy", "95 % interval", "test pictures", "backbone", "layer", "head", "C", "time")
+_COLUMNS = ("run", "task", "accuracy", "95 % interval", "test images", "backbone", "layer", "head", "C", "time")
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ def compare(readings: Sequence[Reading]) -> SideBySide:
     """
     rows = [_row(reading) for reading in readings]
     intervals = [interval for reading in readings if (interval := _interval(reading))]
-    drawn = figure("Accuracy on the test pictures.", comparison(intervals)) if len(intervals) > 1 else None
+    drawn = figure("Accuracy on the test images.", comparison(intervals)) if len(intervals) > 1 else None
     sizes = {n for reading in readings if isinstance(n := _get(reading.result, "test", "n"), int)}
-    remark = "These runs were tested on different pictures: their accuracies cannot be set against each other."
+    remark = "These runs were tested on different images: their accuracies cannot be set against each other."
     return SideBySide(Sheet("Runs", _COLUMNS, rows, len(rows)), drawn, remark if len(sizes) > 1 else "")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import MissingExtra
-from vitrail.pictures.labels import legible
+from vitrail.plots.labels import legible
 
 if TYPE_CHECKING:
     import jinja2
@@ -16,8 +16,8 @@ def template(name: str) -> "jinja2.Template":
         MissingExtra: jinja2 is not installed.
     """
     try:
-        import jinja2  # noqa: PLC0415
-        from markupsafe import Markup  # noqa: PLC0415
+        import jinja2
+        from markupsafe import Markup
     except ImportError:
         sentence = "Reports need jinja2, which is not installed; pip install 'vitrail[report]' brings it."
         raise MissingExtra(sentence) from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 
 _SHARES = ("accuracy", "probability", "precision", "recall", "agreement", "f1")
 _LISTED = 12  # values of a list that are written out

@@ -1,1 +1,1 @@
-"""Very many pictures: cut into shards, a file of results each, made by one process, by several, or by a cluster."""
+"""Very many images in shards: a file of results each, made by one process, several, or a cluster, and merged."""

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vitrail.errors import BadRun
+from vitrail.errors import BadRun, one_line
 from vitrail.files import write_bytes
 from vitrail.image_files import display_name
 
@@ -26,11 +26,11 @@ LINES, TENSORS = ".jsonl", ".safetensors"
 
 @dataclass(frozen=True)
 class Part:
-    """What came of the pictures of one shard.
+    """What came of the images of one shard.
 
     Attributes:
-        about: what it is of, and what holds for all its pictures; JSON values.
-        rows: one for each picture that could be read; JSON values.
+        about: what it is of, and what holds for all its images; JSON values.
+        rows: one for each image that could be read; JSON values.
         skipped: the others: `file` and `reason`.
         tensors: (n, ...), a row for each of `rows`.
     """
@@ -92,7 +92,7 @@ def read_part(path: Path) -> Part:
             raise ValueError("its bytes are not those that its first line counts")
         rows = [json.loads(line) for line in rest.splitlines()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise BadRun(
             f"The shard '{display_name(path)}' is damaged ({reason}); remove it and run again: only it is made anew."
         ) from None

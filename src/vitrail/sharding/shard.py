@@ -12,7 +12,7 @@ MOST = 1_000_000  # shards, so that their numbers have six digits at most
 
 @dataclass(frozen=True)
 class Shard:
-    """The `number`-th of `count` parts, from 1 on; parts differ by one picture at most."""
+    """The `number`-th of `count` parts, from 1 on; parts differ by one image at most."""
 
     number: int
     count: int
@@ -31,11 +31,11 @@ class Shard:
         return cls(number, count)
 
     def rows(self, total: int) -> slice:
-        """Which of `total` pictures it has."""
+        """Which of `total` images it has."""
         return slice(total * (self.number - 1) // self.count, total * self.number // self.count)
 
     def __str__(self) -> str:
-        """As files are called: they sort as their pictures do."""
+        """As files are called: they sort as their images do."""
         return f"{self.number:06d}-of-{self.count:06d}"
 
 

@@ -1,4 +1,4 @@
-"""Fool: nearly the same picture, taken for something else."""
+"""Fool: nearly the same image, taken for something else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from vitrail.attacks import ATTACKS
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.report.reading import Figure
 from vitrail.studio import fragments
 from vitrail.studio.desk import SECONDS, Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, given, network, picture, rest, weights
+from vitrail.studio.inputs import chosen, given, image, network, rest, weights
 from vitrail.studio.names import completing
 from vitrail.studio.standing import Standing
 from vitrail.tasks.fool import Fool
@@ -22,12 +22,12 @@ def screen(desk: Desk) -> gr.Dropdown:
     """Builds it; gives the choice of the network."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            dropped = picture()
+            dropped = image()
             name, file = network(desk)
             target = completing(name, "To be taken for", first="any")
             method = gr.Dropdown([*ATTACKS], value="minimal-l2", label="Attack")
             radius = gr.Textbox("", label="Radius", info="How far a value may move, 0 to 1; some attacks need one")
-            names, others = rest(Fool, ("pictures", "target", "method", "backbone", "radius"))
+            names, others = rest(Fool, ("images", "target", "method", "backbone", "radius"))
             run, stop = buttons("Fool")
         with gr.Column(scale=2, min_width=320):
             status, shown = results()
@@ -36,7 +36,7 @@ def screen(desk: Desk) -> gr.Dropdown:
         wanted, attack, length, *more = values
         said = {"backbone": desk.network(backbone), "target": [wanted or "any"], "method": attack, **weights(own)}
         said |= {"live": SECONDS, **({"radius": length} if length else {}), **chosen(Fool, names, more)}
-        return [("fool", {"pictures": [given(path)], **said})]
+        return [("fool", {"images": [given(path)], **said})]
 
     inputs = [dropped, name, file, target, method, radius, *others]
     wire(desk, Controls(run, stop, status, shown), inputs, plan, found)
@@ -44,14 +44,14 @@ def screen(desk: Desk) -> gr.Dropdown:
 
 
 def found(standings: Sequence[Standing]) -> str:
-    """The picture and what was changed of it while the attack runs; then the verdict on the saved file."""
+    """The image and what was changed of it while the attack runs; then the verdict on the saved file."""
     (standing,) = standings
     path = standing.previews.get("fooled", [])
     kind = "probability_of_old_class" if path and "probability_of_old_class" in path[0] else "probability"
     curve = fragments.curves("Probability", {kind.replace("_", " "): [each[kind] for each in path]}, lowest=0.0)
-    entries = standing.result().get("pictures") or []
+    entries = standing.result().get("images") or []
     if not entries:
-        names = {"fooled": "The picture now", "difference": "What was changed, enlarged"}
+        names = {"fooled": "The image now", "difference": "What was changed, enlarged"}
         return fragments.previews(standing, names) + curve
     return "".join(_verdict(standing, entry) for entry in entries) + curve
 
@@ -66,12 +66,12 @@ def _verdict(standing: Standing, entry: dict[str, Any]) -> str:
     if entry["verified"]:
         text = f"The saved PNG, read again, is taken for {said}; it was {was}. {far}."
     else:
-        text = f"Not fooled: the saved picture is still taken for {said}. More steps, or another attack, may do it."
+        text = f"Not fooled: the saved image is still taken for {said}. More steps, or another attack, may do it."
     file = str(entry.get("output", ""))
-    sheet = standing.folder / "pictures" / "fooled.png"
+    sheet = standing.folder / "plots" / "fooled.png"
     figures = [Figure("Original, fooled, and the difference", fragments.data_of(sheet))]
-    caption = "The fooled picture, as a file"
+    caption = "The fooled image, as a file"
     if file:
         figures.append(Figure(caption, fragments.data_of(standing.folder / file)))
     shown = [figure for figure in figures if figure.source]
-    return fragments.verdict(entry["verified"], text) + fragments.pictures(shown, {caption: file.rpartition("/")[2]})
+    return fragments.verdict(entry["verified"], text) + fragments.images(shown, {caption: file.rpartition("/")[2]})

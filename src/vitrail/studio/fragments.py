@@ -1,4 +1,4 @@
-"""HTML of what a run says, for the page: every text escaped, every picture inside it."""
+"""HTML of what a run says, for the page: every text escaped, every image inside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import jinja2
 from markupsafe import Markup
 
 from vitrail.errors import BadRun
-from vitrail.pictures.labels import legible, percent
+from vitrail.formatting import percent
+from vitrail.plots.labels import legible
 from vitrail.report.figures import facts
 from vitrail.report.reading import Figure, read
 from vitrail.studio.jobs import Job
@@ -21,7 +22,7 @@ from vitrail.studio.standing import Standing
 
 WIDTH, HEIGHT = 320, 90  # of a curve, in its own units
 POINTS = 400
-MOST_PICTURES = 12  # of a run; the rest is in its folder
+MOST_IMAGES = 12  # of a run; the rest is in its folder
 
 
 def idle() -> str:
@@ -52,12 +53,12 @@ def bars(title: str, guesses: Iterable[Mapping[str, Any]]) -> str:
 
 
 def stacks(title: str, standing: Standing, maps: Iterable[Mapping[str, Any]]) -> str:
-    """Maps over their pictures, as opaque as the page's slider says, with what was measured of them."""
+    """Maps over their images, as opaque as the page's slider says, with what was measured of them."""
     shown = []
     for each in maps:
         if "map" not in each:
             continue
-        source = {kind: data_of(standing.folder / str(each[kind])) for kind in ("picture", "map")}
+        source = {kind: data_of(standing.folder / str(each[kind])) for kind in ("image", "map")}
         lines = [
             f"{kind} {each[f'{kind}_auc']:.3f}, of a random map {each[f'random_{kind}_auc']:.3f}"
             for kind in ("deletion", "insertion")
@@ -68,13 +69,13 @@ def stacks(title: str, standing: Standing, maps: Iterable[Mapping[str, Any]]) ->
 
 
 def previews(standing: Standing, names: Mapping[str, str]) -> str:
-    """Pictures that are being made, by preview's name and what they are called here; those that there are."""
+    """Images that are being made, by preview's name and what they are called here; those that there are."""
     found = [(caption, standing.preview(name)) for name, caption in names.items()]
-    return pictures([Figure(caption, _source(png)) for caption, png in found if png])
+    return images([Figure(caption, _source(png)) for caption, png in found if png])
 
 
-def pictures(shown: Sequence[Figure], downloads: Mapping[str, str] | None = None) -> str:
-    """Pictures with captions; `downloads` names the files of those that may be taken home, by caption."""
+def images(shown: Sequence[Figure], downloads: Mapping[str, str] | None = None) -> str:
+    """Images with captions; `downloads` names the files of those that may be taken home, by caption."""
     names = downloads or {}
     return _made("figures", [{**vars(each), "file": names.get(each.caption, "")} for each in shown]) if shown else ""
 
@@ -118,10 +119,10 @@ def verdict(good: bool, text: str) -> str:
 
 
 def whole(folder: Path, *, but: str = "\0") -> str:
-    """All that a run has to show: figures that matter first, pictures, tables, sentences.
+    """All that a run has to show: figures that matter first, images, tables, sentences.
 
     Args:
-        but: pictures whose captions begin so are left out.
+        but: images whose captions begin so are left out.
     """
     try:
         found = read(folder)
@@ -129,7 +130,7 @@ def whole(folder: Path, *, but: str = "\0") -> str:
         return sentence(str(error))
     parts = [_made("facts", facts(found.result)), _made("notes", [*found.log.notes, *found.faults])]
     kept = [figure for figure in found.figures if not figure.caption.startswith(but)]
-    parts += [pictures(kept[:MOST_PICTURES]), *(_made("table", sheet) for sheet in found.sheets)]
+    parts += [images(kept[:MOST_IMAGES]), *(_made("table", sheet) for sheet in found.sheets)]
     return "".join(parts)
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.files import read_json
-from vitrail.gans import GANS
+from vitrail.gan_architectures import GANS
 from vitrail.report.reading import Figure
 from vitrail.studio import fragments
 from vitrail.studio.desk import QUIET, Controls, Desk, buttons, results, wire
@@ -23,14 +23,14 @@ from vitrail.tasks.gan_walk import GanWalk
 
 SECONDS = 1.0
 LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
-SCORES = {"real": "D(x)", "fake_before": "D(G(z)) before", "fake_after": "after"}
+SCORES = {"real": "D(x)", "d_fake_before_g": "D(G(z)) before", "d_fake_after_g": "after"}
 
 
 def screen(desk: Desk) -> gr.Dropdown:
     """Builds it; gives the choice of the run that is watched."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            data = gr.Textbox("digits", label="Folder of pictures", info="On this machine; digits is packaged")
+            data = gr.Textbox("digits", label="Folder of images", info="On this machine; digits is packaged")
             kind = gr.Dropdown(["auto", *GANS], value="auto", label="Architecture")
             epochs = gr.Number(30, label="Epochs", precision=0)
             batch = gr.Number(32, label="Batch", precision=0)
@@ -46,13 +46,13 @@ def screen(desk: Desk) -> gr.Dropdown:
             _afterwards(desk, watched)
 
     def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
-        where, architecture, count, pictures, speed, *more = values
+        where, architecture, count, images, speed, *more = values
         try:
             said = {
                 "data": allowed_data(where, desk.roots),
                 "architecture": architecture,
                 "epochs": count,
-                "batch": pictures,
+                "batch": images,
                 "rate": speed,
             }
             job = desk.plan(str(request.session_hash), [("gan-train", {**said, **chosen(GanTrain, names, more)})])
@@ -115,9 +115,7 @@ class Watch:
         if not sheets:
             return ""
         name = sheets[min(max(1, int(epoch)), len(sheets)) - 1]
-        return fragments.pictures(
-            [Figure(standing.pictures[name], fragments.data_of(standing.folder / "pictures" / name))]
-        )
+        return fragments.images([Figure(standing.images[name], fragments.data_of(standing.folder / name))])
 
     def _is_ours(self, folder: str) -> bool:
         return Path(folder).resolve().is_relative_to(self._desk.runs.resolve())
@@ -129,7 +127,7 @@ def watchable(desk: Desk) -> list[str]:
 
 
 def _sheets(standing: Standing) -> list[str]:
-    return sorted(name for name in standing.pictures if name.startswith("samples_"))
+    return sorted(name for name in standing.images if Path(name).name.startswith("samples_"))
 
 
 def _standing(standing: Standing) -> str:
@@ -189,14 +187,14 @@ def _sliders(desk: Desk, watched: gr.Dropdown, folder: str | None) -> None:
     if not names:
         gr.HTML("<p>The run that is watched was told no attributes; one of a folder with a table of them was.</p>")
         return
-    dropped = dropping("Picture")
+    dropped = dropping("Image")
     sliders = [gr.Slider(-2, 2, 0, step=0.5, label=name, info="0: as it is; left: not so; right: so") for name in names]
 
     def edited(run: str, path: str | None, *values: float) -> list[tuple[str, dict[str, Any]]]:
         wanted = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
         if not wanted:
             raise BadSetting("Nothing is to be changed; move a slider from 0.")
-        said = {"generator": _run(desk, run), "pictures": [given(path)], "wanted": wanted}
+        said = {"generator": _run(desk, run), "images": [given(path)], "wanted": wanted}
         return [("gan-edit", {**said, "strength": max(map(abs, values))})]
 
     _task(desk, "Edit", [watched, dropped, *sliders], edited)
@@ -224,7 +222,7 @@ def _words(text: str) -> list[str]:
 def _gallery(standings: Sequence[Standing]) -> str:
     """Everything that a task drew, its films first."""
     (standing,) = standings
-    folder = standing.folder / "pictures"
+    folder = standing.folder / "images"
     films = [Figure("The walk", fragments.data_of(path)) for path in sorted(folder.glob("*.gif"))]
-    drawn = [Figure(caption, fragments.data_of(folder / name)) for name, caption in standing.pictures.items()]
-    return fragments.pictures([figure for figure in (*films, *drawn[-6:]) if figure.source]) + fragments.notes(standing)
+    drawn = [Figure(caption, fragments.data_of(standing.folder / name)) for name, caption in standing.images.items()]
+    return fragments.images([figure for figure in (*films, *drawn[-6:]) if figure.source]) + fragments.notes(standing)

@@ -103,7 +103,7 @@ def _cancelled(desk: Desk, identity: str | None) -> str:
 
 
 def _report(desk: Desk, names: Sequence[str], owner: str) -> tuple[str, gr.DownloadButton]:
-    from vitrail.report import build_report  # noqa: PLC0415  (jinja2)
+    from vitrail.report import build_report
 
     try:
         folders = [desk.run(name, owner) for name in names]

@@ -12,10 +12,11 @@ import gradio as gr
 from pydantic.fields import FieldInfo
 
 from vitrail.errors import BadSetting, MissingExtra
-from vitrail.settings import Task, option_name
+from vitrail.settings import option_name
 from vitrail.studio.desk import QUIET, Desk
-from vitrail.studio.uploads import checked_picture, checked_weights
-from vitrail.tasks.demo import packaged_pictures
+from vitrail.studio.uploads import checked_image, checked_weights
+from vitrail.task import Task
+from vitrail.tasks.demo import packaged_images
 
 NOT_HERE = {
     *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
@@ -25,18 +26,18 @@ NOT_HERE = {
 
 
 def dropping(label: str) -> gr.Image:
-    """Where a picture is dropped or picked; its bytes reach us as they are, unopened: the check comes first."""
+    """Where an image is dropped or picked; its bytes reach us as they are, unopened: the check comes first."""
     dropped = gr.Image(type="filepath", label=label, sources=["upload", "clipboard"], height=240, buttons=[])
-    # gradio's own way opens the picture, whatever its size; a subclass would need a page part of its own.
+    # gradio's own way opens the image, whatever its size; a subclass would need a page part of its own.
     setattr(dropped, "preprocess", lambda payload: None if payload is None else str(payload.path))  # noqa: B010
     return dropped
 
 
-def picture(label: str = "Picture") -> gr.Image:
-    """Where a picture is dropped, with the free ones to pick from."""
+def image(label: str = "Image") -> gr.Image:
+    """Where an image is dropped, with the free ones to pick from."""
     dropped = dropping(label)
     try:
-        free = {path.stem: str(path) for path in packaged_pictures()}
+        free = {path.stem: str(path) for path in packaged_images()}
     except MissingExtra:  # there is nothing to pick from
         return dropped
     one = gr.Radio([*free], label="or a free one")
@@ -82,15 +83,15 @@ def mistakes_of(run: str) -> list[tuple[str, str]]:
 
 
 def given(dropped: str | None) -> str:
-    """The picture, checked.
+    """The image, checked.
 
     Raises:
         BadSetting: there is none.
-        BadPicture: it is too large, or no picture.
+        BadImage: it is too large, or no image.
     """
     if not dropped:
-        raise BadSetting("There is no picture yet; drop one, or pick one below the field.")
-    return str(checked_picture(Path(dropped)))
+        raise BadSetting("There is no image yet; drop one, or pick one below the field.")
+    return str(checked_image(Path(dropped)))
 
 
 def weights(file: str | None) -> dict[str, str]:

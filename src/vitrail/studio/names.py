@@ -39,9 +39,9 @@ def classes_of(name: str) -> tuple[str, ...]:
         except (OSError, ValueError, KeyError, TypeError):
             return ()
     try:
-        recipe = BACKBONES[name]
+        spec = BACKBONES[name]
     except VitrailError:
         return ()
-    from vitrail.backbones.imagenet import imagenet_classes  # noqa: PLC0415  (reads torchvision's table)
+    from vitrail.backbones.imagenet import imagenet_classes
 
-    return tuple(imagenet_classes() if recipe.classes is None else recipe.classes)
+    return tuple(imagenet_classes() if spec.classes is None else spec.classes)

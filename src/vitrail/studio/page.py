@@ -48,7 +48,7 @@ def page(desk: Desk) -> gr.Blocks:
     """All screens; whoever opens it gets a session of their own."""
     blocks: gr.Blocks
     with gr.Blocks(title="Vitrail", analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML("<h1>Vitrail</h1><p>Pictures and networks: a window one looks through, and at.</p>", elem_id="head")
+        gr.HTML("<h1>Vitrail</h1><p>Images and networks: a window one looks through, and at.</p>", elem_id="head")
         here = gr.HTML("", elem_id="here")
         with gr.Tabs(selected="look") as tabs:
             with gr.Tab("Look", id="look"):

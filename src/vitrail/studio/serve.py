@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from vitrail.errors import BadSetting, CannotWrite, MissingExtra
 from vitrail.events import Event, Note, Result
 from vitrail.files import make_folder
-from vitrail.settings import Names, Task, setting
+from vitrail.settings import Names, setting
+from vitrail.task import Task
 
 HOST = "127.0.0.1"
 
@@ -25,7 +26,7 @@ class Studio(Task):
 
     port: int = setting(7860, "Where it listens, on this machine alone; 0: any free one", ge=0, le=65535)
     runs: Path = setting(Path("runs"), "Where run folders are made and found")
-    allow: Names = setting((), "Folders that pictures may be read from, with commas; else the current one")
+    allow: Names = setting((), "Folders that images may be read from, with commas; else the current one")
     open: bool = setting(False, "Open the page in the browser")
 
     def run(self) -> Iterator[Event]:
@@ -35,8 +36,8 @@ class Studio(Task):
         roots = tuple(Path(folder).expanduser().resolve() for folder in self.allow) or (Path.cwd(),)
         for root in roots:
             if not root.is_dir():
-                raise BadSetting(f"--allow names '{root}', which is no folder; one with pictures would work.")
-        import uvicorn  # noqa: PLC0415  (an extra)
+                raise BadSetting(f"--allow names '{root}', which is no folder; one with images would work.")
+        import uvicorn
 
         make_folder(self.runs)
         with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, listening(self.port) as socket:
@@ -62,18 +63,18 @@ def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads / "files")
-    import gradio as gr  # noqa: PLC0415  (seconds)
-    from fastapi import FastAPI  # noqa: PLC0415
+    import gradio as gr
+    from fastapi import FastAPI
 
-    from vitrail.studio.desk import Desk  # noqa: PLC0415  (gradio)
-    from vitrail.studio.guard import Guard  # noqa: PLC0415
-    from vitrail.studio.page import page, style, theme  # noqa: PLC0415
-    from vitrail.studio.uploads import PICTURE_BYTES  # noqa: PLC0415
+    from vitrail.studio.desk import Desk
+    from vitrail.studio.guard import Guard
+    from vitrail.studio.page import page, style, theme
+    from vitrail.studio.uploads import IMAGE_BYTES
 
     desk = Desk(runs, roots, uploads)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
-        app, page(desk), path="/", server_name=HOST, max_file_size=PICTURE_BYTES, show_error=False, ssr_mode=False,
+        app, page(desk), path="/", server_name=HOST, max_file_size=IMAGE_BYTES, show_error=False, ssr_mode=False,
         footer_links=[], theme=theme(), css=style(), pwa=False, mcp_server=False, enable_monitoring=False,
     )  # fmt: skip
     return Guard(app), desk
@@ -81,7 +82,7 @@ def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any
 
 def listening(port: int) -> Any:
     """A socket on this machine alone; 0: any free port. Raises `CannotWrite`."""
-    import socket  # noqa: PLC0415
+    import socket
 
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -25,7 +25,7 @@ class Standing:
         previews: name -> figures of each look at it.
         curve: figures of the progress that had some, in order.
         notes: sentences.
-        pictures: file name -> caption, in the order in which they were made.
+        images: file name -> caption, in the order in which they were made.
         over: whether it has ended, by itself or not; `stopped` says why not by itself.
     """
 
@@ -34,7 +34,7 @@ class Standing:
     previews: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pictures: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     over: bool = False
     stopped: str = ""
     _place: int = 0
@@ -85,25 +85,26 @@ class Standing:
         except (ValueError, RecursionError):
             return
         match event:
-            case {"event": "progress", "part": str(), "done": int(done), "total": int() | None as total}:
+            case {"event": "progress", "stage": str(), "done": int(done), "total": int() | None as total}:
                 if max(done, total or 0) < MOST:
                     self._go_on(event)
-            case {"event": "preview", "file": str(file), "figures": dict(figures)}:
+            case {"event": "preview", "file": str(file), "values": dict(figures)}:
                 self.previews.setdefault(Path(file).stem, []).append(_numbers(figures))
             case {"event": "note", "text": str(text)}:
                 self.notes.append(text)
-            case {"event": "picture", "file": str(file), "caption": str(caption)}:
-                self.pictures[Path(file).name] = caption
+            case {"event": "plot" | "image", "file": str(file), "caption": str(caption)}:
+                folder = "plots" if event["event"] == "plot" else "images"  # never a path that a file of the run names
+                self.images[f"{folder}/{Path(file).name}"] = caption
             case {"event": "stopped", "why": str(why), **rest}:
                 self.over, self.stopped = True, str(rest.get("message") or why)
             case {"event": "result"}:
                 self.over = True
 
     def _go_on(self, event: dict[str, Any]) -> None:
-        part, done, figures = event["part"], event["done"], _numbers(event.get("figures"))
-        if self.progress is None or self.progress.part != part:
+        part, done, figures = event["stage"], event["done"], _numbers(event.get("values"))
+        if self.progress is None or self.progress.stage != part:
             self._part_began = time.monotonic(), done
-        self.progress = Progress(part, done, event["total"], detail=str(event.get("detail", "")), figures=figures)
+        self.progress = Progress(part, done, event["total"], detail=str(event.get("detail", "")), values=figures)
         self.over, self.stopped = False, ""  # a run that was stopped is gone on with
         if figures:
             self.curve.append(figures)

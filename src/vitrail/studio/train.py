@@ -1,4 +1,4 @@
-"""Train: a classifier from a folder of pictures."""
+"""Train: a classifier from a folder of images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from vitrail.errors import BadSetting
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.studio import fragments
 from vitrail.studio.desk import Controls, Desk, buttons, results, wire
 from vitrail.studio.inputs import chosen, rest
@@ -67,5 +67,5 @@ def found(standings: Sequence[Standing]) -> str:
     if not isinstance(test, dict):
         return fragments.notes(standing)
     low, high = test["interval"]
-    good = f"{percent(test['accuracy'])} of {test['n']} test pictures right (95 %: {percent(low)} to {percent(high)})."
+    good = f"{percent(test['accuracy'])} of {test['n']} test images right (95 %: {percent(low)} to {percent(high)})."
     return fragments.verdict(True, good) + fragments.whole(standing.folder)

@@ -6,28 +6,28 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from vitrail.errors import BadPicture, BadSetting, VitrailError
-from vitrail.image_files import display_name, open_picture
+from vitrail.errors import BadImage, BadSetting, VitrailError
+from vitrail.image_files import display_name, open_image
 
-PICTURE_BYTES = 20_000_000
+IMAGE_BYTES = 20_000_000
 ZIP_FILES = 20_000
 ZIP_BYTES = 500_000_000
 """Of what a zip holds, unpacked."""
 
 PACKAGED = ("digits",)
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-def checked_picture(path: Path) -> Path:
-    """A picture whose size, format and pixels are those of one; only its header is read.
+def checked_image(path: Path) -> Path:
+    """An image whose size, format and pixels are those of one; only its header is read.
 
     Raises:
-        BadPicture: they are not.
+        BadImage: they are not.
     """
     size = path.stat().st_size
-    if size > PICTURE_BYTES:
-        raise BadPicture(f"The picture has {size / 1e6:.0f} MB; {PICTURE_BYTES // 1_000_000} are the most.")
-    open_picture(path.read_bytes(), display_name(path.name))  # knows how many pixels are too many
+    if size > IMAGE_BYTES:
+        raise BadImage(f"The image has {size / 1e6:.0f} MB; {IMAGE_BYTES // 1_000_000} are the most.")
+    open_image(path.read_bytes(), display_name(path.name))  # knows how many pixels are too many
     return path
 
 
@@ -37,7 +37,7 @@ def checked_weights(path: Path) -> Path:
     Raises:
         BadSetting: it is no safetensors file.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  (when it is needed)
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="np"):
@@ -67,21 +67,21 @@ def allowed_folder(given: str, roots: Sequence[Path]) -> Path:
             "or start `vitrail studio --allow FOLDER`."
         )
     if not resolved.is_dir():
-        raise BadSetting(f"There is no folder '{given}'; one of class folders with pictures would work.")
+        raise BadSetting(f"There is no folder '{given}'; one of class folders with images would work.")
     return resolved
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """The pictures of a zip, in `folder`, which is made; everything else in it is left out.
+    """The images of a zip, in `folder`, which is made; everything else in it is left out.
 
     Returns:
         The folder that holds the class folders.
     Raises:
-        BadSetting: it is no zip, holds no pictures, too many or too large ones, or names that lead elsewhere.
+        BadSetting: it is no zip, holds no images, too many or too large ones, or names that lead elsewhere.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = list(_pictures(opened))
+            members = list(_images(opened))
             for member in members:
                 target = folder.joinpath(*PurePosixPath(member.filename).parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
     return inner[0] if alone else folder  # a zip of one folder that holds the class folders
 
 
-def _pictures(opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+def _images(opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     members = [each for each in opened.infolist() if not each.is_dir()]
     if len(members) > ZIP_FILES:
         raise BadSetting(f"The zip holds {len(members):,} files; {ZIP_FILES:,} are the most.")
@@ -108,11 +108,11 @@ def _pictures(opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
             raise BadSetting(f"The zip names '{member.filename}', which leads out of it; plain names would work.")
-        if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and "__MACOSX" not in path.parts:
+        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and "__MACOSX" not in path.parts:
             found = True
             yield member
     if not found:
-        raise BadSetting("The zip holds no pictures; one of class folders with pictures would work.")
+        raise BadSetting("The zip holds no images; one of class folders with images would work.")
 
 
 def _copy(source: object, out: object, member: zipfile.ZipInfo) -> None:

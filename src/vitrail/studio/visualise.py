@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 
 from vitrail.errors import BadSetting
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.report.reading import Figure
 from vitrail.studio import fragments
 from vitrail.studio.desk import SECONDS, Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, given, network, picture, rest, weights
+from vitrail.studio.inputs import chosen, given, image, network, rest, weights
 from vitrail.studio.names import classes_of
 from vitrail.studio.standing import Standing
 from vitrail.tasks.visualise import Visualise
@@ -31,8 +31,8 @@ def screen(desk: Desk) -> gr.Dropdown:
             )
             method = gr.Dropdown(["fourier", "lab", "maco"], value="fourier", label="Method")
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
-            with gr.Accordion("Start from a picture", open=False):
-                dropped = picture("Picture to start from; else noise")
+            with gr.Accordion("Start from an image", open=False):
+                dropped = image("Image to start from; else noise")
             names, others = rest(
                 Visualise, ("classes", "method", "backbone", "start", "steps", "device", "sweep", "judge")
             )
@@ -65,7 +65,7 @@ def _classes(network_name: str) -> gr.Dropdown:
 
 
 def found(standings: Sequence[Standing]) -> str:
-    """The pictures while they grow; then what both networks say of them."""
+    """The images while they grow; then what both networks say of them."""
     (standing,) = standings
     entries = standing.result().get("classes") or []
     series = {
@@ -75,7 +75,7 @@ def found(standings: Sequence[Standing]) -> str:
     curve = fragments.curves("Probability of the class, as the network sees it", series, lowest=0.0)
     if not entries:
         return fragments.previews(standing, {name: name.partition("_")[2] for name in standing.previews}) + curve
-    return fragments.pictures(list(_made(standing, entries))) + curve
+    return fragments.images(list(_made(standing, entries))) + curve
 
 
 def _made(standing: Standing, entries: Sequence[dict[str, Any]]) -> list[Figure]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.errors import VitrailError
-from vitrail.process import settle_in
+from vitrail.process import configure_process
 from vitrail.runs import record
-from vitrail.settings import Task
+from vitrail.task import Task
 from vitrail.tasks import TASKS
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settle_in()
+    configure_process()
 
     def answer(said: Mapping[str, str]) -> None:
         print(json.dumps(said), file=answers, flush=True)

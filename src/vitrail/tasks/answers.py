@@ -1,4 +1,4 @@
-"""What `classify` and `predict` say of pictures."""
+"""What `classify` and `predict` say of images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Note, Picture, Table
+from vitrail.events import Note, Plot, Table
 from vitrail.image_files import display_name
 
-PICTURES_DRAWN = 12
+IMAGES_DRAWN = 12
 
 
 def answers(files: Sequence[Path], probabilities: np.ndarray, names: Sequence[str], top: int) -> list[dict[str, Any]]:
-    """The likeliest classes of each picture, as `result.json` has them."""
+    """The likeliest classes of each image, as `result.json` has them."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
         {
@@ -27,26 +27,26 @@ def answers(files: Sequence[Path], probabilities: np.ndarray, names: Sequence[st
     ]
 
 
-def shown(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Iterator[Table | Picture | Note]:
-    """A table of all answers, and a picture with bars of the first ones."""
+def shown(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Iterator[Table | Plot | Note]:
+    """A table of all answers, and an image with bars of the first ones."""
     rows = [
         (Path(entry["file"]).name, guess["name"], f"{guess['probability']:.1%}")
         for entry in found
         for guess in entry["top"]
     ]
-    yield Table("classes", "What is in the pictures", ("picture", "class", "probability"), rows)
+    yield Table("classes", "What is in the images", ("image", "class", "probability"), rows)
     try:
         yield _bars(files, found)
     except MissingExtra as error:
         yield Note(f"{error} No figure was drawn.")
 
 
-def _bars(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Picture:
-    from vitrail.pictures import Guess, load_thumbnail, top_bars  # noqa: PLC0415  (imports matplotlib, an extra)
+def _bars(files: Sequence[Path], found: Sequence[dict[str, Any]]) -> Plot:
+    from vitrail.plots import Guess, load_thumbnail, top_bars
 
     guesses = []
-    for file, entry in list(zip(files, found, strict=True))[:PICTURES_DRAWN]:
+    for file, entry in list(zip(files, found, strict=True))[:IMAGES_DRAWN]:
         names = [guess["name"] for guess in entry["top"]]
         chances = [guess["probability"] for guess in entry["top"]]
         guesses.append(Guess(load_thumbnail(file), names, chances, display_name(file.name)))
-    return Picture("classes", "The likeliest classes", top_bars(guesses))
+    return Plot("classes", "The likeliest classes", top_bars(guesses))

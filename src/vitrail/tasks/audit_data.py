@@ -1,4 +1,4 @@
-"""Pictures with the classes they are of: from a table, from class folders, or none."""
+"""Images with the classes they are of: from a table, from class folders, or none."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitrail.backbones.class_names import class_index
+from vitrail.class_names import class_index
 from vitrail.datasets.folder import folder as class_folders
 from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder, BadSetting, UnknownName
-from vitrail.image_files import display_name, find_pictures
+from vitrail.image_files import display_name, find_images
 
 COLUMNS = ("class_index", "label", "class", "name")
 
@@ -21,16 +21,16 @@ def labelled(root: Path, table: Path | None, classes: Sequence[str]) -> tuple[li
     Raises:
         BadSetting: the table cannot be used.
         UnknownName: a class in it is none of the network's.
-        BadFolder: there is no picture, or none of them is in the table.
+        BadFolder: there is no image, or none of them is in the table.
     """
-    files = find_pictures([root])
+    files = find_images([root])
     if table is not None:
         return _from_table(files, table, classes)
     try:
         found = listed(root).labelled() if is_list(root) else class_folders(root, None)
         numbers = [class_index(classes, name) for name in found.classes]
     except (BadFolder, UnknownName, BadSetting):
-        sentence = "No labels: what counts as right is what the network says of the unchanged picture."
+        sentence = "No labels: what counts as right is what the network says of the unchanged image."
         return files, None, sentence
     labels = [numbers[label] for label in found.labels.tolist()]
     return list(found.files), labels, f"Labels of {len(found.classes)} classes from {display_name(root.name)}."
@@ -53,6 +53,6 @@ def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> t
     known = {Path(row["file"] or "").name: class_index(classes, row[column] or "") for row in rows}
     kept = [file for file in files if file.name in known]
     if not kept:
-        raise BadFolder(f"None of the {len(files)} pictures is in '{display_name(table)}'; names must agree.")
-    left = f"; {len(files) - len(kept)} pictures are not in it and left out" if len(kept) < len(files) else ""
+        raise BadFolder(f"None of the {len(files)} images is in '{display_name(table)}'; names must agree.")
+    left = f"; {len(files) - len(kept)} images are not in it and left out" if len(kept) < len(files) else ""
     return kept, [known[file.name] for file in kept], f"Labels from {display_name(table.name)}{left}."

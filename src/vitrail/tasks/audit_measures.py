@@ -13,15 +13,16 @@ import torch
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.sweep import ROUNDING, sweep
+from vitrail.backbones.network import Network
+from vitrail.datasets.batches import batches
 from vitrail.errors import MissingExtra
 from vitrail.events import Note, Progress
-from vitrail.image_ascent import images_at_once
-from vitrail.image_ascent.slope import check_numbers
+from vitrail.image_ascent import max_batch_size
+from vitrail.image_ascent.input_gradient import check_finite
 from vitrail.images import to_unit
+from vitrail.interrupts import until_stopped
 from vitrail.metrics.faithfulness import deletion_insertion, random_maps
 from vitrail.tasks.explain_maps import MIB, method_of
-from vitrail.tasks.network import Network, batches
-from vitrail.tasks.stopping import until_stopped
 from vitrail.tensors import Images, Labels
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ TARGETS = 9  # classes that AutoAttack aims at, where there are as many
 
 @dataclass(frozen=True)
 class Audited:
-    """What was found, picture by picture.
+    """What was found, image by image.
 
     Attributes:
-        right: (N,), whether the unchanged picture is classified rightly.
+        right: (N,), whether the unchanged image is classified rightly.
         smallest: norm -> (N,), length of the smallest change that fools; 0 where `right` is false, inf if none did.
         faithful: figure -> (N,), of the method's maps and, `random_` before it, of random ones.
-        cost: (N,), forward passes and input gradients (two each) spent on the smallest changes of a picture.
+        cost: (N,), forward passes and input gradients (two each) spent on the smallest changes of an image.
         reference: (N,), still right under AutoAttack; None if it was not run.
     """
 
@@ -55,7 +56,7 @@ class Audited:
     reference: np.ndarray | None = field(repr=False)
 
     def accuracy(self, norm: str, radius: float) -> float:
-        """Share of pictures that are right and stay so under every change found that is no longer than `radius`."""
+        """Share of images that are right and stay so under every change found that is no longer than `radius`."""
         return float((self.smallest[norm] > radius + ROUNDING).mean())
 
     def figures(self) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class Audited:
                 "n": len(fooled),
             },
             "faithfulness": {"method": self.method, **{name: float(row.mean()) for name, row in self.faithful.items()}},
-            "forwards_per_picture": float(self.cost.mean()),
+            "forwards_per_image": float(self.cost.mean()),
         }
         if self.reference is not None:
             found["reference"] = {
@@ -93,7 +94,7 @@ Tensors = dict[str, np.ndarray]
 
 
 def audited(task: Audit, files: Sequence[Path], skipped: list[dict[str, str]], found: Tensors) -> Audited:
-    """What was found of all pictures.
+    """What was found of all images.
 
     Args:
         found: what `measures` gave, joined.
@@ -118,7 +119,7 @@ Measured = tuple[list[int], list[dict[str, str]], Tensors]
 def measures(
     task: Audit, network: Network, files: Sequence[Path], labels: Sequence[int] | None
 ) -> Generator[Progress | Note, None, Measured]:
-    """Yields progress and returns which pictures could be read, those that could not, and what was found.
+    """Yields progress and returns which images could be read, those that could not, and what was found.
 
     Ctrl-C ends it with what there is, but for a shard, which is whole or nothing.
 
@@ -130,9 +131,9 @@ def measures(
     skipped: list[dict[str, str]] = []
 
     def measured() -> Iterator[Progress]:
-        for batch in batches(files, network.plain.preparation):
+        for batch in batches(files, network.reference.preprocessing):
             skipped.extend(batch.skipped)
-            size = images_at_once(network.quick, to_unit(batch.pixels[:1]), memory=_bytes(task)) if batch.files else 1
+            size = max_batch_size(network.fast, to_unit(batch.pixels[:1]), memory=_bytes(task)) if batch.files else 1
             for start in range(0, len(batch.files), size):
                 part = batch.rows[start : start + size]
                 images = to_unit(batch.pixels[start : start + size]).to(network.device)
@@ -141,7 +142,7 @@ def measures(
                 kept.extend(part)
                 yield Progress("audit", len(kept) + len(skipped), len(files), detail=network.name)
 
-    yield from measured() if task.cut else until_stopped(measured(), lambda: len(kept))
+    yield from measured() if task.is_sharded else until_stopped(measured(), lambda: len(kept))
     return kept, skipped, joined(rows)
 
 
@@ -152,26 +153,26 @@ def joined(rows: Sequence[Tensors]) -> Tensors:
 
 def _measured(task: Audit, network: Network, images: Images, labels: Labels | None) -> dict[str, np.ndarray]:
     with torch.no_grad():
-        logits = network.plain(images)
-    check_numbers(logits, network.plain)
+        logits = network.reference(images)
+    check_finite(logits, network.reference)
     top = logits.argmax(dim=1)
     labels = top if labels is None else labels.to(top.device)
     found: dict[str, np.ndarray] = {"right": _numbers(top == labels)}
     asked = {*task.linf, task.reference_radius} if task.reference else set(task.linf)  # or the two are no comparison
     swept = {
-        "linf": sweep(network.quick, images, labels, norm="linf", radii=sorted(asked), seed=task.seed),
-        "l2": sweep(network.quick, images, labels, norm="l2", radii=task.l2, seed=task.seed),
+        "linf": sweep(network.fast, images, labels, norm="linf", radii=sorted(asked), seed=task.seed),
+        "l2": sweep(network.fast, images, labels, norm="l2", radii=task.l2, seed=task.seed),
     }
     # The sweep stops at the smallest radius that it is asked for; how small a change can be, the patient attack tells.
-    minimal = ATTACKS["minimal-l2"](network.quick, images, Goal(labels), seed=task.seed)
+    minimal = ATTACKS["minimal-l2"](network.fast, images, Goal(labels), seed=task.seed)
     patient = torch.where(minimal.reached, minimal.l2(), torch.inf)
     found["linf"] = _numbers(swept["linf"].smallest)
     found["l2"] = _numbers(torch.minimum(swept["l2"].smallest, patient))
     cost = sum(each.forwards + each.backwards for each in (*swept.values(), minimal))
     found["cost"] = _numbers(torch.as_tensor(cost))
-    maps = method_of(task.method, seed=task.seed, memory=_bytes(task))(network.quick, images, labels)
+    maps = method_of(task.method, seed=task.seed, memory=_bytes(task))(network.fast, images, labels)
     for prefix, each in (("", maps), ("random_", random_maps(images, task.seed))):
-        faithful = deletion_insertion(network.quick, images, labels, each, memory=_bytes(task))
+        faithful = deletion_insertion(network.fast, images, labels, each, memory=_bytes(task))
         found |= {f"{prefix}{name}": _numbers(getattr(faithful, name)) for name in FAITHFULNESS}
     if task.reference:
         found["reference"] = _reference(network, images, labels, task)
@@ -179,12 +180,12 @@ def _measured(task: Audit, network: Network, images: Images, labels: Labels | No
 
 
 def _reference(network: Network, images: Images, labels: Labels, task: Audit) -> np.ndarray:
-    """Whether each picture stays right under the official AutoAttack."""
+    """Whether each image stays right under the official AutoAttack."""
     try:
-        from pyautoattack import AutoAttack  # noqa: PLC0415  (an extra)
+        from pyautoattack import AutoAttack
     except ImportError:
         raise MissingExtra("AutoAttack is not installed; run `pip install 'vitrail[autoattack]'`.") from None
-    attack = AutoAttack(network.quick, norm="Linf", eps=task.reference_radius, seed=task.seed, device=network.device)
+    attack = AutoAttack(network.fast, norm="Linf", eps=task.reference_radius, seed=task.seed, device=network.device)
     rivals = len(network.classes) - 1
     attack.fab.n_target_classes = attack.apgd_targeted.n_target_classes = min(TARGETS, rivals)
     if rivals < 3:  # its targeted loss compares four logits
@@ -192,7 +193,7 @@ def _reference(network: Network, images: Images, labels: Labels, task: Audit) ->
     with torch.random.fork_rng():  # it seeds the global generator
         attacked, _ = attack.run_standard_evaluation(images, labels, batch_size=len(images))
     with torch.no_grad():
-        return _numbers(network.plain(attacked).argmax(dim=1) == labels)
+        return _numbers(network.reference(attacked).argmax(dim=1) == labels)
 
 
 def _bytes(task: Audit) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Picture, Table
+from vitrail.events import Event, Note, Plot, Table
 from vitrail.image_files import display_name
-from vitrail.pictures import Axis, Line, contact_sheet, curve, load_thumbnail
+from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
 from vitrail.tasks.audit_measures import Audited
 
-SHEET = 12  # pictures on a contact sheet
+SHEET = 12  # images on a contact sheet
 NORMS = {"linf": "L∞", "l2": "L2"}
 
 OVERSTATED = (
@@ -31,12 +31,12 @@ def report(audit: Audited) -> Iterator[Event]:
     yield Table("faithfulness", f"Maps of {audit.method}, mean", ("figure", "AUC", "of random maps"), kinds)
     names = [display_name(file) for file in audit.files]
     each = zip(names, audit.right.tolist(), audit.smallest["l2"].tolist(), audit.smallest["linf"].tolist(), strict=True)
-    columns = ("picture", "right", "smallest L2", "smallest L∞")
-    yield Table("pictures", "The smallest change that fools", columns, list(each), shown=False)
+    columns = ("image", "right", "smallest L2", "smallest L∞")
+    yield Table("images", "The smallest change that fools", columns, list(each), shown=False)
     smallest = figures["minimal_l2"]
     if smallest["n"]:
         yield Note(
-            f"Accuracy {figures['accuracy']:.4f} on {figures['n']} pictures; smallest change that fools: "
+            f"Accuracy {figures['accuracy']:.4f} on {figures['n']} images; smallest change that fools: "
             f"L2 {smallest['mean']:.3f} on average, {smallest['median']:.3f} in the middle, of {smallest['n']}."
         )
     if "reference" in figures:
@@ -57,7 +57,7 @@ def _drawn(audit: Audited) -> Iterator[Event]:
         points = [(0.0, float(audit.right.mean())), *((radius, audit.accuracy(norm, radius)) for radius in radii)]
         line = Line([radius for radius, _ in points], [accuracy for _, accuracy in points])
         axis = Axis(f"radius, {NORMS[norm]}, in intensity 0 to 1", "accuracy", percent_y=True)
-        yield Picture(f"curve_{norm}", f"Accuracy against radius, {NORMS[norm]}", curve([line], axis))
+        yield Plot(f"curve_{norm}", f"Accuracy against radius, {NORMS[norm]}", curve([line], axis))
     smallest = audit.smallest["l2"]
     known = np.flatnonzero(audit.right & np.isfinite(smallest))
     ordered = known[np.argsort(smallest[known], kind="stable")]
@@ -65,12 +65,12 @@ def _drawn(audit: Audited) -> Iterator[Event]:
         return
     found = np.sort(smallest[known])
     share = (np.arange(len(found)) + 1) / len(found)
-    axis = Axis("smallest change that fools, L2", "share of pictures", percent_y=True)
+    axis = Axis("smallest change that fools, L2", "share of images", percent_y=True)
     line = Line([0.0, *found.tolist()], [0.0, *share.tolist()])
-    yield Picture("smallest", "How many pictures a change of this length fools", curve([line], axis))
+    yield Plot("smallest", "How many images a change of this length fools", curve([line], axis))
     for name, title, rows in (
-        ("fragile", "The most fragile pictures: smallest L2", ordered[:SHEET]),
-        ("sturdy", "The sturdiest pictures: smallest L2", ordered[::-1][:SHEET]),
+        ("fragile", "The most fragile images: smallest L2", ordered[:SHEET]),
+        ("sturdy", "The sturdiest images: smallest L2", ordered[::-1][:SHEET]),
     ):
         captions = [f"{audit.files[row].stem} {smallest[row]:.3f}" for row in rows]
-        yield Picture(name, title, contact_sheet([load_thumbnail(audit.files[row]) for row in rows], captions))
+        yield Plot(name, title, contact_sheet([load_thumbnail(audit.files[row]) for row in rows], captions))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vitrail.errors import BadRun, MissingExtra
-from vitrail.events import Event, Note, Picture, Result, Table
+from vitrail.events import Event, Note, Plot, Result, Table
 from vitrail.runs import Run, read_run
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 KINDS = {"transfer": "vitrail transfer", "gan-train": "vitrail gan train"}
 
@@ -22,7 +23,7 @@ class Compare(Task):
         """Yields tables and figures; the last event is the `Result`."""
         runs = [read_run(folder) for folder in self.run_folders]
         if _kind(runs) == "gan-train":
-            from vitrail.tasks.compare_gans import compared  # noqa: PLC0415  (torch)
+            from vitrail.tasks.compare_gans import compared
 
             yield from compared(runs)
             return
@@ -65,13 +66,13 @@ def _row(run: Run) -> dict[str, object]:
         }:
             measured = {"run": run.folder.name, "accuracy": accuracy, "low": low, "high": high, "n": n}
             return {**measured, "backbone": backbone, "layer": layer, "head": head, "C": C, "seconds": seconds}
-    raise BadRun(f"{str(run.folder)!r} holds no measured classifier; give runs that had test pictures.")
+    raise BadRun(f"{str(run.folder)!r} holds no measured classifier; give runs that had test images.")
 
 
-def _figure(rows: list[dict[str, object]]) -> Picture:
-    from vitrail.pictures import Interval, comparison  # noqa: PLC0415  (matplotlib, an extra)
+def _figure(rows: list[dict[str, object]]) -> Plot:
+    from vitrail.plots import Interval, comparison
 
     intervals = [
         Interval(str(row["run"]), *(float(str(row[key])) for key in ("accuracy", "low", "high"))) for row in rows
     ]
-    return Picture("comparison", "Accuracy and its 95 % interval", comparison(intervals))
+    return Plot("comparison", "Accuracy and its 95 % interval", comparison(intervals))

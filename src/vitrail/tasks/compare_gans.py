@@ -1,4 +1,4 @@
-"""Generators side by side: what their pictures are worth, how varied they are, and what they cost."""
+"""Generators side by side: what their images are worth, how varied they are, and what they cost."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from vitrail.errors import BadRun, MissingExtra, VitrailError
-from vitrail.events import Event, Note, Picture, Result, Table
-from vitrail.pictures import Score, scores
+from vitrail.events import Event, Image, Note, Plot, Result, Table
+from vitrail.plots import Score, scores
 from vitrail.runs import Run
 from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
 from vitrail.tasks.gan_generator import Generator, read_generator
@@ -32,12 +32,12 @@ def compared(runs: Sequence[Run]) -> Iterator[Event]:
     if note:
         yield note
     try:
-        yield Picture("comparison", "Figures of each run, beside those of real pictures", _figure(rows, note is None))
+        yield Plot("comparison", "Figures of each run, beside those of real images", _figure(rows, note is None))
     except MissingExtra as error:
         yield Note(f"{error} No figure was drawn.")
     shown = [(run.folder.name, row_of(each)) for run, each in zip(runs, generators, strict=True) if each is not None]
     if shown:
-        yield Picture("samples", "Samples of each run, from the same seeds", sheet(shown))
+        yield Image("samples", "Samples of each run, from the same seeds", sheet(shown))
     yield Result({"runs": rows, "comparable": note is None})
 
 
@@ -85,10 +85,10 @@ def _parameters(generator: Generator | None) -> dict[str, int | None]:
 
 CALLED = {
     "coverage": "coverage",
-    "coverage_floor": "coverage of real pictures",
+    "coverage_floor": "coverage of real images",
     "label_agreement": "label agreement",
-    "judge_accuracy": "judge on real pictures",
-    "novelty": "novelty (real pictures: 1)",
+    "judge_accuracy": "judge on real images",
+    "novelty": "novelty (real images: 1)",
     "alarms": "alarms",
     "architecture": "architecture",
     "loss": "loss",
@@ -117,7 +117,7 @@ SCORES: tuple[tuple[str, str, str, Literal["low", "high"] | None], ...] = (
     ("novelty", "novelty", "novelty_floor", None),
     ("training, seconds", "seconds_training", "", "low"),
 )
-"""What is drawn: its name, its key in a row, that of what real pictures get, and which value is the best."""
+"""What is drawn: its name, its key in a row, that of what real images get, and which value is the best."""
 
 
 def _figure(rows: Sequence[Mapping[str, Any]], comparable: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""A tour that needs no network and no pictures of one's own."""
+"""A tour that needs no network and no images of one's own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import ClassVar
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, record
-from vitrail.settings import Task, cache_folder, setting
+from vitrail.settings import cache_folder, setting
+from vitrail.task import Task
 
 SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # CC0 or public domain, inside scikit-image's package
 THREE = ("gradient", "smooth-grad", "grad-cam")
 
 
 class Demo(Task):
-    """Take the tour: classify free pictures, make a classifier of digits, look into both, fool both, make digits."""
+    """Take the tour: classify free images, make a classifier of digits, look into both, fool both, make digits."""
 
     records: ClassVar[bool] = False
 
@@ -25,7 +26,7 @@ class Demo(Task):
 
     def run(self) -> Iterator[Event]:
         """Passes the events of each stop on; the last event is the `Result`."""
-        from vitrail.report import build_report  # noqa: PLC0415  (jinja2 is an extra)
+        from vitrail.report import build_report
 
         folders: list[Path] = []
         for name, task in self._stops(folders):
@@ -41,29 +42,29 @@ class Demo(Task):
 
     def _stops(self, done: list[Path]) -> Iterator[tuple[str, Task]]:
         """What is shown, one after the other; `done` holds the run folders so far."""
-        from vitrail.tasks.classify import Classify  # noqa: PLC0415  (only when the tour starts)
-        from vitrail.tasks.explain import Explain  # noqa: PLC0415
-        from vitrail.tasks.fool import Fool  # noqa: PLC0415
-        from vitrail.tasks.gan_train import GanTrain  # noqa: PLC0415
-        from vitrail.tasks.transfer import Transfer  # noqa: PLC0415
-        from vitrail.tasks.visualise import Visualise  # noqa: PLC0415
+        from vitrail.tasks.classify import Classify
+        from vitrail.tasks.explain import Explain
+        from vitrail.tasks.fool import Fool
+        from vitrail.tasks.gan_train import GanTrain
+        from vitrail.tasks.transfer import Transfer
+        from vitrail.tasks.visualise import Visualise
 
-        pictures = tuple(packaged_pictures())
-        yield "classify", Classify(pictures=pictures, backbone="squeezenet", top=3)
-        yield "classify", Classify(pictures=pictures, backbone="efficientnet-lite0", top=3)
-        yield "explain", Explain(pictures=pictures[:1], method=THREE, samples=16)
-        yield "fool", Fool(pictures=pictures[:1], target=("tarantula",))
+        images = tuple(packaged_images())
+        yield "classify", Classify(images=images, backbone="squeezenet", top=3)
+        yield "classify", Classify(images=images, backbone="efficientnet-lite0", top=3)
+        yield "explain", Explain(images=images[:1], method=THREE, samples=16)
+        yield "fool", Fool(images=images[:1], target=("tarantula",))
         yield "visualise", Visualise(classes=("tarantula",), steps=80)
         yield "transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))
         digits = str(done[-1])
         three = tuple(_test_digits("3")[:1])
-        yield "explain", Explain(pictures=three, method=THREE, samples=16, backbone=(digits,))
-        yield "fool", Fool(pictures=three, target=("8",), backbone=digits)
+        yield "explain", Explain(images=three, method=THREE, samples=16, backbone=(digits,))
+        yield "fool", Fool(images=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
         yield "gan-train", GanTrain(data="digits", epochs=30, batch=32, rate=5e-4, average=0.99, evaluate_every=10)
 
 
-def packaged_pictures() -> list[Path]:
+def packaged_images() -> list[Path]:
     """The free photographs in scikit-image's package, which is not imported.
 
     Raises:
@@ -71,13 +72,13 @@ def packaged_pictures() -> list[Path]:
     """
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra("The demo's pictures are not installed; run `pip install 'vitrail[demo]'`.")
+        raise MissingExtra("The demo's images are not installed; run `pip install 'vitrail[demo]'`.")
     return [Path(spec.submodule_search_locations[0]) / "data" / name for name in SHOWN]
 
 
 def _test_digits(name: str) -> list[Path]:
     """Handwritten digits of one class that the classifier has not learned from."""
-    from vitrail.datasets import DATASETS  # noqa: PLC0415  (as above)
+    from vitrail.datasets import DATASETS
 
     test = DATASETS["digits"](cache_folder().parent / "datasets" / "digits", "test")
     return [file for file, label in zip(test.files, test.labels.tolist(), strict=True) if test.classes[label] == name]

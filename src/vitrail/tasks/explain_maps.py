@@ -1,4 +1,4 @@
-"""What one network sees in pictures: its verdict, the maps of several methods, and their figures."""
+"""What one network sees in images: its verdict, the maps of several methods, and their figures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import torch
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.integrated_gradients import completeness_error
 from vitrail.attributions.look import FROM_LOOK, look
-from vitrail.backbones.class_names import class_index
-from vitrail.image_ascent import images_at_once
-from vitrail.image_ascent.slope import check_numbers
+from vitrail.backbones.network import Network
+from vitrail.class_names import class_index
+from vitrail.image_ascent import max_batch_size
+from vitrail.image_ascent.input_gradient import check_finite
 from vitrail.images import to_unit
 from vitrail.metrics.faithfulness import deletion_insertion, random_maps
 from vitrail.metrics.randomisation import randomisation_check
-from vitrail.tasks.network import Network
 from vitrail.tensors import Images, Labels, Maps, Pixels
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Method = Callable[["Backbone", Images, Labels], Maps]
 
 @dataclass(frozen=True)
 class View:
-    """One picture as one network sees it.
+    """One image as one network sees it.
 
     Attributes:
         pixels: (S, S, 3), what the network was shown.
@@ -58,23 +58,23 @@ class Explainer:
         self.index = None if task.target == "top" else class_index(network.classes, task.target)
 
     def run(self, pixels: Pixels) -> Iterator[View]:
-        """A view of each picture; as many at once as memory allows."""
+        """A view of each image; as many at once as memory allows."""
         if not len(pixels):
             return
         images = to_unit(pixels).to(self.network.device)
-        size = images_at_once(self.network.quick, images, memory=self.task.memory * MIB)
+        size = max_batch_size(self.network.fast, images, memory=self.task.memory * MIB)
         for part in torch.split(images, size):
             yield from self._views(part)
 
     def _views(self, images: Images) -> Iterator[View]:
         wanted = None if self.index is None else torch.full((len(images),), self.index, device=images.device)
-        seen = look(self.network.quick, images, wanted)  # serves the verdict and every map that needs no more
-        check_numbers(seen.logits, self.network.plain)
+        seen = look(self.network.fast, images, wanted)  # serves the verdict and every map that needs no more
+        check_finite(seen.logits, self.network.reference)
         probabilities = seen.logits.softmax(dim=1).gather(1, seen.targets[:, None])[:, 0].tolist()
         maps = {
             name: FROM_LOOK[name](seen)
             if name in FROM_LOOK
-            else self._method(name)(self.network.quick, images, seen.targets)
+            else self._method(name)(self.network.fast, images, seen.targets)
             for name in self.task.method
         }
         figures = self._figures(images, seen.targets, maps)
@@ -95,19 +95,19 @@ class Explainer:
 
     def _figures(self, images: Images, targets: Labels, maps: dict[str, Maps]) -> dict[str, dict[str, Any]]:
         figures: dict[str, dict[str, Any]] = {name: {} for name in maps}
-        quick, memory = self.network.quick, self.task.memory * MIB
+        fast, memory = self.network.fast, self.task.memory * MIB
         if self.task.faithfulness:
-            floor = deletion_insertion(quick, images, targets, random_maps(images, self.task.seed), memory=memory)
+            floor = deletion_insertion(fast, images, targets, random_maps(images, self.task.seed), memory=memory)
             for name, each in maps.items():
-                found = deletion_insertion(quick, images, targets, each, memory=memory)
+                found = deletion_insertion(fast, images, targets, each, memory=memory)
                 figures[name] |= {"deletion_auc": found.deletion_auc, "insertion_auc": found.insertion_auc}
                 figures[name] |= {f"random_{key}": getattr(floor, key) for key in ("deletion_auc", "insertion_auc")}
         if "integrated-gradients" in maps:
-            error = completeness_error(quick, images, targets, maps["integrated-gradients"])
+            error = completeness_error(fast, images, targets, maps["integrated-gradients"])
             figures["integrated-gradients"]["completeness_error"] = error
         if self.task.check:
             for name in maps:
-                similarity = randomisation_check(quick, self._method(name), images, targets, seed=self.task.seed)
+                similarity = randomisation_check(fast, self._method(name), images, targets, seed=self.task.seed)
                 figures[name]["random_weights_correlation"] = similarity
         return figures
 

@@ -1,4 +1,4 @@
-"""What `explain` keeps and shows: every map as an array and in colours, a figure of the first pictures, a table."""
+"""What `explain` keeps and shows: every map as an array and in colours, a figure of the first images, a table."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Note, Picture, Table
+from vitrail.events import Attachment, Event, Note, Plot, Table
+from vitrail.formatting import percent
 from vitrail.image_files import display_name
 from vitrail.images import to_unit
-from vitrail.pictures import Panel, Scale, heat, is_signed, overlay, panels, region
-from vitrail.pictures.labels import percent
+from vitrail.plots import Panel, Scale, heat, is_signed, overlay, panels, region
 from vitrail.tasks.explain_maps import View
-from vitrail.tasks.kept_names import KeptNames
+from vitrail.tasks.kept_names import UniqueNames
 
-DRAWN = 8  # pictures in the figure
+DRAWN = 8  # images in the figure
 REGIONS = 4  # in a row of their own figure
 
 
@@ -28,55 +28,55 @@ class Report:
     """Collects views, network by network.
 
     Attributes:
-        pictures: as in `result.json`.
-        skipped: pictures that could not be read, and why.
+        images: as in `result.json`.
+        skipped: images that could not be read, and why.
     """
 
     def __init__(self, methods: Sequence[str], networks: Sequence[str], localise: bool) -> None:
         self.methods, self.networks, self.localise = methods, networks, localise
-        self.pictures: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
         self._entry: dict[Path, dict[str, Any]] = {}
         self._views: dict[Path, list[View]] = {}
         self._regions: list[list[Panel]] = []
-        self._names = KeptNames()
+        self._names = UniqueNames()
 
     def skip(self, skipped: Sequence[dict[str, str]]) -> None:
-        """Pictures that a network could not be shown; each counts once."""
+        """Images that a network could not be shown; each counts once."""
         self.skipped += [skip for skip in skipped if skip not in self.skipped]
 
     def add(self, file: Path, view: View) -> Iterator[Event]:
         """Keeps the maps of one view."""
         if file not in self._entry:
             self._entry[file] = {"file": display_name(file), "target": view.target, "maps": []}
-            self.pictures.append(self._entry[file])
+            self.images.append(self._entry[file])
         if len(self._views) < DRAWN or file in self._views:
             self._views.setdefault(file, []).append(view)
-        picture = self._names.free(f"{file.stem}_{Path(view.network).name}_shown")
-        yield Attachment("maps", f"{picture}.png", png(view.pixels))
+        image = self._names.free(f"{file.stem}_{Path(view.network).name}_shown")
+        yield Attachment("maps", f"{image}.png", png(view.pixels))
         for method, values in view.maps.items():
-            entry: dict[str, Any] = {"method": method, **view.figures[method], "picture": f"maps/{picture}.png"}
+            entry: dict[str, Any] = {"method": method, **view.figures[method], "image": f"maps/{image}.png"}
             if len(self.networks) > 1:
                 entry = {"backbone": view.network, "target": view.target, **entry}
             yield from self._kept(self._name(file, view, method), view.pixels, values, entry)
             self._entry[file]["maps"].append(entry)
 
     def finished(self) -> Iterator[Event]:
-        """The table of all figures, and a figure of the first pictures."""
+        """The table of all figures, and a figure of the first images."""
         rows = [
-            (Path(picture["file"]).name, each.get("target", picture["target"])["name"], each["method"], *measured(each))
-            for picture in self.pictures
-            for each in picture["maps"]
+            (Path(image["file"]).name, each.get("target", image["target"])["name"], each["method"], *measured(each))
+            for image in self.images
+            for each in image["maps"]
         ]
-        columns = ("picture", "class", "method", *MEASURED.values())
+        columns = ("image", "class", "method", *MEASURED.values())
         shown = [index for index in range(len(columns)) if index < 3 or any(row[index] is not None for row in rows)]
         kept = [tuple(row[index] for index in shown) for row in rows]
         yield Table("maps", "Maps and their faithfulness", tuple(columns[index] for index in shown), kept)
         try:
-            yield Picture("maps", "Maps: what speaks for the class", self._figure())
+            yield Plot("maps", "Maps: what speaks for the class", self._figure())
             if self._regions:
-                caption = "Where the maps point: regions grown along the picture's colours, and their boxes"
-                yield Picture("regions", caption, panels(self._regions))
+                caption = "Where the maps point: regions grown along the image's colours, and their boxes"
+                yield Plot("regions", caption, panels(self._regions))
         except MissingExtra as error:
             yield Note(f"{error} No figure was drawn.")
 
@@ -94,7 +94,7 @@ class Report:
         except MissingExtra:  # said once, where the figure is missing
             coloured = {}
         if self.localise:
-            from vitrail.attributions.localise import localise  # noqa: PLC0415  (scikit-image, an extra)
+            from vitrail.attributions.localise import localise
 
             image = to_unit(torch.from_numpy(pixels).permute(2, 0, 1))
             found = localise(image, torch.from_numpy(values))
@@ -102,8 +102,8 @@ class Report:
             entry["box"], entry["region_share"] = list(found.box), float(mask.mean())
             coloured["mask"] = mask
             self._show_region(pixels, mask, entry)
-        for kind, picture in coloured.items():
-            yield Attachment("maps", f"{name}_{kind}.png", png(picture))
+        for kind, array in coloured.items():
+            yield Attachment("maps", f"{name}_{kind}.png", png(array))
             entry[kind] = f"maps/{name}_{kind}.png"
 
     def _show_region(self, pixels: np.ndarray, mask: np.ndarray, entry: dict[str, Any]) -> None:
@@ -121,11 +121,11 @@ class Report:
             for views in self._views.values()
             if len(views) == seen
         ]
-        headings = ["picture"]
+        headings = ["image"]
         for network in self.networks[:seen]:
             for method in self.methods:
                 several = len(self.networks) > 1
-                headings += [f"{network}: {method}" if several else method, "over the picture"]
+                headings += [f"{network}: {method}" if several else method, "over the image"]
         signs = {is_signed(values) for views in self._views.values() for view in views for values in view.maps.values()}
         return panels(rows, headings, [Scale(signed) for signed in sorted(signs)])
 
@@ -163,8 +163,8 @@ def said(target: dict[str, Any]) -> tuple[str, ...]:
     return (target["name"], percent(target["probability"]))
 
 
-def png(picture: np.ndarray) -> bytes:
+def png(pixels: np.ndarray) -> bytes:
     """RGB pixels, or a mask, as a PNG."""
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG")
+    Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""What `explain` does with very many pictures: maps and their figures as arrays, and means of the figures."""
+"""What `explain` does with very many images: maps and their figures as arrays, and means of the figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrail.errors import BadPicture
-from vitrail.events import Event, Note, Progress, Result, Table
-from vitrail.image_files import display_name, each_picture
+from vitrail.datasets.batches import batches
+from vitrail.errors import BadImage
+from vitrail.events import Event, Progress, Result, Table
+from vitrail.image_files import display_name, iter_images
 from vitrail.path_list import PathList
 from vitrail.sharding.part import Part
+from vitrail.sharding.summary import ResultSummary
 from vitrail.tasks.explain_maps import Explainer, View
-from vitrail.tasks.network import batches, open_network
-from vitrail.tasks.sharded_run import Named
+from vitrail.transfer.classifier import open_network
 
 if TYPE_CHECKING:
     from vitrail.tasks.explain import Explain
@@ -24,18 +25,18 @@ MATTERS = ("method", "target", "faithfulness", "check", "samples", "noise", "mem
 
 
 class Explanation:
-    """Networks and the pictures to show them; see `Work`."""
+    """Networks and the images to show them; see `Work`."""
 
     def __init__(self, task: Explain) -> None:
         self._started = time.perf_counter()
-        self.files = PathList(each_picture(task.pictures))
+        self.files = PathList(iter_images(task.images))
         self._networks = [open_network(name, weights=task.weights, device=task.device) for name in task.backbone]
         self._explainers = [Explainer(task, network) for network in self._networks]
         settings = task.model_dump(mode="json", include=set(MATTERS))
         self.depends_on = {**settings, "backbone": [network.identity for network in self._networks]}
 
-    def part(self, rows: slice) -> Generator[Event, None, Part]:
-        """Maps of some pictures: of every network and method a tensor `network/method`, (n, S, S) float32."""
+    def process(self, rows: slice) -> Generator[Event, None, Part]:
+        """Maps of some images: of every network and method a tensor `network/method`, (n, S, S) float32."""
         files = self.files[rows]
         first = rows.indices(len(self.files))[0]
         found: dict[int, dict[str, Any]] = {}
@@ -43,7 +44,7 @@ class Explanation:
         maps: dict[str, list[np.ndarray]] = {}
         for explainer in self._explainers:
             done = 0
-            for batch in batches(files, explainer.network.plain.preparation):
+            for batch in batches(files, explainer.network.reference.preprocessing):
                 for row, view in zip(batch.rows, explainer.run(batch.pixels), strict=True):
                     entry = {"index": first + row, "file": display_name(files[row]), "maps": []}
                     found.setdefault(row, entry)["maps"] += _figures(view)
@@ -55,9 +56,9 @@ class Explanation:
         tensors = {name: np.stack(values) for name, values in maps.items()}
         return Part({"device": self._networks[0].device}, list(found.values()), list(skipped.values()), tensors)
 
-    def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
-        """Means of the figures over all pictures."""
-        named, sums = Named(most), dict[tuple[str, str], dict[str, list[float]]]()
+    def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
+        """Means of the figures over all images."""
+        named, sums = ResultSummary(limit), dict[tuple[str, str], dict[str, list[float]]]()
         for part in parts:
             named.add(part)
             for row in part.rows:
@@ -66,7 +67,7 @@ class Explanation:
                     for name in each.keys() - {"backbone", "method", "target"}:
                         figures.setdefault(name, []).append(each[name])
         if not named.count:
-            raise BadPicture(f"No picture could be read; the first one: {named.skipped[0]['reason']}")
+            raise BadImage(f"No image could be read; the first one: {named.skipped[0]['reason']}")
         means = [
             {
                 "backbone": network,
@@ -77,14 +78,14 @@ class Explanation:
         ]
         columns = list(dict.fromkeys(name for each in means for name in each))
         table = [[each.get(column) for column in columns] for each in means]
-        yield Table("means", f"Means over {named.count} pictures", columns, table)
-        yield from map(Note, named.notes())
+        yield Table("means", f"Means over {named.count} images", columns, table)
+        yield from named.notes()
         yield Result(
             {
                 "backbone": self.depends_on["backbone"],
                 "device": self._networks[0].device,
                 "skipped": named.skipped,
-                "pictures": named.rows,
+                "images": named.rows,
                 "n": named.count,
                 "means": means,
                 "seconds": {"total": time.perf_counter() - self._started},

@@ -1,4 +1,4 @@
-"""Pictures in, nearly the same pictures out that a network takes for something else: files that are checked."""
+"""Images in, nearly the same images out that a network takes for something else: files that are checked."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Literal
 from pydantic import model_validator
 
 from vitrail.attacks import ATTACKS
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 from vitrail.events import Event, Note, Preview, Progress, Result
-from vitrail.registry import shown
-from vitrail.settings import Names, Task, setting
+from vitrail.registry import display_name
+from vitrail.settings import Names, setting
+from vitrail.task import Task
 
 
 class Fool(Task):
-    """Change pictures a little, so that a network takes them for something else; every saved file is checked."""
+    """Change images a little, so that a network takes them for something else; every saved file is checked."""
 
-    pictures: tuple[Path, ...] = setting(..., "Pictures, folders of pictures, or patterns", positional=True)
-    target: Names = setting(("any",), "Class to be taken for, by name or number; several: one a picture; any: another")
-    method: str = setting("minimal-l2", f"Attack, by name. Known: {', '.join(map(shown, ATTACKS))}")
+    images: tuple[Path, ...] = setting(..., "Images, folders of images, or patterns", positional=True)
+    target: Names = setting(("any",), "Class to be taken for, by name or number; several: one an image; any: another")
+    method: str = setting("minimal-l2", f"Attack, by name. Known: {', '.join(map(display_name, ATTACKS))}")
     backbone: str = setting("squeezenet", "Network, by name, or a run folder of `vitrail transfer`")
     radius: float | None = setting(
         None, "How far a pixel (linf) or all together (l2) may move, in intensity 0 to 1", gt=0
@@ -34,20 +35,20 @@ class Fool(Task):
     memory: int = setting(512, "MiB that what is computed at once may take", ge=16)
     weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
     seed: int = setting(0, "Seed of attacks that draw", ge=0)
-    live: float | None = setting(None, "Seconds between looks at a picture that is not finished, in live/", gt=0)
+    live: float | None = setting(None, "Seconds between looks at an image that is not finished, in live/", gt=0)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
     def run(self) -> Iterator[Event]:
-        """Yields the fooled pictures, a figure and a table; the last event is the `Result`."""
-        from vitrail.image_files import find_pictures  # noqa: PLC0415  (`--help` reads this module: nothing heavy above)
-        from vitrail.tasks.fool_pictures import Fooling, sized_batches  # noqa: PLC0415
-        from vitrail.tasks.fool_report import Report  # noqa: PLC0415
-        from vitrail.tasks.network import open_network  # noqa: PLC0415
-        from vitrail.tasks.stopping import until_stopped  # noqa: PLC0415
+        """Yields the fooled images, a figure and a table; the last event is the `Result`."""
+        from vitrail.image_files import find_images
+        from vitrail.interrupts import until_stopped
+        from vitrail.tasks.fool_images import Fooling, sized_batches
+        from vitrail.tasks.fool_report import Report
+        from vitrail.transfer.classifier import open_network
 
         started = time.perf_counter()
         ATTACKS.check(self.method)
-        files = find_pictures(self.pictures)
+        files = find_images(self.images)
         network = open_network(self.backbone, weights=self.weights, device=self.device)
         fooling, report = Fooling(self, network, files), Report(self.magnify)
 
@@ -63,18 +64,18 @@ class Fool(Task):
                 done += len(batch.files) + len(batch.skipped)
                 yield Progress("fooling", done, len(files), detail=network.name)
 
-        yield from until_stopped(changed(), lambda: len(report.pictures))
+        yield from until_stopped(changed(), lambda: len(report.images))
         for skip in report.skipped:
             yield Note(f"Skipped: {skip['reason']}")
-        if not report.pictures:
-            raise BadPicture(f"No picture could be read; the first one: {report.skipped[0]['reason']}")
+        if not report.images:
+            raise BadImage(f"No image could be read; the first one: {report.skipped[0]['reason']}")
         yield from report.finished()
         yield Result(
             {
                 "backbone": [network.identity],
                 "device": network.device,
                 "skipped": report.skipped,
-                "pictures": report.pictures,
+                "images": report.images,
                 "seconds": {"total": time.perf_counter() - started},
             }
         )

@@ -1,4 +1,4 @@
-"""What `fool` keeps and shows: every fooled picture as a PNG that was read back, figures of the first ones, a table."""
+"""What `fool` keeps and shows: every fooled image as a PNG that was read back, figures of the first ones, a table."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy as np
 from torch import Tensor
 
 from vitrail.errors import BadSetting, MissingExtra
-from vitrail.events import Attachment, Event, Note, Picture, Table
-from vitrail.pictures import Axis, Line, Panel, curve, magnified_difference, panels
-from vitrail.pictures.labels import percent
+from vitrail.events import Attachment, Event, Note, Plot, Table
+from vitrail.formatting import percent
+from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.tasks.explain_report import png, said
-from vitrail.tasks.fool_pictures import Fooled
-from vitrail.tasks.kept_names import KeptNames
+from vitrail.tasks.fool_images import Fooled
+from vitrail.tasks.kept_names import UniqueNames
 
-DRAWN = 6  # pictures in the figures
+DRAWN = 6  # images in the figures
 
 
 class Report:
-    """Collects fooled pictures.
+    """Collects fooled images.
 
     Attributes:
-        pictures: as in `result.json`.
-        skipped: pictures that could not be read, and why.
+        images: as in `result.json`.
+        skipped: images that could not be read, and why.
     """
 
     def __init__(self, magnify: float) -> None:
         self.magnify = magnify
-        self.pictures: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
         self._rows: list[list[Panel]] = []
         self._lines: list[Line] = []
-        self._names = KeptNames()
+        self._names = UniqueNames()
 
     def add(self, fooled: Fooled, read_back: Callable[[bytes], dict[str, Any]]) -> Iterator[Event]:
-        """Saves one picture; what is said of it is what was read back from the file's own bytes."""
+        """Saves one image; what is said of it is what was read back from the file's own bytes."""
         name = self._names.free(f"{fooled.file.stem}_fooled")
         before, after = _upright(fooled.before), _upright(fooled.after)
         file = png(after)
@@ -47,29 +47,29 @@ class Report:
         if entry["success"]:
             entry["output"] = f"fooled/{name}.png"
             yield Attachment("fooled", f"{name}.png", file)
-        self.pictures.append(entry)
+        self.images.append(entry)
         if len(self._rows) < DRAWN and not entry.get("already"):
             self._rows.append(self._row(before, after, entry))
             self._lines.append(Line(list(map(float, range(len(fooled.path)))), fooled.path, fooled.file.stem))
 
     def finished(self) -> Iterator[Event]:
-        """A sentence, the table, and figures of the first pictures.
+        """A sentence, the table, and figures of the first images.
 
         Raises:
-            BadSetting: there was nothing to do: every picture is taken for its target already.
+            BadSetting: there was nothing to do: every image is taken for its target already.
         """
-        tried = [entry for entry in self.pictures if not entry.get("already")]
-        for entry in self.pictures:
+        tried = [entry for entry in self.images if not entry.get("already")]
+        for entry in self.images:
             if entry.get("already"):
                 sentence = f"'{entry['file']}' is taken for {_sure(entry['source'])} already; choose another target."
                 if not tried:
                     raise BadSetting(sentence)
                 yield Note(sentence)
         held = sum(entry["verified"] for entry in tried)
-        yield Note(f"{held} of {len(tried)} pictures fooled, each checked in its saved file.")
-        columns = ("picture", "was", "is taken for", "verified", "L2", "L∞", "SSIM", "forwards", "backwards")
-        rows = [_cells(entry) for entry in self.pictures]
-        yield Table("fooled", "Fooled pictures; distances in pixel intensity, 0 to 1", columns, rows)
+        yield Note(f"{held} of {len(tried)} images fooled, each checked in its saved file.")
+        columns = ("image", "was", "is taken for", "verified", "L2", "L∞", "SSIM", "forwards", "backwards")
+        rows = [_cells(entry) for entry in self.images]
+        yield Table("fooled", "Fooled images; distances in pixel intensity, 0 to 1", columns, rows)
         try:
             yield from self._figures()
         except MissingExtra as error:
@@ -77,11 +77,11 @@ class Report:
 
     def _figures(self) -> Iterator[Event]:
         headings = ["original", "fooled", f"difference × {self.magnify:g}"]
-        yield Picture("fooled", "Original, fooled, and the difference (grey: none)", panels(self._rows, headings))
+        yield Plot("fooled", "Original, fooled, and the difference (grey: none)", panels(self._rows, headings))
         lines = [line for line in self._lines if len(line.x) > 1]
         if lines:
             axis = Axis("step", "logit of the goal above all others")
-            yield Picture("path", "The goal's score while the attack ran", curve(lines, axis, marks={}))
+            yield Plot("path", "The goal's score while the attack ran", curve(lines, axis, marks={}))
 
     def _row(self, before: np.ndarray, after: np.ndarray, entry: dict[str, Any]) -> list[Panel]:
         about = (f"L2 {entry['l2']:.3f}, L∞ {entry['linf'] * 255:.0f}/255", f"SSIM {entry['ssim']:.4f}")
@@ -90,8 +90,8 @@ class Report:
         return [Panel(before, said(entry["source"])), Panel(after, outcome), Panel(difference, about)]
 
 
-def _upright(picture: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+def _upright(image: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
 def _reached(entry: dict[str, Any]) -> bool:

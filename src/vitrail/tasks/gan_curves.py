@@ -20,7 +20,7 @@ class Curves:
         self._writer: Any = None
         if folder is not None:
             try:
-                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  (an extra)
+                from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise MissingExtra("Curves for TensorBoard need `pip install 'vitrail[tensorboard]'`.") from None
             self._writer = SummaryWriter(str(folder))

@@ -14,13 +14,13 @@ from vitrail.datasets.open_pixels import Opened, open_pixels
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note
-from vitrail.metrics.judge import agreement
-from vitrail.tasks.gan_edit_pictures import Edited
+from vitrail.metrics.sample_classifier import agreement
+from vitrail.tasks.gan_edit_images import Edited
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
 from vitrail.tasks.gan_run import wish_of
 from vitrail.tasks.gan_train import GanTrain
-from vitrail.tasks.network import open_network
+from vitrail.transfer.classifier import open_network
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_edit import GanEdit
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 IDENTITY = "squeezenet"
 """Whose features tell likeness: not the judge's, which were made to tell apart what an edit is to change."""
 
-PAIRS = 500  # of real pictures, at most, whose mean distance is that of different ones
+PAIRS = 500  # of real images, at most, whose mean distance is that of different ones
 
 
 class Measures:
-    """Looks at edited pictures.
+    """Looks at edited images.
 
     Attributes:
         reader: what likeness is measured with; None: it is not.
         judge: what says which attributes it sees; None: nobody does.
-        apart: mean distance between two different real pictures in the reader's features; None: not known.
-        seen: of each attribute, in which share of the real pictures that have it not (0) or have it (1) the judge says
+        apart: mean distance between two different real images in the reader's features; None: not known.
+        seen: of each attribute, in which share of the real images that have it not (0) or have it (1) the judge says
             so: what an edit can be held to.
     """
 
@@ -71,7 +71,7 @@ class Measures:
         return None if self.judge is None else self.judge.figures()
 
     def measure(self, found: Edited, wishes: Mapping[int, float]) -> list[dict[str, Any]]:
-        """What `result.json` says of each picture."""
+        """What `result.json` says of each image."""
         entries: list[dict[str, Any]] = [
             {
                 "attributes": self._shares((attributes + 1) / 2),
@@ -99,7 +99,7 @@ class Measures:
             entry["identity"] = {
                 "distance": edit,
                 "reconstruction_distance": again,
-                "different_pictures": self.apart,
+                "different_images": self.apart,
                 "ratio": edit / self.apart if self.apart else None,
             }
 
@@ -117,7 +117,7 @@ class Measures:
 def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Event, None, Measures]:
     """The networks that look at edits; a note for each that cannot be had.
 
-    The judge has learned the real pictures that the generator's training kept apart from those held out: their folder
+    The judge has learned the real images that the generator's training kept apart from those held out: their folder
     is named in the settings of that run.
     """
     reader, judge, held_out = None, None, None
@@ -128,7 +128,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
     try:
         opened, seed = _real(generator, task.cache, download=task.download)
     except VitrailError as error:
-        yield Note(f"Whether edits succeeded is not judged: the pictures the generator learned cannot be had: {error}")
+        yield Note(f"Whether edits succeeded is not judged: the images the generator learned cannot be had: {error}")
     else:
         yield from map(Note, opened.skipped)
         made = yield from judge_of(opened.train, seed=seed, device=device, cache=task.cache / "judges")
@@ -138,7 +138,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
 
 
 def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
-    """The pictures of the generator's training, parted as they were then, and its seed."""
+    """The images of the generator's training, parted as they were then, and its seed."""
     trained = GanTrain(**generator.settings)
     wish = replace(wish_of(trained), home=cache / "datasets", download=download)
     return open_pixels(trained.data, wish), trained.seed

@@ -18,27 +18,33 @@ from torch import nn
 from vitrail.backbones.weights import assemble
 from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet
-from vitrail.errors import BadRun
+from vitrail.errors import BadRun, one_line
 from vitrail.events import Event, Progress, Weights
 from vitrail.files import read_json
-from vitrail.gan_training.encoding import BATCH, EncoderStep, attributes_of, learn_attributes, learn_latents
-from vitrail.gan_training.game import below
-from vitrail.gan_training.order import Order
+from vitrail.gan_architectures.encoder import Encoder
+from vitrail.gan_training.encoding import (
+    BATCH,
+    EncoderStep,
+    attributes_of,
+    train_attribute_encoder,
+    train_latent_encoder,
+)
+from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import latents_of
-from vitrail.gans.encoder import Encoder
+from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
-from vitrail.images import to_signed, to_unit
-from vitrail.settings import checked
+from vitrail.images import to_signed_range, to_unit
+from vitrail.settings import parse_model
 from vitrail.tasks.gan_kept import Size
-from vitrail.tensors import Features, Signed
+from vitrail.tensors import Features, SignedImages
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_training_state import Training
 
 PARTS = ("latents", "attributes")
 WIDTH = 32  # IcGAN's
-ROWS = 256  # pictures of a forward pass when nothing is learned
-MEASURED = 1000  # pictures that figures are taken from, at most
+ROWS = 256  # images of a forward pass when nothing is learned
+MEASURED = 1000  # images that figures are taken from, at most
 LINES = 50  # of progress
 HELD_OUT_LATENTS = 2_000_000  # seeds from here on are those of latents that E_z is asked for
 
@@ -57,11 +63,11 @@ class Encoders:
 
     @property
     def channels(self) -> int:
-        """Of the pictures that they read."""
+        """Of the images that they read."""
         return int(self.about["arguments"]["channels"])
 
     @torch.no_grad()
-    def encode(self, images: Signed) -> tuple[Features, Features]:
+    def encode(self, images: SignedImages) -> tuple[Features, Features]:
         """Latents (N, L) and attributes (N, A) between -1 and 1."""
         found = [(self.latents(part), attributes_of(self.attributes(part))) for part in torch.split(images, ROWS)]
         latents, attributes = zip(*found, strict=True)
@@ -85,12 +91,12 @@ def encoded(training: Training, opened: Opened) -> Generator[Event, None, dict[s
         "names": list(names),
     }
     encoders = _new(about, seed=seed, device=training.device)
-    order = Order(len(opened.train), min(BATCH, len(opened.train)), seed)
+    order = ShuffledBatches(len(opened.train), min(BATCH, len(opened.train)), seed)
     steps = epochs * order.batches_per_epoch
-    learned = learn_latents(encoders.latents, generator, opened.train.labels, steps=steps, seed=seed)
+    learned = train_latent_encoder(encoders.latents, generator, opened.train.labels, steps=steps, seed=seed)
     yield from _shown("encoder of latents", learned)
-    pictures = _batches(opened.train, order, training.device)
-    yield from _shown("encoder of attributes", learn_attributes(encoders.attributes, pictures, steps=steps))
+    images = _batches(opened.train, order, training.device)
+    yield from _shown("encoder of attributes", train_attribute_encoder(encoders.attributes, images, steps=steps))
     yield _kept(encoders)
     figures = _figures(encoders, generator, opened.held_out, training.device)
     return {**figures, "epochs": epochs, "seconds": time.perf_counter() - started}
@@ -111,15 +117,15 @@ def read_encoders(run: Path, device: str) -> Encoders:
     try:
         tensors = load_file(weights)
         about = read_json(weights.with_suffix(".json"))
-        said = checked(_About, about)
+        said = parse_model(_About, about)
         if len(said.names) != said.outputs[1]:
             raise ValueError(f"{len(said.names)} names for {said.outputs[1]} attributes")
         networks = [
-            assemble(partial(_encoder, about, outputs), below(part, tensors), owner=part, path=weights)
+            assemble(partial(_encoder, about, outputs), select_prefix(part, tensors), owner=part, path=weights)
             for part, outputs in zip(PARTS, said.outputs, strict=True)
         ]
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise BadRun(f"The encoder '{display_name(weights)}' is damaged ({reason}); train anew.") from None
     return _of(networks, about, device)
 
@@ -156,9 +162,9 @@ def _of(networks: Iterable[nn.Module], about: dict[str, Any], device: str | torc
     return Encoders(latents, attributes, about)
 
 
-def _batches(train: PixelSet, order: Order, device: torch.device) -> Iterator[tuple[Signed, Features]]:
+def _batches(train: PixelSet, order: ShuffledBatches, device: torch.device) -> Iterator[tuple[SignedImages, Features]]:
     for rows in order:
-        yield to_signed(to_unit(train.images[rows])).to(device), train.labels[rows].to(device)
+        yield to_signed_range(to_unit(train.images[rows])).to(device), train.labels[rows].to(device)
 
 
 def _shown(part: str, steps: Iterator[EncoderStep]) -> Iterator[Event]:
@@ -166,7 +172,7 @@ def _shown(part: str, steps: Iterator[EncoderStep]) -> Iterator[Event]:
         if step.index % max(1, step.total // LINES) == 0 or step.index == step.total:
             loss = float(step.loss)
             yield Progress(
-                part, step.index, step.total, unit="batches", detail=f"loss {loss:.3f}", figures={"loss": loss}
+                part, step.index, step.total, unit="batches", detail=f"loss {loss:.3f}", values={"loss": loss}
             )
 
 
@@ -182,12 +188,12 @@ def _kept(encoders: Encoders) -> Weights:
 
 @torch.no_grad()
 def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, device: torch.device) -> dict[str, Any]:
-    """How far the encoders' answers are off, on pictures that they have not seen."""
+    """How far the encoders' answers are off, on images that they have not seen."""
     held_out = held_out.take(slice(0, MEASURED))
     labels = held_out.labels.to(device)
     latents = latents_of(HELD_OUT_LATENTS, len(held_out), int(generator.latent_size)).to(device)  # type: ignore[arg-type]
     found, _ = encoders.encode(_made(generator, latents, labels))
-    images = to_signed(to_unit(held_out.images)).to(device)
+    images = to_signed_range(to_unit(held_out.images)).to(device)
     answers = encoders.encode(images)
     right = ((answers[1] > 0) == (labels > 0)).float().mean(dim=0)
     return {
@@ -198,6 +204,6 @@ def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, devic
     }
 
 
-def _made(generator: nn.Module, latents: Features, labels: Features) -> Signed:
+def _made(generator: nn.Module, latents: Features, labels: Features) -> SignedImages:
     parts = zip(torch.split(latents, ROWS), torch.split(labels, ROWS), strict=True)
     return torch.cat([generator(*part) for part in parts])

@@ -1,4 +1,4 @@
-"""What generated pictures are worth: every figure beside its floor, what as many held-out real pictures get."""
+"""What generated images are worth: every figure beside its floor, what as many held-out real images get."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.events import Event
 from vitrail.metrics.diversity import diversity
 from vitrail.metrics.frechet import FrechetDistance
-from vitrail.metrics.judge import agreement
 from vitrail.metrics.kernel import KernelDistance
-from vitrail.metrics.neighbours import NEAREST, neighbourhood
+from vitrail.metrics.prdc import NEAREST, prdc
+from vitrail.metrics.sample_classifier import agreement
 from vitrail.tasks.gan_inception import InceptionReader
 from vitrail.tasks.gan_readers import JudgeReader, Reader, judge_of, judged
-from vitrail.tensors import Told
+from vitrail.tensors import Condition
 
 SHORT = {"frechet-distance": "FD", "kernel-distance": "KD"}
-FID_COUNT = 50_000  # pictures; on fewer the distance is larger, and is not what others call so
+FID_COUNT = 50_000  # images; on fewer the distance is larger, and is not what others call so
 SHARES = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
-"""Figures that tell of samples that repeat each other or training pictures, as shares of what real pictures get."""
+"""Figures that tell of samples that repeat each other or training images, as shares of what real images get."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of some pictures.
+    """Figures of some images.
 
     Attributes:
         values: by name, as `frechet-distance`.
-        floors: what held-out real pictures get.
+        floors: what held-out real images get.
         label_agreement: share of labels that the judge confirms; None without labels or judge.
         per_name: of each class or attribute.
-        n: how many pictures.
+        n: how many images.
     """
 
     values: dict[str, float]
@@ -47,17 +47,17 @@ class Measured:
 
     @property
     def shares(self) -> dict[str, float]:
-        """What `sample_alarms` looks at; there is no coverage where real pictures are too few for neighbours."""
+        """What `sample_alarms` looks at; there is no coverage where real images are too few for neighbours."""
         found = {name: self.values[name] / max(self.floors[name], 1e-12) for name in SHARES if name in self.values}
         return {name.replace("-", "_"): value for name, value in found.items()}
 
 
 class Evaluation:
-    """Compares generated pictures with real ones in the features of one network.
+    """Compares generated images with real ones in the features of one network.
 
     Attributes:
-        count: pictures on each side: as many as asked for, if there are so many.
-        labels: (count,) or (count, A), what samples should be told: as frequent as among the training pictures.
+        count: images on each side: as many as asked for, if there are so many.
+        labels: (count,) or (count, A), what samples should be told: as frequent as among the training images.
     """
 
     def __init__(self, reader: Reader, train: PixelSet, held_out: PixelSet, *, count: int, seed: int) -> None:
@@ -67,7 +67,7 @@ class Evaluation:
         chosen = torch.randperm(len(train), generator=draws)
         learned = train.take(chosen[: max(self.count, reader.most)])
         kept = held_out.take(torch.randperm(len(held_out), generator=draws)[: self.count])
-        self.labels: Told = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
+        self.labels: Condition = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
         self._training = reader.features(learned.images)
         self._reference = self._training[: self.count]
         self._real = reader.features(kept.images), groups(kept.labels)
@@ -76,11 +76,11 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float | None:
-        """The judge's, on real pictures; None of a network that judges nothing."""
+        """The judge's, on real images; None of a network that judges nothing."""
         return self.reader.accuracy if isinstance(self.reader, JudgeReader) else None
 
-    def measure(self, pixels: Tensor, labels: Told, *, conditional: bool) -> Measured:
-        """The figures of `count` generated pictures.
+    def measure(self, pixels: Tensor, labels: Condition, *, conditional: bool) -> Measured:
+        """The figures of `count` generated images.
 
         Args:
             labels: what they were told.
@@ -97,7 +97,7 @@ class Evaluation:
         return Measured(values, self.floors, agrees, per_name, self.count)
 
     def named(self, measured: Measured) -> list[dict[str, Any]]:
-        """The figures as `result.json` has them: each says what it was measured with, and what real pictures get."""
+        """The figures as `result.json` has them: each says what it was measured with, and what real images get."""
         reader = self.reader
         short = {**SHORT, "frechet-distance": "FID"} if self._gives_fid() else SHORT
         where = f"[{reader.name}@{reader.weights_sha256[:8]}, {reader.dimension}, {measured.n}]"
@@ -119,11 +119,11 @@ class Evaluation:
     def _figures(self, features: Tensor, labels: Tensor) -> dict[str, float]:
         found = {"frechet-distance": self._frechet(features), "kernel-distance": self._kernel(features)}
         if self.count > NEAREST:
-            found |= vars(neighbourhood(features, self._reference))
+            found |= vars(prdc(features, self._reference))
         varied = diversity((features, labels), self._real, self._training)
         return found | {name.replace("_", "-"): value for name, value in vars(varied).items()}
 
-    def _per_name(self, right: Tensor, labels: Told) -> dict[str, float]:
+    def _per_name(self, right: Tensor, labels: Condition) -> dict[str, float]:
         assert isinstance(self.reader, JudgeReader)
         names = list(self.reader.per_name)
         if labels.ndim == 2:
@@ -133,11 +133,11 @@ class Evaluation:
 
 
 def taught(
-    pixels: Tensor, labels: Told, opened: Opened, *, seed: int, device: str
+    pixels: Tensor, labels: Condition, opened: Opened, *, seed: int, device: str
 ) -> Generator[Event, None, dict[str, Any]]:
-    """GAN-train (Shmelkov et al., 2018): what a judge that has learned generated pictures alone says of real ones.
+    """GAN-train (Shmelkov et al., 2018): what a judge that has learned generated images alone says of real ones.
 
-    Its floor is what the same judge says that has learned as many real pictures instead.
+    Its floor is what the same judge says that has learned as many real images instead.
     """
     real = opened.train.take(slice(0, len(pixels)))
     accuracies = []

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from vitrail.events import Event
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 
 class GanExport(Task):
@@ -23,6 +24,6 @@ class GanExport(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields the files; the last event is the `Result`."""
-        from vitrail.tasks.gan_export_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.tasks.gan_export_run import run
 
         yield from run(self)

@@ -1,4 +1,4 @@
-"""The files of one export, and whether a generator that is read from them makes the same pictures."""
+"""The files of one export, and whether a generator that is read from them makes the same images."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from vitrail.errors import BadWeights
 from vitrail.events import Attachment, Event, Note, Result, Weights
-from vitrail.gans.pair import condition
-from vitrail.images import from_signed
+from vitrail.gan_architectures.pair import condition
+from vitrail.images import from_signed_range
 from vitrail.tasks.gan_generator import Generator, read_generator
-from vitrail.tasks.gan_onnx import OPSET, need_onnx, onnx_pictures, to_onnx
+from vitrail.tasks.gan_onnx import OPSET, need_onnx, onnx_images, to_onnx
 from vitrail.tasks.gan_players import made
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_export import GanExport
 
-CHECKED = 16  # pictures that are compared
+CHECKED = 16  # images that are compared
 LIMIT = 1e-4
 """How much a value in [0, 1] may differ; 8 bits tell 4e-3 apart, and another order of the same sums gives 1e-6."""
 
@@ -49,7 +49,7 @@ def run(task: GanExport) -> Iterator[Event]:
         yield event
     if "onnx" in formats:
         data = to_onnx(generator)
-        found = onnx_pictures(data, latents, told)
+        found = onnx_images(data, latents, told)
         difference = None
         if found is None:
             reason = "not compared: onnxruntime is not installed; `pip install 'vitrail[onnx]'` brings it"
@@ -61,7 +61,7 @@ def run(task: GanExport) -> Iterator[Event]:
         yield Attachment("weights", "generator.onnx", data)
     measured = [each["difference"] for each in outputs if each["difference"] is not None]
     if measured:
-        yield Note(f"{CHECKED} pictures made from the files differ by at most {max(measured):.1e} of a range of 1.")
+        yield Note(f"{CHECKED} images made from the files differ by at most {max(measured):.1e} of a range of 1.")
     yield Result(
         {
             "generator": str(task.generator),
@@ -69,7 +69,7 @@ def run(task: GanExport) -> Iterator[Event]:
             "skipped": skipped,
             "outputs": outputs,
             "difference": max(measured, default=None),
-            "pictures_compared": CHECKED if measured else 0,
+            "images_compared": CHECKED if measured else 0,
             "seconds": {"total": time.perf_counter() - started},
         }
     )
@@ -85,9 +85,9 @@ def _inputs(generator: Generator) -> tuple[Tensor, Tensor | None]:
 
 @torch.no_grad()
 def _unit(network: nn.Module, latents: Tensor, told: Tensor | None) -> np.ndarray:
-    """Pictures (N, C, S, S) in [0, 1]."""
+    """Images (N, C, S, S) in [0, 1]."""
     labels = torch.zeros(len(latents), dtype=torch.long) if told is None else told
-    images: np.ndarray = from_signed(network(latents, labels)).numpy()
+    images: np.ndarray = from_signed_range(network(latents, labels)).numpy()
     return images
 
 
@@ -115,7 +115,7 @@ def _difference(found: np.ndarray, wanted: np.ndarray, name: str) -> float:
     difference = float(np.abs(found - wanted).max())
     if not difference <= LIMIT:
         raise BadWeights(
-            f"Pictures made from the {name} file differ from the generator's by {difference:.1e} of a range of 1, more "
+            f"Images made from the {name} file differ from the generator's by {difference:.1e} of a range of 1, more "
             f"than {LIMIT:g}; the file was not kept; other versions of the libraries may make a better one."
         )
     return difference
@@ -136,6 +136,6 @@ tags: [gan, {architecture}]
 
 # A generator made by vitrail
 
-{architecture}, from a training that was not finished: nothing was measured. Pictures of {generator.size} x
+{architecture}, from a training that was not finished: nothing was measured. Images of {generator.size} x
 {generator.size} pixels come out in [-1, 1]; `weights/generator.json` says how the network is built.
 """

@@ -17,7 +17,7 @@ def metric(result: Figures, name: str) -> Figures:
 
 
 def distance_name(result: Figures) -> str:
-    """`FD[judge@1234abcd, 128, 1000]`: the Fréchet distance with its network, dimension and number of pictures."""
+    """`FD[judge@1234abcd, 128, 1000]`: the Fréchet distance with its network, dimension and number of images."""
     return str(metric(result, "frechet-distance").get("name", "FD"))
 
 
@@ -30,12 +30,12 @@ def distances(results: Sequence[Figures]) -> tuple[tuple[str, ...], list[tuple[A
     found = [metric(result, "frechet-distance") for result in results]
     rows: list[tuple[Any, ...]] = [(entry.get("value"), entry.get("floor")) for entry in found]
     if len(set(names)) == 1:
-        return (names[0], "FD of real pictures"), rows
-    return ("FD", "FD of real pictures", "measured as"), [(*row, name) for row, name in zip(rows, names, strict=True)]
+        return (names[0], "FD of real images"), rows
+    return ("FD", "FD of real images", "measured as"), [(*row, name) for row, name in zip(rows, names, strict=True)]
 
 
 def incomparable(results: Sequence[Figures]) -> Note | None:
-    """Said where distances were not all measured by the same weights on as many pictures."""
+    """Said where distances were not all measured by the same weights on as many images."""
     measures = [metric(result, "frechet-distance") for result in results]
     kinds = {(entry["backbone"]["sha256"], entry["n"]) for entry in measures if entry}
     if len(kinds) < 2:
@@ -43,7 +43,7 @@ def incomparable(results: Sequence[Figures]) -> Note | None:
     names = ", ".join(dict.fromkeys(map(distance_name, results)))
     return Note(
         f"Distances, coverage and novelty of these runs cannot be compared, as they were measured in different ways: "
-        f"{names}; runs with the same pictures, --seed, --measure and --final-samples can."
+        f"{names}; runs with the same images, --seed, --measure and --final-samples can."
     )
 
 

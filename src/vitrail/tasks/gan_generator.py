@@ -12,19 +12,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vitrail.backbones.class_names import class_index
 from vitrail.backbones.weights import assemble
-from vitrail.errors import BadRun, BadSetting
+from vitrail.class_names import class_index
+from vitrail.errors import BadRun, BadSetting, one_line
 from vitrail.files import read_json
-from vitrail.gan_training.average import settle
 from vitrail.gan_training.checkpoints import unpack
-from vitrail.gan_training.game import below
-from vitrail.gan_training.sampling import drawn_labels, latents_of, pictures_of, settling
+from vitrail.gan_training.ema import recalibrate_batch_norm
+from vitrail.gan_training.sampling import calibration_batches, generate_images, latents_of, sample_labels
+from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
 from vitrail.runs import read_run
 from vitrail.tasks.gan_kept import check
 from vitrail.tasks.gan_players import combination, made, told_labels
-from vitrail.tensors import Told
+from vitrail.tensors import Condition
 
 
 @dataclass(frozen=True)
@@ -53,35 +53,35 @@ class Generator:
 
     @property
     def latent_size(self) -> int:
-        """Numbers that a picture is made from."""
+        """Numbers that an image is made from."""
         return int(self.about["arguments"]["latent_size"])
 
     @property
     def size(self) -> int:
-        """Side of its pictures in pixels."""
+        """Side of its images in pixels."""
         return int(self.about["arguments"]["size"])
 
     def latents(self, seed: int, count: int) -> Tensor:
         """(count, latent_size); row k is what seed + k gives alone."""
         return latents_of(seed, count, self.latent_size)
 
-    def labels(self, wanted: Sequence[str], count: int, seed: int) -> Told:
-        """What `count` pictures are told.
+    def labels(self, wanted: Sequence[str], count: int, seed: int) -> Condition:
+        """What `count` images are told.
 
         Args:
-            wanted: one class, or attributes as `Male=1`; what is not said is drawn as among the real pictures.
+            wanted: one class, or attributes as `Male=1`; what is not said is drawn as among the real images.
         Raises:
             UnknownName: there is no such class or attribute.
             BadSetting: it is told nothing, or an attribute is neither 0 nor 1.
         """
-        drawn = drawn_labels(told_labels(self.about), count, seed)
+        drawn = sample_labels(told_labels(self.about), count, seed)
         if not wanted:
             return drawn
         if not self.names:
             raise BadSetting(f"This generator is told nothing, so {wanted[0]!r} cannot be asked of it; leave it out.")
         if not self.has_attributes:
             if len(wanted) > 1:
-                raise BadSetting(f"A picture has one class; got {', '.join(wanted)}; run once for each.")
+                raise BadSetting(f"An image has one class; got {', '.join(wanted)}; run once for each.")
             return torch.full((count,), class_index(self.names, wanted[0]))
         labels = drawn.clone()
         for index, value in (self.attribute(word) for word in wanted):
@@ -100,14 +100,14 @@ class Generator:
         return class_index(self.names, name, kind="attribute"), 1.0 if value == "1" else -1.0
 
     def told(self, label: Tensor) -> str:
-        """What one picture is told, in words."""
+        """What one image is told, in words."""
         if self.has_attributes:
             return combination(label.tolist(), self.names)
         return self.names[int(label)] if self.names else ""
 
-    def pictures(self, latents: Tensor, labels: Told) -> Tensor:
+    def images(self, latents: Tensor, labels: Condition) -> Tensor:
         """(N, C, S, S) uint8; each the same whatever is made along with it."""
-        return pictures_of(self.network, latents, labels)
+        return generate_images(self.network, latents, labels)
 
 
 def read_generator(run: Path, device: str = "cpu") -> Generator:
@@ -127,8 +127,10 @@ def read_generator(run: Path, device: str = "cpu") -> Generator:
         raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.")
     state, header = unpack(found[-1])
     about = header.get("players", {})
-    network = _loaded(about, below("average", state), run).to(device)
-    settle(network, settling(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device)))
+    network = _loaded(about, select_prefix("average", state), run).to(device)
+    recalibrate_batch_norm(
+        network, calibration_batches(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device))
+    )
     return Generator(network, about, settings)
 
 
@@ -146,7 +148,7 @@ def _loaded(about: Mapping[str, Any], tensors: Mapping[str, Tensor], run: Path) 
         check(about)
         network = assemble(lambda: made(about).generator, tensors, owner=about["architecture"], path=run)
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise BadRun(
             f"The generator in '{display_name(run)}' is damaged, or of another architecture ({reason}); train anew."
         ) from None

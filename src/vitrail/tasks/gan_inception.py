@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vitrail.backbones.sources import file_sha256
 from vitrail.errors import BadSetting, MissingExtra
-from vitrail.images import three_channels
+from vitrail.images import to_rgb
 
 PREFIX = "inception:"
 WHERE = "weights-inception-2015-12-05-6726825d.pth of github.com/toshas/torch-fidelity, release v0.2.0"
@@ -22,7 +22,7 @@ ROWS = 32
 
 @dataclass(frozen=True)
 class InceptionReader:
-    """The network of 2015 as torchmetrics and torch-fidelity have it, pictures resized as TensorFlow did."""
+    """The network of 2015 as torchmetrics and torch-fidelity have it, images resized as TensorFlow did."""
 
     network: Any
     weights_sha256: str
@@ -35,7 +35,7 @@ class InceptionReader:
     def features(self, pixels: Tensor) -> Tensor:
         """See `Reader`."""
         parts = torch.split(pixels, ROWS)
-        return torch.cat([self.network(three_channels(part).to(self.device)).cpu() for part in parts])
+        return torch.cat([self.network(to_rgb(part).to(self.device)).cpu() for part in parts])
 
 
 def open_inception(file: Path, *, device: str) -> InceptionReader:
@@ -47,7 +47,7 @@ def open_inception(file: Path, *, device: str) -> InceptionReader:
     """
     if not all(map(find_spec, ("torchmetrics", "torch_fidelity"))):
         raise MissingExtra("The FID's network needs torchmetrics; run `pip install 'vitrail[fid]'`.")
-    from torchmetrics.image.fid import NoTrainInceptionV3  # noqa: PLC0415  (extra)
+    from torchmetrics.image.fid import NoTrainInceptionV3
 
     if not file.is_file():
         raise BadSetting(f"There are no Inception weights at '{file}'; a file as {WHERE} would work.")

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StrictInt, model_validator
 
-from vitrail.gans import GANS
-from vitrail.settings import checked
+from vitrail.gan_architectures import GANS
+from vitrail.settings import parse_model
 
 MOST_ROWS = 50_000_000
-"""Pictures times attributes that a generator learned from: their labels are drawn from a list of them."""
+"""Images times attributes that a generator learned from: their labels are drawn from a list of them."""
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Classes = Annotated[int, Field(ge=0, le=100_000)]
@@ -65,4 +65,4 @@ def check(about: Mapping[str, Any]) -> None:
         ValueError: they cannot.
         UnknownName: there is no such architecture.
     """
-    GANS.check(checked(_Described, about).architecture)
+    GANS.check(parse_model(_Described, about).architecture)

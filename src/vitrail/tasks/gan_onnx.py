@@ -1,4 +1,4 @@
-"""A generator as an ONNX model that explains itself, and its pictures through another library than torch.
+"""A generator as an ONNX model that explains itself, and its images through another library than torch.
 
 In: `latents` (N, L), from N(0, 1), and, if the generator is told something, `condition` (N, A): classes one-hot, or -1
 (not so) and 1 (so) for each attribute. Out: `images` (N, C, S, S) in [0, 1]. N is any number.
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.errors import MissingExtra
-from vitrail.images import from_signed
+from vitrail.images import from_signed_range
 from vitrail.tasks.gan_generator import Generator
 from vitrail.version import __version__
 
@@ -56,10 +56,10 @@ def to_onnx(generator: Generator) -> bytes:
     return content
 
 
-def onnx_pictures(data: bytes, latents: Tensor, told: Tensor | None) -> np.ndarray | None:
+def onnx_images(data: bytes, latents: Tensor, told: Tensor | None) -> np.ndarray | None:
     """What the model makes of latents, through onnxruntime: (N, C, S, S) in [0, 1]; None if that is not installed."""
     try:
-        import onnxruntime  # noqa: PLC0415  (an extra)
+        import onnxruntime
     except ImportError:
         return None
     quiet = onnxruntime.SessionOptions()
@@ -80,7 +80,7 @@ class _Unit(nn.Module):
     def forward(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
         """(N, L) and (N, A) to (N, C, S, S)."""
         labels = latents.new_zeros(latents.shape[0], dtype=torch.long) if condition is None else condition
-        return from_signed(self.network(latents, labels))
+        return from_signed_range(self.network(latents, labels))
 
 
 def _describe(model: Any, generator: Generator) -> None:
@@ -103,6 +103,6 @@ def _describe(model: Any, generator: Generator) -> None:
     del model.metadata_props[:]
     for key, value in said.items():
         model.metadata_props.add(key=key, value=value)
-    model.doc_string = "A generator of pictures: " + "; ".join(f"{key}: {value}" for key, value in said.items())
+    model.doc_string = "A generator of images: " + "; ".join(f"{key}: {value}" for key, value in said.items())
     for each in (*model.graph.input, *model.graph.output):
         each.doc_string = said[each.name]

@@ -1,4 +1,4 @@
-"""The players and rules that settings and pictures ask for; and players again from what was kept of them."""
+"""The players and rules that settings and images ask for; and players again from what was kept of them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
-from vitrail.gan_training.choices import Batch, quickest
-from vitrail.gan_training.game import Game, Player, Rules
+from vitrail.gan_architectures import GANS
+from vitrail.gan_architectures.pair import GanPair
+from vitrail.gan_training.autotune import Batch, autotune
 from vitrail.gan_training.losses import LOSSES
-from vitrail.gans import GANS
-from vitrail.gans.pair import GanPair
+from vitrail.gan_training.state import GanState, OptimizerOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
 
-WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for pictures of 64 pixels and more
+WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for images of 64 pixels and more
 
 WAYS = ("channels_last", "fused", "joined")  # of `Rules`: the same numbers, but for rounding
-PLAIN: dict[str, Any] = {"way": "plain", "why": "asked for", **dict.fromkeys(WAYS, False)}
+REFERENCE: dict[str, Any] = {"way": "plain", "why": "asked for", **dict.fromkeys(WAYS, False)}
 
 
 def size_of(task: GanTrain) -> int:
-    """Side of the pictures in pixels."""
+    """Side of the images in pixels."""
     return task.size or (16 if task.data == "digits" else 32)
 
 
@@ -38,7 +38,7 @@ def described(task: GanTrain, train: PixelSet) -> dict[str, Any]:
     """
     named = bool(train.names) and task.architecture != "dcgan"
     if task.conditional == "yes" and not named:
-        why = "the dcgan takes none" if train.names else "these pictures have none"
+        why = "the dcgan takes none" if train.names else "these images have none"
         raise BadSetting(f"A conditional generator needs labels, and {why}; --conditional no would work.")
     told = len(train.names) if named and task.conditional != "no" else 0
     chosen = task.architecture if task.architecture != "auto" else ("conditional-dcgan" if told else "dcgan")
@@ -72,40 +72,40 @@ def made(about: Mapping[str, Any], *, seed: int = 0) -> GanPair:
 
 def begun(
     task: GanTrain, about: Mapping[str, Any], batch: Batch, choices: dict[str, Any] | None
-) -> tuple[Game, dict[str, Any]]:
+) -> tuple[GanState, dict[str, Any]]:
     """A new game on the batch's device, played in the way that was chosen before or is quickest here; and that choice.
 
     Args:
         batch: as this process will get them.
     """
-    pair, rules = made(about, seed=task.seed), rules_of(task, about)
+    pair, options = made(about, seed=task.seed), training_options(task, about)
     pair.generator.to(batch[0].device)
     pair.discriminator.to(batch[0].device)
     if choices is None and task.speed == "auto":
-        choice = quickest(pair, rules, batch)
+        choice = autotune(pair, options, batch)
         choices = {"way": choice.way, "why": "quickest of those timed here", "times_as_quick": choice.ratios}
-        choices |= {name: getattr(choice.rules, name) for name in WAYS}
-    choices = choices or PLAIN
-    rules = replace(rules, **{name: choices[name] for name in WAYS})
-    return Game(pair.generator, pair.discriminator, rules, seed=task.seed), choices
+        choices |= {name: getattr(choice.options, name) for name in WAYS}
+    choices = choices or REFERENCE
+    options = replace(options, **{name: choices[name] for name in WAYS})
+    return GanState(pair.generator, pair.discriminator, options, seed=task.seed), choices
 
 
-def rules_of(task: GanTrain, about: Mapping[str, Any]) -> Rules:
+def training_options(task: GanTrain, about: Mapping[str, Any]) -> TrainingOptions:
     """How the game is played."""
     discriminator, generator = task.turns
     sees = about["arguments"]["discriminator_classes"] > 0
     if task.mismatched == "yes" and not sees:
         raise BadSetting("--mismatched shows the discriminator wrong labels, and it is told none here.")
-    fits = sees and not LOSSES[task.loss].compares
-    return Rules(
+    fits = sees and not LOSSES[task.loss].relativistic
+    return TrainingOptions(
         loss=task.loss,
-        generator=Player(
+        generator=OptimizerOptions(
             generator,
             task.generator_rate or task.rate,
             task.beta1 if task.generator_beta1 is None else task.generator_beta1,
             task.beta2,
         ),
-        discriminator=Player(
+        discriminator=OptimizerOptions(
             discriminator,
             task.discriminator_rate or task.rate,
             task.beta1 if task.discriminator_beta1 is None else task.discriminator_beta1,
@@ -116,12 +116,12 @@ def rules_of(task: GanTrain, about: Mapping[str, Any]) -> Rules:
         mismatched=fits if task.mismatched == "auto" else task.mismatched == "yes",
         augment=task.augment,
         decay=task.average,
-        half=task.precision == "bfloat16",
+        bfloat16=task.precision == "bfloat16",
     )
 
 
 def told_labels(about: Mapping[str, Any]) -> torch.Tensor:
-    """One row for each picture that the generator learned from, as often as there were such; zeros if it is told none.
+    """One row for each image that the generator learned from, as often as there were such; zeros if it is told none.
 
     (N,) classes or (N, A) attributes.
     """

@@ -1,4 +1,4 @@
-"""Networks in whose features generated pictures are compared with real ones."""
+"""Networks in whose features generated images are compared with real ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from vitrail import files
+from vitrail.backbones.network import Network
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
 from vitrail.events import Event, Progress
-from vitrail.images import three_channels, to_unit
-from vitrail.metrics.judge import Judge, agreement, learn
+from vitrail.images import to_rgb, to_unit
+from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train_classifier
 from vitrail.tasks.gan_inception import PREFIX, open_inception
-from vitrail.tasks.network import Network, open_network
+from vitrail.transfer.classifier import open_network
 
 RECIPE = 2  # raised when a judge is made in another way: those in the cache are then not used
 ROWS = 32
@@ -33,7 +34,7 @@ class Reader(Protocol):
     Attributes:
         name, weights_sha256: as figures name it.
         dimension: of its features.
-        most: training pictures it can read in a reasonable time.
+        most: training images it can read in a reasonable time.
     """
 
     @property
@@ -53,26 +54,26 @@ class Reader(Protocol):
         """See above."""
 
     def features(self, pixels: Tensor) -> Tensor:
-        """(N, dimension) of 8-bit pictures (N, C, S, S)."""
+        """(N, dimension) of 8-bit images (N, C, S, S)."""
         ...
 
 
 @dataclass
 class JudgeReader:
-    """A small network that has learned the real pictures.
+    """A small network that has learned the real images.
 
     Attributes:
-        accuracy: on held-out pictures; of attributes, the mean over all.
+        accuracy: on held-out images; of attributes, the mean over all.
         per_name: of each class or attribute.
     """
 
-    judge: Judge
+    judge: SampleClassifier
     weights_sha256: str
     accuracy: float
     per_name: dict[str, float]
     n: int
     name: str = "judge"
-    dimension: int = Judge.dimension
+    dimension: int = SampleClassifier.dimension
     most: int = 60_000
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ class JudgeReader:
 
 @dataclass
 class BackboneReader:
-    """A pretrained network, its pictures brought to its size."""
+    """A pretrained network, its images brought to its size."""
 
     network: Network
     most: int = 2_000
@@ -105,31 +106,31 @@ class BackboneReader:
     @property
     def dimension(self) -> int:
         """Of its last features."""
-        size = self.network.plain.size
+        size = self.network.reference.size
         return self.features(torch.zeros(1, 1, size, size, dtype=torch.uint8)).shape[1]
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
         """See `Reader`."""
-        backbone, layer = self.network.quick, self.network.plain.feature_layers[-1]
-        size, found = self.network.plain.size, []
+        backbone, layer = self.network.fast, self.network.reference.feature_layers[-1]
+        size, found = self.network.reference.size, []
         for part in torch.split(pixels, ROWS):
-            images = to_unit(three_channels(part)).to(backbone.mean.device)
+            images = to_unit(to_rgb(part)).to(backbone.mean.device)
             images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
             found.append(backbone.features(images, (layer,))[layer].cpu())
         return torch.cat(found)
 
 
-def open_reader(  # noqa: PLR0913  (pictures on both sides, and where and how a judge is made)
+def open_reader(
     name: str, train: PixelSet, held_out: PixelSet, *, seed: int, device: str, cache: Path
 ) -> Generator[Event, None, Reader]:
-    """The judge of these pictures, made or taken from the cache; or the network called `name`.
+    """The judge of these images, made or taken from the cache; or the network called `name`.
 
     Args:
         name: "judge", "auto" (the judge where there are labels, else EfficientNet-Lite0), a backbone, or
             "inception:FILE" with the weights of the FID's network.
     Raises:
-        BadSetting: a judge of pictures without labels; no such weights.
+        BadSetting: a judge of images without labels; no such weights.
         UnknownName, MissingWeights: as `open_network`.
     """
     if name == "auto":
@@ -139,13 +140,13 @@ def open_reader(  # noqa: PLR0913  (pictures on both sides, and where and how a 
     if name != "judge":
         return BackboneReader(open_network(name, device=device))
     if not train.names:
-        raise BadSetting("A judge learns from labels, which these pictures have not; --measure squeezenet would work.")
+        raise BadSetting("A judge learns from labels, which these images have not; --measure squeezenet would work.")
     judge, sha = yield from judge_of(train, seed=seed, device=device, cache=cache)
     return judged(judge, sha, held_out)
 
 
-def judged(judge: Judge, sha: str, held_out: PixelSet) -> JudgeReader:
-    """The judge with its own accuracy on pictures it has not seen."""
+def judged(judge: SampleClassifier, sha: str, held_out: PixelSet) -> JudgeReader:
+    """The judge with its own accuracy on images it has not seen."""
     _, logits = judge.look(held_out.images)
     right = agreement(logits, held_out.labels).float()
     if held_out.has_attributes:
@@ -158,7 +159,7 @@ def judged(judge: Judge, sha: str, held_out: PixelSet) -> JudgeReader:
 
 def judge_of(
     train: PixelSet, *, seed: int, device: str, cache: Path | None, part: str = "judge"
-) -> Generator[Event, None, tuple[Judge, str]]:
+) -> Generator[Event, None, tuple[SampleClassifier, str]]:
     """A judge that has learned `train`, and the sha256 of its weights."""
     file = None
     if cache is not None:
@@ -167,10 +168,10 @@ def judge_of(
     data = _read(file)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge(size=train.size, channels=train.channels, names=len(train.names)).to(device)
+        judge = SampleClassifier(size=train.size, channels=train.channels, names=len(train.names)).to(device)
         if data is None:
             shown = 0
-            for share in learn(judge, train.images, train.labels, seed=seed):
+            for share in train_classifier(judge, train.images, train.labels, seed=seed):
                 if int(100 * share) > shown:
                     shown = int(100 * share)
                     yield Progress(part, shown, 100, unit="%")
@@ -178,7 +179,7 @@ def judge_of(
             if file is not None:
                 files.write_bytes(file, data)
         # A new one in either case: learning leaves weights in another layout, and layouts round differently.
-        judge = Judge(size=train.size, channels=train.channels, names=len(train.names)).to(device)
+        judge = SampleClassifier(size=train.size, channels=train.channels, names=len(train.names)).to(device)
     judge.load_state_dict(load(data))
     return judge.eval(), sha256(data).hexdigest()
 

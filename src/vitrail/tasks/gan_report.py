@@ -1,4 +1,4 @@
-"""What a training shows: samples from the same noise after each epoch, real pictures beside them, and curves."""
+"""What a training shows: samples from the same noise after each epoch, real images beside them, and curves."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from vitrail.datasets.open_pixels import Opened
 from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.decoding import decode
-from vitrail.errors import BadPicture, MissingExtra
-from vitrail.events import Attachment, Event, Note, Picture, Table, Weights
-from vitrail.gan_training.sampling import latents_of, pictures_of
-from vitrail.images import three_channels
-from vitrail.pictures import Axis, Line, animation, curve, grid
+from vitrail.errors import BadImage, MissingExtra
+from vitrail.events import Attachment, Event, Image, Note, Plot, Table, Weights
+from vitrail.gan_training.sampling import generate_images, latents_of
+from vitrail.images import to_rgb
+from vitrail.plots import Axis, Line, animation, curve, grid
 from vitrail.tasks.explain_report import png
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
 from vitrail.tasks.gan_players import combination
-from vitrail.tensors import Told
+from vitrail.tensors import Condition
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_training_state import Training
@@ -37,13 +37,13 @@ class Report:
     def __init__(self, training: Training, opened: Opened, evaluation: Evaluation) -> None:
         self._training, self._opened, self._evaluation = training, opened, evaluation
         self._labels, self._names = rows_of(opened.train if training.conditional else None)
-        self._latents = latents_of(0, len(self._labels), training.game.latent_size)
+        self._latents = latents_of(0, len(self._labels), training.state.latent_size)
         self._frames: dict[int, np.ndarray] = {}  # by epoch
         self._real = real_rows(opened.train, self._labels if training.conditional else None)
 
     def start(self) -> Iterator[Event]:
         """What the generator is to learn."""
-        yield Picture("real", "Pictures to learn from", png(grid({"real": self._real}, self._names)))
+        yield Image("real", "Images to learn from", png(grid({"real": self._real}, self._names)))
 
     def epoch(self) -> Iterator[Event]:
         """Samples of the moving average, from the same noise each time."""
@@ -54,14 +54,15 @@ class Report:
         entry = training.history[-1]
         figures = [f"{name} {entry[name]:.4g}" for name in SHOWN if name in entry]
         caption = f"Samples after epoch {training.epochs_done}: {', '.join(figures) or 'not measured'}"
-        yield Picture(f"samples_{training.epochs_done:04d}", caption, png(sheet))
+        epoch = training.epochs_done
+        yield Image(f"samples_{epoch:04d}", caption, png(sheet), "samples", epoch)
 
     def finish(self, generator: nn.Module, measured: Measured, final: Evaluation) -> Iterator[Event]:
         """The sheet of final samples, the animation, the curves, the tables, and the generator's weights."""
         training = self._training
         epoch = training.best["epoch"] if training.best else training.epochs_done
         samples = self._drawn(generator)
-        yield Picture(
+        yield Image(
             "samples",
             f"Samples of the best epoch, {epoch}",
             png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
@@ -69,7 +70,7 @@ class Report:
         frames = self._film(samples)
         if frames:
             each = max(1, -(-len(frames) // FRAMES))
-            yield Attachment("pictures", "evolution.gif", animation(frames[::-each][::-1], milliseconds=250))
+            yield Attachment("images", "evolution.gif", animation(frames[::-each][::-1], milliseconds=250))
         yield from self._curves()
         yield from self._tables(measured, final)
         yield self._weights(generator, measured, final, epoch)
@@ -80,14 +81,14 @@ class Report:
         shape = grid({"": samples}, self._names).shape
         before = {entry["epoch"] for entry in self._training.history} - self._frames.keys() if resume else set()
         for epoch in before:
-            with suppress(BadPicture):  # thrown away, or of an epoch that broke down
-                _, sheet = decode(f"{resume}/pictures/samples_{epoch:04d}.png")
+            with suppress(BadImage):  # thrown away, or of an epoch that broke down
+                _, sheet = decode(f"{resume}/images/samples_{epoch:04d}.png")
                 frame = np.asarray(sheet)[: shape[0], : shape[1]]
                 self._frames |= {epoch: frame} if frame.shape == shape else {}
         return [self._frames[epoch] for epoch in sorted(self._frames)]
 
     def _drawn(self, generator: nn.Module) -> np.ndarray:
-        return shaped(pictures_of(generator, self._latents, self._labels), len(self._names) or ROWS)
+        return shaped(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)
 
     def _curves(self) -> Iterator[Event]:
         history = self._training.history
@@ -100,23 +101,27 @@ class Report:
         floor = self._evaluation.floors["frechet-distance"]
         try:
             losses = [line("discriminator_loss", "D"), line("generator_loss", "G")]
-            yield Picture("losses", "Losses, means of each epoch", curve(losses, Axis("step", "loss")))
-            beliefs = [line("real", "D(x)"), line("fake_before", "D(G(z)) before"), line("fake_after", "D(G(z)) after")]
-            yield Picture("beliefs", "What D takes for real", curve(beliefs, Axis("step", "D", percent_y=True)))
+            yield Plot("losses", "Losses, means of each epoch", curve(losses, Axis("step", "loss")))
+            beliefs = [
+                line("real", "D(x)"),
+                line("d_fake_before_g", "D(G(z)) before"),
+                line("d_fake_after_g", "D(G(z)) after"),
+            ]
+            yield Plot("beliefs", "What D takes for real", curve(beliefs, Axis("step", "D", percent_y=True)))
             if measured:
                 at = [entry["step"] for entry in measured]
                 distances = [Line(at, [entry["frechet-distance"] for entry in measured], "samples")]
-                distances.append(Line([at[0], at[-1]], [floor, floor], "real pictures"))
+                distances.append(Line([at[0], at[-1]], [floor, floor], "real images"))
                 axis = Axis("step", f"Fréchet distance ({self._evaluation.reader.name}, N = {self._evaluation.count})")
-                yield Picture("distance", "Fréchet distance while training, and its floor", curve(distances, axis))
+                yield Plot("distance", "Fréchet distance while training, and its floor", curve(distances, axis))
                 kept = [name for name in ("coverage", "precision", "label_agreement") if name in measured[0]]
                 shares = [Line(at, [entry[name] for entry in measured], name.replace("_", " ")) for name in kept]
-                yield Picture("scores", "Scores while training", curve(shares, Axis("step", "share", percent_y=True)))
+                yield Plot("scores", "Scores while training", curve(shares, Axis("step", "share", percent_y=True)))
         except MissingExtra as error:
             yield Note(f"{error} No curves were drawn.")
 
     def _tables(self, measured: Measured, final: Evaluation) -> Iterator[Event]:
-        columns: tuple[str, ...] = ("figure", "samples", "real pictures")
+        columns: tuple[str, ...] = ("figure", "samples", "real images")
         yield Table("metrics", "Samples of the best epoch", columns, metric_rows(final, measured))
         alarms = self._training.alarms
         if alarms:
@@ -132,7 +137,7 @@ class Report:
         description = {
             **training.about,
             "data": training.task.data,
-            "pictures": training.train.sha256,
+            "images": training.train.sha256,
             "epoch": epoch,
             "seed": training.task.seed,
         }
@@ -147,7 +152,7 @@ def metric_rows(evaluation: Evaluation, measured: Measured) -> list[tuple[Any, .
     return rows
 
 
-def rows_of(told: PixelSet | None) -> tuple[Told, tuple[str, ...]]:
+def rows_of(told: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:
     """Labels of a grid of samples, row after row, and the rows' names; without classes all are alike.
 
     A row a class, or a row a combination of attributes, the most frequent first.
@@ -162,8 +167,8 @@ def rows_of(told: PixelSet | None) -> tuple[Told, tuple[str, ...]]:
     return rows.repeat_interleave(COLUMNS, dim=0), tuple(combination(row.tolist(), told.names) for row in rows)
 
 
-def real_rows(train: PixelSet, labels: Told | None) -> np.ndarray:
-    """Real pictures in the layout of a grid of samples; white where there are too few."""
+def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
+    """Real images in the layout of a grid of samples; white where there are too few."""
     if labels is None:
         return shaped(train.images[: ROWS * COLUMNS], ROWS)
     both = groups(torch.cat([train.labels, labels]))
@@ -178,7 +183,7 @@ def real_rows(train: PixelSet, labels: Told | None) -> np.ndarray:
 def shaped(pixels: Tensor, rows: int) -> np.ndarray:
     """(N, C, S, S) uint8 as (rows, N / rows, S, S, 3); what fills no row is left out."""
     columns = max(1, len(pixels) // rows)
-    kept = three_channels(pixels[: rows * columns]).permute(0, 2, 3, 1).contiguous().numpy()
+    kept = to_rgb(pixels[: rows * columns]).permute(0, 2, 3, 1).contiguous().numpy()
     found: np.ndarray = kept.reshape(-1, columns, *kept.shape[1:])
     return found
 
@@ -198,12 +203,12 @@ tags: [gan, {about["architecture"]}]
 
 # A generator made by vitrail
 
-{about["architecture"]}, {training.task.loss} loss, trained on {len(training.train)} pictures of
-{training.train.size} x {training.train.size} pixels. Pictures come out in [-1, 1].
+{about["architecture"]}, {training.task.loss} loss, trained on {len(training.train)} images of
+{training.train.size} x {training.train.size} pixels. Images come out in [-1, 1].
 
-| figure, with the network, its dimension and the number of pictures | samples | real pictures |
+| figure, with the network, its dimension and the number of images | samples | real images |
 |---|---|---|
 {rows}
 {agrees}
-`vitrail gan sample RUN --count 16` makes pictures; `weights/generator.json` says how the network is built.
+`vitrail gan sample RUN --count 16` makes images; `weights/generator.json` says how the network is built.
 """

@@ -14,12 +14,13 @@ import torch
 from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
 from vitrail.datasets.pixels import PixelSet
 from vitrail.devices import choose_device, seed_everything
+from vitrail.distributed import any_rank, barrier, rank_and_world_size
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Progress, Result
 from vitrail.gan_training.checkpoints import unpack
-from vitrail.gan_training.order import Order
-from vitrail.gan_training.play import play
-from vitrail.gan_training.together import anywhere, meet, place
+from vitrail.gan_training.sampler import ShuffledBatches
+from vitrail.gan_training.steps import train_steps
+from vitrail.interrupts import Interrupts
 from vitrail.tasks.gan_curves import Curves
 from vitrail.tasks.gan_encoders import encoded
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
@@ -27,7 +28,6 @@ from vitrail.tasks.gan_players import described, size_of
 from vitrail.tasks.gan_readers import JudgeReader, open_reader
 from vitrail.tasks.gan_report import Report
 from vitrail.tasks.gan_training_state import Training
-from vitrail.tasks.stopping import Interrupts
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
@@ -43,14 +43,14 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
     Args:
         opened: what `wish_of(task)` gives, if somebody has it already.
     """
-    started, (rank, ranks) = time.perf_counter(), place()
+    started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
     device = choose_device(task.device)
     seed_everything(task.seed)
     opened = opened or _opened(task)
     for note in opened.notes:
         yield Note(note)
     about = described(task, opened.train)
-    order = Order(len(opened.train), task.batch, task.seed, rank=rank, ranks=ranks)
+    order = ShuffledBatches(len(opened.train), task.batch, task.seed, rank=rank, ranks=ranks)
     if rank > 0:
         training = yield from _begun(task, opened.train, about, order, device)
         yield from _trained(training)
@@ -60,7 +60,7 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
         task.measure, opened.train, opened.held_out, seed=task.seed, device=device, cache=task.cache / "judges"
     )
     if isinstance(reader, JudgeReader):
-        yield Note(f"Judge: {reader.accuracy:.2%} right on {reader.n} real pictures that it had not seen.")
+        yield Note(f"Judge: {reader.accuracy:.2%} right on {reader.n} real images that it had not seen.")
     evaluation = Evaluation(reader, opened.train, opened.held_out, count=task.samples, seed=task.seed)
     judged = time.perf_counter() - began
     training = yield from _begun(task, opened.train, about, order, device)
@@ -90,24 +90,24 @@ def run(task: GanTrain, opened: Opened | None = None) -> Iterator[Event]:
 
 
 def _opened(task: GanTrain) -> Opened:
-    """The pictures; what has to be fetched or unpacked for them is fetched once, by the first process."""
-    rank, wish = place()[0], wish_of(task)
+    """The images; what has to be fetched or unpacked for them is fetched once, by the first process."""
+    rank, wish = rank_and_world_size()[0], wish_of(task)
     opened = open_pixels(task.data, wish) if rank == 0 else None
-    meet()
+    barrier()
     return opened or open_pixels(task.data, wish)
 
 
 def _begun(
-    task: GanTrain, train: PixelSet, about: dict[str, Any], order: Order, device: str
+    task: GanTrain, train: PixelSet, about: dict[str, Any], order: ShuffledBatches, device: str
 ) -> Generator[Event, None, Training]:
     """The training where it begins, or where it is gone on with; of several processes, all begin at once."""
-    meet()  # the first one had to make its judge
+    barrier()  # the first one had to make its judge
     training = Training(task, train, about, order, device)
-    if rank := place()[0]:
+    if rank := rank_and_world_size()[0]:
         torch.manual_seed(task.seed + rank)  # dropout's
     if task.resume is not None:
         training.restore(*unpack(latest(task.resume)), task.resume)
-        yield Note(f"Goes on after step {training.game.steps}.")
+        yield Note(f"Goes on after step {training.state.steps}.")
     return training
 
 
@@ -124,12 +124,12 @@ def latest(run: Path) -> Path:
 
 
 def wish_of(task: GanTrain) -> Wish:
-    """How a training wants its pictures."""
+    """How a training wants its images."""
     return Wish(
         size=size_of(task),
         labels=task.labels,
         attributes=task.attributes,
-        pictures=task.pictures,
+        images=task.images,
         held_out=task.held_out,
         seed=task.seed,
         home=task.cache / "datasets",
@@ -143,14 +143,14 @@ def _trained(training: Training, report: Report | None = None, evaluation: Evalu
     All decisions are those of every process: they follow from figures of the joined batch, and from what the first one
     measures, which alone has a report and an evaluation.
     """
-    task, game, order = training.task, training.game, training.order
+    task, state, order = training.task, training.state, training.order
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         curves = stack.enter_context(Curves(task.tensorboard if report else None))
         while order.epoch < task.epochs and not training.stopped:
             began, seen = time.perf_counter(), order.position
             lines = max(1, order.batches_per_epoch // (LINES * task.turns[0]))
-            for step in play(game, training.batches()):
+            for step in train_steps(state, training.batches()):
                 training.add(step)
                 over = order.epoch > training.epochs_done
                 if step.index % lines == 0 or over:
@@ -161,15 +161,15 @@ def _trained(training: Training, report: Report | None = None, evaluation: Evalu
                     over = over or not all(map(math.isfinite, figures.values()))
                 if over:  # before Ctrl-C: an epoch that is over is ended, or the next one would have its last step
                     break
-                if anywhere(interrupts.wanted):
+                if any_rank(interrupts.wanted):
                     yield from training.checkpoint()
-                    meet()  # who ends before it is kept has the others ended, too
+                    barrier()  # who ends before it is kept has the others ended, too
                     raise KeyboardInterrupt
             training.took("training", time.perf_counter() - began)
             began = time.perf_counter()
             yield from _end_epoch(training, report, evaluation, curves)
             training.took("evaluation", time.perf_counter() - began)
-            if anywhere(interrupts.wanted) and order.epoch < task.epochs:
+            if any_rank(interrupts.wanted) and order.epoch < task.epochs:
                 raise KeyboardInterrupt
 
 
@@ -181,7 +181,7 @@ def _end_epoch(
     if not training.broken:
         if training.is_measured():
             measured = training.measure(evaluation)
-            curves.add(training.game.steps, measured.values)
+            curves.add(training.state.steps, measured.values)
             yield from training.watch_samples(measured)
         if report:
             yield from report.epoch()
@@ -193,18 +193,18 @@ def _end_epoch(
 def _progress(training: Training, figures: dict[str, float], pace: float) -> Progress:
     detail = (
         f"D {figures['discriminator_loss']:.3f}, G {figures['generator_loss']:.3f}, D(x) {figures['real']:.2f}, "
-        f"D(G(z)) {figures['fake_before']:.2f} / {figures['fake_after']:.2f}, {pace:.0f} images/s"
+        f"D(G(z)) {figures['d_fake_before_g']:.2f} / {figures['d_fake_after_g']:.2f}, {pace:.0f} images/s"
     )
     done, total = training.order.position, training.task.epochs * training.order.batches_per_epoch
-    shown = {**figures, "step": training.game.steps, "images_per_second": pace}
-    return Progress("training", min(done, total), total, unit="batches", detail=detail, figures=shown)
+    shown = {**figures, "step": training.state.steps, "images_per_second": pace}
+    return Progress("training", min(done, total), total, unit="batches", detail=detail, values=shown)
 
 
 def _finish(training: Training, report: Report, final: Evaluation) -> Generator[Event, None, Measured]:
-    """The best generator of the run, measured once more on as many pictures as there are, and kept."""
+    """The best generator of the run, measured once more on as many images as there are, and kept."""
     began = time.perf_counter()
     generator = training.best_generator()
-    pixels = training.pictures(generator, final)
+    pixels = training.images(generator, final)
     measured = final.measure(pixels, final.labels, conditional=training.conditional)
     training.took("evaluation", time.perf_counter() - began)
     yield from report.finish(generator, measured, final)

@@ -12,8 +12,8 @@ from vitrail.events import Event
 from vitrail.settings import setting, split_commas
 from vitrail.tasks.gan_train import GanSettings, GanTrain
 
-FIXED = {"data", "labels", "pictures", "held_out", "measure", "download", "device", "cache"}
-"""Settings that are the same in all runs: figures of other pictures, or of another network, would not compare."""
+FIXED = {"data", "labels", "images", "held_out", "measure", "download", "device", "cache"}
+"""Settings that are the same in all runs: figures of other images, or of another network, would not compare."""
 
 EXAMPLE = "--set beta1=0.5,0.9"
 BASE = "base"  # what the run is called in which nothing is varied
@@ -36,7 +36,7 @@ class GanSweep(GanSettings):
 
         Ctrl-C ends the sweep with the runs that are finished by then.
         """
-        from vitrail.tasks.gan_sweep_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.tasks.gan_sweep_run import run
 
         yield from run(self)
 

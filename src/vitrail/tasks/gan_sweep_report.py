@@ -8,19 +8,19 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Picture, Table
+from vitrail.events import Event, Image, Note, Plot, Table
 from vitrail.gan_training.losses import LOSSES
-from vitrail.pictures import Axis, Line, Multiple, multiples
+from vitrail.plots import Axis, Line, Multiple, multiples
 from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
 from vitrail.tasks.gan_sheet import Row, sheet
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
 
-LAST = {"discriminator_loss": "D loss", "generator_loss": "G loss", "real": "D(x)", "fake_before": "D(G(z))"}
+LAST = {"discriminator_loss": "D loss", "generator_loss": "G loss", "real": "D(x)", "d_fake_before_g": "D(G(z))"}
 """Means of the last epoch, by their names in a history, and what columns call them."""
 
-BELIEFS = ("real", "fake_before")
+BELIEFS = ("real", "d_fake_before_g")
 USUAL = 10  # times the middle run's largest loss that still fit into one scale with it
 
 
@@ -74,12 +74,12 @@ def report(finished: Sequence[Finished]) -> Iterator[Event]:
     if note:
         yield note
     try:
-        yield Picture("losses", "Losses of each run, means of each epoch", _losses(finished))
-        yield Picture("distance", "Fréchet distance of each run while training, and its floor", _distance(finished))
+        yield Plot("losses", "Losses of each run, means of each epoch", _losses(finished))
+        yield Plot("distance", "Fréchet distance of each run while training, and its floor", _distance(finished))
     except MissingExtra as error:
         yield Note(f"{error} No curves were drawn.")
     rows = [(one.name, one.samples) for one in finished]
-    yield Picture(
+    yield Image(
         "samples", "Samples of each run's best epoch, from the same noise", sheet([*rows, ("real", finished[0].real)])
     )
 
@@ -99,7 +99,7 @@ def _tables(finished: Sequence[Finished]) -> Iterator[Table]:
     ]
     about_samples = ("coverage", "label agreement", "alarms")
     about_games = ("epochs", *LAST.values(), "images/s")
-    whole = [(name, *sample, *game) for name, sample, game in zip(names, samples, games, strict=True)]
+    whole = [(name, *sample, *state) for name, sample, state in zip(names, samples, games, strict=True)]
     yield Table("sweep", "Runs", ("setting", *columns, *about_samples, *about_games), whole, shown=False)
     short = ("setting", "FD", *columns[1:], *about_samples)
     title = "Samples of the best epochs" + (f"; FD is {columns[0]}" if columns[0] != "FD" else "")
@@ -132,7 +132,7 @@ def _distance(finished: Sequence[Finished]) -> bytes:
                 one.name,
                 [one.curve("frechet-distance", "this run")],
                 [other.curve("frechet-distance") for other in alike],
-                {"real pictures": one.result["floors_while_training"]["frechet-distance"]},
+                {"real images": one.result["floors_while_training"]["frechet-distance"]},
                 _measure(one),
             )
         )

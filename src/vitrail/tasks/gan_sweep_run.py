@@ -13,14 +13,14 @@ from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
 from vitrail.devices import choose_device
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress, Result, Table, Weights
-from vitrail.gan_training.game import loss_of
-from vitrail.gan_training.order import Order
+from vitrail.gan_training.sampler import ShuffledBatches
+from vitrail.gan_training.state import loss_of
+from vitrail.interrupts import until_stopped
 from vitrail.tasks import gan_run
 from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_players import described, made, rules_of
+from vitrail.tasks.gan_players import described, made, training_options
 from vitrail.tasks.gan_sheet import Row, real_row, row_of
 from vitrail.tasks.gan_sweep_report import Finished, report
-from vitrail.tasks.stopping import until_stopped
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_sweep import GanSweep
@@ -66,14 +66,14 @@ def _check(task: GanTrain, opened: dict[Wish, Opened]) -> None:
     """What a training would only find out when it begins is found out now: the last run may begin in hours.
 
     Raises:
-        BadSetting, UnknownName: its settings go with each other, but not with these pictures.
+        BadSetting, UnknownName: its settings go with each other, but not with these images.
     """
     wish = gan_run.wish_of(task)
     if wish not in opened:
         opened[wish] = open_pixels(task.data, wish)
     about = described(task, opened[wish].train)
-    loss_of(rules_of(task, about))
-    Order(len(opened[wish].train), task.batch, task.seed)
+    loss_of(training_options(task, about))
+    ShuffledBatches(len(opened[wish].train), task.batch, task.seed)
     made(about)
 
 
@@ -121,8 +121,8 @@ class Heard:
         """Progress and notes; they have the run's name before them once it plays. Before that, they are all runs'."""
         match event:
             case Progress():
-                self.plays = self.plays or bool(event.figures)
-                yield replace(event, part=f"{self.name}: {event.part}") if self.plays else event
+                self.plays = self.plays or bool(event.values)
+                yield replace(event, stage=f"{self.name}: {event.stage}") if self.plays else event
             case Note():
                 yield Note(f"{self.name}: {event.text}") if self.plays else event
             case Table(name="history"):
@@ -130,7 +130,7 @@ class Heard:
             case Weights(name="generator"):
                 self.rows = self._samples(event)
             case Result():
-                self.result = event.figures
+                self.result = event.values
 
     def finished(self) -> Finished:
         """What is left of it."""
@@ -140,7 +140,7 @@ class Heard:
         return Finished(self.name, self.task, self.result, self.history, *self.rows)
 
     def _samples(self, weights: Weights) -> tuple[Row, Row]:
-        """The trained generator's pictures, and real ones in the same order."""
+        """The trained generator's images, and real ones in the same order."""
         network = made(weights.description).generator
         network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.tensors.items()})
         generator = Generator(network.eval().requires_grad_(False), weights.description, self.task.model_dump())

@@ -1,4 +1,4 @@
-"""Pictures in, a generator of more like them out, with figures that say whether to believe it."""
+"""Images in, a generator of more like them out, with figures that say whether to believe it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pydantic import model_validator
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Event
 from vitrail.runs import read_run
-from vitrail.settings import Names, Task, cache_folder, setting
+from vitrail.settings import Names, cache_folder, setting
+from vitrail.task import Task
 
 MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep", "evaluate_every", "tensorboard", "cache", "device"}
 """Settings that a run may be gone on with otherwise than it began."""
@@ -20,14 +21,14 @@ MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep", "evaluate_every", 
 class GanSettings(Task):
     """What a training can be told, whether it is the only one or one of a sweep."""
 
-    data: str = setting("", "A folder of pictures or of idx files, digits, mnist, or torchvision:NAME", positional=True)
+    data: str = setting("", "A folder of images or of idx files, digits, mnist, or torchvision:NAME", positional=True)
     architecture: str = setting("auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels")
-    size: int | None = setting(None, "Side of the pictures in pixels; else 32, and 16 for digits", ge=8, le=128)
+    size: int | None = setting(None, "Side of the images in pixels; else 32, and 16 for digits", ge=8, le=128)
     loss: str = setting("non-saturating", "What the players lower; see `vitrail models`")
-    epochs: int = setting(20, "How often every picture is seen", ge=1)
-    batch: int = setting(64, "Pictures of one step", ge=2)
-    latent_size: int = setting(100, "Random numbers that a picture is made from", ge=1)
-    width: int | None = setting(None, "Channels nearest the picture; else the architecture's own", ge=1)
+    epochs: int = setting(20, "How often every image is seen", ge=1)
+    batch: int = setting(64, "Images of one step", ge=2)
+    latent_size: int = setting(100, "Random numbers that an image is made from", ge=1)
+    width: int | None = setting(None, "Channels nearest the image; else the architecture's own", ge=1)
     rate: float = setting(2e-4, "Learning rate of both players", gt=0)
     generator_rate: float | None = setting(None, "Learning rate of the generator alone", gt=0)
     discriminator_rate: float | None = setting(None, "Learning rate of the discriminator alone", gt=0)
@@ -39,16 +40,16 @@ class GanSettings(Task):
     conditional: Literal["auto", "yes", "no"] = setting("auto", "Whether the generator is told what to make")
     discriminator_sees_label: Literal["yes", "no"] = setting("yes", "Whether the discriminator is told it too")
     mismatched: Literal["auto", "yes", "no"] = setting(
-        "auto", "Show the discriminator real pictures under wrong labels too; auto: where it is told labels"
+        "auto", "Show the discriminator real images under wrong labels too; auto: where it is told labels"
     )
-    smoothing: float = setting(0.0, "Real pictures count as real by so much less than 1", ge=0, lt=1)
+    smoothing: float = setting(0.0, "Real images count as real by so much less than 1", ge=0, lt=1)
     penalty: float | None = setting(None, "Weight of the loss's penalty on slopes; else its own", ge=0)
-    augment: bool = setting(False, "Change what the discriminator sees (DiffAugment), for few pictures")
+    augment: bool = setting(False, "Change what the discriminator sees (DiffAugment), for few images")
     average: float = setting(0.999, "Decay of the generator's moving average, which is what is kept", ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = setting("float32", "Of convolutions and products")
     speed: Literal["auto", "plain"] = setting("auto", "auto: time quicker ways to the same numbers, take the quickest")
-    samples: int = setting(1000, "Pictures that are measured while training", ge=8)
-    final_samples: int = setting(10_000, "Pictures that are measured at the end", ge=8)
+    samples: int = setting(1000, "Images that are measured while training", ge=8)
+    final_samples: int = setting(10_000, "Images that are measured at the end", ge=8)
     evaluate_every: int | None = setting(None, "Epochs from measurement to measurement; else 20 a run", ge=1)
     measure: str = setting(
         "auto", "What measures: judge, a backbone, or inception:FILE; auto: judge where there are labels"
@@ -58,8 +59,8 @@ class GanSettings(Task):
     )
     labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column for each, 1 or 0")
     attributes: Names = setting((), "Columns of that table, with commas; else Male,Young or all")
-    pictures: int | None = setting(None, "Pictures to learn from, drawn at random; else all", ge=8)
-    held_out: float = setting(0.1, "Share of pictures kept for measuring where there is no test part", gt=0, lt=0.9)
+    images: int | None = setting(None, "Images to learn from, drawn at random; else all", ge=8)
+    held_out: float = setting(0.1, "Share of images kept for measuring where there is no test part", gt=0, lt=0.9)
     download: bool = setting(False, "Let a data set be downloaded")
     seed: int = setting(0, "Seed of weights, latents and order", ge=0, lt=2**32)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
@@ -80,9 +81,7 @@ class GanSettings(Task):
     @model_validator(mode="after")
     def _settings_that_go_together(self) -> Self:
         if not self.data:
-            raise BadSetting(
-                "There is nothing to learn from; give a folder, as `vitrail gan train PICTURES`, or digits."
-            )
+            raise BadSetting("There is nothing to learn from; give a folder, as `vitrail gan train IMAGES`, or digits.")
         _ = self.turns
         if self.discriminator_sees_label == "no" and self.mismatched == "yes":
             raise BadSetting("--mismatched shows the discriminator wrong labels; it must see them then.")
@@ -90,9 +89,10 @@ class GanSettings(Task):
 
 
 class GanTrain(GanSettings):
-    """Train a generative adversarial network on pictures: DCGAN, conditional or not."""
+    """Train a generative adversarial network on images: DCGAN, conditional or not."""
 
-    shared: ClassVar[bool] = True
+    supports_torchrun: ClassVar[bool] = True
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"resume"})
 
     keep: int = setting(2, "Checkpoints that are kept beside the best one", ge=1)
     encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)
@@ -104,12 +104,12 @@ class GanTrain(GanSettings):
 
         Ctrl-C ends the step, keeps a checkpoint and stops; `--resume` goes on from there, to the bit on a CPU.
         """
-        from vitrail.tasks.gan_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.tasks.gan_run import run
 
         yield from run(self)
 
     @property
-    def continued(self) -> Path | None:
+    def resume_folder(self) -> Path | None:
         """The run folder that is gone on with."""
         return self.resume
 

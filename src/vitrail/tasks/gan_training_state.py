@@ -1,4 +1,4 @@
-"""Where a training stands: the game, the order of pictures, what was measured, the alarms, and the best so far."""
+"""Where a training stands: the game, the order of images, what was measured, the alarms, and the best so far."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.datasets.pixels import PixelSet
+from vitrail.distributed import broadcast_from_rank0, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint, Event, Note
 from vitrail.gan_training.alarms import Alarm, game_alarms, sample_alarms
-from vitrail.gan_training.average import settle
-from vitrail.gan_training.checkpoints import of_this_rank, pack, unpack, with_others
-from vitrail.gan_training.game import below
-from vitrail.gan_training.order import Order
-from vitrail.gan_training.play import GanStep
-from vitrail.gan_training.sampling import latents_of, pictures_of, settling
-from vitrail.gan_training.together import as_first, place
-from vitrail.images import to_signed, to_unit
-from vitrail.runs import finite
+from vitrail.gan_training.checkpoints import for_rank, merge_ranks, pack, unpack
+from vitrail.gan_training.ema import recalibrate_batch_norm
+from vitrail.gan_training.sampler import ShuffledBatches
+from vitrail.gan_training.sampling import calibration_batches, generate_images, latents_of
+from vitrail.gan_training.state import select_prefix
+from vitrail.gan_training.steps import GanStep
+from vitrail.images import to_signed_range, to_unit
+from vitrail.runs import json_safe
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
-from vitrail.tasks.gan_players import PLAIN, begun
-from vitrail.tensors import Signed, Told
+from vitrail.tasks.gan_players import REFERENCE, begun
+from vitrail.tensors import Condition, SignedImages
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
 
 FIGURES = tuple(field.name for field in fields(GanStep) if field.name != "index")
-SAMPLED = 1_000_000  # seeds from here on are those of measured pictures; what `gan sample` shows begins at 0
+SAMPLED = 1_000_000  # seeds from here on are those of measured images; what `gan sample` shows begins at 0
 
 GRACE = 500
 """Steps, or a fifth of all if that is less, before samples or a strong D alarm: all begin badly."""
@@ -43,7 +43,7 @@ MEASUREMENTS = 20  # in a run
 
 
 class Training:
-    """A game on some pictures, and all that is known of it.
+    """A game on some images, and all that is known of it.
 
     Attributes:
         history: an entry an epoch: mean figures of its steps, and what was measured.
@@ -52,7 +52,9 @@ class Training:
         seconds: that training and evaluation took.
     """
 
-    def __init__(self, task: GanTrain, train: PixelSet, about: dict[str, Any], order: Order, device: str) -> None:
+    def __init__(
+        self, task: GanTrain, train: PixelSet, about: dict[str, Any], order: ShuffledBatches, device: str
+    ) -> None:
         self.task, self.train, self.about, self.order = task, train, about, order
         self.device = torch.device(device)
         self.history: list[dict[str, Any]] = []
@@ -65,17 +67,17 @@ class Training:
         self._sums, self._steps, self._seen = torch.zeros(len(FIGURES), dtype=torch.float64), 0, 0
         self._raised: list[Alarm] = []
         self._settled: tuple[int, nn.Module] | None = None
-        self._begin(None if task.resume is None else PLAIN)
+        self._begin(None if task.resume is None else REFERENCE)
 
     @property
     def conditional(self) -> bool:
         """Whether the generator is told what to make."""
         return bool(self.about["names"])
 
-    def batches(self) -> Iterator[tuple[Signed, Told]]:
+    def batches(self) -> Iterator[tuple[SignedImages, Condition]]:
         """Batches as `play` takes them, from where the order stands."""
         for rows in self.order:
-            self._seen += len(rows) * place()[1]
+            self._seen += len(rows) * rank_and_world_size()[1]
             yield self._batch(rows)
 
     def add(self, step: GanStep) -> None:
@@ -86,11 +88,11 @@ class Training:
 
     def end_epoch(self) -> dict[str, float]:
         """The means of the epoch's figures, which begin anew."""
-        each = as_first((self._sums / max(self._steps, 1)).tolist())
+        each = broadcast_from_rank0((self._sums / max(self._steps, 1)).tolist())
         means = dict(zip(FIGURES, each, strict=True))
         self._sums, self._steps = torch.zeros(len(FIGURES), dtype=torch.float64), 0
         self.epochs_done = self.order.epoch
-        self.history.append({"epoch": self.epochs_done, "step": self.game.steps, **finite(means)})
+        self.history.append({"epoch": self.epochs_done, "step": self.state.steps, **json_safe(means)})
         self._raised = []
         return means
 
@@ -110,19 +112,19 @@ class Training:
         Args:
             evaluation: None on ranks after the first, which are told what that one found.
         """
-        found = Measured(**as_first(None if evaluation is None else asdict(self._measured(evaluation))))
+        found = Measured(**broadcast_from_rank0(None if evaluation is None else asdict(self._measured(evaluation))))
         agrees = {} if found.label_agreement is None else {"label_agreement": found.label_agreement}
         covers = {"coverage_share": found.shares["coverage"]} if "coverage" in found.shares else {}
         self.history[-1] |= {**found.values, **covers, **agrees}
         distance = found.values["frechet-distance"]
         if self.best is None or distance < self.best["frechet-distance"]:
-            self.best = {"epoch": self.epochs_done, "step": self.game.steps, "frechet-distance": distance}
-            self._best_state = self.game.state()
+            self.best = {"epoch": self.epochs_done, "step": self.state.steps, "frechet-distance": distance}
+            self._best_state = self.state.state()
         return found
 
     def watch_game(self, means: dict[str, float]) -> Iterator[Event]:
         """Says what the epoch's figures show; a game that is no longer one of numbers is over at once."""
-        for alarm in game_alarms([means], relative=self.game.loss.relative):
+        for alarm in game_alarms([means], relative=self.state.loss.relative):
             if alarm.name == "nan" or not self._young():
                 yield self._raise(alarm)
         if self.broken and self.task.on_alarm == "warn":
@@ -148,52 +150,52 @@ class Training:
             return
         self.rollbacks += 1
         assert self.best is not None
-        self.game.restore(self._best_state)
+        self.state.restore(self._best_state)
         self._settled, self._raised = None, []
-        self._kept = [name for name in self._kept if name <= _file_name(self.game.steps)]  # the later ones are undone
+        self._kept = [name for name in self._kept if name <= _file_name(self.state.steps)]  # the later ones are undone
         self._slow_down()
-        self.game.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
+        self.state.draws.manual_seed(self.task.seed + 1_000_003 * self.rollbacks)
         yield Note(f"Rolled back to epoch {self.best['epoch']}, at rates divided by {2**self.rollbacks}.")
 
     def checkpoint(self) -> Iterator[Checkpoint]:
         """All that going on needs."""
-        name = _file_name(self.game.steps)
+        name = _file_name(self.state.steps)
         recent = [old for old in self._kept if old != name][-(self.task.keep - 1) :] if self.task.keep > 1 else []
         best = [] if self.best is None else [_file_name(self.best["step"])]
         self._kept = list(dict.fromkeys([*best, *recent, name]))
-        tensors = {**with_others(self.game.state()), "figures": self._sums}
-        if place()[0] == 0:
+        tensors = {**merge_ranks(self.state.state()), "figures": self._sums}
+        if rank_and_world_size()[0] == 0:
             yield self._file(name, tensors, self._kept)
 
     def restore(self, tensors: dict[str, Tensor], about: dict[str, Any], run: Path) -> None:
         """Goes to where a checkpoint stands.
 
         Raises:
-            BadRun, BadSetting: it is of other players or pictures, or cannot be read.
+            BadRun, BadSetting: it is of other players or images, or cannot be read.
         """
-        if about["players"] != self.about or about["pictures"] != self.train.sha256:
-            what = "pictures" if about["players"] == self.about else "players"
+        if about["players"] != self.about or about["images"] != self.train.sha256:
+            what = "images" if about["players"] == self.about else "players"
             raise BadRun(f"The checkpoint in '{run}' is of a game with other {what} than there are now; train anew.")
-        here, then = place()[1], about.get("processes", 1)
+        here, then = rank_and_world_size()[1], about.get("processes", 1)
         if here != then:
             raise BadRun(f"The training in '{run}' is the work of {then} processes, not of {here}; {then} can go on.")
         self._begin(about["choices"])
         self.rollbacks = about["rollbacks"]
         self._sums, self._steps = tensors["figures"], about["steps_of_epoch"]
-        self.game.restore(of_this_rank(tensors))
+        self.state.restore(for_rank(tensors))
         self._slow_down()
         self.order.position, self.epochs_done = about["position"], about["epochs_done"]
         self.history, self.alarms, self.best = about["history"], about["alarms"], about["best"]
         self._kept = about["kept"]
         if self.best is not None:
             file = run / "checkpoints" / _file_name(self.best["step"])
-            is_last = self.best["step"] == self.game.steps
-            self._best_state = self.game.state() if is_last else of_this_rank(unpack(file)[0])
+            is_last = self.best["step"] == self.state.steps
+            self._best_state = self.state.state() if is_last else for_rank(unpack(file)[0])
 
     def settled(self) -> nn.Module:
         """A copy of the moving average with statistics of its own; made once a step, however often it is asked for."""
-        if self._settled is None or self._settled[0] != self.game.steps:
-            self._settled = self.game.steps, self._settle(copy.deepcopy(self.game.average.network))
+        if self._settled is None or self._settled[0] != self.state.steps:
+            self._settled = self.state.steps, self._settle(copy.deepcopy(self.state.ema.network))
         return self._settled[1]
 
     def best_generator(self) -> nn.Module:
@@ -207,14 +209,14 @@ class Training:
                 f"The game broke down in epoch {self.epochs_done + 1}, before anything could be kept: its losses are "
                 f"no longer numbers; --rate {self.task.rate / 10:g} may work."
             )
-        network = copy.deepcopy(self.game.average.network)
-        network.load_state_dict(below("average", self._best_state))
+        network = copy.deepcopy(self.state.ema.network)
+        network.load_state_dict(select_prefix("average", self._best_state))
         return self._settle(network)
 
-    def pictures(self, generator: nn.Module, evaluation: Evaluation) -> Tensor:
-        """The pictures that an evaluation measures, (count, C, S, S) uint8."""
-        latents = latents_of(SAMPLED + self.task.seed, evaluation.count, self.game.latent_size)
-        return pictures_of(generator, latents, evaluation.labels)
+    def images(self, generator: nn.Module, evaluation: Evaluation) -> Tensor:
+        """The images that an evaluation measures, (count, C, S, S) uint8."""
+        latents = latents_of(SAMPLED + self.task.seed, evaluation.count, self.state.latent_size)
+        return generate_images(generator, latents, evaluation.labels)
 
     def took(self, part: str, seconds: float) -> None:
         """Adds to `seconds`."""
@@ -228,60 +230,60 @@ class Training:
             "loss": self.task.loss,
             "conditional": self.conditional,
             "epochs": self.epochs_done,
-            "steps": self.game.steps,
+            "steps": self.state.steps,
             "last_epoch": {name: self.history[-1][name] for name in FIGURES} if self.history else None,
             "best": self.best,
             "alarms": self.alarms,
             "rollbacks": self.rollbacks,
             "images_per_second": self._seen / spent if spent else None,
-            "processes": place()[1],
+            "processes": rank_and_world_size()[1],
             "choices": self.choices,
             "evaluation_share": self.seconds["evaluation"] / max(sum(self.seconds.values()), 1e-9),
         }
 
     def _begin(self, choices: dict[str, Any] | None) -> None:
         """A new game, in the way that was chosen before, or in the one that is quickest here."""
-        share = self._batch(torch.arange(self.task.batch // place()[1]) % len(self.train))
-        self.game, self.choices = begun(self.task, self.about, share, choices)
+        share = self._batch(torch.arange(self.task.batch // rank_and_world_size()[1]) % len(self.train))
+        self.state, self.choices = begun(self.task, self.about, share, choices)
 
-    def _batch(self, rows: Tensor) -> tuple[Signed, Told]:
-        images = to_signed(to_unit(self.train.images[rows]))
+    def _batch(self, rows: Tensor) -> tuple[SignedImages, Condition]:
+        images = to_signed_range(to_unit(self.train.images[rows]))
         return images.to(self.device), self.train.labels[rows].to(self.device)
 
     def _settle(self, network: nn.Module) -> nn.Module:
         labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)
-        settle(network, settling(labels, self.game.latent_size, self.device))
+        recalibrate_batch_norm(network, calibration_batches(labels, self.state.latent_size, self.device))
         return network
 
     def _measured(self, evaluation: Evaluation) -> Measured:
-        pixels = self.pictures(self.settled(), evaluation)
+        pixels = self.images(self.settled(), evaluation)
         return evaluation.measure(pixels, evaluation.labels, conditional=self.conditional)
 
     def _best_coverage(self) -> float:
-        """The highest share of the real pictures' so far, this epoch's left out."""
+        """The highest share of the real images' so far, this epoch's left out."""
         floors = [entry["coverage_share"] for entry in self.history[:-1] if "coverage_share" in entry]
         return max(floors, default=0.0)
 
     def _young(self) -> bool:
         total = self.task.epochs * self.order.batches_per_epoch / self.task.turns[0]
-        return self.game.steps < min(GRACE, total / 5)
+        return self.state.steps < min(GRACE, total / 5)
 
     def _raise(self, alarm: Alarm) -> Note:
         self._raised.append(alarm)
         value = alarm.value if math.isfinite(alarm.value) else None
-        self.alarms.append({**asdict(alarm), "value": value, "epoch": self.epochs_done, "step": self.game.steps})
+        self.alarms.append({**asdict(alarm), "value": value, "epoch": self.epochs_done, "step": self.state.steps})
         return Note(f"Alarm ({alarm.name}, epoch {self.epochs_done}): {alarm.text} The limit is {alarm.threshold:g}.")
 
     def _slow_down(self) -> None:
-        for player, adam in self.game.adams.items():
+        for player, adam in self.state.adams.items():
             for group in adam.param_groups:
-                group["lr"] = getattr(self.game.rules, player).rate / 2**self.rollbacks
+                group["lr"] = getattr(self.state.options, player).rate / 2**self.rollbacks
 
     def _file(self, name: str, tensors: dict[str, Tensor], kept: list[str]) -> Checkpoint:
         about = {
             "players": self.about,
-            "pictures": self.train.sha256,
-            "processes": place()[1],
+            "images": self.train.sha256,
+            "processes": rank_and_world_size()[1],
             "choices": self.choices,
             "position": self.order.position,
             "epochs_done": self.epochs_done,

@@ -1,4 +1,4 @@
-"""What a trained generator makes between two pictures: a film, and a strip of its frames."""
+"""What a trained generator makes between two images: a film, and a strip of its frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event
-from vitrail.settings import Task, setting, split_commas
+from vitrail.settings import setting, split_commas
+from vitrail.task import Task
 
 MOST_FRAMES = 600
 
@@ -19,41 +20,41 @@ Seeds = Annotated[tuple[Seed, ...], BeforeValidator(split_commas)]
 
 
 class GanWalk(Task):
-    """Walk from picture to picture: what a generator makes of latents between those of several seeds, and of classes.
+    """Walk from image to image: what a generator makes of latents between those of several seeds, and of classes.
 
     Latents go along the sphere, what the generator is told goes straight. Without --class all classes walk together.
     """
 
     generator: Path = setting(..., "Run folder of `vitrail gan train`", positional=True)
-    from_seed: int = setting(0, "Seed of the first picture", ge=0, lt=2**63)
-    to_seed: int = setting(1, "Seed of the last picture", ge=0, lt=2**63)
+    from_seed: int = setting(0, "Seed of the first image", ge=0, lt=2**63)
+    to_seed: int = setting(1, "Seed of the last image", ge=0, lt=2**63)
     seeds: Seeds = setting((), "Several seeds instead, with commas, one after another; one alone for classes only")
     wanted: tuple[str, ...] = setting((), "A class, or attributes as Male=1", flag="--class", repeated=True)
     to_wanted: tuple[str, ...] = setting(
-        (), "The class, or the attributes, that the last picture has instead", flag="--to-class", repeated=True
+        (), "The class, or the attributes, that the last image has instead", flag="--to-class", repeated=True
     )
     steps: int = setting(24, "Frames from one seed to the next", ge=1, le=MOST_FRAMES)
-    loop: bool = setting(False, "Walk back to the first picture, so that the film has no end")
+    loop: bool = setting(False, "Walk back to the first image, so that the film has no end")
     mp4: bool = setting(False, "Make an MP4 too, by the program ffmpeg if there is one")
     milliseconds: int = setting(80, "How long a frame is shown", ge=20, le=10_000)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
     def run(self) -> Iterator[Event]:
         """Yields the strip and the films; the last event is the `Result`."""
-        from vitrail.tasks.gan_walk_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.tasks.gan_walk_run import run
 
         yield from run(self)
 
     @property
-    def stations(self) -> tuple[int, ...]:
+    def keypoints(self) -> tuple[int, ...]:
         """The seeds in order, at least two."""
-        stations = self.seeds or (self.from_seed, self.to_seed)
-        return stations if len(stations) > 1 else stations * 2
+        keypoints = self.seeds or (self.from_seed, self.to_seed)
+        return keypoints if len(keypoints) > 1 else keypoints * 2
 
     @property
     def legs(self) -> int:
         """How many ways from one seed to the next there are; a loop has one more, home."""
-        return len(self.stations) - 1 + int(self.loop)
+        return len(self.keypoints) - 1 + int(self.loop)
 
     @property
     def frames(self) -> int:
@@ -68,9 +69,9 @@ class GanWalk(Task):
             raise BadSetting(
                 f"--to-class {self.to_wanted[0]} says where the walk ends, and nothing where it begins; add --class."
             )
-        if len(set(self.stations)) == 1 and not self.to_wanted:
+        if len(set(self.keypoints)) == 1 and not self.to_wanted:
             raise BadSetting(
-                f"From seed {self.stations[0]} to itself there is no way; two seeds, or --class and --to-class, would "
+                f"From seed {self.keypoints[0]} to itself there is no way; two seeds, or --class and --to-class, would "
                 "work."
             )
         if self.frames > MOST_FRAMES:

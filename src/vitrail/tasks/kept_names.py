@@ -1,11 +1,11 @@
-"""Names for the files that a run keeps of pictures: two folders may hold a cat.jpg each."""
+"""Names for the files that a run keeps of images: two folders may hold a cat.jpg each."""
 
 from __future__ import annotations
 
 from vitrail.runs import safe_name
 
 
-class KeptNames:
+class UniqueNames:
     """Gives every name once."""
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from vitrail.backbones import BACKBONES
 from vitrail.events import Event, Note, Result, Table
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 
 class Models(Task):
@@ -22,27 +23,27 @@ class Models(Task):
         yield from self._layers(self.name) if self.name else self._list()
 
     def _list(self) -> Iterator[Event]:
-        from vitrail.backbones.inspection import layer_facts  # noqa: PLC0415  (imports torch)
+        from vitrail.backbones.inspection import layer_facts
 
         found = []
         for name in (name for name in BACKBONES if not name.endswith(":")):
-            recipe = BACKBONES[name]
-            facts = layer_facts(recipe)
+            spec = BACKBONES[name]
+            facts = layer_facts(spec)
             found.append(
                 {
                     "name": name,
                     "parameters": sum(fact.parameters for fact in facts),
                     "multiply_adds": sum(fact.multiply_adds for fact in facts),
-                    "size": recipe.preparation.size,
-                    "weights_here": recipe.weights_path() is not None,
-                    "licence": recipe.licence,
+                    "size": spec.preprocessing.size,
+                    "weights_here": spec.weights_path() is not None,
+                    "licence": spec.licence,
                 }
             )
         yield Table("models", "Backbones", tuple(found[0]), [tuple(entry.values()) for entry in found])
         yield Result({"models": found})
 
     def _layers(self, name: str) -> Iterator[Event]:
-        from vitrail.backbones.inspection import layer_facts  # noqa: PLC0415  (imports torch)
+        from vitrail.backbones.inspection import layer_facts
 
         facts = layer_facts(BACKBONES[name])
         columns = ("layer", "output", "parameters", "share", "multiply-adds")

@@ -1,4 +1,4 @@
-"""What `predict` does with any of its pictures, and with what came of all of them."""
+"""What `predict` does with any of its images, and with what came of all of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from vitrail.backbones.sources import file_sha256
-from vitrail.errors import BadPicture
-from vitrail.events import Event, Note, Result, Table
-from vitrail.image_files import each_picture
+from vitrail.errors import BadImage
+from vitrail.events import Event, Result, Table
+from vitrail.image_files import iter_images
 from vitrail.path_list import PathList
 from vitrail.sharding.part import Part
+from vitrail.sharding.summary import ResultSummary
 from vitrail.tasks.answers import answers, shown
-from vitrail.tasks.sharded_run import Named
 from vitrail.transfer.classifier import read_classifier
 from vitrail.transfer.features import Extractor, shown_skips
 from vitrail.transfer.joined import join
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 class Prediction:
-    """A classifier and the pictures to show it; see `Work`."""
+    """A classifier and the images to show it; see `Work`."""
 
     def __init__(self, task: Predict) -> None:
         self._started = time.perf_counter()
         self._task, self._kept = task, read_classifier(task.classifier)
-        self.files = PathList(each_picture(task.pictures))
+        self.files = PathList(iter_images(task.images))
         self._extractors = [
             Extractor(
-                member.recipe,
+                member.spec,
                 member.layers,
                 weights=member.weights,
                 flip=self._kept.about["flip"],
-                cache=task.cache if task.use_cache and not task.cut else None,
+                cache=task.cache if task.use_cache and not task.is_sharded else None,
                 device=task.device,
-                steady=task.cut,
+                steady=task.is_sharded,
             )
             for member in self._kept.members
         ]
@@ -49,8 +49,8 @@ class Prediction:
             "top": task.top,
         }
 
-    def part(self, rows: slice) -> Generator[Event, None, Part]:
-        """The likeliest classes of some pictures."""
+    def process(self, rows: slice) -> Generator[Event, None, Part]:
+        """The likeliest classes of some images."""
         files = self.files[rows]
         joined = yield from join(self._extractors, files)
         found: list[dict[str, Any]] = []
@@ -63,26 +63,26 @@ class Prediction:
         numbered = [{"index": start + int(index), **row} for index, row in zip(joined.kept, found, strict=True)]
         return Part({"device": joined.device or self._task.device}, numbered, shown_skips(joined.skipped))
 
-    def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
+    def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
         """The answers, or how often each class was the likeliest."""
-        named, counts, device = Named(most), Counter[str](), self._task.device
+        named, counts, device = ResultSummary(limit), Counter[str](), self._task.device
         for part in parts:
             named.add(part)
             counts.update(row["top"][0]["name"] for row in part.rows)
             device = part.about["device"]
         if not named.count:
-            raise BadPicture(f"No picture could be read; the first one: {named.skipped[0]['reason']}")
-        if most is None:
+            raise BadImage(f"No image could be read; the first one: {named.skipped[0]['reason']}")
+        if limit is None:
             yield from shown([self.files[row["index"]] for row in named.rows], named.rows)
         else:
-            yield Table("counts", "The likeliest class of each picture", ("class", "pictures"), counts.most_common())
-        yield from map(Note, named.notes())
+            yield Table("counts", "The likeliest class of each image", ("class", "images"), counts.most_common())
+        yield from named.notes()
         yield Result(
             {
                 "backbone": self.depends_on["backbone"],
                 "device": device,
                 "skipped": named.skipped,
-                "pictures": named.rows,
+                "images": named.rows,
                 "n": named.count,
                 "seconds": {"total": time.perf_counter() - self._started},
             }

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, read_run, record
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 MEASURED = {
     *("seconds", "images_per_second", "run", "computed", "forward", "device"),
@@ -28,7 +29,7 @@ class Replay(Task):
 
     def run(self) -> Iterator[Event]:
         """Passes the repeated run's events on; the last event is the `Result` of the comparison."""
-        from vitrail.tasks import TASKS  # noqa: PLC0415  (this module is in that table)
+        from vitrail.tasks import TASKS
 
         old = read_run(self.run_folder)
         if old.result is None:
@@ -38,7 +39,7 @@ class Replay(Task):
         folder = new_folder(self.runs, old.task)
         for event in record(task, old.task, folder):
             if isinstance(event, Result):
-                new = dict(event.figures)
+                new = dict(event.values)
             else:
                 yield event
         unequal = sorted(differences(dict(old.result), new))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from vitrail.events import Event, Note, Result
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 
 class Report(Task):
@@ -20,7 +21,7 @@ class Report(Task):
 
     def run(self) -> Iterator[Event]:
         """Writes the page; the last event is the `Result`."""
-        from vitrail.report import build_report  # noqa: PLC0415  (jinja2 is an extra)
+        from vitrail.report import build_report
 
         build_report(list(self.run_folders), self.output)
         yield Note(f"Report: {self.output}")

@@ -8,7 +8,8 @@ from typing import Literal
 
 from vitrail.events import Event
 from vitrail.runs import new_folder
-from vitrail.settings import Task, setting
+from vitrail.settings import setting
+from vitrail.task import Task
 
 
 class Reproduce(Task):
@@ -25,10 +26,9 @@ class Reproduce(Task):
     seed: int = setting(0, "Seed of everything that draws", ge=0, lt=2**32)
     device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
 
-    @property
-    def goes_on(self) -> bool:
-        """Parts that are finished are not made again."""
-        return True
+    def resumes(self, folder: Path, *, same_task: bool | None) -> bool:
+        """Finished parts are not made again."""
+        return bool(same_task)
 
     def run(self) -> Iterator[Event]:
         """As `run_in`, in a new folder below `runs`."""
@@ -39,6 +39,6 @@ class Reproduce(Task):
 
         Each part is a run of its own in `parts/`: one that ended with the same settings is not made again.
         """
-        from vitrail.tasks.reproduce_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        from vitrail.tasks.reproduce_run import run
 
         yield from run(self, folder)

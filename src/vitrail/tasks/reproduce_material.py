@@ -1,4 +1,4 @@
-"""What there is to work with: folders of pictures, weights, and where things are kept."""
+"""What there is to work with: folders of images, weights, and where things are kept."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from vitrail.backbones import BACKBONES
 from vitrail.errors import MissingExtra
-from vitrail.image_files import find_pictures
-from vitrail.tasks.demo import packaged_pictures
+from vitrail.image_files import find_images
+from vitrail.tasks.demo import packaged_images
 from vitrail.tasks.reproduce_sizes import Sizes
 
 WEIGHTS = (".safetensors", ".pth", ".pt")
@@ -68,7 +68,7 @@ class Material:
 
     @cached_property
     def truth(self) -> dict[str, int]:
-        """Class indices of the pictures in `imagenet256/`, by file name; none where there is no table."""
+        """Class indices of the images in `imagenet256/`, by file name; none where there is no table."""
         table = self.data / "imagenet256" / "labels.csv"
         if not table.is_file():
             return {}
@@ -76,13 +76,13 @@ class Material:
             return {row["file"]: int(row["class_index"]) for row in csv.DictReader(file)}
 
     def photographs(self, count: int) -> tuple[Path, ...]:
-        """Pictures of objects: `imagenet256/`, evenly, or the free ones that come with scikit-image.
+        """Images of objects: `imagenet256/`, evenly, or the free ones that come with scikit-image.
 
         Raises:
             MissingExtra: there are none of either kind.
         """
         folder = self.data / "imagenet256" / "images"
-        found = find_pictures([folder]) if folder.is_dir() else packaged_pictures()
+        found = find_images([folder]) if folder.is_dir() else packaged_images()
         return tuple(evenly(found, count))
 
     @property

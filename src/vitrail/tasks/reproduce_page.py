@@ -36,7 +36,7 @@ def _section(section: Section, parts: Parts) -> page.Section:
         section.title,
         said.sentences,
         _sheet(said.rows),
-        [figure for part in section.parts for figure in _pictures(part, parts)],
+        [figure for part in section.parts for figure in _images(part, parts)],
         _missing(section, parts),
         [f"parts/{part.name}" for part in section.parts if part.name in parts.results],
     )
@@ -63,7 +63,7 @@ def _missing(section: Section, parts: Parts) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def _pictures(part: Part, parts: Parts) -> Iterator[Figure]:
+def _images(part: Part, parts: Parts) -> Iterator[Figure]:
     if part.name not in parts.results or not part.shows:
         return
     figures = read(parts.folder(part.name)).figures

@@ -9,12 +9,12 @@ from typing import Any
 
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress, Result
+from vitrail.interrupts import Interrupts
 from vitrail.runs import Run, read_run, record
-from vitrail.settings import Task
+from vitrail.task import Task
 from vitrail.tasks.gan_run import latest
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.reproduce_plan import Part
-from vitrail.tasks.stopping import Interrupts
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Parts:
     def _made(self, part: Part, task: Task) -> Iterator[Event]:
         folder = self.folder(part.name)
         task = _gone_on_with(task, folder) or task
-        if task.continued is None:
+        if task.resume_folder is None:
             _put_aside(folder)
         try:
             with Remembered() as pressed:
@@ -83,11 +83,11 @@ class Parts:
     def _heard(self, part: Part, event: Event) -> Iterator[Event]:
         match event:
             case Progress():
-                yield replace(event, part=f"{part.name}: {event.part}")
+                yield replace(event, stage=f"{part.name}: {event.stage}")
             case Note():
                 yield Note(f"{part.name}: {event.text}")
             case Result():
-                self.results[part.name] = event.figures
+                self.results[part.name] = event.values
 
 
 class Remembered(Interrupts):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitrail.errors import VitrailError
-from vitrail.settings import Task
+from vitrail.task import Task
 
 Figures = Mapping[str, Any]
 """A run's `result.json`."""
@@ -48,7 +48,7 @@ class Part:
     Attributes:
         name: of its folder in `parts/`.
         task: None where something is missing; `missing` says what.
-        shows: names of its pictures that the page shows, `*` standing for anything.
+        shows: names of its images that the page shows, `*` standing for anything.
         after: names of parts whose folders it reads.
     """
 
@@ -96,7 +96,7 @@ class Wanted:
 
     def run(self, kind: str, shows: tuple[str, ...] = (), after: tuple[str, ...] = (), **settings: Any) -> Part:
         """The part, its task's settings checked; a setting that is wrong is what is missing then."""
-        from vitrail.tasks import TASKS  # noqa: PLC0415  (these modules are in that table)
+        from vitrail.tasks import TASKS
 
         if self.missing:
             return Part(self.name, kind, None, self.missing, shows, after)

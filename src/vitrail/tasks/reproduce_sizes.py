@@ -12,7 +12,7 @@ class Sizes:
     """What differs between budgets.
 
     Attributes:
-        named, greyed, explained, fooled: pictures.
+        named, greyed, explained, fooled: images.
         tuned: the network that is trained further, and how it is told to.
         ascents: steps of the two class visualisations.
         faces, digits: settings of `gan train`.
@@ -42,9 +42,9 @@ SIZES = {
         ascents=(200, 300),
         # A short training is over before a long average has forgotten the first weights.
         faces={"epochs": 8, "average": 0.99, "samples": 500, "final_samples": 800, "evaluate_every": 2},
-        digits={"epochs": 4, "pictures": 20_000, "rate": 4e-4, "average": 0.99, "samples": 1000, "final_samples": 2000},
+        digits={"epochs": 4, "images": 20_000, "rate": 4e-4, "average": 0.99, "samples": 1000, "final_samples": 2000},
         connected={"epochs": 12, "evaluate_every": 3},
-        about="The quick budget: fewer pictures and shorter trainings than --budget full, which runs overnight.",
+        about="The quick budget: fewer images and shorter trainings than --budget full, which runs overnight.",
     ),
     "full": Sizes(
         named=500,
@@ -56,7 +56,7 @@ SIZES = {
         faces={"epochs": 25, "size": 64, "samples": 500, "final_samples": 800},
         digits={"epochs": 20},
         connected={"epochs": 50},
-        about="The full budget: all pictures, and trainings as long as the report's.",
+        about="The full budget: all images, and trainings as long as the report's.",
     ),
 }
 """By the name of the budget."""

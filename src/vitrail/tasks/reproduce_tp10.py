@@ -11,8 +11,8 @@ DIGITS = "mnist"
 GRIDS = ("samples_0001", "samples", "losses")
 
 NOTE = (
-    "As in the lab, D is not shown real pictures under wrong labels, which Vitrail does unless told otherwise "
-    "(--mismatched no). Both architectures make pictures of 32 pixels, so that one judge measures both."
+    "As in the lab, D is not shown real images under wrong labels, which Vitrail does unless told otherwise "
+    "(--mismatched no). Both architectures make images of 32 pixels, so that one judge measures both."
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.tasks.gan_figures import metric
 from vitrail.tasks.reproduce_gans import CLEAR, alarms, rows_of, standing
 from vitrail.tasks.reproduce_plan import Compared, Figures, Said
@@ -39,9 +39,7 @@ def say_pair(results: Results) -> Said:
     dcgan, mlp = results[DCGAN], results[MLP]
     pace = mlp["images_per_second"] / dcgan["images_per_second"]
     quicker = (
-        f"{pace:.1f} times as many pictures a second as"
-        if pace >= 1
-        else f"only {pace:.2f} times the pictures a second of"
+        f"{pace:.1f} times as many images a second as" if pace >= 1 else f"only {pace:.2f} times the images a second of"
     )
     near = (
         "farther from"
@@ -56,7 +54,7 @@ def say_pair(results: Results) -> Said:
             f"{percent(mlp['label_agreement'])} against {percent(dcgan['label_agreement'])}.",
             f"Its samples lie {near} real digits (FD {_value(mlp, 'frechet-distance'):.3g} against "
             f"{_value(dcgan, 'frechet-distance'):.3g}), and {_value(mlp, 'novelty'):.2f} times as far from training "
-            f"pictures as new real digits do, against {_value(dcgan, 'novelty'):.2f}: {shows}.",
+            f"images as new real digits do, against {_value(dcgan, 'novelty'):.2f}: {shows}.",
         ]
     )
 

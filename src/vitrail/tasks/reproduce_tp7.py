@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.backbones.imagenet import imagenet_classes
-from vitrail.errors import BadPicture
+from vitrail.errors import BadImage
 from vitrail.files import write_bytes
-from vitrail.image_files import open_picture, read_bytes
+from vitrail.image_files import open_image, read_bytes
 from vitrail.tasks.reproduce_material import Material
 from vitrail.tasks.reproduce_plan import Chapter, Part, Section, Wanted
 from vitrail.tasks.reproduce_tp7_said import (
@@ -31,7 +31,7 @@ C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 NOTE = (
     "The SVM is taught features of length 1, as in the lab. C and layers are chosen by cross-validation on the "
-    "training part, so the curves are those of left-out training pictures; the test part is looked at once, at the end."
+    "training part, so the curves are those of left-out training images; the test part is looked at once, at the end."
 )
 
 
@@ -61,7 +61,7 @@ def _named(material: Material) -> list[Part]:
         _wanted(material, f"named-{backbone}", backbone, "").run(
             "classify",
             ("classes",) if backbone == material.second else (),  # one network's bars are enough to look at
-            pictures=_or_none(material, material.sizes.named),
+            images=_or_none(material, material.sizes.named),
             backbone=backbone,
             weights=material.weights_of(backbone),
             device=material.device,
@@ -118,23 +118,21 @@ def _grey(material: Material) -> list[Part]:
     if colour and not wanted(name="").missing:
         colour = tuple(grey_copies(colour, grey))
     parts = {"in-colour": _or_none(material, count), "in-grey": colour}
-    return [
-        wanted(name=f"{name}-{backbone}").run("classify", pictures=pictures, **said) for name, pictures in parts.items()
-    ]
+    return [wanted(name=f"{name}-{backbone}").run("classify", images=images, **said) for name, images in parts.items()]
 
 
-def grey_copies(pictures: tuple[Path, ...], folder: Path) -> list[Path]:
-    """Copies without colour, PNG files of one channel, called `NAME.png` after the whole names of the pictures.
+def grey_copies(images: tuple[Path, ...], folder: Path) -> list[Path]:
+    """Copies without colour, PNG files of one channel, called `NAME.png` after the whole names of the images.
 
     Those that cannot be read are left out.
     """
     copies = []
-    for path in pictures:
+    for path in images:
         copy = folder / f"{path.name}.png"
         try:
             if not copy.exists():
                 write_bytes(copy, _in_grey(path))
-        except BadPicture:
+        except BadImage:
             continue
         copies.append(copy)
     return copies
@@ -142,6 +140,6 @@ def grey_copies(pictures: tuple[Path, ...], folder: Path) -> list[Path]:
 
 def _in_grey(path: Path) -> bytes:
     out = io.BytesIO()
-    with open_picture(read_bytes(path), path.name) as picture:
-        picture.convert("L").save(out, "PNG")
+    with open_image(read_bytes(path), path.name) as image:
+        image.convert("L").save(out, "PNG")
     return out.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.tasks.reproduce_plan import SECONDS, Compared, Figures, Said
 
 REPORTED = {"vgg16": 0.888107, "alexnet": 0.868342}
@@ -32,7 +32,7 @@ def say_parameters(results: Results) -> Said:
         [
             f"{inside:,} of {total:,} parameters, {percent(inside / total)}, are in the {len(dense)} fully connected "
             f"layers: {most} of them; {largest['name']} alone holds {percent(largest['share'])}.",
-            f"The output layer, {last['name']}, gives {last['shape'][-1]:,} numbers for a picture: "
+            f"The output layer, {last['name']}, gives {last['shape'][-1]:,} numbers for an image: "
             "the logits of ImageNet's classes, of which softmax makes probabilities.",
         ],
         [
@@ -44,47 +44,45 @@ def say_parameters(results: Results) -> Said:
 
 
 def say_named(results: Results, truth: Mapping[str, int]) -> Said:
-    """Of pictures with five guesses each: how often the class is the first, and among all."""
+    """Of images with five guesses each: how often the class is the first, and among all."""
     sentences, rows = [], []
     for result in results.values():
-        name, pictures = result["backbone"][0]["name"], result["pictures"]
-        first, five = right(pictures, truth, 1), right(pictures, truth, 5)
+        name, images = result["backbone"][0]["name"], result["images"]
+        first, five = right(images, truth, 1), right(images, truth, 5)
         if first is None or five is None:
-            sure = sum(picture["top"][0]["probability"] > 0.5 for picture in pictures)
-            sentences.append(
-                f"{name} gives {sure} of {len(pictures)} pictures a name that it is more than 50 % sure of."
-            )
+            sure = sum(image["top"][0]["probability"] > 0.5 for image in images)
+            sentences.append(f"{name} gives {sure} of {len(images)} images a name that it is more than 50 % sure of.")
             continue
         sentences.append(
-            f"{name}: of {len(pictures)} pictures the first guess is right for {percent(first)}, "
+            f"{name}: of {len(images)} images the first guess is right for {percent(first)}, "
             f"one of five for {percent(five)}."
         )
         rows += [Compared(f"{name}, first guess right", first), Compared(f"{name}, one of five right", five)]
     return Said(sentences, rows)
 
 
-def right(pictures: Sequence[Mapping[str, Any]], truth: Mapping[str, int], guesses: int) -> float | None:
-    """The share of pictures whose class is among the first guesses; None where no picture's class is known."""
-    known = [(truth[name], picture["top"][:guesses]) for picture in pictures if (name := _name(picture)) in truth]
+def right(images: Sequence[Mapping[str, Any]], truth: Mapping[str, int], guesses: int) -> float | None:
+    """The share of images whose class is among the first guesses; None where no image's class is known."""
+    known = [(truth[name], image["top"][:guesses]) for image in images if (name := _name(image)) in truth]
     hits = sum(any(guess["index"] == index for guess in top) for index, top in known)
     return hits / len(known) if known else None
 
 
-def _name(picture: Mapping[str, Any]) -> str:
+def _name(image: Mapping[str, Any]) -> str:
     """The file's name; of a grey copy, that of its original."""
-    path = Path(picture["file"])
+    path = Path(image["file"])
     return path.stem if path.parent.name == GREY else path.name
 
 
 def say_layers(results: Results) -> Said:
-    """Of layers tried alone and together, by left-out training pictures."""
+    """Of layers tried alone and together, by left-out training images."""
     (result,) = results.values()
     curve, test = result["curve_layer"], result["test"]
     alone = [point for point in curve if "+" not in point["layer"]]
     best, worst = (choose(alone, key=lambda point: point["accuracy"]) for choose in (max, min))
     sentences = [
         f"Of single layers of {result['choice']['backbone']}, {best['layer']} gives the most "
-        f"({percent(best['accuracy'])} of left-out training pictures right): {_depth(best, alone[-1])}; "
+        f"({percent(best['accuracy'])} of left-out training images right): {_depth(best, alone[-1])}; "
         f"{worst['layer']} gives the least ({percent(worst['accuracy'])}).",
         f"Chosen was {result['choice']['layer']}; on the test part that comes to {percent(test['accuracy'])}.",
     ]
@@ -99,14 +97,14 @@ def _depth(best: Mapping[str, Any], deepest: Mapping[str, Any]) -> str:
 
 
 def say_grey(results: Results, truth: Mapping[str, int]) -> Said:
-    """Of the same pictures in colour and in grey, three channels alike: how often the name stays."""
+    """Of the same images in colour and in grey, three channels alike: how often the name stays."""
     if len(results) < 2:
         return Said(())
-    colour, grey = ({_name(picture): picture for picture in result["pictures"]} for result in results.values())
+    colour, grey = ({_name(image): image for image in result["images"]} for result in results.values())
     both = [name for name in colour if name in grey]
     same = sum(colour[name]["top"][0]["index"] == grey[name]["top"][0]["index"] for name in both)
     sentences = [
-        f"A grey picture is shown as three equal channels. Without its colours {same} of {len(both)} pictures keep "
+        f"A grey image is shown as three equal channels. Without its colours {same} of {len(both)} images keep "
         "the name that they had with them."
     ]
     before, after = (right([each[name] for name in both], truth, 1) for each in (colour, grey))

@@ -12,7 +12,7 @@ from vitrail.tasks.reproduce_tp8_said import say_fooled, say_regions, say_salien
 
 FIRST = "squeezenet"
 TARGET = "tarantula"
-LAB = "gradient-ascent"  # the lab's own way of fooling; its step of 0.5 is in units of the prepared picture
+LAB = "gradient-ascent"  # the lab's own way of fooling; its step of 0.5 is in units of the prepared image
 
 
 def tp8(material: Material) -> Chapter:
@@ -44,7 +44,7 @@ def _wanted(material: Material, name: str, backbone: str) -> Wanted:
     return Wanted(name, material.without_weights(backbone) or material.without_photographs)
 
 
-def _pictures(material: Material, count: int) -> tuple[Path, ...]:
+def _images(material: Material, count: int) -> tuple[Path, ...]:
     return () if material.without_photographs else material.photographs(count)
 
 
@@ -52,7 +52,7 @@ def _saliency(material: Material, backbone: str) -> Part:
     return _wanted(material, f"saliency-{backbone}", backbone).run(
         "explain",
         ("maps",),
-        pictures=_pictures(material, material.sizes.explained),
+        images=_images(material, material.sizes.explained),
         method=("gradient",),
         backbone=(backbone,),
         weights=material.weights_of(backbone),
@@ -63,7 +63,7 @@ def _saliency(material: Material, backbone: str) -> Part:
 
 def _fooled(material: Material) -> list[Part]:
     settings: dict[str, Any] = {
-        "pictures": _pictures(material, material.sizes.fooled),
+        "images": _images(material, material.sizes.fooled),
         "target": (TARGET,),
         "backbone": FIRST,
         **material.drawn,
@@ -78,19 +78,19 @@ def _fooled(material: Material) -> list[Part]:
 
 def _visualised(material: Material) -> list[Part]:
     few, many = material.sizes.ascents
-    start = _pictures(material, 1)
+    start = _images(material, 1)
     ascend = partial(_ascent, material)
     return [
         ascend("from-noise", FIRST, steps=few, rate=5.0),
         ascend("from-noise-longer", FIRST, steps=many, rate=10.0, l2=1e-2),
-        ascend("from-a-picture", FIRST, steps=few, rate=5.0, **({"start": str(start[0])} if start else {})),
+        ascend("from-a-image", FIRST, steps=few, rate=5.0, **({"start": str(start[0])} if start else {})),
         ascend(f"from-noise-{material.second}", material.second, steps=few, rate=5.0),
     ]
 
 
 def _ascent(material: Material, name: str, backbone: str, **settings: Any) -> Part:
     missing = material.without_weights(backbone)
-    if name == "from-a-picture":
+    if name == "from-a-image":
         missing = missing or material.without_photographs
     return Wanted(name, missing).run(
         "visualise",

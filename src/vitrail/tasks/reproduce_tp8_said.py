@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from vitrail.pictures.labels import percent
+from vitrail.formatting import percent
 from vitrail.tasks.reproduce_plan import SECONDS, Compared, Figures, Said
 
-NAMED = 5  # pictures that a sentence names, at most
+NAMED = 5  # images that a sentence names, at most
 BELIEVED = 0.5  # probability from which a network is said to see the class
-EVERYTHING = 0.9  # of a picture: a region that is larger points at nothing
+EVERYTHING = 0.9  # of an image: a region that is larger points at nothing
 
 Results = Mapping[str, Figures]
 
@@ -33,17 +33,17 @@ def say_saliency(results: Results) -> Said:
 
 
 def misleads(name: str, misled: Sequence[str], by_both: Sequence[str], count: int) -> str:
-    """On which pictures a map tells no more than a random one.
+    """On which images a map tells no more than a random one.
 
     Args:
         misled: where deleting the pixels that it marks does no more than deleting any.
         by_both: those of them where adding its pixels first does not help either.
     """
     if not misled:
-        return f"{name}: on all {count} pictures the map does better than a random one: the pixels that it marks count."
+        return f"{name}: on all {count} images the map does better than a random one: the pixels that it marks count."
     also = f"on {len(by_both)} of them ({_listed(by_both)}) that holds" if by_both else "on none of them does that hold"
     return (
-        f"{name}: on {len(misled)} of {count} pictures deleting what the map marks does no more than deleting at "
+        f"{name}: on {len(misled)} of {count} images deleting what the map marks does no more than deleting at "
         f"random, so there it misleads: {_listed(misled)}; {also} for adding pixels in its order too."
     )
 
@@ -55,55 +55,55 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _maps(result: Figures) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(Path(picture["file"]).name, each) for picture in result["pictures"] for each in picture["maps"]]
+    return [(Path(image["file"]).name, each) for image in result["images"] for each in image["maps"]]
 
 
 def say_regions(results: Results) -> Said:
-    """Of regions that maps point at: how large they are, as shares of the picture."""
+    """Of regions that maps point at: how large they are, as shares of the image."""
     sentences, rows = [], []
     for result in results.values():
         name = result["backbone"][0]["name"]
         shares = [each["region_share"] for _, each in _maps(result) if "region_share" in each]
         if not shares:
-            sentences.append(f"{name}: no picture was segmented.")
+            sentences.append(f"{name}: no image was segmented.")
             continue
         whole = sum(share > EVERYTHING for share in shares)
-        rest = f"; {whole} of them are nearly the whole picture, where nothing is found" if whole else ""
+        rest = f"; {whole} of them are nearly the whole image, where nothing is found" if whole else ""
         sentences.append(
-            f"{name}: the regions take {percent(min(shares))} to {percent(max(shares))} of their pictures, "
+            f"{name}: the regions take {percent(min(shares))} to {percent(max(shares))} of their images, "
             f"{percent(mean(shares))} on average{rest}."
         )
-        rows.append(Compared(f"{name}, mean share of the picture", mean(shares)))
+        rows.append(Compared(f"{name}, mean share of the image", mean(shares)))
     return Said(sentences, rows)
 
 
 def say_fooled(results: Results) -> Said:
-    """Of attacks on the same pictures: how many hold in the saved file, after how many steps, at what distance."""
+    """Of attacks on the same images: how many hold in the saved file, after how many steps, at what distance."""
     sentences, rows, lengths = [], [], {}
     for name, result in results.items():
-        tried = [picture for picture in result["pictures"] if not picture.get("already")]
-        held = [picture for picture in tried if picture["verified"]]
+        tried = [image for image in result["images"] if not image.get("already")]
+        held = [image for image in tried if image["verified"]]
         rows.append(Compared(f"{name}: hold in their saved file", f"{len(held)} of {len(tried)}"))
         if not held:
-            sentences.append(f"{name}: no picture of {len(tried)} was fooled.")
+            sentences.append(f"{name}: no image of {len(tried)} was fooled.")
             continue
-        steps, l2, linf = (mean(picture[key] for picture in held) for key in ("steps", "l2", "linf"))
+        steps, l2, linf = (mean(image[key] for image in held) for key in ("steps", "l2", "linf"))
         lengths[name] = l2
         all_of = "all" if len(held) == len(tried) else f"{len(held)} of"
         sentences.append(
-            f"{name}: {all_of} {len(tried)} pictures are taken for the other class, read back from their saved files, "
+            f"{name}: {all_of} {len(tried)} images are taken for the other class, read back from their saved files, "
             f"after {steps:.0f} steps on average; the pixel that moves farthest moves by {linf * 255:.0f} of 255."
         )
         rows += [Compared(f"{name}: steps", steps), Compared(f"{name}: L2 distance", l2)]
         rows.append(Compared(f"{name}: time", result["seconds"]["total"], None, SECONDS))
     if len(lengths) == 2:
         (one, first), (other, second) = lengths.items()
-        sentences.append(f"The pictures of {one} lie {first / second:.1f} times as far away as those of {other}.")
+        sentences.append(f"The images of {one} lie {first / second:.1f} times as far away as those of {other}.")
     return Said(sentences, rows)
 
 
 def say_visualised(results: Results) -> Said:
-    """Of pictures of a class: whether their own network sees it there, and whether another one does."""
+    """Of images of a class: whether their own network sees it there, and whether another one does."""
     sentences, rows = [], []
     for name, result in results.items():
         own, judge = result["backbone"][0]["name"], result["judge"]
@@ -116,7 +116,7 @@ def say_visualised(results: Results) -> Said:
 
 
 def seen(entry: Mapping[str, Any], own: str, judge: str | None) -> str:
-    """Who sees the class in a picture that was made for one network."""
+    """Who sees the class in an image that was made for one network."""
     what = f"after {entry['steps']} steps {own} "
     if entry["probability"] < BELIEVED:
         return f"{what}does not see its {entry['name']} yet ({percent(entry['probability'])})."

@@ -8,7 +8,7 @@ from vitrail.tasks.gan_figures import metric
 from vitrail.tasks.reproduce_gans import WON, alarms, distance_against, last_epoch, rows_of, standing
 from vitrail.tasks.reproduce_plan import Figures, Said
 
-NEAR = 2.0  # times what real pictures get: so near, samples are called close to them
+NEAR = 2.0  # times what real images get: so near, samples are called close to them
 ZERO = 0.05  # a loss below this is said to go to 0
 LOW = 0.25  # of the usual loss: below this it is said to fall towards 0
 
@@ -16,11 +16,11 @@ Results = Mapping[str, Figures]
 
 
 def say_training(results: Results) -> Said:
-    """Of one training: how near its samples come to real pictures, and how the game stands."""
+    """Of one training: how near its samples come to real images, and how the game stands."""
     ((name, result),) = results.items()
     distance = metric(result, "frechet-distance")
     value, floor = distance["value"], distance["floor"]
-    near = "close to real pictures" if value < NEAR * floor else "still far from real pictures"
+    near = "close to real images" if value < NEAR * floor else "still far from real images"
     return Said(
         [
             f"After {result['epochs']} epochs ({result['steps']:,} steps) the best samples, those of "
@@ -85,7 +85,7 @@ def say_loss(results: Results) -> Said:
 
 
 def say_best(results: Results) -> Said:
-    """Which of the trainings came nearest to real pictures."""
+    """Which of the trainings came nearest to real images."""
     values = {
         name: metric(result, "frechet-distance")["value"]
         for name, result in results.items()
@@ -96,7 +96,7 @@ def say_best(results: Results) -> Said:
     best, worst = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
     which = "the usual settings" if best == "faces" else best
     return Said(
-        [f"Nearest to real pictures came {which} (FD {values[best]:.3g}), farthest {worst} ({values[worst]:.3g})."]
+        [f"Nearest to real images came {which} (FD {values[best]:.3g}), farthest {worst} ({values[worst]:.3g})."]
     )
 
 

@@ -1,100 +1,93 @@
-"""What tasks share that can be cut into shards: settings, and the choice between one run and many."""
+"""What tasks share that can run in shards: settings, and the choice between one run and many."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event
 from vitrail.runs import new_folder
-from vitrail.settings import Task, setting
+from vitrail.settings import RUNNING, setting
 from vitrail.sharding.shard import MOST, Shard
-
-if TYPE_CHECKING:
-    from vitrail.sharding.part import Part
-
-
-class Work(Protocol):
-    """A task that has opened what it needs, and can do any of its pictures."""
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """All pictures, in an order that does not depend on the machine."""
-
-    @property
-    def depends_on(self) -> Mapping[str, Any]:
-        """What its parts are determined by beside the pictures, as JSON values: weights, settings."""
-
-    def part(self, rows: slice) -> Generator[Event, None, Part]:
-        """Does some of the pictures; one that cannot be read is skipped, and all of them may be."""
-
-    def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
-        """Tables, figures and the `Result`, from all parts in their order.
-
-        Args:
-            most: how many pictures the result names; None: all.
-        """
+from vitrail.sharding.store import holds_shards
+from vitrail.sharding.work import Work
+from vitrail.task import Task
 
 
 class Sharded(Task):
-    """A task whose pictures can be done in shards: here, one by one under any scheduler, or on a cluster."""
+    """A task whose images can be done in shards: here, one by one under any scheduler, or on a cluster."""
 
-    shown_last: ClassVar[frozenset[str]] = frozenset({"shards", "shard", "engine", "workers"})
+    help_last: ClassVar[frozenset[str]] = frozenset({"shards", "shard", "engine", "workers"})
 
     shards: int | None = setting(
-        None,
-        "Cut the pictures into so many shards, a file each; again with the same --run, it goes on",
-        ge=1,
-        le=MOST,
+        None, "Number of shards, a file each; rerun with the same --run to resume", panel=RUNNING, ge=1, le=MOST
     )
-    shard: str | None = setting(None, "Do one shard only, as 3/64, for any scheduler; --shards 64 then joins them")
+    shard: str | None = setting(
+        None, "One shard only, e.g. 3/64, for any scheduler; --shards 64 then merges them", panel=RUNNING
+    )
     engine: Literal["local", "ray"] = setting(
-        "local", "Who does the shards: processes of this machine, or Ray, here or on a cluster"
+        "local", "Execution backend of shards: processes of this machine, or Ray here or on a cluster", panel=RUNNING
     )
-    workers: int | None = setting(None, "How many do shards at the same time; else one a processor, 8 at most", ge=1)
+    workers: int | None = setting(
+        None, "Number of worker processes for shards; default: CPU count, 8 at most", panel=RUNNING, ge=1
+    )
 
     @property
-    def cut(self) -> bool:
-        """Whether the pictures are done in shards."""
+    def is_sharded(self) -> bool:
+        """Whether the images are processed in shards."""
         return self.shards is not None or self.shard is not None or self.engine == "ray"
 
-    @property
-    def goes_on(self) -> bool:
-        """Finished shards are not made again."""
-        return self.cut
+    def resumes(self, folder: Path, *, same_task: bool | None) -> bool:
+        """Finished shards of an earlier run are not made again."""
+        return self.is_sharded and (holds_shards(folder) if same_task is None else same_task)
 
-    def own_folder(self, folder: Path) -> Path:
-        """One shard of many logs beside the shards; so many processes share a run folder."""
+    def log_folder(self, folder: Path) -> Path:
+        """One shard of many logs beside the shards: several processes share a run folder."""
         return folder if self.shard is None else folder / "logs" / str(Shard.parse(self.shard))
 
     def run(self) -> Iterator[Event]:
         """Yields what happens; the last event is the `Result`. In shards: as `run_in`, in a new folder below `runs`."""
-        yield from self.run_in(new_folder(Path("runs"), type(self).__name__.lower())) if self.cut else self.at_once()
+        name = type(self).__name__.lower()
+        yield from self.run_in(new_folder(Path("runs"), name)) if self.is_sharded else self.run_unsharded()
 
     def run_in(self, folder: Path) -> Iterator[Event]:
         """As `run`; shards are kept in `folder`, and those that are there are not made again."""
-        from vitrail.tasks.sharded_run import run  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+        if not self.is_sharded:
+            yield from self.run_unsharded()
+            return
+        from vitrail.sharding.runner import run_shards, run_single_shard
 
-        yield from run(self, folder) if self.cut else self.at_once()
+        if self.shard is not None:
+            yield from run_single_shard(self.prepare(), folder, Shard.parse(self.shard))
+            return
+        yield from run_shards(
+            self.prepare(),
+            folder,
+            count=self.shards,
+            engine=self.engine,
+            workers=self.workers,
+            reopen=f"{type(self).__module__}:{type(self).__qualname__}",
+            settings=self.model_dump(mode="json"),
+        )
 
-    def at_once(self) -> Iterator[Event]:
-        """All pictures as one part that is kept nowhere."""
-        work = self.opened()
-        part = yield from work.part(slice(None))
-        yield from work.whole([part])
+    def run_unsharded(self) -> Iterator[Event]:
+        """All images as one part that is kept nowhere."""
+        work = self.prepare()
+        part = yield from work.process(slice(None))
+        yield from work.merge([part])
 
-    def opened(self) -> Work:
-        """What does the task's pictures."""
+    def prepare(self) -> Work:
+        """Opens what processes the task's images."""
         raise NotImplementedError
 
     @model_validator(mode="after")
     def _one_number_of_shards(self) -> Self:
         if self.shard is not None and self.shards not in (None, Shard.parse(self.shard).count):
-            raise BadSetting(f"--shard {self.shard} is not one of --shards {self.shards}; leave --shards out.")
+            raise BadSetting(f"--shard {self.shard} is not one of --shards {self.shards}. Use --shard alone.")
         if self.shard is not None and self.engine == "ray":
-            raise BadSetting("--shard does one shard here; --engine ray does them all; leave one of the two out.")
+            raise BadSetting("--shard makes one shard here, --engine ray makes all of them. Use one of the two.")
         return self

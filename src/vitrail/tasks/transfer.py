@@ -1,4 +1,4 @@
-"""A folder of pictures in, a classifier with the proof of how good it is out."""
+"""A folder of images in, a classifier with the proof of how good it is out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitrail.settings import Names, Numbers, cache_folder, setting
 from vitrail.tasks.sharded import Sharded
 
 if TYPE_CHECKING:
-    from vitrail.tasks.sharded import Work
+    from vitrail.sharding.work import Work
 
 BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
 """Networks whose joined features gave the highest cross-validated accuracy on the training part of 15-Scene."""
@@ -25,7 +25,7 @@ def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Transfer(Sharded):
-    """Make a classifier from a folder of pictures: features of a pretrained network and a linear SVM."""
+    """Make a classifier from a folder of images: features of a pretrained network and a linear SVM."""
 
     folder: Path = setting(
         ..., "Folder with train/ and test/ class folders, class folders alone, a table, or tar files", positional=True
@@ -37,10 +37,10 @@ class Transfer(Sharded):
         "svm", "The classifier on the features; fine-tune trains the network itself further"
     )
     scaling: Literal["square-root", "unit", "none"] = setting("square-root", "How features are scaled")
-    flip: bool = setting(False, "Average the features with those of the mirrored picture")
+    flip: bool = setting(False, "Average the features with those of the mirrored image")
     preset: Literal["default", "best"] = setting("default", "best: three networks joined, mirrored copies; slower")
     tune: Literal["deep", "all"] = setting("deep", "What fine-tune trains: the deep layers, or all")
-    epochs: int = setting(8, "How often fine-tune sees every picture", ge=1)
+    epochs: int = setting(8, "How often fine-tune sees every image", ge=1)
     rate: float = setting(1e-4, "Highest learning rate of fine-tune", gt=0)
     weights: Path | None = setting(None, "Weights file of the backbone (safetensors, or a torch state dict)")
     test_share: float = setting(0.2, "Share held out for test when the folder has no test part", gt=0, lt=1)
@@ -51,9 +51,9 @@ class Transfer(Sharded):
     cache: Path = setting(cache_folder(), "Folder of the feature cache; shards do without")
     use_cache: bool = setting(True, "Keep features for the next run")
 
-    def opened(self) -> Work:
-        """The networks, and the pictures to learn from and to test on."""
-        from vitrail.tasks.transfer_work import Transferring  # noqa: PLC0415  (`--help` reads this module: nothing heavy)
+    def prepare(self) -> Work:
+        """The networks, and the images to learn from and to test on."""
+        from vitrail.tasks.transfer_work import Transferring
 
         return Transferring(self)
 

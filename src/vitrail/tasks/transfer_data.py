@@ -8,18 +8,18 @@ import numpy as np
 
 from vitrail.datasets import DATASETS
 from vitrail.datasets.folder import folder, parts, stratified_split
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder
 from vitrail.events import Event, Table
 from vitrail.image_files import display_name
 from vitrail.transfer.joined import Joined
 
-Parts = tuple[LabelledPictures, LabelledPictures]
+Parts = tuple[LabelledImages, LabelledImages]
 
 
 def open_data(root: Path, *, home: Path, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
-    """The pictures to learn from and those to test on, and the split if one was made.
+    """The images to learn from and those to test on, and the split if one was made.
 
     Args:
         root: a folder, a table or tar files (`datasets/listed`), or the name of a data set; what is there wins.
@@ -43,12 +43,12 @@ def _of_list(root: Path, *, test_share: float, seed: int) -> tuple[Parts, list[E
     if "test" not in found.parts:
         return _split(found.labelled(), test_share=test_share, seed=seed)
     if "train" not in found.parts:
-        raise BadFolder(f"'{display_name(root)}' has pictures to test on and none to learn from; mark some as train.")
+        raise BadFolder(f"'{display_name(root)}' has images to test on and none to learn from; mark some as train.")
     train = _several_classes(found.labelled("train"))
     return (train, _same_classes(train, found.labelled("test"), root)), []
 
 
-def _split(everything: LabelledPictures, *, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
+def _split(everything: LabelledImages, *, test_share: float, seed: int) -> tuple[Parts, list[Event]]:
     everything = _several_classes(everything)
     chosen = stratified_split(everything, test_share, seed)
     parted = zip(("train", "test"), chosen, strict=True)
@@ -57,11 +57,11 @@ def _split(everything: LabelledPictures, *, test_share: float, seed: int) -> tup
     return (everything.take(chosen[0]), everything.take(chosen[1])), [table]
 
 
-def readable(train: LabelledPictures, test: LabelledPictures, joined: Joined) -> Parts:
-    """Both parts without the pictures that could not be read; rows of `joined` are those of train, then of test.
+def readable(train: LabelledImages, test: LabelledImages, joined: Joined) -> Parts:
+    """Both parts without the images that could not be read; rows of `joined` are those of train, then of test.
 
     Raises:
-        BadFolder: a class has no picture left to learn from.
+        BadFolder: a class has no image left to learn from.
     """
     cut = int(np.searchsorted(joined.kept, len(train)))
     left = train.take(joined.kept[:cut])
@@ -69,19 +69,19 @@ def readable(train: LabelledPictures, test: LabelledPictures, joined: Joined) ->
     broken = [name for label, name in enumerate(train.classes) if label not in here]
     if broken:
         raise BadFolder(
-            f"Class '{display_name(broken[0])}' has no picture that can be read "
-            f"({next(iter(joined.skipped.values()))}) Put readable pictures into it or remove its folder."
+            f"Class '{display_name(broken[0])}' has no image that can be read "
+            f"({next(iter(joined.skipped.values()))}) Put readable images into it or remove its folder."
         )
     return left, test.take(joined.kept[cut:] - len(train))
 
 
-def _several_classes(pictures: LabelledPictures) -> LabelledPictures:
-    if len(pictures.classes) < 2:
-        raise BadFolder(f"There is one class only, '{display_name(pictures.classes[0])}'; at least two would work.")
-    return pictures
+def _several_classes(images: LabelledImages) -> LabelledImages:
+    if len(images.classes) < 2:
+        raise BadFolder(f"There is one class only, '{display_name(images.classes[0])}'; at least two would work.")
+    return images
 
 
-def _same_classes(train: LabelledPictures, test: LabelledPictures, root: Path) -> LabelledPictures:
+def _same_classes(train: LabelledImages, test: LabelledImages, root: Path) -> LabelledImages:
     """The test part with its labels counted as in the training part."""
     unknown = sorted(set(test.classes) - set(train.classes))
     if unknown:
@@ -90,4 +90,4 @@ def _same_classes(train: LabelledPictures, test: LabelledPictures, root: Path) -
             "add it to train or remove it."
         )
     numbers = np.array([train.classes.index(name) for name in test.classes])
-    return LabelledPictures(test.files, numbers[test.labels], train.classes)
+    return LabelledImages(test.files, numbers[test.labels], train.classes)

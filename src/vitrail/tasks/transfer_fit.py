@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrail.backbones import BACKBONES
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.events import Note, Progress, Weights
 from vitrail.tasks.transfer_report import Outcome, model_card
 from vitrail.transfer.features import Extractor
@@ -32,10 +32,10 @@ def extractors_of(task: Transfer) -> list[Extractor]:
             _layers(task, name),
             weights=task.weights,
             flip=task.flip,
-            cache=task.cache if task.use_cache and not task.cut else None,
+            cache=task.cache if task.use_cache and not task.is_sharded else None,
             engine=task.forward,
             device=task.device,
-            steady=task.cut,
+            steady=task.is_sharded,
         )
         for name in task.backbone
     ]
@@ -48,9 +48,7 @@ def _layers(task: Transfer, name: str) -> tuple[str, ...]:
     return offered[-1:] if task.head == "fine-tune" else offered  # what goes into the last layer, which is replaced
 
 
-def linear(
-    task: Transfer, train: LabelledPictures, test: LabelledPictures, joined: Joined
-) -> Generator[Note, None, Made]:
+def linear(task: Transfer, train: LabelledImages, test: LabelledImages, joined: Joined) -> Generator[Note, None, Made]:
     """A linear classifier, its layers and C chosen by cross-validation on `train`."""
     kind: Head = "logistic" if task.head == "logistic" else "svm"
     choose = task.layer == ("auto",)
@@ -69,21 +67,21 @@ def linear(
 
 
 def fine_tuned(
-    task: Transfer, train: LabelledPictures, test: LabelledPictures, joined: Joined
+    task: Transfer, train: LabelledImages, test: LabelledImages, joined: Joined
 ) -> Generator[Progress | Note, None, Made]:
     """The network trained further, its last layer having started from a linear classifier."""
-    from vitrail.transfer.fine_tuning import FineTuning  # noqa: PLC0415  (imports torch)
+    from vitrail.transfer.fine_tuning import FineTuning
 
     start = Fitting("svm", task.C, "none", False, task.folds, task.seed).run(
         _rows(joined.blocks, slice(len(train))), train.labels
     )
     ((name, (layer,)),) = start.layers.items()
-    recipe = BACKBONES[name]
+    spec = BACKBONES[name]
     tuning = FineTuning(task.tune, task.epochs, rate=task.rate, engine=task.forward, device=task.device, seed=task.seed)
-    tuned = yield from tuning.run(recipe(task.weights), layer, start.head, (train.files, train.labels))
-    look = Extractor(recipe, (layer,), flip=task.flip, engine=task.forward, device=task.device, backbone=tuned.backbone)
+    tuned = yield from tuning.run(spec(task.weights), layer, start.head, (train.files, train.labels))
+    look = Extractor(spec, (layer,), flip=task.flip, engine=task.forward, device=task.device, backbone=tuned.backbone)
     extraction = yield from look.run(test.files)
-    nothing = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no picture of the test part can be read
+    nothing = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no image of the test part can be read
     odds = tuned.head.probabilities(extraction.features.get(layer, nothing))
     outcome = Outcome(test, odds, {**_chosen(start, "fine-tune"), "curve_epoch": tuned.curve})
     members = [{"backbone": name, "layers": [layer], "weights": None, "network": "network.safetensors"}]

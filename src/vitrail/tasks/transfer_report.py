@@ -1,4 +1,4 @@
-"""What `transfer` shows: figures, tables, pictures, and the classifier's files."""
+"""What `transfer` shows: figures, tables, images, and the classifier's files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vitrail.datasets.labelled import LabelledPictures
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Picture, Table
+from vitrail.events import Event, Note, Plot, Table
 from vitrail.image_files import display_name
 from vitrail.transfer.evaluation import confusion_matrix, per_class, wilson_interval
 
@@ -20,15 +20,15 @@ CLASSES_SHOWN = 20  # in the confusion table: as many columns as a terminal has 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A classifier on pictures that nothing was chosen on.
+    """A classifier on images that nothing was chosen on.
 
     Args:
-        test: the pictures it was tested on.
+        test: the images it was tested on.
         probabilities: (n, K) of their classes.
         chosen: `choice`, `curve_C`, `curve_layer` and, after fine-tuning, `curve_epoch`, as in `result.json`.
     """
 
-    test: LabelledPictures
+    test: LabelledImages
     probabilities: np.ndarray = field(repr=False)
     chosen: dict[str, Any]
 
@@ -59,7 +59,7 @@ def tables(outcome: Outcome) -> Iterator[Event]:
         low, high = test["interval"]
         at = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
         yield Note(
-            f"Accuracy {test['accuracy']:.4f} on {test['n']} test pictures (95 % interval {low:.4f} to {high:.4f}); "
+            f"Accuracy {test['accuracy']:.4f} on {test['n']} test images (95 % interval {low:.4f} to {high:.4f}); "
             f"{choice['head']} on {choice['backbone']}, layer {choice['layer']}{at}."
         )
     rows = [(row["name"], row["n"], row["recall"], row["precision"]) for row in test["per_class"]]
@@ -78,8 +78,8 @@ def tables(outcome: Outcome) -> Iterator[Event]:
             yield Table(name, title, tuple(points[0]), [tuple(point.values()) for point in points])
 
 
-def pictures(outcome: Outcome) -> Iterator[Event]:
-    """The figures as pictures; a sentence instead where matplotlib is not installed."""
+def images(outcome: Outcome) -> Iterator[Event]:
+    """The figures as images; a sentence instead where matplotlib is not installed."""
     try:
         yield from _drawn(outcome)
     except MissingExtra as error:
@@ -87,17 +87,17 @@ def pictures(outcome: Outcome) -> Iterator[Event]:
 
 
 def _drawn(outcome: Outcome) -> Iterator[Event]:
-    from vitrail.pictures import confusion  # noqa: PLC0415  (matplotlib, an extra)
+    from vitrail.plots import confusion
 
     figures, classes = outcome.figures(), outcome.test.classes
     matrix = np.array(figures["confusion"])
-    yield Picture("confusion", "Confusion matrix of the test part", confusion(matrix, classes))
+    yield Plot("confusion", "Confusion matrix of the test part", confusion(matrix, classes))
     yield from _curves(outcome.chosen)
     yield from _mistakes(outcome)
 
 
 def _curves(chosen: dict[str, Any]) -> Iterator[Event]:
-    from vitrail.pictures import Axis, Line, curve  # noqa: PLC0415  (as above)
+    from vitrail.plots import Axis, Line, curve
 
     path = chosen["curve_C"]
     if len(path) > 1:
@@ -106,16 +106,16 @@ def _curves(chosen: dict[str, Any]) -> Iterator[Event]:
         axis = Axis("C", "cross-validated accuracy", log_x=True)
         best = chosen["choice"]["C"]
         marks = {} if best is None else {f"chosen C = {best:.3g}": best}
-        yield Picture("curve_C", "Accuracy against C", curve([line], axis, marks=marks))
+        yield Plot("curve_C", "Accuracy against C", curve([line], axis, marks=marks))
     points = chosen["curve_layer"]
     if points:
         line = Line([float(place) for place in range(len(points))], [point["accuracy"] for point in points])
         axis = Axis("layer", "left-out accuracy", x_names=_layer_names(points))
-        yield Picture("curve_layer", "Accuracy by layer, least squares, one left out", curve([line], axis))
+        yield Plot("curve_layer", "Accuracy by layer, least squares, one left out", curve([line], axis))
     epochs = chosen.get("curve_epoch", [])
     if epochs:
         line = Line([point["epoch"] for point in epochs], [point["loss"] for point in epochs])
-        yield Picture("curve_epoch", "Loss while fine-tuning", curve([line], Axis("epoch", "loss on train")))
+        yield Plot("curve_epoch", "Loss while fine-tuning", curve([line], Axis("epoch", "loss on train")))
 
 
 def _layer_names(points: list[dict[str, Any]]) -> list[str]:
@@ -126,8 +126,8 @@ def _layer_names(points: list[dict[str, Any]]) -> list[str]:
 
 
 def _mistakes(outcome: Outcome) -> Iterator[Event]:
-    from vitrail.pictures import contact_sheet, load_thumbnail  # noqa: PLC0415  (as above)
-    from vitrail.pictures.labels import percent  # noqa: PLC0415
+    from vitrail.formatting import percent
+    from vitrail.plots import contact_sheet, load_thumbnail
 
     odds, predicted = outcome.probabilities, outcome.predicted
     labels, classes = outcome.test.labels, outcome.test.classes
@@ -146,16 +146,16 @@ def _mistakes(outcome: Outcome) -> Iterator[Event]:
         "mistakes", "The most confident mistakes", ("file", "true", "predicted", "probability"), rows, shown=False
     )
     sheet = contact_sheet([load_thumbnail(outcome.test.files[i]) for i in worst], captions)
-    yield Picture("mistakes", "The most confident mistakes: true → predicted", sheet)
+    yield Plot("mistakes", "The most confident mistakes: true → predicted", sheet)
 
 
 def model_card(name: str, figures: dict[str, Any]) -> str:
     """Markdown with the hub's YAML head."""
     test, head = figures["test"], figures["choice"]["head"]
-    figure = "not measured" if test["accuracy"] is None else f"{test['accuracy']:.4f} on {test['n']} pictures"
+    figure = "not measured" if test["accuracy"] is None else f"{test['accuracy']:.4f} on {test['n']} images"
     what = "A fine-tuned network" if head == "fine-tune" else f"A linear {head} on pretrained features"
     return (
         "---\nlibrary_name: vitrail\ntags:\n- image-classification\n---\n\n"
         f"# {name}\n\n{what}. Test accuracy: {figure}.\n\n"
-        "Use: `vitrail predict RUN PICTURE`, or in Python `vitrail.load(RUN)`.\n"
+        "Use: `vitrail predict RUN IMAGE`, or in Python `vitrail.load(RUN)`.\n"
     )

@@ -1,4 +1,4 @@
-"""What `transfer` does with any of its pictures (features), and with all of them (a classifier)."""
+"""What `transfer` does with any of its images (features), and with all of them (a classifier)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitrail.image_files import display_name
 from vitrail.sharding.part import Part
 from vitrail.tasks.transfer_data import open_data, readable
 from vitrail.tasks.transfer_fit import extractors_of, fine_tuned, linear
-from vitrail.tasks.transfer_report import pictures, tables
+from vitrail.tasks.transfer_report import images, tables
 from vitrail.transfer.features import shown_skips
 from vitrail.transfer.joined import Joined, join
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Transferring:
-    """Networks, and pictures to learn from and to test on; see `Work`."""
+    """Networks, and images to learn from and to test on; see `Work`."""
 
     def __init__(self, task: Transfer) -> None:
         self._started, self._task = time.perf_counter(), task
@@ -33,13 +33,13 @@ class Transferring:
         self._extractors = extractors_of(task)
         self.depends_on = {
             "backbone": [extractor.identity() for extractor in self._extractors],
-            "layers": {extractor.recipe.name: extractor.layers for extractor in self._extractors},
+            "layers": {extractor.spec.name: extractor.layers for extractor in self._extractors},
             "flip": task.flip,
             "forward": task.forward,
         }
 
-    def part(self, rows: slice) -> Generator[Event, None, Part]:
-        """Features of some pictures: of every network and layer a tensor `network/layer`, (n, d) float32."""
+    def process(self, rows: slice) -> Generator[Event, None, Part]:
+        """Features of some images: of every network and layer a tensor `network/layer`, (n, d) float32."""
         files = self.files[rows]
         joined = yield from join(self._extractors, files)
         first = rows.indices(len(self.files))[0]
@@ -49,12 +49,14 @@ class Transferring:
         }
         about = {"device": joined.device or self._task.device, "computed": joined.computed}
         about |= (
-            {"forward": dict(joined.forward), "seconds": joined.seconds} if not self._task.cut else _untimed(joined)
+            {"forward": dict(joined.forward), "seconds": joined.seconds}
+            if not self._task.is_sharded
+            else _untimed(joined)
         )
         return Part(about, named, shown_skips(joined.skipped), tensors)
 
-    def whole(self, parts: Iterable[Part], most: int | None = None) -> Iterator[Event]:
-        """A classifier from the features of all pictures, and the proof of how good it is."""
+    def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
+        """A classifier from the features of all images, and the proof of how good it is."""
         task, joined = self._task, _joined(list(parts), time.perf_counter() - self._started)
         yield from self._split
         for reason in joined.skipped.values():
@@ -64,7 +66,7 @@ class Transferring:
         outcome, weights = yield from (fine_tuned if task.head == "fine-tune" else linear)(task, *data)
         fit_seconds = time.perf_counter() - fit_started
         yield from tables(outcome)
-        yield from pictures(outcome)
+        yield from images(outcome)
         yield from weights
         total = time.perf_counter() - self._started
         seconds = {"features": joined.seconds, "fit": fit_seconds, "total": total}
@@ -90,7 +92,7 @@ def _untimed(joined: Joined) -> dict[str, Any]:
 
 
 def _joined(parts: list[Part], elapsed: float) -> Joined:
-    """The features of all parts, as one pass over all pictures gives them.
+    """The features of all parts, as one pass over all images gives them.
 
     Args:
         elapsed: seconds since the task began, which count where the parts were timed by nobody.

@@ -1,4 +1,4 @@
-"""What networks say of a picture that was saved."""
+"""What networks say of an image that was saved."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
+from vitrail.backbones.network import Network
 from vitrail.errors import BadSetting, MissingWeights
 from vitrail.events import Event, Note
-from vitrail.images import read_picture, to_unit
-from vitrail.tasks.network import Network, open_network
+from vitrail.images import read_pixels, to_unit
+from vitrail.transfer.classifier import open_network
 
 PACKAGED = ("squeezenet", "efficientnet-lite0")
 
@@ -52,18 +53,18 @@ class Judge:
         return None
 
     def probabilities(self, png: bytes) -> Tensor:
-        """(K,), what it says of a saved picture."""
-        return said(self.network.plain, png).softmax(dim=0)
+        """(K,), what it says of a saved image."""
+        return said(self.network.reference, png).softmax(dim=0)
 
 
 @torch.no_grad()
 def said(backbone: Backbone, png: bytes, layer: str = "logits") -> Tensor:
-    """What a layer gives for a saved picture: all of it, resized to the network's size where it has another."""
+    """What a layer gives for a saved image: all of it, resized to the network's size where it has another."""
     return backbone.activations(as_seen(backbone, png), (layer,))[layer][0].cpu()
 
 
 def as_seen(backbone: Backbone, png: bytes) -> Tensor:
-    """(1, 3, S, S), the middle square of a saved picture."""
-    kind = backbone.preparation.interpolation
-    pixels = read_picture(png, short_side=backbone.size, crop=backbone.size, interpolation=kind)
+    """(1, 3, S, S), the middle square of a saved image."""
+    kind = backbone.preprocessing.interpolation
+    pixels = read_pixels(png, short_side=backbone.size, crop=backbone.size, interpolation=kind)
     return to_unit(pixels)[None].to(backbone.mean.device)

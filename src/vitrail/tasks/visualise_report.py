@@ -12,20 +12,20 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import LOGITS
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Note, Picture, Preview, Progress, Table
+from vitrail.events import Attachment, Event, Image, Note, Plot, Preview, Progress, Table
+from vitrail.formatting import percent
 from vitrail.images import to_bytes
-from vitrail.pictures import Axis, Line, animation, contact_sheet, curve
-from vitrail.pictures.labels import percent
+from vitrail.plots import Axis, Line, animation, contact_sheet, curve
 from vitrail.tasks.explain_report import png
-from vitrail.tasks.kept_names import KeptNames
+from vitrail.tasks.kept_names import UniqueNames
 from vitrail.tasks.visualise_judge import Judge, said
 from vitrail.tasks.visualise_run import Making, Row
 
 if TYPE_CHECKING:
-    from vitrail.tasks.network import Network
+    from vitrail.backbones.network import Network
     from vitrail.visualisation import Frame
 
-BELIEVED = 0.5  # probability from which a network is said to believe in a picture
+BELIEVED = 0.5  # probability from which a network is said to believe in an image
 STRIP, ANIMATED = 6, 40  # frames of a strip, and of an animation, at most
 
 
@@ -61,7 +61,7 @@ class Report:
     def __init__(self, network: Network, judge: Judge | None, *, swept: bool, live: float | None = None) -> None:
         self._network, self._judge, self._swept = network, judge, swept
         self._live, self._looked = live, 0.0
-        self._names = KeptNames()
+        self._names = UniqueNames()
         self._entries: dict[str, list[dict[str, Any]]] = {"classes": [], "units": []}
         self._shown: list[tuple[np.ndarray, str]] = []
         self._lines: list[Line] = []
@@ -115,26 +115,26 @@ class Report:
             y = [float(scores[index]) for scores in record.scores]
             self._lines.append(Line(range(1, len(y) + 1), y, self._label(row)))
 
-    def _one(self, row: Row, pixels: np.ndarray, step: int, name: str) -> Picture:
+    def _one(self, row: Row, pixels: np.ndarray, step: int, name: str) -> Image:
         file = png(pixels)
-        found: dict[str, Any] = {"steps": step, "output": f"pictures/{name}.png"}
+        found: dict[str, Any] = {"steps": step, "output": f"images/{name}.png"}
         found |= {"rate": row.rate, "l2": row.l2} if self._swept else {}
         if row.goal.layer == LOGITS:
             entry = {"index": row.goal.index, "name": row.name, **self._judged(file, row.goal.index), **found}
             caption = self._caption(entry)
             self._entries["classes"].append(entry)
         else:
-            activation = float(said(self._network.plain, file, row.goal.layer)[row.goal.index].mean())
+            activation = float(said(self._network.reference, file, row.goal.layer)[row.goal.index].mean())
             self._entries["units"].append({"unit": row.name, "activation": activation, **found})
             caption = f"mean activation {activation:.4g}"
         setting = f"{self._label(row)}, {step} steps" if self._swept else row.name
-        # A grid of many settings has room for the figures alone; the pictures' own captions say the rest.
+        # A grid of many settings has room for the figures alone; the images' own captions say the rest.
         brief = caption.split(", ")[0] if self._swept else caption
         self._shown.append((pixels, f"{setting}: {brief}"))
-        return Picture(name, f"{setting}: {caption}", file)
+        return Image(name, f"{setting}: {caption}", file)
 
     def _judged(self, file: bytes, index: int) -> dict[str, Any]:
-        own = float(said(self._network.plain, file).softmax(dim=0)[index])
+        own = float(said(self._network.reference, file).softmax(dim=0)[index])
         if self._judge is None:
             return {"probability": own, "judge_probability": None, "judge_agrees": None}
         other = self._judge.probabilities(file)
@@ -156,18 +156,18 @@ class Report:
         strip = contact_sheet(
             [record.frames[step][index] for step in steps], [f"step {step}" for step in steps], columns=len(steps)
         )
-        yield Picture(f"{name}_strip", f"{self._label(record.rows[index])}, step by step", strip)
-        yield Attachment("pictures", f"{name}.gif", animation([record.frames[s][index] for s in sorted(record.frames)]))
+        yield Image(f"{name}_strip", f"{self._label(record.rows[index])}, step by step", strip)
+        yield Attachment("images", f"{name}.gif", animation([record.frames[s][index] for s in sorted(record.frames)]))
 
     def _label(self, row: Row) -> str:
         return f"{row.name}, rate {row.rate:g}, l2 {row.l2:g}" if self._swept else row.name
 
     def _summary(self) -> Iterator[Event]:
-        pictures, captions = zip(*self._shown, strict=True)
+        images, captions = zip(*self._shown, strict=True)
         columns = max(1, len(self._shown) // len(self._lines)) if self._swept else 6
-        yield Picture("visualised", "All pictures", contact_sheet(pictures, captions, columns=columns))
+        yield Image("visualised", "All images", contact_sheet(images, captions, columns=columns))
         try:
-            yield Picture("scores", "The score over the steps", curve(self._lines, Axis("step", "score")))
+            yield Plot("scores", "The score over the steps", curve(self._lines, Axis("step", "score")))
         except MissingExtra as error:
             yield Note(f"{error} No curve was drawn.")
         yield from self._tables()
@@ -176,13 +176,13 @@ class Report:
         for part, entries in self._entries.items():
             if entries:
                 rows = [list(entry.values()) for entry in entries]
-                yield Table(part, f"The saved pictures: {part}", list(entries[0]), rows)
+                yield Table(part, f"The saved images: {part}", list(entries[0]), rows)
         rows = [[line.name, *point] for line in self._lines for point in zip(line.x, line.y, strict=True)]
-        yield Table("scores", "The score over the steps", ("picture", "step", "score"), rows, shown=False)
+        yield Table("scores", "The score over the steps", ("image", "step", "score"), rows, shown=False)
 
 
 def _previews(record: _Record, frame: Frame) -> Iterator[Preview]:
-    """The unfinished pictures, and how sure the network is of them."""
+    """The unfinished images, and how sure the network is of them."""
     for row, pixels, logits in zip(record.rows, _pixels(frame), frame.logits, strict=True):
         figures = {"step": float(frame.step)}
         if row.goal.layer == LOGITS:

@@ -1,4 +1,4 @@
-"""Which pictures are made, and their making: as many in one batch as memory allows."""
+"""Which images are made, and their making: as many in one batch as memory allows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Generator, Tensor
 
-from vitrail.backbones.class_names import class_index
+from vitrail.class_names import class_index
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import images_at_once
-from vitrail.image_files import find_pictures
-from vitrail.images import read_picture, to_unit
+from vitrail.image_ascent import max_batch_size
+from vitrail.image_files import find_images
+from vitrail.images import read_pixels, to_unit
 from vitrail.visualisation import (
     Ascent,
     Frame,
@@ -36,7 +36,7 @@ from vitrail.visualisation import (
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
-    from vitrail.tasks.network import Network
+    from vitrail.backbones.network import Network
     from vitrail.tasks.visualise import Visualise
 
 GREY = 0.05  # spread of the noise that fourier starts from, in units of the sigmoid
@@ -49,7 +49,7 @@ VIEWS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of a batch.
+    """One image of a batch.
 
     Attributes:
         name: of its class or unit.
@@ -84,18 +84,18 @@ def rows_of(task: Visualise, network: Network) -> list[Row]:
 def _unit(unit: str, network: Network) -> Goal:
     layer, _, index = unit.rpartition(":")
     if not layer or not index.isdecimal():
-        raise BadSetting(f"--unit takes LAYER:INDEX; got {unit!r}; '{network.plain.layers[0]}:0' would work.")
-    size = network.plain.size
+        raise BadSetting(f"--unit takes LAYER:INDEX; got {unit!r}; '{network.reference.layers[0]}:0' would work.")
+    size = network.reference.size
     with torch.no_grad():
         black = torch.zeros(1, 3, size, size, device=network.device)
-        channels = network.plain.activations(black, (layer,))[layer].shape[1]
+        channels = network.reference.activations(black, (layer,))[layer].shape[1]
     if int(index) >= channels:
         raise BadSetting(f"Layer {layer!r} has no channel {index}; 0 to {channels - 1} would work.")
     return Goal(int(index), layer)
 
 
 def _takes(backbone: Backbone, share: float) -> bool:
-    """Whether a network takes pictures of that share of its own size; vision transformers do not."""
+    """Whether a network takes images of that share of its own size; vision transformers do not."""
     side = round(share * backbone.size)
     try:
         with torch.no_grad():
@@ -106,48 +106,48 @@ def _takes(backbone: Backbone, share: float) -> bool:
 
 
 class Making:
-    """The frames of rows of pictures."""
+    """The frames of rows of images."""
 
     def __init__(self, task: Visualise, network: Network) -> None:
         self._task, self._network = task, network
-        side = task.size or network.plain.size
+        side = task.size or network.reference.size
         self._size = (side, side)
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], Iterator[Frame]]]:
         """Rows that fit into memory together, and the frames of each step of theirs."""
-        size = self._network.plain.size
+        size = self._network.reference.size
         black = torch.zeros(1, 3, size, size, device=self._network.device)
-        most = images_at_once(self._network.quick, black)
+        most = max_batch_size(self._network.fast, black)
         for first in range(0, len(rows), most):
             part = rows[first : first + most]
             yield part, islice(self._frames(part), part[0].steps[-1])
 
     def _frames(self, rows: Sequence[Row]) -> Iterator[Frame]:
         task, network = self._task, self._network
-        quick = network.quick
-        # The same draws for every batch: a picture comes out alike, whatever is made along with it.
+        fast = network.fast
+        # The same draws for every batch: an image comes out alike, whatever is made along with it.
         generator = torch.Generator().manual_seed(task.seed)
         goals = [row.goal for row in rows]
         if task.chosen == "lab":
             rate, l2 = (torch.tensor(values) for values in ([row.rate for row in rows], [row.l2 for row in rows]))
             rule = LabRule(rate, l2, task.jitter, task.blur_every)
             start = self._start(len(rows), generator)
-            return lab(quick, goal_scores(goals), start, rule=rule, generator=generator)
+            return lab(fast, goal_scores(goals), start, rule=rule, generator=generator)
         views = VIEWS[task.chosen]
-        if not _takes(quick, views.size[0]):
+        if not _takes(fast, views.size[0]):
             views = replace(views, size=(1.0, 1.0))
         ascent = Ascent(rows[0].rate, views)
         if task.chosen == "maco":
             canvas: Parametrisation = maco(len(rows), self._size, self._spectrum(), generator).to(network.device)
         else:
             canvas = fourier(self._start(len(rows), generator))
-        return render(quick, distinct_scores(goals), canvas, ascent=ascent, generator=generator)
+        return render(fast, distinct_scores(goals), canvas, ascent=ascent, generator=generator)
 
     def _start(self, count: int, generator: Generator) -> Tensor:
         device = self._network.device
         if self._task.start != "noise":
-            side, kind = self._size[0], self._network.plain.preparation.interpolation
-            pixels = read_picture(self._task.start, short_side=side, crop=side, interpolation=kind)
+            side, kind = self._size[0], self._network.reference.preprocessing.interpolation
+            pixels = read_pixels(self._task.start, short_side=side, crop=side, interpolation=kind)
             return to_unit(pixels)[None].repeat(count, 1, 1, 1).to(device)
         if self._task.chosen == "lab":
             return noise(count, self._size, generator).to(device)
@@ -157,5 +157,5 @@ class Making:
     def _spectrum(self) -> Spectrum:
         if not self._task.spectrum:
             return natural_spectrum()
-        files = find_pictures(self._task.spectrum)
-        return spectrum_of(to_unit(read_picture(file, short_side=256))[None] for file in files)
+        files = find_images(self._task.spectrum)
+        return spectrum_of(to_unit(read_pixels(file, short_side=256))[None] for file in files)

@@ -1,7 +1,7 @@
 """Features that were computed once: a folder of shards, each whole or absent, and never a wrong row.
 
 A shard is a safetensors file that is named after the sha256 of its own bytes, so that one changed bit anywhere in it,
-the header included, makes its name a lie. The digests are those of the pictures' content.
+the header included, makes its name a lie. The digests are those of the images' content.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _DIGEST_SIZE = 32  # bytes of a sha256
 
 
 class FeatureCache:
-    """The features of pictures for one way of computing them; other processes may read and write it at the same time.
+    """The features of images for one way of computing them; other processes may read and write it at the same time.
 
     A damaged shard is no case of its own for the caller, its rows are missing again:
 
@@ -63,7 +63,7 @@ class FeatureCache:
                 self._take_in(path)
 
     def positions(self, digests: Sequence[bytes]) -> Int64[np.ndarray, " n"]:
-        """Where each picture's row is; −1 where there is none.
+        """Where each image's row is; −1 where there is none.
 
         The shards that are hit are checked here, each once and whole, so that what `read` is then asked for is right.
         """
@@ -95,7 +95,7 @@ class FeatureCache:
             OSError: the cache was deleted since `positions` was asked.
         """
         if np.any((positions < 0) | (positions >= self._end)):
-            raise IndexError(f"positions must be in [0, {self._end}); those of missing pictures are -1")
+            raise IndexError(f"positions must be in [0, {self._end}); those of missing images are -1")
         width = self._shards[0].width if self._shards else 0
         if out is None:
             out = np.empty((len(positions), width), np.float32)
@@ -143,7 +143,7 @@ class FeatureCache:
         bad = len(rows) - np.count_nonzero(np.isfinite(rows).all(axis=1))
         if bad:
             raise BadWeights(
-                f"The features of {bad} of {len(rows)} pictures are not finite numbers; check the network's weights, "
+                f"The features of {bad} of {len(rows)} images are not finite numbers; check the network's weights, "
                 "or compute in float32."
             )
 

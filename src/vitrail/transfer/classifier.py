@@ -16,11 +16,16 @@ from torch import Tensor, nn
 
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.recipe import Description, Preparation, Recipe
-from vitrail.errors import BadRun
+from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.network import Network
+from vitrail.backbones.sources import file_sha256
+from vitrail.backbones.spec import BackboneSpec, Description
+from vitrail.devices import choose_device
+from vitrail.errors import BadRun, one_line
 from vitrail.files import read_json
 from vitrail.image_files import display_name
-from vitrail.settings import checked
+from vitrail.preprocessing import Preprocessing
+from vitrail.settings import parse_model
 from vitrail.transfer.head import LinearHead, check_width, kept_head
 from vitrail.transfer.scaling import Scaling
 
@@ -52,7 +57,7 @@ class Transferred(nn.Module):
         blocks = []
         for member, layers in zip(self.members, self.member_layers, strict=True):
             assert isinstance(member, Backbone)
-            inputs = fitted(images, member.preparation)
+            inputs = fitted(images, member.preprocessing)
             features = member.features(inputs, layers)
             if self.flip:
                 mirrored = member.features(inputs.flip(3), layers)
@@ -78,12 +83,12 @@ def linear_layer(head: LinearHead) -> nn.Linear:
     return layer
 
 
-def fitted(images: Tensor, preparation: Preparation) -> Tensor:
+def fitted(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Images cut out as `preparation` says, their short side being resized only if it is another."""
-    if min(images.shape[2:]) != preparation.short_side and min(images.shape[2:]) != preparation.size:
-        images = F.interpolate(images, size=(preparation.short_side,) * 2, mode="bilinear", antialias=True)
-    top, left = (round((side - preparation.size) / 2) for side in images.shape[2:])
-    return images[:, :, top : top + preparation.size, left : left + preparation.size]
+    if min(images.shape[2:]) != preprocessing.short_side and min(images.shape[2:]) != preprocessing.size:
+        images = F.interpolate(images, size=(preprocessing.short_side,) * 2, mode="bilinear", antialias=True)
+    top, left = (round((side - preprocessing.size) / 2) for side in images.shape[2:])
+    return images[:, :, top : top + preprocessing.size, left : left + preprocessing.size]
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class Member:
         weights: a file, if not the recipe's own weights.
     """
 
-    recipe: Recipe
+    spec: BackboneSpec
     layers: tuple[str, ...]
     weights: Path | None = None
 
@@ -105,13 +110,13 @@ def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, An
     Args:
         about: `name`, `scaling`, `flip` and `classes`.
     """
-    sizes = {member.recipe.preparation for member in members}
-    preparation = sizes.pop() if len(sizes) == 1 else _widest([member.recipe.preparation for member in members])
-    made = [(member.recipe(member.weights), member.layers) for member in members]
+    sizes = {member.spec.preprocessing for member in members}
+    preprocessing = sizes.pop() if len(sizes) == 1 else _widest([member.spec.preprocessing for member in members])
+    made = [(member.spec(member.weights), member.layers) for member in members]
     network = Transferred(made, head, scaling=about["scaling"], flip=about["flip"])
     description = Description(
         name=about["name"],
-        preparation=preparation,
+        preprocessing=preprocessing,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         feature_layers=("linear",),
@@ -120,10 +125,10 @@ def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, An
     return Backbone(network, description)
 
 
-def _widest(preparations: Sequence[Preparation]) -> Preparation:
+def _widest(preparations: Sequence[Preprocessing]) -> Preprocessing:
     """What all members can be cut from."""
-    side = max(preparation.short_side for preparation in preparations)
-    return Preparation(short_side=side, size=side, interpolation=preparations[0].interpolation)
+    side = max(preprocessing.short_side for preprocessing in preparations)
+    return Preprocessing(short_side=side, size=side, interpolation=preparations[0].interpolation)
 
 
 @dataclass(frozen=True)
@@ -148,13 +153,13 @@ def read_classifier(run: Path) -> Kept:
     place = run / "weights" / "head"
     try:
         about = read_json(place.with_suffix(".json"))
-        described = checked(_About, about)
+        described = parse_model(_About, about)
         head = kept_head(load_file(place.with_suffix(".safetensors")), len(described.classes))
         members = tuple(_member(member, place.parent) for member in described.members)
     except FileNotFoundError:
         raise BadRun(f"'{display_name(run)}' holds no classifier; give a finished run of `vitrail transfer`.") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise BadRun(f"The classifier in '{display_name(run)}' is damaged ({reason}); make the run again.") from None
     return Kept(members, head, about)
 
@@ -186,10 +191,10 @@ class _About(BaseModel):
 
 
 def _member(kept: _Part, folder: Path) -> Member:
-    recipe, layers = BACKBONES[kept.backbone], tuple(kept.layers)
+    spec, layers = BACKBONES[kept.backbone], tuple(kept.layers)
     if kept.network:  # trained further, and kept beside the head
-        return Member(recipe.for_own_names(), layers, folder / Path(kept.network).name)
-    return Member(recipe, layers, Path(kept.weights) if kept.weights else None)
+        return Member(spec.for_own_names(), layers, folder / Path(kept.network).name)
+    return Member(spec, layers, Path(kept.weights) if kept.weights else None)
 
 
 def load(source: str | Path, weights: Path | None = None) -> Backbone:
@@ -204,3 +209,17 @@ def load(source: str | Path, weights: Path | None = None) -> Backbone:
         return assemble(kept.members, kept.head, kept.about)
     backbone: Backbone = BACKBONES[str(source)](weights)
     return backbone
+
+
+def open_network(source: str, *, weights: Path | None = None, device: str = "auto") -> Network:
+    """The network called `source`, or the classifier in the run folder `source`.
+
+    Raises:
+        UnknownName: neither a run folder nor a backbone's name.
+        MissingWeights, BadWeights, BadRun: it cannot be had from there.
+    """
+    device = choose_device(device)
+    reference = load(source, weights).to(device)
+    head = Path(source) / "weights" / "head.safetensors"
+    sha256 = file_sha256(head) if head.is_file() else reference.weights_sha256
+    return Network(reference, optimised_copy(reference), {"name": reference.name, "sha256": sha256}, device)

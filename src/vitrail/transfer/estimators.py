@@ -1,4 +1,4 @@
-"""From picture files to classes as scikit-learn estimators: to clone, search over and put into pipelines.
+"""From image files to classes as scikit-learn estimators: to clone, search over and put into pipelines.
 
 model = TransferClassifier(C=1.0).fit(files, labels)
 model.score(other_files, other_labels)
@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from vitrail.backbones import BACKBONES
-from vitrail.errors import BadPicture, BadSetting
+from vitrail.errors import BadImage, BadSetting
 from vitrail.events import Note, Progress
 from vitrail.settings import cache_folder, split_commas
 from vitrail.transfer.features import Extractor
@@ -36,7 +36,7 @@ Files = Sequence[str | Path] | ndarray
 
 
 class _Networks(BaseEstimator):  # type: ignore[misc]
-    """What both estimators know of the networks they read pictures with."""
+    """What both estimators know of the networks they read images with."""
 
     backbone: str | Sequence[str]
     layers: str | Sequence[str]
@@ -62,7 +62,7 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
         ]
         joined = finished(join(extractors, [Path(file) for file in files]))
         if joined.skipped:
-            raise BadPicture(next(iter(joined.skipped.values())))
+            raise BadImage(next(iter(joined.skipped.values())))
         return joined.blocks
 
     def _asked_layers(self) -> dict[str, tuple[str, ...]]:
@@ -72,20 +72,20 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
 
 
 class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
-    """Picture files as scaled features of one or several pretrained networks. Learns nothing.
+    """Image files as scaled features of one or several pretrained networks. Learns nothing.
 
     Args:
         backbone: name of a network, or several (a sequence, or "a,b") whose features are joined.
         layers: names of layers, or "auto" for the last of those that the network offers.
         scaling: "square-root", "unit" or "none"; see `vitrail.transfer.scaling`.
-        flip: average the features of a picture with those of its mirror image.
+        flip: average the features of an image with those of its mirror image.
         weights: file to read instead of the network's own.
         cache: folder where features are kept; "user" for the one the command line uses, None for none.
         engine: forward pass: "auto", "eager", "channels-last" or "openvino".
         device: "auto", "cpu", "cuda", "cuda:1" ...
     """
 
-    def __init__(  # noqa: PLR0913  (scikit-learn's way: every setting a keyword)
+    def __init__(
         self,
         backbone: str | Sequence[str] = "efficientnet-lite0",
         *,
@@ -123,7 +123,7 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
         """(n, D) float32, a row for each file.
 
         Raises:
-            BadPicture: a file cannot be read.
+            BadImage: a file cannot be read.
             UnknownName, MissingWeights, BadWeights: see `vitrail.transfer.features.Extractor`.
         """
         check_is_fitted(self)
@@ -136,7 +136,7 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
 
 
 class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
-    """Picture files to classes: features of pretrained networks and a linear classifier.
+    """Image files to classes: features of pretrained networks and a linear classifier.
 
     Args:
         backbone, scaling, flip, weights, cache, engine, device: as for `DeepFeatures`.
@@ -153,7 +153,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         curve_C_, curve_layer_: what cross-validation found; see `vitrail.transfer.fitting.Fitted`.
     """
 
-    def __init__(  # noqa: PLR0913  (as above)
+    def __init__(
         self,
         backbone: str | Sequence[str] = "efficientnet-lite0",
         *,
@@ -186,7 +186,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         """Learns from files (n) and their labels (n,), of any kind that scikit-learn takes.
 
         Raises:
-            BadPicture: a file cannot be read.
+            BadImage: a file cannot be read.
             BadSetting: fewer labels than files, one class only, or a setting out of range.
         """
         _check_choice("head", self.head, get_args(Head))
@@ -194,7 +194,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(labels) != len(X):
-            raise BadSetting(f"Every picture needs one label; got {len(X)} pictures and {len(labels)} labels.")
+            raise BadSetting(f"Every image needs one label; got {len(X)} images and {len(labels)} labels.")
         fitting = Fitting(
             self.head,  # type: ignore[arg-type]
             () if self.C is None else (self.C,),
@@ -216,7 +216,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: Files) -> ndarray:
-        """(n, K), rows summing to 1, calibrated on held-out parts of the training pictures."""
+        """(n, K), rows summing to 1, calibrated on held-out parts of the training images."""
         check_is_fitted(self)
         return self.head_.probabilities(self.fitted_.features(self._blocks(X, self.layers_)))
 
@@ -228,7 +228,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
     @property
     def network_(self) -> Backbone:
         """The whole classifier as one differentiable module on images in [0, 1]."""
-        from vitrail.transfer.classifier import Member, assemble  # noqa: PLC0415  (imports torch)
+        from vitrail.transfer.classifier import Member, assemble
 
         check_is_fitted(self)
         weights = None if self.weights is None else Path(self.weights)

@@ -1,4 +1,4 @@
-"""Pictures in, the features of a network's layers out: each computed once, then kept in the cache."""
+"""Images in, the features of a network's layers out: each computed once, then kept in the cache."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrail.backbones.recipe import Recipe
-from vitrail.devices import choose_device, processors
-from vitrail.errors import BadPicture
+from vitrail.backbones.spec import BackboneSpec
+from vitrail.devices import choose_device, cpu_count
+from vitrail.errors import BadImage
 from vitrail.events import Note, Progress
 from vitrail.image_files import display_name, read_bytes
 from vitrail.transfer.cache import FeatureCache
@@ -23,10 +23,10 @@ from vitrail.transfer.store import FeatureStore
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
-    from vitrail.backbones.fast_path import FastForward
+    from vitrail.backbones.inference_engine import InferenceEngine
 
-CHUNK = 512  # pictures that are hashed, decoded and kept together: what a killed run can lose
-BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long a picture
+CHUNK = 512  # images that are hashed, decoded and kept together: what a killed run can lose
+BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long an image
 BATCH_ELSEWHERE = 64
 
 
@@ -38,7 +38,7 @@ class Extraction:
         features: layer -> (n, d) float32, one row for each of `kept`.
         kept: (n,) int64, which of the files asked for could be read.
         skipped: file -> why it could not.
-        computed: how many pictures went through the network (the others were in the cache).
+        computed: how many images went through the network (the others were in the cache).
         forward: which forward pass was taken, on which device and why; None when none was needed.
         seconds: wall time, reading and decoding included.
     """
@@ -60,19 +60,19 @@ class Extraction:
 
 @dataclass
 class Extractor:
-    """One network over many pictures, several layers from one forward pass each.
+    """One network over many images, several layers from one forward pass each.
 
     Args:
         weights: file to read instead of the recipe's own.
-        flip: average the features of a picture with those of its mirror image.
+        flip: average the features of an image with those of its mirror image.
         cache: folder of the feature cache; None computes everything anew and keeps nothing.
-        engine: the forward pass ("auto" probes; see `vitrail.backbones.fast_path`).
+        engine: the forward pass ("auto" probes; see `vitrail.backbones.inference_engine`).
         backbone: the network, if it is made already; its features are not kept, as no file tells its weights apart.
-        steady: for pictures that are done in parts: one forward pass for all of them, and "auto" takes the same one
-            everywhere, by no clock, so that a picture's features do not depend on who did it.
+        steady: for images that are done in parts: one forward pass for all of them, and "auto" takes the same one
+            everywhere, by no clock, so that an image's features do not depend on who did it.
     """
 
-    recipe: Recipe
+    spec: BackboneSpec
     layers: tuple[str, ...]
     weights: Path | None = None
     flip: bool = False
@@ -81,11 +81,11 @@ class Extractor:
     device: str = "auto"
     backbone: Backbone | None = None
     steady: bool = False
-    _forward: FastForward | None = field(default=None, init=False, repr=False)
+    _forward: InferenceEngine | None = field(default=None, init=False, repr=False)
 
     def identity(self) -> dict[str, str | None]:
         """Which network with which weights, as `result.json` names it."""
-        return {"name": self.recipe.name, "sha256": self.recipe.weights_sha256(self.weights)}
+        return {"name": self.spec.name, "sha256": self.spec.weights_sha256(self.weights)}
 
     def run(self, files: Sequence[Path]) -> Generator[Progress | Note, None, Extraction]:
         """Yields progress and returns the `Extraction`: `extraction = yield from extractor.run(files)`.
@@ -105,12 +105,12 @@ class Extractor:
     def _pass(self, files: Sequence[Path], *, mirrored: bool) -> Generator[Progress | Note, None, Extraction]:
         started = time.perf_counter()
         self._mirrored = mirrored
-        self._name = f"{self.recipe.name}, mirrored" if mirrored else self.recipe.name
+        self._name = f"{self.spec.name}, mirrored" if mirrored else self.spec.name
         self._stores = {layer: self._store(layer) for layer in self.layers}
         self._computed, self._total = 0, len(files)
         digests: dict[int, bytes] = {}
         skipped: dict[Path, str] = {}
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(cpu_count()) as pool:
             for start in range(0, len(files), CHUNK):
                 chunk = files[start : start + CHUNK]
                 outcome = yield from self._chunk(chunk, pool, start)
@@ -133,10 +133,10 @@ class Extractor:
         if self.cache is None or self.backbone is not None:
             return FeatureStore(None)
         description = {
-            "backbone": self.recipe.name,
-            "weights": self.recipe.weights_sha256(self.weights),
+            "backbone": self.spec.name,
+            "weights": self.spec.weights_sha256(self.weights),
             "layer": layer,
-            "preparation": asdict(self.recipe.preparation),
+            "preparation": asdict(self.spec.preprocessing),
             "mirrored": self._mirrored,
             "precision": "float32",
         }
@@ -165,34 +165,34 @@ class Extractor:
         ]
 
     def _missing(self, files: Mapping[bytes | str, Path]) -> dict[bytes, Path]:
-        """The pictures, each content once, of which a layer's row is not held."""
+        """The images, each content once, of which a layer's row is not held."""
         known = [digest for digest in files if isinstance(digest, bytes)]
         held = [store.holds(known) for store in self._stores.values()]
         return {digest: files[digest] for digest, there in zip(known, np.all(held, axis=0), strict=True) if not there}
 
     def _decode(self, file: Path) -> np.ndarray | str:
-        from vitrail.images import read_picture  # noqa: PLC0415  (imports torch, and a warm run decodes nothing)
+        from vitrail.images import read_pixels
 
-        wish = self.recipe.preparation
+        wish = self.spec.preprocessing
         try:
-            pixels = read_picture(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation)
-        except BadPicture as error:
+            pixels = read_pixels(file, short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation)
+        except BadImage as error:
             return str(error)
         array: np.ndarray = pixels.numpy()
         return np.ascontiguousarray(array[..., ::-1]) if self._mirrored else array
 
     def _rows(self, pixels: np.ndarray) -> list[np.ndarray]:
         if self._forward is None:
-            from vitrail.backbones.fast_path import PooledFeatures, fast_forward, usual  # noqa: PLC0415  (imports torch)
+            from vitrail.backbones.inference_engine import PooledFeatures, choose_engine, default_engine
 
             size = self._batch_size() if self.steady else min(self._batch_size(), self._total)
             example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
-            self._forward = fast_forward(
-                PooledFeatures(self.backbone or self.recipe(self.weights), self.layers),
+            self._forward = choose_engine(
+                PooledFeatures(self.backbone or self.spec(self.weights), self.layers),
                 example,
-                engine=usual() if self.steady and self.engine == "auto" else self.engine,
+                engine=default_engine() if self.steady and self.engine == "auto" else self.engine,
                 device=choose_device(self.device),
-                pictures=self._total,
+                images=self._total,
             )
         return self._forward(pixels)
 
@@ -200,7 +200,7 @@ class Extractor:
         return BATCH if choose_device(self.device) == "cpu" else BATCH_ELSEWHERE
 
     def _keep(self, new: Mapping[bytes, Sequence[np.ndarray]]) -> Iterator[str]:
-        """Stores the rows of pictures just done; what could not be written, as sentences."""
+        """Stores the rows of images just done; what could not be written, as sentences."""
         if not new:
             return
         problems = [
@@ -216,7 +216,7 @@ def _said_of(file: Path, sentence: str, other: Path) -> str:
 
 
 def _averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
-    """The mean of a picture's features and those of its mirror image."""
+    """The mean of an image's features and those of its mirror image."""
     plain, mirrored = readable_by_all([plain, mirrored])
     return replace(
         plain,
@@ -237,14 +237,14 @@ def _digest(file: Path) -> bytes | str:
     """The sha256 of a file, or the sentence that says why it cannot be read."""
     try:
         return hashlib.sha256(read_bytes(file)).digest()
-    except BadPicture as error:
+    except BadImage as error:
         return str(error)
 
 
 def _batches(
     decoded: Iterator[np.ndarray | str], digests: Sequence[bytes], bad: dict[bytes, str], *, size: int
 ) -> Iterator[dict[bytes, np.ndarray]]:
-    """Pictures in groups of up to `size`; those that could not be read go into `bad`."""
+    """Images in groups of up to `size`; those that could not be read go into `bad`."""
     batch: dict[bytes, np.ndarray] = {}
     for digest, pixels in zip(digests, decoded, strict=True):
         if isinstance(pixels, str):
@@ -259,5 +259,5 @@ def _batches(
 
 
 def shown_skips(skipped: Mapping[Path, str]) -> list[dict[str, str]]:
-    """The pictures left out, as `result.json` names them."""
+    """The images left out, as `result.json` names them."""
     return [{"file": display_name(file), "reason": reason} for file, reason in skipped.items()]

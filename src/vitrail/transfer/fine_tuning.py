@@ -3,7 +3,7 @@
 The last layer starts from a linear classifier fitted to the frozen features, so that its first, large errors do not
 spoil them (Kumar et al., 2022, https://arxiv.org/abs/2202.10054). What lies below the part that is trained only ever
 runs forward, so it may run on the fast engine. Batch normalisations keep the statistics they came with: some hundred
-pictures would give worse ones. What comes out is the running average of the weights.
+images would give worse ones. What comes out is the running average of the weights.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.fast_path import Engine, Trunk, fast_forward
-from vitrail.backbones.recipe import Preparation
-from vitrail.devices import choose_device, processors
+from vitrail.backbones.inference_engine import Engine, Trunk, choose_engine
+from vitrail.devices import choose_device, cpu_count
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
+from vitrail.preprocessing import Preprocessing
 from vitrail.transfer.augmentation import random_view
 from vitrail.transfer.classifier import linear_layer
 from vitrail.transfer.head import LinearHead
 
 Part = Literal["deep", "all"]
 
-FEW = 8  # pictures at a time on a processor
+FEW = 8  # images at a time on a processor
 AHEAD = 3  # batches decoded before they are needed
 AGREEMENT = 1e-3  # largest difference, relative to the largest feature, that cutting the network in two may make
 
@@ -64,7 +64,7 @@ class FineTuning:
         decay: weight decay, of matrices and kernels only.
         smoothing: of the labels.
         memory: steps over which weights are averaged.
-        engine: forward pass below the trained part; see `vitrail.backbones.fast_path`.
+        engine: forward pass below the trained part; see `vitrail.backbones.inference_engine`.
     """
 
     part: Part = "deep"
@@ -101,7 +101,7 @@ class FineTuning:
         curve, started = [], time.perf_counter()
         for epoch in range(self.epochs):
             losses: list[float] = []
-            for pixels, labels in self._batches(backbone.preparation, data, epoch):
+            for pixels, labels in self._batches(backbone.preprocessing, data, epoch):
                 optimiser.zero_grad()
                 losses.append(self._backward(lambda few: last(features(few)), pixels, labels))
                 optimiser.step()
@@ -117,13 +117,13 @@ class FineTuning:
 
     @property
     def _few(self) -> int:
-        """How many pictures go through the network together."""
+        """How many images go through the network together."""
         return min(FEW, self.batch) if choose_device(self.device) == "cpu" else self.batch
 
     def _backward(self, network: Callable[[Tensor], Tensor], pixels: Tensor, labels: np.ndarray) -> float:
-        """Adds the gradient of a batch's mean loss, a few pictures at a time, and returns the loss.
+        """Adds the gradient of a batch's mean loss, a few images at a time, and returns the loss.
 
-        With frozen statistics the parts of a batch do not know of each other, and few pictures stay in the caches.
+        With frozen statistics the parts of a batch do not know of each other, and few images stay in the caches.
         """
         total = 0.0
         for part, classes in zip(
@@ -148,10 +148,8 @@ class FineTuning:
             return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
         cut = student.feature_layers[0]
         rng = np.random.default_rng(0)
-        pixels = torch.stack([random_view(example, student.preparation, rng)] * self._few)
-        trunk = fast_forward(
-            Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), pictures=10**6
-        )
+        pixels = torch.stack([random_view(example, student.preprocessing, rng)] * self._few)
+        trunk = choose_engine(Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), images=10**6)
 
         def features(pixels: Tensor) -> Tensor:
             (activation,) = trunk(pixels.numpy())
@@ -180,19 +178,19 @@ class FineTuning:
         ]
 
     def _batches(
-        self, preparation: Preparation, data: tuple[Sequence[Path], np.ndarray], epoch: int
+        self, preprocessing: Preprocessing, data: tuple[Sequence[Path], np.ndarray], epoch: int
     ) -> Iterator[tuple[Tensor, np.ndarray]]:
-        """Random views of all pictures in a new order, and their labels; decoded ahead by threads.
+        """Random views of all images in a new order, and their labels; decoded ahead by threads.
 
-        What a picture looks like depends on the seed, the epoch and its place alone, not on the threads.
+        What an image looks like depends on the seed, the epoch and its place alone, not on the threads.
         """
         files, labels = data
         order = np.random.default_rng((self.seed, epoch)).permutation(len(files))
 
         def view(index: int) -> Tensor:
-            return random_view(files[index], preparation, np.random.default_rng((self.seed, epoch, index)))
+            return random_view(files[index], preprocessing, np.random.default_rng((self.seed, epoch, index)))
 
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(cpu_count()) as pool:
             batches = [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
             waiting: deque[list[Future[Tensor]]] = deque()
             todo = iter(batches)
@@ -235,7 +233,7 @@ def _reached(student: Backbone, features: Callable[[], Tensor], between: str) ->
         raise BadSetting(f"There is nothing to train between the layers {between}; choose a deeper one, or --tune all.")
     slopes = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
     student.requires_grad_(False)
-    reached = [parameter for parameter, slope in zip(parameters, slopes, strict=True) if slope is not None]
+    reached = [parameter for parameter, gradient in zip(parameters, slopes, strict=True) if gradient is not None]
     for parameter in reached:
         parameter.requires_grad_(True)
     return reached

@@ -24,7 +24,7 @@ Curve = list[dict[str, Any]]
 Outcome = tuple[LinearHead, float, Curve, str | None]  # head, its C, all C tried, what to say of the fit
 
 LOGISTIC_CS = tuple(np.logspace(-1, 4, 6).tolist())
-LAYER_SAMPLES = 5000  # pictures that are enough to tell layers apart
+LAYER_SAMPLES = 5000  # images that are enough to tell layers apart
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Fitted:
     unfinished: str | None = None
 
     def features(self, blocks: Blocks) -> Float[ndarray, "n d"]:
-        """What the head takes, scaled, of pictures whose `blocks` hold the layers in `layers`."""
+        """What the head takes, scaled, of images whose `blocks` hold the layers in `layers`."""
         return scale([blocks[name][layer] for name, chosen in self.layers.items() for layer in chosen], self.scaling)
 
 
@@ -106,8 +106,8 @@ class Fitting:
         return head, search.C, curve, unfinished(found.gap, Stop(TOLERANCE, MAX_ROUNDS))
 
     def _logistic(self, features: ndarray, labels: ndarray) -> Outcome:
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (a second, for this head only)
-        from sklearn.model_selection import GridSearchCV, PredefinedSplit  # noqa: PLC0415
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
         Cs = list(self.Cs or LOGISTIC_CS)
         parts = PredefinedSplit(stratified_parts(labels, folds=self.folds, seed=self.seed))

@@ -16,7 +16,7 @@ from numpy import ndarray
 from scipy.linalg.lapack import spotrf, spotri
 from threadpoolctl import ThreadpoolController
 
-from vitrail.devices import processors
+from vitrail.devices import cpu_count
 from vitrail.transfer.cholesky import cholesky_solve
 from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
 
@@ -93,14 +93,14 @@ class GramSpace:
             for column in columns.tolist():
                 solve(column)
             return
-        with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as pool:
+        with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(cpu_count()) as pool:
             for _ in pool.map(solve, columns.tolist()):
                 pass
 
     def _is_single(self, costs: Table, condition: float) -> bool:
         return self.size >= SINGLE_ORDER and bool(2 * costs.max() * self.trace < condition)
 
-    def _by_factors(  # noqa: PLR0913  (what the systems are made of)
+    def _by_factors(
         self, gram: Square, image: Table, costs: Table, active: Mask, columns: ndarray, correction: Table
     ) -> None:
         """Solves (G_SS + diag(1 / 2c)) ε = image for each column, in the precision of `gram`."""

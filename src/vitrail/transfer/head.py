@@ -83,8 +83,8 @@ def sharpness_of(scores: np.ndarray, labels: np.ndarray) -> float:
     for _ in range(50):  # Newton's method on a convex function of one number
         odds = softmax(sharpness * scores, axis=1)
         mean = (odds * scores).sum(axis=1)
-        slope, bend = (mean - right).mean(), ((odds * scores**2).sum(axis=1) - mean**2).mean()
-        step = np.clip(sharpness - slope / max(bend, 1e-12), sharpness / 4, 4 * sharpness)
+        input_gradient, bend = (mean - right).mean(), ((odds * scores**2).sum(axis=1) - mean**2).mean()
+        step = np.clip(sharpness - input_gradient / max(bend, 1e-12), sharpness / 4, 4 * sharpness)
         converged = abs(step - sharpness) < 1e-9 * sharpness
         sharpness = float(np.clip(step, *SHARPNESS))
         if converged:

@@ -1,4 +1,4 @@
-"""Features of several networks side by side, for the pictures that all of them could read."""
+"""Features of several networks side by side, for the images that all of them could read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Joined:
         blocks: backbone -> layer -> (n, d) float32, one row for each of `kept`.
         kept: (n,) int64, which of the files asked for could be read.
         skipped: file -> why it could not.
-        computed: forward passes of single pictures, over all networks.
+        computed: forward passes of single images, over all networks.
         forward: backbone -> which forward pass was taken and why; without those that needed none.
         seconds: wall time.
     """
@@ -53,7 +53,7 @@ def join(extractors: Sequence[Extractor], files: Sequence[Path]) -> Generator[Pr
     for extractor in extractors:
         extractions.append((yield from extractor.run(files)))
     extractions = readable_by_all(extractions)
-    named = dict(zip([extractor.recipe.name for extractor in extractors], extractions, strict=True))
+    named = dict(zip([extractor.spec.name for extractor in extractors], extractions, strict=True))
     return Joined(
         blocks={name: extraction.features for name, extraction in named.items()},
         kept=extractions[0].kept,

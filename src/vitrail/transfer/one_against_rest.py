@@ -30,7 +30,7 @@ def class_factors(
     """Factor of C per class, as scikit-learn's `class_weight` says; "balanced" makes the weight of all equal."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         return np.asarray(weight.sum() / (len(classes) * np.bincount(labels, weights=weight)))
-    from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415  (a second, and rarely needed)
+    from sklearn.utils.class_weight import compute_class_weight
 
     return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes[labels]), dtype=np.float64)
 

@@ -95,18 +95,18 @@ class PrimalSpace:
         scale = 1.0 + np.outer(self._eigenbasis()[1], curvature.mean(axis=0))
         step, residual = np.zeros_like(right), right.copy()
         preconditioned = self._precondition(residual, scale)
-        direction, energy = preconditioned, _dot(residual, preconditioned)
+        direction, l2_norm = preconditioned, _dot(residual, preconditioned)
         goal = FORCING**2 * _dot(residual, preconditioned)
         for _ in range(MAX_ITERATIONS):
             bent = self._hessian(direction, curvature)
-            length = energy / np.maximum(_dot(direction, bent), np.finfo(float).tiny)
+            length = l2_norm / np.maximum(_dot(direction, bent), np.finfo(float).tiny)
             step += length * direction
             residual -= length * bent
             preconditioned = self._precondition(residual, scale)
-            before, energy = energy, _dot(residual, preconditioned)
-            if (energy <= goal).all():
+            before, l2_norm = l2_norm, _dot(residual, preconditioned)
+            if (l2_norm <= goal).all():
                 break
-            direction = preconditioned + energy / np.maximum(before, np.finfo(float).tiny) * direction
+            direction = preconditioned + l2_norm / np.maximum(before, np.finfo(float).tiny) * direction
         return step
 
     def _hessian(self, direction: Coefficients, curvature: Table) -> Coefficients:

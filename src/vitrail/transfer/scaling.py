@@ -11,7 +11,7 @@ from numpy import ndarray
 
 Scaling = Literal["square-root", "unit", "none"]
 
-ROWS = 4096  # scaled at a time, so that many pictures need no second copy of their features
+ROWS = 4096  # scaled at a time, so that many images need no second copy of their features
 
 
 def scale(blocks: Sequence[Float[ndarray, "n _"]], scaling: Scaling) -> Float[ndarray, "n d"]:

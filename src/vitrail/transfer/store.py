@@ -11,7 +11,7 @@ from vitrail.transfer.cache import FeatureCache
 
 
 class FeatureStore:
-    """Rows of features by the digest of their picture.
+    """Rows of features by the digest of their image.
 
     Args:
         cache: None keeps the rows in memory.
@@ -23,7 +23,7 @@ class FeatureStore:
         self._writable = cache is not None
 
     def holds(self, digests: Sequence[bytes]) -> np.ndarray:
-        """(n,) bool, whether each picture's row is here."""
+        """(n,) bool, whether each image's row is here."""
         kept = np.array([digest in self._memory for digest in digests], bool)
         return kept if self._cache is None else kept | (self._cache.positions(digests) >= 0)
 

@@ -68,7 +68,7 @@ class Search:
         return np.asarray(self.path.scores[int(np.flatnonzero(self.Cs == self.C)[0])], np.float64)
 
 
-def separate(  # noqa: PLR0913  (the problem, plain)
+def separate(
     space: Space,
     labels: Labels,
     C: float,
@@ -96,7 +96,7 @@ def separate(  # noqa: PLR0913  (the problem, plain)
     return Separation(np.ascontiguousarray(found[:-1].T), found[-1].copy(), np.concatenate(gaps), max(rounds))
 
 
-def search_C(  # noqa: PLR0913  (as above)
+def search_C(
     features: Features,
     labels: Labels,
     Cs: Sequence[float] | ndarray | None = None,

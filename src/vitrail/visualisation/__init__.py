@@ -1,4 +1,4 @@
-"""What a network believes a class looks like: pictures made to raise a score.
+"""What a network believes a class looks like: images made to raise a score.
 
 `parametrisations` say what is changed, `transforms` how the network is shown it, `render` and `lab` how it is climbed.
 """

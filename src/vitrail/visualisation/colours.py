@@ -1,4 +1,4 @@
-"""Colours as natural pictures mix them: red, green and blue go together, so a step in one should move all.
+"""Colours as natural images mix them: red, green and blue go together, so a step in one should move all.
 
 Source: the colour correlation that Lucid measured on ImageNet (Olah et al., 2017,
 https://distill.pub/2017/feature-visualization).

@@ -1,4 +1,4 @@
-"""What each picture of a batch should show: a class, or a unit inside the network."""
+"""What each image of a batch should show: a class, or a unit inside the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

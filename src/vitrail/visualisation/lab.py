@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import Objective, slope
+from vitrail.image_ascent import Objective, input_gradient
 from vitrail.tensors import Images, Scores
 from vitrail.visualisation.render import Frame
 from vitrail.visualisation.transforms import blur, jitter
@@ -29,7 +29,7 @@ class LabRule:
     Attributes:
         rate: length of each step, in standard deviations of ImageNet's colours.
         l2: lambda in L = score - lambda * ‖x‖₂, x in the same units, measured from ImageNet's mean.
-        jitter: the picture is shifted by up to so many pixels while it is looked at.
+        jitter: the image is shifted by up to so many pixels while it is looked at.
         blur_every: steps from blur to blur; the first step blurs. 0: never.
     """
 
@@ -48,7 +48,7 @@ def noise(count: int, size: tuple[int, int], generator: Generator) -> Images:
 def lab(
     backbone: Backbone, objective: Objective, start: Images, *, rule: LabRule, generator: Generator
 ) -> Iterator[Frame]:
-    """Yields the pictures after each step, two forward passes' work for each; never ends, so the caller stops.
+    """Yields the images after each step, two forward passes' work for each; never ends, so the caller stops.
 
     Args:
         start: (N, 3, H, W); not changed.
@@ -58,7 +58,7 @@ def lab(
     images, step = start, 0
     while True:
         moved, (down, right) = jitter(images, rule.jitter, generator)
-        found = slope(backbone, moved, objective)
+        found = input_gradient(backbone, moved, objective)
         x = (moved - mean) / std
         length = _length(x)
         gradient = found.gradient * std - l2 * x / length.clamp_min(1e-12)

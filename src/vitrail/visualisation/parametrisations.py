@@ -1,4 +1,4 @@
-"""What is changed when a picture is made: its pixels, its frequencies, or the phases of its frequencies.
+"""What is changed when an image is made: its pixels, its frequencies, or the phases of its frequencies.
 
 Sources: Fourier basis and decorrelated colour, Olah et al., 2017, https://distill.pub/2017/feature-visualization;
 phases only, Fel et al., 2023, https://arxiv.org/abs/2306.06805.
@@ -103,7 +103,7 @@ def fourier(start: Images) -> Fourier:
 def maco(count: int, size: tuple[int, int], spectrum: Spectrum, generator: Generator) -> Maco:
     """Starts from random phases, the same for each of `count` images, (H, W) = `size`.
 
-    The planes' standard deviation is 1 for the three together, as of a picture with good contrast.
+    The planes' standard deviation is 1 for the three together, as of an image with good contrast.
     """
     height, width = size
     magnitude = spectrum.at(height, width)
@@ -123,14 +123,14 @@ def _raw(images: Tensor) -> Tensor:
 
 
 def _wavelengths(height: int, width: int) -> Tensor:
-    """Weights (H, W // 2 + 1) that give all frequencies of natural pictures equal shares: 1 / frequency."""
+    """Weights (H, W // 2 + 1) that give all frequencies of natural images equal shares: 1 / frequency."""
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency: Tensor = (down**2 + across**2).sqrt()
     return frequency.clamp_min(1 / max(height, width)).reciprocal()
 
 
 def _odd(phases: Tensor, width: int) -> Tensor:
-    """Phases with those of opposite frequencies opposite, as in every real picture.
+    """Phases with those of opposite frequencies opposite, as in every real image.
 
     `rfft2` leaves one of each such pair out, but for the frequencies that do not run across, or run as fast as pixels
     can: there both are kept, and `irfft2` would silently change the magnitudes if they disagreed.

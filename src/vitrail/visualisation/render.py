@@ -1,4 +1,4 @@
-"""Pictures that raise a score, made step by step with Adam on any parametrisation."""
+"""Images that raise a score, made step by step with Adam on any parametrisation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Generator
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import Objective, slope
+from vitrail.image_ascent import Objective, input_gradient
 from vitrail.tensors import Images, Logits, Scores
 from vitrail.visualisation.parametrisations import Parametrisation
 from vitrail.visualisation.transforms import Views, view
@@ -15,7 +15,7 @@ from vitrail.visualisation.transforms import Views, view
 
 @dataclass(frozen=True)
 class Frame:
-    """The pictures after a step, and what the network said on the way there.
+    """The images after a step, and what the network said on the way there.
 
     Attributes:
         step: how many steps were taken.
@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Ascent:
-    """How pictures are climbed.
+    """How images are climbed.
 
     Attributes:
         rate: Adam's.
@@ -50,7 +50,7 @@ def render(
     ascent: Ascent,
     generator: Generator,
 ) -> Iterator[Frame]:
-    """Yields the pictures after each step, two forward passes' work for each; never ends, so the caller stops.
+    """Yields the images after each step, two forward passes' work for each; never ends, so the caller stops.
 
     Args:
         canvas: its parameters are moved.
@@ -60,7 +60,7 @@ def render(
     while True:
         with torch.enable_grad():
             seen = view(images, ascent.views, (backbone.size, backbone.size), generator)
-        found = slope(backbone, seen, objective)
+        found = input_gradient(backbone, seen, objective)
         (canvas.parameters.grad,) = torch.autograd.grad(seen, canvas.parameters, found.gradient)
         climber.step()
         images, step = _drawn(canvas), step + 1

@@ -1,4 +1,4 @@
-"""How strong each frequency is in natural pictures: what MACO keeps while it moves the phases.
+"""How strong each frequency is in natural images: what MACO keeps while it moves the phases.
 
 Source: Fel et al., "Unlocking Feature Visualization for Deep Networks with MAgnitude Constrained Optimization", 2023,
 https://arxiv.org/abs/2306.06805.
@@ -20,16 +20,16 @@ from vitrail.visualisation.colours import decorrelated
 
 RADII, ANGLES = 24, 7
 LOWEST, HIGHEST = 1 / 256, 0.5**0.5  # cycles per pixel, the middle of the first and of the last ring
-SAMPLE = 256  # pixels, side of the windows that pictures are measured in
+SAMPLE = 256  # pixels, side of the windows that images are measured in
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Logarithm of the mean magnitude, by colour, frequency and direction; of pictures of any size.
+    """Logarithm of the mean magnitude, by colour, frequency and direction; of images of any size.
 
     Attributes:
         table: (3, RADII, ANGLES): rings from `LOWEST` to `HIGHEST` in equal ratios, directions from across (0) to
-            down (90 degrees) in equal steps. Left and right are taken for equal, as a mirrored picture is natural too.
+            down (90 degrees) in equal steps. Left and right are taken for equal, as a mirrored image is natural too.
     """
 
     table: Float[Tensor, "3 radii angles"]
@@ -44,19 +44,19 @@ class Spectrum:
         return magnitude
 
 
-def spectrum_of(pictures: Iterable[Images]) -> Spectrum:
-    """The spectrum of pictures, given in batches; each is resized so that its short side is `SAMPLE` pixels.
+def spectrum_of(images: Iterable[Images]) -> Spectrum:
+    """The spectrum of images, given in batches; each is resized so that its short side is `SAMPLE` pixels.
 
     Raises:
-        BadSetting: there is no picture.
+        BadSetting: there is no image.
     """
     total, count = torch.zeros(3, SAMPLE, SAMPLE // 2 + 1), 0
-    for batch in pictures:
+    for batch in images:
         for window in _windows(batch):
             total += torch.fft.rfft2(_faded(decorrelated(window))).abs().mean(dim=0)
             count += 1
     if not count:
-        raise BadSetting("A spectrum needs at least one picture; got none.")
+        raise BadSetting("A spectrum needs at least one image; got none.")
     return Spectrum(_tabled(total / count))
 
 

@@ -48,13 +48,13 @@ def _blur_along(images: Planes, weights: Tensor, axis: int) -> Planes:
 
 @dataclass(frozen=True)
 class Views:
-    """How differently a network is shown a picture from step to step.
+    """How differently a network is shown an image from step to step.
 
     Attributes:
-        part: smallest and largest side of what is seen, as a share of the picture's; above 1 its surroundings,
+        part: smallest and largest side of what is seen, as a share of the image's; above 1 its surroundings,
             mirrored, come into sight.
         degrees: turned by up to so many, either way.
-        shift: moved by up to so much of the picture's sides, either way, beyond what `part` leaves free.
+        shift: moved by up to so much of the image's sides, either way, beyond what `part` leaves free.
         noise: standard deviation of what is added.
         size: smallest and largest size at which it is shown, as a share of the size asked for. A smaller one costs less
             by its square, and holds for a network that pools its last layer to one place, whatever was there before.

@@ -1,0 +1,48 @@
+"""Numbers as people read them: the one place that turns a value into text, for terminals, plots, pages and reports."""
+
+from __future__ import annotations
+
+import math
+
+GROUPED_FROM = 1000  # numbers from here on are written without decimals, their thousands in groups
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] with one decimal; "0.0 %" and "100.0 %" are said only of what is exactly that."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """A confidence interval of shares: "91.8 to 94.4 %"."""
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, thousands in groups; "–" for None and "undefined" for what is no number."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return "undefined"
+    return f"{value:,.0f}" if abs(value) >= GROUPED_FROM else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """A time in at most two units: "0.38 s", "12.4 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 1:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def count(number_of: int, noun: str, plural: str = "") -> str:
+    """A number of things: "1 image", "3,024 images"."""
+    return f"{number_of:,} {noun if number_of == 1 else plural or noun + 's'}"

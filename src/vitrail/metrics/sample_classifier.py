@@ -1,0 +1,117 @@
+"""A small network that has learned the real images: it says what samples are of, and its features measure them.
+
+Label agreement with such a judge is the GAN-test figure of Shmelkov et al., 2018, https://arxiv.org/abs/1807.09499;
+teaching one from samples and asking it about real images is their GAN-train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from vitrail.images import to_unit
+from vitrail.tensors import Condition, Features, Logits
+
+BATCH = 128
+ROWS = 512  # images of one forward pass when it is only asked
+FEWEST, MOST, TIMES = 3, 60_000, 30
+"""It sees every image 30 times, but no more than 60,000 in all, and at least three times."""
+
+
+class SampleClassifier(nn.Module):
+    """Three convolutions and two layers on top; grey or colour, any side from 8 pixels.
+
+    Args:
+        names: how many classes or attributes it tells.
+    """
+
+    dimension = 128
+
+    def __init__(self, *, size: int, channels: int, names: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * (size // 8) ** 2, self.dimension), nn.ReLU(),
+        )  # fmt: skip
+        self.last = nn.Linear(self.dimension, names)
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Logits:
+        """Logits (N, names) of images in [0, 1]."""
+        logits: Logits = self.last(self.body(images - 0.5))
+        return logits
+
+    @torch.no_grad()
+    def look(self, pixels: UInt8[Tensor, "batch channels height width"]) -> tuple[Features, Logits]:
+        """Features (N, 128) and logits (N, names) of 8-bit images, on the CPU; in evaluation mode."""
+        self.eval()
+        device = self.last.weight.device
+        features = [self.body(to_unit(part.to(device)) - 0.5).cpu() for part in torch.split(pixels, ROWS)]
+        found = torch.cat(features)
+        return found, torch.cat([self.last(part.to(device)).cpu() for part in torch.split(found, ROWS)])
+
+
+def train_classifier(
+    judge: SampleClassifier, pixels: UInt8[Tensor, "count channels height width"], labels: Condition, *, seed: int
+) -> Iterator[float]:
+    """Teaches it in place, on its device, yielding the share that is done.
+
+    Images are shifted by up to a sixteenth of their side. The one-cycle rate goes to 0, so that the end needs no
+    choice. Of an attribute the images that have it weigh as much as those that have it not, or the rarer of the two
+    would hardly be seen.
+
+    Args:
+        labels: classes (N,), or attributes (N, A) of -1 and 1.
+    """
+    draws = torch.Generator().manual_seed(seed)
+    batch = min(BATCH, max(1, len(pixels) // 20))
+    seen = max(FEWEST * len(pixels), min(TIMES * len(pixels), MOST))
+    steps = max(1, seen // batch)
+    judge.to(memory_format=torch.channels_last).train()
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.2)
+    device = judge.last.weight.device
+    weight = _times_as_many_without(labels).to(device)
+    order = torch.empty(0, dtype=torch.long)
+    for step in range(steps):
+        if len(order) < batch:
+            order = torch.cat([order, torch.randperm(len(pixels), generator=draws)])
+        rows, order = order[:batch], order[batch:]
+        images = _shifted(to_unit(pixels[rows]), draws).to(device, memory_format=torch.channels_last)
+        loss = _loss(judge(images), labels[rows].to(device), weight)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        rate.step()
+        yield (step + 1) / steps
+    judge.eval()
+
+
+def agreement(logits: Logits, labels: Condition) -> Tensor:
+    """Whether the judge says what the labels say: (N,) for classes, (N, A) for attributes; boolean."""
+    return logits.argmax(dim=1) == labels if labels.ndim == 1 else (logits > 0) == (labels > 0)
+
+
+def _times_as_many_without(labels: Condition) -> Tensor:
+    """How many images without an attribute there are for one with it, (A,)."""
+    having = (labels > 0).float().mean(dim=0).clamp(1 / len(labels), 1 - 1 / len(labels))
+    return (1 - having) / having
+
+
+def _loss(logits: Logits, labels: Condition, weight: Tensor) -> Tensor:
+    if labels.ndim == 1:
+        return F.cross_entropy(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, (labels > 0).to(logits), pos_weight=weight)
+
+
+def _shifted(images: Tensor, draws: torch.Generator) -> Tensor:
+    """All moved alike: one draw a batch is enough over many, and a roll costs nothing."""
+    reach = images.shape[3] // 16
+    padded = F.pad(images, (reach,) * 4, mode="replicate")
+    top, left = torch.randint(2 * reach + 1, (2,), generator=draws).tolist()
+    return padded[:, :, top : top + images.shape[2], left : left + images.shape[3]]

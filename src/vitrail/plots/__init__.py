@@ -1,0 +1,45 @@
+"""Figures: arrays and names in, PNG bytes out. To add one: a file here and two lines below."""
+
+from vitrail.plots.animation import animation, film
+from vitrail.plots.bars import Guess, top_bars
+from vitrail.plots.colours import heat, is_signed, magnified_difference, overlay
+from vitrail.plots.comparison import Interval, comparison
+from vitrail.plots.confusion import confusion
+from vitrail.plots.contact_sheet import contact_sheet
+from vitrail.plots.curves import Axis, Line, curve
+from vitrail.plots.grid import grid
+from vitrail.plots.multiples import Multiple, multiples
+from vitrail.plots.panels import Panel, Scale, panels
+from vitrail.plots.per_class import per_class
+from vitrail.plots.regions import region
+from vitrail.plots.scores import Score, scores
+from vitrail.plots.thumbnail import load_thumbnail
+
+__all__ = [
+    "Axis",
+    "Guess",
+    "Interval",
+    "Line",
+    "Multiple",
+    "Panel",
+    "Scale",
+    "Score",
+    "animation",
+    "comparison",
+    "confusion",
+    "contact_sheet",
+    "curve",
+    "film",
+    "grid",
+    "heat",
+    "is_signed",
+    "load_thumbnail",
+    "magnified_difference",
+    "overlay",
+    "multiples",
+    "panels",
+    "per_class",
+    "region",
+    "scores",
+    "top_bars",
+]

@@ -1,0 +1,104 @@
+"""Tables that list images, a row each: CSV, or Parquet for millions; read row by row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from vitrail.errors import BadFolder, MissingExtra, one_line
+
+SUFFIXES = (".csv", ".parquet")
+ROWS = 10_000  # of Parquet, in memory at once
+
+
+def is_table(path: Path) -> bool:
+    """Whether the name is that of a table."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The names of the columns.
+
+    Raises:
+        BadFolder: the table cannot be read.
+        MissingExtra: it is Parquet, whose reader is not installed.
+    """
+    with _Reading(path):
+        if path.suffix.lower() == ".parquet":
+            return tuple(_parquet(path).schema_arrow.names)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return tuple(next(csv.reader(lines), ()))
+
+
+def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The values of these columns, row by row, as text; a value that is missing is empty.
+
+    Raises:
+        BadFolder: the table cannot be read, or lacks a column.
+        MissingExtra: it is Parquet, whose reader is not installed.
+    """
+    given = columns_of(path)
+    lacking = [column for column in columns if column not in given]
+    if lacking:
+        raise BadFolder(
+            f"The table '{ascii(path.name)[1:-1]}' has no column {lacking[0]!r}; its columns are "
+            f"{', '.join(map(repr, given)) or 'none'}; one of files needs a column 'file'."
+        )
+    with _Reading(path):
+        if path.suffix.lower() == ".parquet":
+            for batch in _parquet(path).iter_batches(ROWS, columns=list(columns)):
+                named = [batch.column(column).to_pylist() for column in columns]
+                yield from (tuple("" if value is None else str(value) for value in row) for row in zip(*named))  # noqa: B905
+            return
+        places = [given.index(column) for column in columns]
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines)
+            next(rows)
+            for row in rows:
+                if row:
+                    yield tuple(row[place] if place < len(row) else "" for place in places)
+
+
+def iter_listed_files(path: Path) -> Iterator[Path]:
+    """The images in the column `file`; what is no absolute path is looked for beside the table.
+
+    Raises:
+        BadFolder: the table cannot be read, or a row names no file.
+    """
+    for number, (name,) in enumerate(rows_of(path, ("file",)), 1):
+        yield resolve_relative(path, name, number)
+
+
+def resolve_relative(table: Path, name: str, row: int) -> Path:
+    """The file that a row names."""
+    if not name:
+        raise BadFolder(f"Row {row} of '{ascii(table.name)[1:-1]}' names no file; fill it in or remove the row.")
+    return table.parent / name
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise MissingExtra("Parquet cannot be read; run `pip install 'vitrail[parquet]'`, or give a CSV.") from None
+    return ParquetFile(path)
+
+
+class _Reading:
+    """What goes wrong while a table is read, as one sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError | ValueError | csv.Error) and not isinstance(error, BadFolder | MissingExtra):
+            reason = getattr(error, "strerror", None) or one_line(error)
+            raise BadFolder(
+                f"The table '{ascii(self.path.name)[1:-1]}' cannot be read ({reason}); a CSV file in UTF-8, or a "
+                "Parquet file, would work."
+            ) from None

@@ -1,0 +1,98 @@
+"""The base class of everything a user can do: settings that are checked when built, and a run that yields events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vitrail.errors import BadSetting
+from vitrail.events import Event
+from vitrail.settings import option_name, read_config, shortened
+
+T = TypeVar("T", bound="Task")
+
+
+class Task(BaseModel):
+    """Base of everything a user can do: settings checked when built, then `run()`.
+
+    Raises:
+        BadSetting: a setting is unknown, of the wrong kind or outside its range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    records: ClassVar[bool] = True
+    """Whether a run of this task is kept in a folder of its own."""
+
+    supports_torchrun: ClassVar[bool] = False
+    """Whether several processes, started by torchrun, may do one run of this task together."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise BadSetting(validation_message(error, type(self))) from None
+
+    help_last: ClassVar[frozenset[str]] = frozenset()
+    """Settings that are shown after the task's own, as those are that several tasks share."""
+
+    @property
+    def resume_folder(self) -> Path | None:
+        """The run folder that this task goes on with; None: it begins one."""
+        return None
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset()
+    """Settings that say how a run is resumed, and are not among those that it began with."""
+
+    def resumes(self, folder: Path, *, same_task: bool | None) -> bool:
+        """Whether a run in `folder` resumes what is there.
+
+        Args:
+            same_task: whether the earlier run there is one of this task; None: no run was recorded there.
+        """
+        return False
+
+    def log_folder(self, folder: Path) -> Path:
+        """Where this run's settings, events and result are kept, of a run in `folder`; several may share that one."""
+        return folder
+
+    def run(self) -> Iterator[Event]:
+        """Does the work, yielding what happens; the last event is a `Result`."""
+        raise NotImplementedError
+
+    def run_in(self, folder: Path) -> Iterator[Event]:
+        """As `run`, for a run that is kept in `folder`; a task whose parts have folders within it needs to know it."""
+        return self.run()
+
+    @classmethod
+    def from_file(cls: type[T], path: Path, overrides: Mapping[str, Any]) -> T:
+        """The task that a YAML file describes; its keys are the names of options, and `overrides` win over the file.
+
+        Raises:
+            BadSetting: the file cannot be read, is not a mapping, or holds a wrong setting.
+        """
+        fields = {option_name(field, info)[2:].replace("-", "_"): field for field, info in cls.model_fields.items()}
+        given = {key.replace("-", "_"): value for key, value in read_config(path).items()}
+        return cls(**{**{fields.get(key, key): value for key, value in given.items()}, **overrides})
+
+
+def validation_message(error: ValidationError, task: type[Task]) -> str:
+    """The first thing that is wrong, as one sentence in the words of the command line."""
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else ""
+    name = option_name(field, task.model_fields.get(field)) if field else "The settings"
+    given = first["input"]
+    match first["type"]:
+        case "extra_forbidden":
+            known = (option_name(*field) for field in task.model_fields.items())
+            return f"Unknown setting {name}. Known: {', '.join(known)}."
+        case "missing":
+            return f"{name} is missing; it must be given."
+        case "value_error":
+            return f"{name}: {first['ctx']['error']}"
+        case _:
+            wish = first["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
+            return f"{name} must be {wish}; got {shortened(given)}."

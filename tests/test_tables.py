@@ -1,0 +1,58 @@
+"""Tables that list images: CSV and Parquet say the same."""
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from vitrail.errors import BadFolder, MissingExtra
+from vitrail.image_files import find_images
+from vitrail.tables import columns_of, rows_of
+
+
+def written(path, **columns):
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    else:
+        rows = zip(*columns.values(), strict=True)
+        lines = [",".join("" if value is None else str(value) for value in row) for row in (columns, *rows)]
+        path.write_text("\ufeff" + "\n".join(lines) + "\n\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(params=[".csv", ".parquet"])
+def kind(request):
+    return request.param
+
+
+def test_files_come_in_the_order_of_the_table_relative_to_it(tmp_path, kind):
+    table = written(tmp_path / f"list{kind}", number=[1, 2], file=["b/ü.jpg", "/elsewhere/a.jpg"])
+    found = find_images([table])
+    assert [str(file) for file in found] == [f"{tmp_path}/b/ü.jpg", "/elsewhere/a.jpg"]
+
+
+def test_values_come_as_text_and_what_is_missing_is_empty(tmp_path, kind):
+    table = written(tmp_path / f"t{kind}", file=["a", "b"], size=[3, None])
+    assert columns_of(table) == ("file", "size")
+    assert [(file, size.removesuffix(".0")) for file, size in rows_of(table, ("file", "size"))] == [
+        ("a", "3"),
+        ("b", ""),
+    ]
+
+
+def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, kind):
+    with pytest.raises(BadFolder, match=r"has no column 'file'; its columns are 'name'; .* needs a column 'file'"):
+        find_images([written(tmp_path / f"a{kind}", name=["x"])])
+    with pytest.raises(BadFolder, match="Row 2 of .* names no file"):
+        find_images([written(tmp_path / f"b{kind}", file=["x", None], other=["1", "2"])])
+    with pytest.raises(BadFolder, match="lists no image"):
+        find_images([written(tmp_path / f"c{kind}", file=pyarrow.array([], "string") if kind == ".parquet" else [])])
+    (tmp_path / f"d{kind}").write_bytes(b"\xff\xfe\x00garbage")
+    with pytest.raises(BadFolder, match="cannot be read .*a CSV file in UTF-8, or a Parquet file, would work"):
+        find_images([tmp_path / f"d{kind}"])
+
+
+def test_without_its_reader_parquet_says_what_to_install(tmp_path, monkeypatch):
+    table = written(tmp_path / "t.parquet", file=["a"])
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtra, match=r"vitrail\[parquet\]"):
+        find_images([table])
