@@ -5,6 +5,9 @@ Every entry is a `BackboneSpec`: `(weights) -> Backbone`.
 
 from vitrail.registry import Registry
 
+DEFAULT_BACKBONE = "efficientnet-lite0"
+"""The network of every task that is given none; its weights come with the package."""
+
 BACKBONES = Registry(
     "backbone",
     __name__,
