@@ -8,7 +8,10 @@ from torch import Tensor
 from vitrail.backbones.backbone import Backbone
 from vitrail.tensors import Images
 
-MEMORY = 2**29
+MIB = 2**20
+"""Bytes of a mebibyte, the unit in which settings give memory."""
+
+MEMORY = 512 * MIB
 """Bytes that the activations of one chunk may take: half a gibibyte."""
 
 MIN_BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long an image

@@ -56,7 +56,7 @@ def _saliency(material: Material, backbone: str) -> Part:
         method=("gradient",),
         backbone=(backbone,),
         weights=material.weights_of(backbone),
-        localise=True,
+        segment=True,
         **material.drawn,
     )
 
