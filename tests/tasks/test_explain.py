@@ -84,8 +84,9 @@ def test_there_are_plots_tables_and_a_page(three, tmp_path):
     table = (folder / "tables" / "maps.csv").read_text().splitlines()
     assert len(table) == 1 + 3
     verdicts = (folder / "tables" / "verdicts.csv").read_text().splitlines()
-    assert verdicts[0] == "image,class,method,deletion,insertion,verdict"
-    assert verdicts[1].endswith(result["images"][0]["maps"][0]["verdict"])
+    assert verdicts[0] == "image,class,method,score,random,than chance"
+    word = verdicts[1].rpartition(",")[2]
+    assert result["images"][0]["maps"][0]["verdict"].startswith(f"{word} than chance")
     build_report([folder], tmp_path / "page.html")
     assert "Maps" in (tmp_path / "page.html").read_text()
 

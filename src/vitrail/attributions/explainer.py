@@ -91,19 +91,22 @@ def explain(
 def explain_files(
     explainers: Sequence[Explainer], files: Sequence[Path]
 ) -> Iterator[ExplainedFile | Mapping[str, str] | Progress]:
-    """Every file explained by every explainer in turn, in batches.
+    """Every file explained by every explainer in turn.
 
     Yields:
-        Explained files, for each unreadable file what `result.json` says of it, and progress after each batch.
+        Explained files, for each unreadable file what `result.json` says of it, and progress.
     """
     for explainer in explainers:
-        done = 0
+        done, name = 0, explainer.network.name
+        yield Progress("maps", done, len(files), detail=name)
         for batch in batches(files, explainer.network.reference.preprocessing):
+            yield from batch.skipped
+            done += len(batch.skipped)
             for file, row, image in zip(batch.files, batch.rows, explainer.run(batch.pixels), strict=True):
                 yield ExplainedFile(row, file, image)
-            yield from batch.skipped
-            done += len(batch.files) + len(batch.skipped)
-            yield Progress("maps", done, len(files), detail=explainer.network.name)
+                done += 1
+                yield Progress("maps", done, len(files), detail=name)
+        yield Progress("maps", done, len(files), detail=name)
 
 
 class Explainer:

@@ -36,8 +36,6 @@ METRICS = {
 }
 """Columns of the whole table, by the key in `result.json`."""
 
-SHOWN_METRICS = ("deletion_auc", "insertion_auc", "verdict")
-
 
 class Report:
     """Collects explained files, network by network.
@@ -81,14 +79,14 @@ class Report:
             for image in self.images
             for each in image["maps"]
         ]
-        for name, title, keys in (
-            ("maps", "Maps and their metrics", tuple(METRICS)),
-            ("verdicts", "Is each map better than chance?", SHOWN_METRICS),
-        ):
-            measured = [key for key in keys if any(key in row[3] for row in rows)]
-            columns = ("image", "class", "method", *(METRICS[key] for key in measured))
-            table = [(*row[:3], *(_cell(row[3].get(key)) for key in measured)) for row in rows]
-            yield Table(name, title, columns, table, shown=name == "verdicts")
+        names = ("image", "class", "method")
+        measured = [key for key in METRICS if any(key in row[3] for row in rows)]
+        table = [(*row[:3], *(_cell(row[3].get(key)) for key in measured)) for row in rows]
+        yield Table("maps", "Maps and their metrics", (*names, *(METRICS[key] for key in measured)), table, shown=False)
+        if "verdict" in measured:
+            title = "Score of each map (insertion less deletion) against a random map's"
+            scores = [(*row[:3], *_scores(row[3])) for row in rows]
+            yield Table("verdicts", title, (*names, "score", "random", "than chance"), scores)
         try:
             yield Plot("maps", "Attribution maps of the first images", self._maps_plot())
             if self._regions:
@@ -177,6 +175,12 @@ class Report:
                 )
             yield Panel(heat(each.map), lines)
             yield Panel(overlay(image.pixels, each.map))
+
+
+def _scores(entry: dict[str, Any]) -> tuple[float, float, str]:
+    """Score, score of a random map, and the verdict in one or two words."""
+    own, chance = (entry[f"{kind}insertion_auc"] - entry[f"{kind}deletion_auc"] for kind in ("", "random_"))
+    return round(own, 3), round(chance, 3), entry["verdict"].partition(" than chance")[0]
 
 
 def _cell(value: float | str | None) -> float | str | None:
