@@ -5,6 +5,9 @@ Every entry is a `BackboneSpec`: `(weights) -> Backbone`.
 
 from vitrail.registry import Registry
 
+DEFAULT_BACKBONE = "efficientnet-lite0"
+"""The network of every command unless another is named."""
+
 BACKBONES = Registry(
     "backbone",
     __name__,
