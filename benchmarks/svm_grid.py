@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from vitrail.transfer.linear_svm import LinearSVMCV
+from vitrail.linear_svm.estimators import LinearSVMCV
 
 Cs = np.logspace(-2, 2, 10)
 FOLDS = 5

@@ -18,7 +18,7 @@ def test_an_unknown_name_says_what_would_work():
 
 
 def test_a_family_is_asked_for_its_member():
-    table = Registry("thing", "vitrail", {"text:": "registry:shown"})
+    table = Registry("thing", "vitrail", {"text:": "registry:display_name"})
     assert table["text:abc:"] == "abc:NAME"
     assert "text:abc" in table
     assert "text:" in table

@@ -87,7 +87,7 @@ class Interruptible(Task):
 
 
 def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeypatch):
-    keep, calls = runs.keep, []
+    keep, calls = runs.write_event, []
 
     def interrupted_at_the_third(event, folder):
         calls.append(event)
@@ -95,7 +95,7 @@ def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeyp
             raise KeyboardInterrupt
         keep(event, folder)
 
-    monkeypatch.setattr(runs, "keep", interrupted_at_the_third)
+    monkeypatch.setattr(runs, "write_event", interrupted_at_the_third)
     told = list(runs.record(Interruptible(), "interruptible", tmp_path / "run"))
     assert [event.text for event in told[:-1]] == ["1", "2", "3", "Stopped after 3."]
     assert runs.read_run(tmp_path / "run").result["done"] == 3

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +73,17 @@ TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_BLACK_IS_ZERO = 258, 262, 1
 def display_name(path: AnyPath) -> str:
     """Printable text for a path: control characters and bytes that are not UTF-8 become backslash escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+
+
+def skipped_entry(file: AnyPath, error: BadImage) -> dict[str, str]:
+    """An image that was left out, as `result.json` names it: `file`, `kind` and `reason`."""
+    return {"file": display_name(file), "kind": error.kind or "unreadable", "reason": str(error)}
+
+
+def none_readable(skipped: Sequence[Mapping[str, str]]) -> BadImage:
+    """The error where every image was left out; it tells why the first one was."""
+    first = skipped[0]
+    return BadImage(f"No image could be read. The first: {first['reason']}", kind=first["kind"], path=first["file"])
 
 
 def find_images(paths: Sequence[AnyPath]) -> list[Path]:

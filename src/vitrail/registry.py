@@ -84,7 +84,7 @@ class Room(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._homes:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{self.__name__}.{self._homes[name]}"), name)
+        value = getattr(import_module(self._homes[name]), name)
         self.__dict__[name] = value
         return value
 
@@ -102,7 +102,7 @@ def lazy_names(package: str, homes: dict[str, str]) -> None:
 
     Args:
         package: the package's `__name__`.
-        homes: public name -> submodule of the package that defines it.
+        homes: public name -> module that defines it.
     """
     room = sys.modules[package]
     room.__dict__["_homes"] = homes

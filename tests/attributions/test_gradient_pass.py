@@ -13,7 +13,7 @@ from vitrail.backbones.backbone import LOGITS, Backbone
 from vitrail.errors import BadImage, BadSetting
 from vitrail.image_ascent import class_score, input_gradient
 from vitrail.preprocessing import Preprocessing
-from vitrail.transfer.classifier import Transferred
+from vitrail.transfer.classifier import Classifier
 from vitrail.transfer.head import LinearHead
 
 FACTS = {"mean": (0.5,) * 3, "std": (0.2,) * 3}
@@ -99,7 +99,7 @@ def test_of_several_networks_and_mirrored_copies_the_first_run_is_recorded(backb
     head = LinearHead(torch.randn(3, 12, generator=random).numpy(), torch.zeros(3).numpy(), 1.0)
     other = Backbone.wrap(backbone.network, **FACTS, classes=list("abcd"), size=16)
     members = [(backbone, ("second",)), (other, ("second",))]
-    network = Transferred(members, head, scaling="square-root", flip=True)
+    network = Classifier(members, head, scaling="square-root", flip=True)
     joined = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=16)
     result = run_gradient_pass(joined, square)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_beside_a_network_with_larger_inputs_the_maps_of_the_first_lie_in_the_ce
     wide = Backbone.wrap(backbone.network, **FACTS, classes=list("abcd"), size=24)
     whole, middle = (
         Backbone.wrap(
-            Transferred([(each, ("second",)) for each in members], head, scaling="none", flip=False),
+            Classifier([(each, ("second",)) for each in members], head, scaling="none", flip=False),
             mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=size,
         )
         for members, size, head in (
@@ -135,7 +135,7 @@ def test_beside_a_network_with_larger_inputs_the_maps_of_the_first_lie_in_the_ce
 
 def test_a_layer_that_the_score_does_not_depend_on_is_left_out(backbone, images):
     head = LinearHead(torch.randn(3, 5).numpy(), torch.zeros(3).numpy(), 1.0)
-    network = Transferred([(backbone, ("first",))], head, scaling="none", flip=False)
+    network = Classifier([(backbone, ("first",))], head, scaling="none", flip=False)
     joined = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=16)
     assert run_gradient_pass(joined, images[..., :16]).activation.shape[1] == 5
 

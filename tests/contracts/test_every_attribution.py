@@ -10,7 +10,7 @@ from torch import nn
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.backbones.backbone import LOGITS, Backbone
 from vitrail.errors import BadSetting
-from vitrail.transfer.classifier import Transferred
+from vitrail.transfer.classifier import Classifier
 from vitrail.transfer.head import LinearHead
 
 NAMES = [name for name in ATTRIBUTIONS if not name.endswith(":")]
@@ -146,7 +146,7 @@ def transferred():
     members = [(Backbone.wrap(Modules(), **PREPARED), ("4", LOGITS)), (Backbone.wrap(Modules(), **PREPARED), ("4",))]
     random = torch.Generator().manual_seed(5)
     head = LinearHead(torch.randn(3, 20, generator=random).numpy(), torch.zeros(3).numpy(), 1.0)
-    network = Transferred(members, head, scaling="square-root", flip=True)
+    network = Classifier(members, head, scaling="square-root", flip=True)
     facts = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "classes": list("xyz"), "size": 16}
     return Backbone.wrap(network, **facts)
 

@@ -66,18 +66,18 @@ def test_labels_join_the_discriminator_as_planes_behind_the_first_maps(labels, l
     literal = F.conv2d(planes, layer.layer.weight, stride=2, padding=1)
     found = layer(maps.contiguous(memory_format=layout), labels)
     torch.testing.assert_close(found, literal)
-    slopes = [torch.autograd.grad(out.square().sum(), [maps, layer.layer.weight]) for out in (found, literal)]
-    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
+    gradient_norms = [torch.autograd.grad(out.square().sum(), [maps, layer.layer.weight]) for out in (found, literal)]
+    torch.testing.assert_close(*gradient_norms, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])
 def test_every_weight_learns(name, loss):
     pair = made(name)
-    state = GanState(pair.generator, pair.discriminator, TrainingOptions(loss=loss))
+    gan = GanState(pair.generator, pair.discriminator, TrainingOptions(loss=loss))
     before = {n: w.clone() for n, w in [*pair.generator.named_parameters(), *pair.discriminator.named_parameters()]}
     draws = torch.Generator().manual_seed(0)
     batches = iter([(torch.rand(4, 1, 32, 32, generator=draws) * 2 - 1, LABELS) for _ in range(3)])
-    list(islice(train_steps(state, batches), 3))
+    list(islice(train_steps(gan, batches), 3))
     after = dict([*pair.generator.named_parameters(), *pair.discriminator.named_parameters()])
     still = [n for n in before if torch.equal(before[n], after[n])]
     if loss == "relativistic":  # only differences of scores count: what adds to all of them has no slope

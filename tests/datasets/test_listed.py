@@ -8,9 +8,9 @@ from command import run
 from tar_files import packed
 
 from vitrail.datasets.listed import is_list, listed
+from vitrail.datasets.splits import open_data
 from vitrail.errors import BadFolder
 from vitrail.tasks.audit_data import labelled
-from vitrail.tasks.transfer_data import open_data
 
 
 def opened(root, tmp_path):

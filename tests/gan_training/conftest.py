@@ -4,7 +4,7 @@ from small_players import batches, game_of
 
 
 @pytest.fixture
-def new_state():
+def new_gan():
     """A game of small players, always the same at its start."""
     return game_of
 

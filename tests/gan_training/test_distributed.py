@@ -10,14 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 
-from vitrail.distributed import (
-    any_rank,
-    barrier,
-    broadcast_from_rank0,
-    is_single,
-    joined,
-    rank_and_world_size,
-)
+from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, gather_batch, is_single, rank_and_world_size
 from vitrail.errors import LostProcess
 from vitrail.gan_architectures.conditional_dcgan import conditional_dcgan
 from vitrail.gan_architectures.residual import residual
@@ -47,11 +40,11 @@ def played(options, *, seed=0, rank=0, ranks=1):
     torch.manual_seed(seed)
     made, size = (conditional_dcgan, 16) if options in NORMALISED.values() else (residual, 8)
     pair = made(size=size, channels=1, latent_size=6, width=16, generator_classes=3, discriminator_classes=3)
-    state = GanState(pair.generator, pair.discriminator, options, seed=4)
+    gan = GanState(pair.generator, pair.discriminator, options, seed=4)
     order = ShuffledBatches(len(IMAGES), 8, seed=1, rank=rank, ranks=ranks)
     images = torch.nn.functional.interpolate(IMAGES, size)
-    steps = list(islice(train_steps(state, ((images[rows], LABELS[rows]) for rows in order)), 3))
-    return {**state.state(), "figures": torch.tensor([list(step.figures().values()) for step in steps])}
+    steps = list(islice(train_steps(gan, ((images[rows], LABELS[rows]) for rows in order)), 3))
+    return {**gan.state(), "figures": torch.tensor([list(step.figures().values()) for step in steps])}
 
 
 def one_of_two(rank, folder):
@@ -65,7 +58,7 @@ def one_of_two(rank, folder):
         agreed = rank_and_world_size(), broadcast_from_rank0(rank), any_rank(rank == 1)
         order = ShuffledBatches(4, 4, seed=0, rank=rank, ranks=2)
         rows = next(order)
-        assert torch.equal(joined(rows), next(ShuffledBatches(4, 4, seed=0)))
+        assert torch.equal(gather_batch(rows), next(ShuffledBatches(4, 4, seed=0)))
         torch.save((states, agreed, by_itself), folder / f"{rank}.pt")
     finally:
         dist.barrier()

@@ -9,19 +9,19 @@ from vitrail.gan_training.ema import Ema, recalibrate_batch_norm
 
 def test_weights_follow_at_the_rate_they_should_and_statistics_are_copied():
     network = Generator()
-    ema = Ema(network, decay=0.5)
+    average = Ema(network, decay=0.5)
     first = network.start.bias.detach().clone()
     with torch.no_grad():
         network.start.bias.add_(1.0)
     network.norm.running_mean.fill_(7.0)
-    ema.follow(network)
+    average.follow(network)
     keep = min(0.5, 2 / 11)
-    torch.testing.assert_close(ema.network.start.bias, first + 1 - keep)
-    assert (ema.network.norm.running_mean == 7).all()
+    torch.testing.assert_close(average.network.start.bias, first + 1 - keep)
+    assert (average.network.norm.running_mean == 7).all()
     for _ in range(60):
-        ema.follow(network)
-    torch.testing.assert_close(ema.network.start.bias, first + 1)
-    assert not any(weight.requires_grad for weight in ema.network.parameters())
+        average.follow(network)
+    torch.testing.assert_close(average.network.start.bias, first + 1)
+    assert not any(weight.requires_grad for weight in average.network.parameters())
 
 
 def test_settling_gives_the_mean_statistics_of_the_batches_and_leaves_the_rest():

@@ -109,7 +109,7 @@ def test_smoothing_moves_the_target_of_real_images_only():
 
 
 @pytest.mark.parametrize(
-    ("rules", "word"), [({"loss": "hinge", "smoothing": 0.1}, "smooth"), ({"penalty": 1}, "penalty")]
+    ("options", "word"), [({"loss": "hinge", "smoothing": 0.1}, "smooth"), ({"penalty": 1}, "penalty")]
 )
 def test_what_a_loss_does_not_have_is_refused(options, word):
     with pytest.raises(BadSetting, match=f"{word}.*; .* have"):

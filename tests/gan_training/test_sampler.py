@@ -31,7 +31,7 @@ def test_ranks_share_each_batch():
     for _ in range(5):
         shares = [next(part) for part in parts]
         assert sorted(torch.cat(shares).tolist()) == sorted(next(whole).tolist())
-        assert [len(share) for share in shares] == [2, 2]
+        assert [len(local_slice) for local_slice in shares] == [2, 2]
 
 
 def test_shares_that_are_not_equal_are_refused():

@@ -23,12 +23,12 @@ def moved(before, network):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_both_players_move_and_all_figures_are_numbers(new_state, data, loss):
-    state = new_state(loss=loss)
-    before = weights(state.generator), weights(state.discriminator)
-    steps = list(islice(train_steps(state, data()), 3))
-    assert all(moved(before[0], state.generator))
-    *inner, _score_bias = moved(before[1], state.discriminator)  # cancels out where only differences of scores count
+def test_both_players_move_and_all_figures_are_numbers(new_gan, data, loss):
+    gan = new_gan(loss=loss)
+    before = weights(gan.generator), weights(gan.discriminator)
+    steps = list(islice(train_steps(gan, data()), 3))
+    assert all(moved(before[0], gan.generator))
+    *inner, _score_bias = moved(before[1], gan.discriminator)  # cancels out where only differences of scores count
     assert all(inner)
     assert [step.index for step in steps] == [1, 2, 3]
     for step in steps:
@@ -42,8 +42,8 @@ def test_it_is_the_usual_step():
     """One step of pytorch/examples' loop, written anew."""
     torch.manual_seed(0)
     generator, discriminator = Generator(), Discriminator().eval()  # no dropout: its draws would be others
-    state = GanState(generator, discriminator, TrainingOptions(), seed=3)
-    state.discriminator.eval()
+    gan = GanState(generator, discriminator, TrainingOptions(), seed=3)
+    gan.discriminator.eval()
     torch.manual_seed(0)
     g, d = Generator().train(), Discriminator().eval()
     adams = [torch.optim.Adam(each.parameters(), lr=2e-4, betas=(0.5, 0.999)) for each in (g, d)]
@@ -56,43 +56,43 @@ def test_it_is_the_usual_step():
     g_loss = loss(d(fake, labels), torch.ones(8))
     g_loss.backward()
     adams[0].step()
-    step = next(train_steps(state, iter([(images, labels)])))
+    step = next(train_steps(gan, iter([(images, labels)])))
     assert step.figures()["discriminator_loss"] == pytest.approx(d_loss.item(), rel=1e-5)
     assert step.figures()["generator_loss"] == pytest.approx(g_loss.item(), rel=1e-5)
-    for mine, usual in ((state.generator, g), (state.discriminator, d)):
+    for mine, usual in ((gan.generator, g), (gan.discriminator, d)):
         for one, two in zip(mine.parameters(), usual.parameters(), strict=True):
             torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(("d", "g"), [(1, 1), (5, 1), (1, 5)])
-def test_updates_are_as_many_as_asked_for(new_state, data, d, g, monkeypatch):
-    state, counted = new_state(discriminator=OptimizerOptions(updates=d), generator=OptimizerOptions(updates=g)), []
-    for name, adam in state.adams.items():
+def test_updates_are_as_many_as_asked_for(new_gan, data, d, g, monkeypatch):
+    gan, counted = new_gan(discriminator=OptimizerOptions(updates=d), generator=OptimizerOptions(updates=g)), []
+    for name, adam in gan.adams.items():
         usual = adam.step
         monkeypatch.setattr(adam, "step", lambda usual=usual, name=name: (counted.append(name), usual()))
     taken = []
     batches = (taken.append(1) or batch for batch in data())
-    next(train_steps(state, batches))
+    next(train_steps(gan, batches))
     assert counted == ["discriminator"] * d + ["generator"] * g
     assert len(taken) == d
-    assert state.ema.steps == g
+    assert gan.ema.steps == g
 
 
-def test_no_gradient_of_ds_weights_is_computed_while_g_learns_and_none_of_gs_while_d_does(new_state, data):
-    state, asked = new_state(), []
-    state.discriminator.register_forward_pre_hook(
+def test_no_gradient_of_ds_weights_is_computed_while_g_learns_and_none_of_gs_while_d_does(new_gan, data):
+    gan, asked = new_gan(), []
+    gan.discriminator.register_forward_pre_hook(
         lambda module, inputs: asked.append((next(module.parameters()).requires_grad, inputs[0].requires_grad))
     )
-    next(train_steps(state, data()))
+    next(train_steps(gan, data()))
     assert asked == [(True, False), (True, False), (False, True)]
-    assert all(weight.requires_grad for weight in state.discriminator.parameters())
+    assert all(weight.requires_grad for weight in gan.discriminator.parameters())
 
 
-def test_real_and_generated_images_never_share_a_batch(new_state, data):
-    state, seen = new_state(), []
-    state.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
+def test_real_and_generated_images_never_share_a_batch(new_gan, data):
+    gan, seen = new_gan(), []
+    gan.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
     images, labels = next(data())
-    next(train_steps(state, iter([(images, labels)])))
+    next(train_steps(gan, iter([(images, labels)])))
     assert [len(each) for each in seen] == [8, 8, 8]
     assert torch.equal(seen[0], images)
 
@@ -108,44 +108,44 @@ def test_joined_they_give_a_discriminator_without_batch_normalisation_the_same_s
         pair.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
         list(islice(train_steps(games[-1], repeat((images, labels))), 2))
     assert seen == [8, 8, 8] * 2 + [16, 8] * 2
-    for one, two in zip(*(weights(state.discriminator) + weights(state.generator) for state in games), strict=True):
+    for one, two in zip(*(weights(gan.discriminator) + weights(gan.generator) for gan in games), strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
 
 
-def test_joined_images_of_a_discriminator_with_batch_normalisation_are_refused(new_state):
+def test_joined_images_of_a_discriminator_with_batch_normalisation_are_refused(new_gan):
     with pytest.raises(BadSetting, match="apart by their company; joined=False would"):
-        new_state(joined=True)
+        new_gan(joined=True)
 
 
-def test_generated_images_have_the_labels_of_the_data(new_state, data):
-    state, told = new_state(generator=OptimizerOptions(updates=2)), []
-    state.generator.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1]))
+def test_generated_images_have_the_labels_of_the_data(new_gan, data):
+    gan, told = new_gan(generator=OptimizerOptions(updates=2)), []
+    gan.generator.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1]))
     batch = next(data())
-    next(train_steps(state, iter([batch])))
+    next(train_steps(gan, iter([batch])))
     assert len(told) == 2
     assert all(torch.equal(labels, batch[1]) for labels in told)
 
 
-def test_the_same_seed_plays_the_same_game(new_state, data):
-    games = [new_state(augment=True) for _ in range(2)]
-    for state in games:
+def test_the_same_seed_plays_the_same_game(new_gan, data):
+    games = [new_gan(augment=True) for _ in range(2)]
+    for gan in games:
         torch.manual_seed(9)
-        list(islice(train_steps(state, data()), 4))
-    for one, two in zip(*(state.state().values() for state in games), strict=True):
+        list(islice(train_steps(gan, data()), 4))
+    for one, two in zip(*(gan.state().values() for gan in games), strict=True):
         assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize(
-    "rules", [{}, {"loss": "relativistic", "augment": True}, {"channels_last": True, "fused": True}]
+    "options", [{}, {"loss": "relativistic", "augment": True}, {"channels_last": True, "fused": True}]
 )
-def test_taken_up_again_it_goes_on_to_the_bit(new_state, data, options):
-    whole, first = new_state(**options), new_state(**options)
+def test_taken_up_again_it_goes_on_to_the_bit(new_gan, data, options):
+    whole, first = new_gan(**options), new_gan(**options)
     torch.manual_seed(5)
     list(islice(train_steps(whole, data()), 6))
     torch.manual_seed(5)
     list(islice(train_steps(first, data()), 3))
     state = first.state()
-    second = new_state(seed=8, **options)
+    second = new_gan(seed=8, **options)
     second.restore(state)
     list(islice(train_steps(second, data(start=3)), 3))
     assert second.steps == 6
@@ -155,15 +155,15 @@ def test_taken_up_again_it_goes_on_to_the_bit(new_state, data, options):
         assert torch.equal(expected[name], found[name]), name
 
 
-def test_a_game_of_other_players_is_refused(new_state):
-    state = {name: value for name, value in new_state().state().items() if name != "generator.norm.weight"}
+def test_a_game_of_other_players_is_refused(new_gan):
+    state = {name: value for name, value in new_gan().state().items() if name != "generator.norm.weight"}
     with pytest.raises(BadSetting, match="between other players"):
-        new_state().restore(state)
+        new_gan().restore(state)
 
 
-def test_a_state_does_not_move_with_the_game(new_state, data):
-    state = new_state()
-    state = state.state()
+def test_a_state_does_not_move_with_the_game(new_gan, data):
+    gan = new_gan()
+    state = gan.state()
     kept = {name: value.clone() for name, value in state.items()}
-    next(train_steps(state, data()))
+    next(train_steps(gan, data()))
     assert all(torch.equal(kept[name], state[name]) for name in kept)

@@ -28,17 +28,17 @@ def test_the_direction_turns_evenly_and_the_length_goes_evenly(seed, dimension, 
     assert torch.equal(points[0], start)
     assert torch.equal(points[-1], end)
     whole = angle(start, end)
-    for share, point in zip(SHARES.tolist(), points, strict=True):
-        assert angle(start, point) == pytest.approx(share * whole, abs=1e-5)
-        assert angle(point, end) == pytest.approx((1 - share) * whole, abs=1e-5)
+    for local_slice, point in zip(SHARES.tolist(), points, strict=True):
+        assert angle(start, point) == pytest.approx(local_slice * whole, abs=1e-5)
+        assert angle(point, end) == pytest.approx((1 - local_slice) * whole, abs=1e-5)
     torch.testing.assert_close(points.norm(dim=1), torch.lerp(start.norm(), end.norm(), SHARES))
 
 
 def test_for_vectors_of_one_length_it_is_whites_formula():
     start, end = torch.nn.functional.normalize(latents_of(3, 2, 50), dim=1).double()
     omega = torch.arccos(start @ end)
-    share = SHARES.double()[:, None]
-    written = (torch.sin((1 - share) * omega) * start + torch.sin(share * omega) * end) / torch.sin(omega)
+    local_slice = SHARES.double()[:, None]
+    written = (torch.sin((1 - local_slice) * omega) * start + torch.sin(local_slice * omega) * end) / torch.sin(omega)
     points = slerp(start, end, SHARES)
     torch.testing.assert_close(points, written)
     assert torch.equal(points[0], start)

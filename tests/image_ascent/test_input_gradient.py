@@ -86,11 +86,11 @@ def test_the_quick_copy_gives_the_same_slope(backbone, images):
 
 
 def test_on_a_processor_few_images_go_through_at_once(backbone, images):
-    assert max_batch_size(backbone, images, memory=2**40) == batching.FEW
+    assert max_batch_size(backbone, images, memory=2**40) == batching.MIN_BATCH
 
 
 def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
-    monkeypatch.setattr(batching, "FEW", 10**9)
+    monkeypatch.setattr(batching, "MIN_BATCH", 10**9)
     assert max_batch_size(backbone, images, memory=1) == 1
     one = next(size for size in range(1_000, 10_000_000, 1_000) if max_batch_size(backbone, images, memory=size) == 2)
     assert max_batch_size(backbone, images, memory=10 * one) == 20

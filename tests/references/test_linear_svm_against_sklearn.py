@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_class_weight
 
-from vitrail.transfer.linear_svm import LinearSVM, LinearSVMCV
+from vitrail.linear_svm.estimators import LinearSVM, LinearSVMCV
 
 Cs = np.logspace(-2, 2, 10)
 

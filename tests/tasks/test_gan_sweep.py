@@ -13,6 +13,7 @@ from PIL import Image
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting, UnknownName
 from vitrail.events import Checkpoint, Plot, Progress, Weights
+from vitrail.events import Image as ImageEvent
 from vitrail.tasks import gan_run
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tasks.gan_players import described, made
@@ -165,7 +166,7 @@ def test_progress_says_which_run_it_is_of(judges):
     parts = {event.stage for event in events if isinstance(event, Progress)} - {"judge"}
     assert parts == {"beta1=0.5: training", "beta1=0.9: training", "runs"}
     assert not any(isinstance(event, Checkpoint | Weights) for event in events)
-    assert [event.name for event in events if isinstance(event, Plot)] == ["losses", "distance", "samples"]
+    assert [event.name for event in events if isinstance(event, Plot | ImageEvent)] == ["losses", "distance", "samples"]
     notes = [event.text for event in events if hasattr(event, "text")]
     assert sum("Judge:" in note for note in notes) == 1
 

@@ -448,8 +448,8 @@ def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypat
     before = [event for event in events[:back] if isinstance(event, Checkpoint)][-1]
     after = next(event for event in events[back:] if isinstance(event, Checkpoint))
     assert after.name == "step-00000009.safetensors"
-    assert max(before.kept) == "step-00000012.safetensors"
-    assert max(after.kept) == after.name
+    assert max(before.retained) == "step-00000012.safetensors"
+    assert max(after.retained) == after.name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from torch import nn
 import vitrail.transfer.classifier
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Attachment, Note, Plot, Progress, Result
+from vitrail.events import Attachment, Note, Progress, Result
+from vitrail.events import Image as ImageEvent
 from vitrail.images import read_pixels, to_unit
 from vitrail.plots.animation import animation
 from vitrail.runs import record
@@ -83,7 +84,7 @@ def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
 
 def test_a_image_only_its_own_network_believes_in_is_labelled_so(tmp_path):
     events, result = made(tmp_path / "run", classes=("0", "1", "2", "3"), steps=40)
-    captions = {event.name: event.caption for event in events if isinstance(event, Plot)}
+    captions = {event.name: event.caption for event in events if isinstance(event, ImageEvent)}
     verdicts = {entry["judge_agrees"] for entry in result["classes"]}
     assert verdicts == {True, False}
     for entry in result["classes"]:
@@ -115,7 +116,7 @@ def test_a_sweep_has_a_image_for_each_setting(tmp_path, monkeypatch):
     events, result = made(tmp_path / "run", classes=("spider", *words), sweep="l2=1e-3,1", judge="none")
     found = {(entry["rate"], entry["l2"], entry["steps"]) for entry in result["classes"]}
     assert found == {(rate, l2, steps) for rate in (1, 5) for l2 in (1e-3, 1) for steps in (3, 6)}
-    captions = " ".join(event.caption for event in events if isinstance(event, Plot))
+    captions = " ".join(event.caption for event in events if isinstance(event, ImageEvent))
     assert "spider, rate 5, l2 0.001, 6 steps" in captions
     assert all((tmp_path / "run" / entry["output"]).is_file() for entry in result["classes"])
     (sheet,) = drawn

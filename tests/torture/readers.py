@@ -195,7 +195,7 @@ def classifier(folder: Path) -> None:
     tensors = {
         "weights": rng.normal(size=(3, 512)).astype(np.float32),
         "intercept": np.zeros(3, np.float32),
-        "sharpness": np.ones(1, np.float32),
+        "logit_scale": np.ones(1, np.float32),
     }
     member = {"backbone": "squeezenet", "layers": ["fire9"], "network": None, "weights": None}
     about = {"name": "mine", "members": [member], "scaling": "square-root", "flip": False, "classes": ["a", "b", "c"]}

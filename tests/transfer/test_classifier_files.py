@@ -17,7 +17,7 @@ ABOUT = {"name": "mine", "members": [MEMBER], "scaling": "unit", "flip": False, 
 TENSORS = {
     "weights": np.ones((3, 512), np.float32),
     "intercept": np.zeros(3, np.float32),
-    "sharpness": np.ones(1, np.float32),
+    "logit_scale": np.ones(1, np.float32),
 }
 
 
@@ -48,7 +48,7 @@ def test_what_was_kept_is_read(run):
 )
 def test_a_changed_description_is_refused(run, change, says):
     (run / "weights" / "head.json").write_text(json.dumps(ABOUT | change))
-    with pytest.raises(BadRun, match=f"The classifier in .* is damaged .*{says}.*make the run again"):
+    with pytest.raises(BadRun, match=f"The classifier in .* is damaged .*{says}"):
         read_classifier(run)
 
 
@@ -63,7 +63,7 @@ def test_a_network_of_no_known_name_is_named(run):
     [
         {"weights": np.ones(3, np.float32)},
         {"intercept": np.zeros((3, 1), np.float32)},
-        {"sharpness": np.empty(0, np.float32)},
+        {"logit_scale": np.empty(0, np.float32)},
         {"intercept": np.full(3, np.nan, np.float32)},
         {"weights": np.ones((3, 512), np.int64)},
     ],
@@ -79,7 +79,7 @@ def test_layers_that_the_head_was_not_made_for_are_said(run):
     twice = MEMBER | {"layers": MEMBER["layers"] * 2}
     (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [twice]}))
     network = load(run)
-    with pytest.raises(BadRun, match="its layers give 1024 features and its head takes 512; make it again"):
+    with pytest.raises(BadRun, match="its layers give 1024 features, its head takes 512"):
         network(torch.zeros(1, 3, network.size, network.size))
     with pytest.raises(BadRun, match="its layers give 1024"):
         read_classifier(run).head.probabilities(np.ones((2, 1024), np.float32))

@@ -76,19 +76,19 @@ def test_what_comes_after_the_cut_is_trained_and_nothing_else(data):
 
 def test_all_is_all_that_the_features_depend_on(data):
     network = backbone()
-    parts = {name.split(".")[0] for name in changed(network, tuned(network, data, part="all"))}
+    parts = {name.split(".")[0] for name in changed(network, tuned(network, data, layers="all"))}
     assert parts == {"low", "middle", "high", "norm"}
 
 
 def test_it_learns(data):
-    result = tuned(backbone(), data, epochs=15, rate=0.05, smoothing=0.0)
+    result = tuned(backbone(), data, epochs=15, learning_rate=0.05, label_smoothing=0.0)
     losses = [point["loss"] for point in result.curve]
     assert losses[0] == pytest.approx(np.log(2), abs=0.1)
     assert losses[-1] < losses[0] / 2
 
 
 def test_the_average_of_the_weights_is_what_comes_out(data):
-    last, mean = (tuned(backbone(), data, memory=memory).head.weights for memory in (1, 1000))
+    last, mean = (tuned(backbone(), data, ema_steps=memory).head.weights for memory in (1, 1000))
     assert np.linalg.norm(mean) < np.linalg.norm(last)  # the head starts at zero, and the mean lags behind
 
 

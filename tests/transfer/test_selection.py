@@ -4,7 +4,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from vitrail.transfer import selection
-from vitrail.transfer.selection import best_layers, layer_curve, left_out_accuracy
+from vitrail.transfer.selection import best_layers, layer_curve, loo_accuracy
 
 
 def clouds(samples, dimension, spread, seed=0):
@@ -22,7 +22,7 @@ def test_every_sample_is_left_out_as_scikit_learn_leaves_it_out(dimension, seed,
     ridge = 0.1 * (centred**2).sum() / len(features)
     targets = np.where(labels[:, None] == np.arange(3), 1.0, -1.0)
     unseen = cross_val_predict(Ridge(ridge), features, targets, cv=LeaveOneOut())
-    assert left_out_accuracy(features, labels) == (unseen.argmax(axis=1) == labels).mean()
+    assert loo_accuracy(features, labels) == (unseen.argmax(axis=1) == labels).mean()
 
 
 def test_the_layer_that_knows_the_classes_is_chosen():
@@ -36,4 +36,4 @@ def test_the_layer_that_knows_the_classes_is_chosen():
 
 def test_constant_features_are_no_better_than_chance():
     labels = np.arange(30) % 3
-    assert left_out_accuracy(np.ones((30, 4)), labels) <= 1 / 3
+    assert loo_accuracy(np.ones((30, 4)), labels) <= 1 / 3

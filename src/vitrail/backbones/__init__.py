@@ -6,7 +6,7 @@ Every entry is a `BackboneSpec`: `(weights) -> Backbone`.
 from vitrail.registry import Registry
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
-"""The network of every task that is given none; its weights come with the package."""
+"""The network of every command unless another is named."""
 
 BACKBONES = Registry(
     "backbone",

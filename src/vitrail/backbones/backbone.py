@@ -1,25 +1,53 @@
-"""One face for every network: images in [0, 1] go in, logits and the activations of named layers come out."""
+"""One interface for every network: images in [0, 1] in, logits and activations of named layers out."""
 
 import re
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from vitrail.backbones.description import Description
 from vitrail.backbones.imagenet import imagenet_classes
-from vitrail.backbones.spec import Description
 from vitrail.errors import BadImage, BadSetting, UnknownName
+from vitrail.image_files import display_name
+from vitrail.images import read_pixels, to_unit
 from vitrail.preprocessing import Preprocessing
 from vitrail.tensors import Features, Images, Logits
 
+PREDICTED_AT_ONCE = 32  # images
 LOGITS = "logits"  # the layer that every network has: its output
 PROBABILITY_SUM = 1e-4  # how far a sum of probabilities may be from 1 by rounding
 TOO_SMALL = re.compile(r"too small|can't be greater than actual input|must match|cannot be multiplied", re.IGNORECASE)
 """What torch says where a layer's input is smaller than the layer takes."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one image.
+
+    Attributes:
+        file: the path as given.
+        top: name and probability of the most probable classes, the first one first.
+    """
+
+    file: str
+    top: tuple[tuple[str, float], ...]
+
+    @property
+    def name(self) -> str:
+        """The most probable class."""
+        return self.top[0][0]
+
+    @property
+    def probability(self) -> float:
+        """Its probability, in [0, 1]."""
+        return self.top[0][1]
 
 
 class Backbone(nn.Module):
@@ -84,9 +112,48 @@ class Backbone(nn.Module):
         backbone._check_output()
         return backbone
 
+    def __call__(self, images: Images) -> Logits:
+        """Logits (N, classes) of images (N, 3, H, W) in [0, 1].
+
+        Raises:
+            TypeError: `images` is no tensor; image files go into `predict`.
+        """
+        if not isinstance(images, Tensor):
+            raise TypeError(
+                f"A backbone takes a tensor (N, 3, H, W) in [0, 1]; got {type(images).__name__}. "
+                "Use .predict(files) for image files."
+            )
+        logits: Tensor = super().__call__(images)
+        return logits
+
     def forward(self, images: Images) -> Logits:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
         return self._run(images)
+
+    def predict(self, files: str | Path | Sequence[str | Path], *, top_k: int = 1) -> list[Prediction]:
+        """The most probable classes of image files.
+
+        Args:
+            files: one path or several; each image is read, turned upright, resized and cropped as the network expects.
+            top_k: number of classes of each image.
+        Raises:
+            BadImage: a file cannot be read.
+        """
+        paths = [files] if isinstance(files, str | Path) else list(files)
+        how, predictions = self.preprocessing, []
+        for start in range(0, len(paths), PREDICTED_AT_ONCE):
+            batch = paths[start : start + PREDICTED_AT_ONCE]
+            pixels = [
+                read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
+                for file in batch
+            ]
+            with torch.no_grad():
+                probabilities = self(to_unit(torch.stack(pixels)).to(self.mean.device)).softmax(dim=1)
+            best = probabilities.topk(min(top_k, len(self.classes)), dim=1)
+            for file, values, indices in zip(batch, best.values.tolist(), best.indices.tolist(), strict=True):
+                top = tuple((self.classes[index], value) for index, value in zip(indices, values, strict=True))
+                predictions.append(Prediction(display_name(file), top))
+        return predictions
 
     def _run(self, images: Tensor) -> Tensor:
         try:
@@ -96,13 +163,14 @@ class Backbone(nn.Module):
             if min(height, width) >= self.size or not TOO_SMALL.search(str(error)):
                 raise
             raise BadImage(
-                f"Images of {width} x {height} pixels are too small for {self.name!r}, whose layers leave nothing of "
-                f"them; {self.size} x {self.size} would work."
+                f"Images of {width} x {height} pixels are too small for {self.name!r}. "
+                f"Use at least {self.size} x {self.size}.",
+                kind="too-small",
             ) from error
         return logits
 
     def activations(self, images: Images, layers: Sequence[str]) -> dict[str, Tensor]:
-        """What the layers give for `images`, by layer, from one forward pass.
+        """Outputs of layers for `images`, by layer, from one forward pass.
 
         The tensors are part of the graph of "logits", which may be asked for as well; they stay right where
         a later layer works in place. Of a module that runs several times the last run counts.
@@ -111,7 +179,7 @@ class Backbone(nn.Module):
             UnknownName: the network has no such layer.
             BadSetting: a layer gives no tensor, or does not run.
         """
-        places = {layer: self._place(layer) for layer in layers}
+        places = {layer: self._resolve_layer(layer) for layer in layers}
         found: dict[str, Tensor] = {}
         handles = []
         try:
@@ -126,29 +194,31 @@ class Backbone(nn.Module):
                 handle.remove()
         for layer in layers:
             if not isinstance(found.get(layer), Tensor):
-                raise BadSetting(f"Layer {layer!r} of {self.name!r} gives no tensor; choose one of {self._shown()}.")
+                raise BadSetting(
+                    f"Layer {layer!r} of {self.name!r} gives no tensor; choose one of {self._display_layers()}."
+                )
         return {layer: found[layer] for layer in layers}
 
     def trunk(self, images: Images, cut: str) -> Tensor:
-        """What the layer `cut` gives for `images`; nothing that comes after it is computed."""
+        """Output of the layer `cut` for `images`; later layers are not computed."""
         if torch._C._is_tracing():  # a trace does not survive being left in the middle
             return self.activations(images, (cut,))[cut]
-        module, _ = self._place(cut)
+        module, _ = self._resolve_layer(cut)
         handle = module.register_forward_hook(_stop)
         try:
             self._run(images)
-        except _Reached as reached:
-            return reached.output
+        except _StopForward as stopped:
+            return stopped.output
         finally:
             handle.remove()
-        raise BadSetting(f"Layer {cut!r} of {self.name!r} does not run; choose one of {self._shown()}.")
+        raise BadSetting(f"Layer {cut!r} of {self.name!r} does not run; choose one of {self._display_layers()}.")
 
     def tail(self, activation: Tensor, cut: str, layers: Sequence[str]) -> dict[str, Features]:
         """The features of `layers`, (N, D) each, as if `cut` had given `activation` (N, ...): `trunk` continued.
 
         Right only where nothing leads round `cut`. What lies below runs as well, on one black image.
         """
-        module, _ = self._place(cut)
+        module, _ = self._resolve_layer(cut)
         handle = module.register_forward_hook(lambda *_: activation)
         black = torch.zeros(1, 3, self.size, self.size, device=self.mean.device)
         try:
@@ -167,7 +237,7 @@ class Backbone(nn.Module):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How an image becomes an input of this network."""
+        """How an image is resized and cropped for this network."""
         return self.description.preprocessing
 
     @property
@@ -177,7 +247,7 @@ class Backbone(nn.Module):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What the logits stand for, in their order."""
+        """Names of the classes, in the order of the logits."""
         return imagenet_classes() if self.description.classes is None else self.description.classes
 
     @property
@@ -191,17 +261,17 @@ class Backbone(nn.Module):
         names = self.description.layer_names or _module_names(self.network)
         return (*names, LOGITS)
 
-    def _place(self, layer: str) -> tuple[nn.Module, bool]:
+    def _resolve_layer(self, layer: str) -> tuple[nn.Module, bool]:
         """The module that a layer's name stands for, and whether its input is meant."""
         if layer not in self.layers:
             near = get_close_matches(layer, self.layers, n=3)
-            known = ", ".join(near) if near else self._shown()
+            known = ", ".join(near) if near else self._display_layers()
             raise UnknownName(f"The backbone {self.name!r} has no layer {layer!r}; there are {known}.")
         path = "" if layer == LOGITS else self.description.layer_names.get(layer, layer)
         path, is_input, _ = path.partition(":input")
         return self.network.get_submodule(path), bool(is_input)
 
-    def _shown(self) -> str:
+    def _display_layers(self) -> str:
         """The layers for a message; a deep network has hundreds."""
         shown = self.layers if len(self.layers) <= 40 else (*dict.fromkeys((*self.feature_layers, LOGITS)), "...")
         return ", ".join(shown)
@@ -230,7 +300,7 @@ def pool(activation: Tensor) -> Features:
     return activation.mean(dim=1) if activation.ndim == 3 else activation
 
 
-class _Reached(Exception):
+class _StopForward(Exception):
     """Carries a layer's output out of a forward pass that need not go on."""
 
     def __init__(self, output: Tensor) -> None:
@@ -239,7 +309,7 @@ class _Reached(Exception):
 
 
 def _stop(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-    raise _Reached(output)
+    raise _StopForward(output)
 
 
 def _keep_output(found: dict[str, Any], layer: str, _module: nn.Module, _inputs: Any, output: Any) -> Any:

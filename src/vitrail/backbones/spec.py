@@ -1,41 +1,17 @@
 """What is known of a pretrained network before torch is imported, and how it is built."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrail.backbones.description import Description
 from vitrail.backbones.sources import Source, file_sha256
-from vitrail.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch
 
-    import vitrail.backbones.backbone
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What a network expects, and what its parts are called.
-
-    Args:
-        mean, std: per colour channel (red, green, blue), of images in [0, 1].
-        feature_layers: layers worth trying as features, shallow to deep; the last is the default.
-        layer_names: public layer name -> path of the module, `:input` behind it for what goes into
-            that module; empty: the layers are called as their modules are.
-        classes: what the network's outputs stand for; None: the 1,000 classes of ImageNet.
-        licence: terms of the weights, one sentence.
-    """
-
-    name: str
-    preprocessing: Preprocessing
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    feature_layers: tuple[str, ...]
-    layer_names: Mapping[str, str] = field(default_factory=dict)
-    classes: tuple[str, ...] | None = None
-    licence: str = ""
+    from vitrail.backbones.backbone import Backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +28,7 @@ class BackboneSpec(Description):
     source: Source
     translate: str = ""
 
-    def __call__(self, weights: Path | None = None) -> "vitrail.backbones.backbone.Backbone":
+    def __call__(self, weights: Path | None = None) -> "Backbone":
         """The network, in evaluation mode, its weights frozen.
 
         Looks for weights in this order: `weights`, an installed package or the download cache, the network.

@@ -34,8 +34,8 @@ class GanStep:
     generator_loss: Value
     penalty: Value
     real: Value
-    d_d_fake_before_g_g: Value
-    d_d_fake_after_g_g: Value
+    d_fake_before_g: Value
+    d_fake_after_g: Value
 
     def figures(self) -> dict[str, float]:
         """All as numbers."""
@@ -68,7 +68,7 @@ def train_steps(state: GanState, batches: Iterator[tuple[SignedImages, Condition
             loss, after = _generate(state, real, fake, labels)
             state.ema.follow(state.generator)
         state.steps += 1
-        yield GanStep(state.steps, **learned, generator_loss=loss, d_d_fake_after_g_g=after)
+        yield GanStep(state.steps, **learned, generator_loss=loss, d_fake_after_g=after)
 
 
 def _discriminate(state: GanState, real: SignedImages, fake: SignedImages, labels: Condition) -> dict[str, Value]:

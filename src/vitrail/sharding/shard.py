@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from vitrail.errors import BadSetting
+
+MANIFEST = "manifest.json"
+"""Names what the shards are of, so that shards of other images or settings are never mixed."""
 
 MOST = 1_000_000  # shards, so that their numbers have six digits at most
 
@@ -42,3 +46,8 @@ class Shard:
 def shards(count: int) -> list[Shard]:
     """All of them."""
     return [Shard(number, count) for number in range(1, count + 1)]
+
+
+def holds_shards(folder: Path) -> bool:
+    """Whether a run folder has shards in it."""
+    return (folder / "shards" / MANIFEST).is_file()

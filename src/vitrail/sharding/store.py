@@ -14,16 +14,8 @@ from vitrail.events import Event, Note, Progress
 from vitrail.files import read_json, write_json
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part, part_file, read_part, write_part
-from vitrail.sharding.shard import Shard, shards
+from vitrail.sharding.shard import MANIFEST, Shard, shards
 from vitrail.sharding.work import Work
-
-MANIFEST = "manifest.json"
-"""Names what the shards are of, so that shards of other images or settings are never mixed."""
-
-
-def holds_shards(folder: Path) -> bool:
-    """Whether a run folder has shards in it."""
-    return (folder / "shards" / MANIFEST).is_file()
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,16 @@
-"""Images in, names and percentages out."""
+"""The classes of images, by a pretrained network."""
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrail.backbones import BACKBONES
-from vitrail.errors import BadImage
-from vitrail.events import Event, Note, Result
-from vitrail.settings import setting
+from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
+from vitrail.events import Event, Result, skipped_notes
+from vitrail.settings import DATA, NETWORK, OUTPUT, device_setting, setting, weights_setting
 from vitrail.task import Task
 
 if TYPE_CHECKING:
@@ -18,43 +18,45 @@ if TYPE_CHECKING:
 
 
 class Classify(Task):
-    """Name what is in images: the classes a pretrained network finds likeliest."""
+    """Classify images with a pretrained network."""
 
-    images: tuple[Path, ...] = setting(..., "Images, folders of images, or patterns", positional=True)
-    backbone: str = setting("efficientnet-lite0", "Network, by name")
-    top: int = setting(5, "How many classes to show", ge=1)
-    weights: Path | None = setting(None, "Weights file (safetensors, or a torch state dict)")
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+    images: tuple[Path, ...] = setting(..., "Images, folders of images, or patterns", panel=DATA, positional=True)
+    backbone: str = setting(DEFAULT_BACKBONE, "Pretrained network, by name", panel=NETWORK)
+    top_k: int = setting(5, "Number of classes of each image", panel=OUTPUT, ge=1)
+    weights: Path | None = weights_setting()
+    device: str = device_setting()
 
     def run(self) -> Iterator[Event]:
-        """Yields a table and an image with bars; the last event is the `Result`."""
+        """Yields a table and a figure with bars; the last event is the `Result`."""
         from scipy.special import softmax
 
         from vitrail.backbones.imagenet import imagenet_classes
-        from vitrail.image_files import find_images
-        from vitrail.tasks.answers import answers, shown
-        from vitrail.transfer.features import Extractor, shown_skips
+        from vitrail.image_files import find_images, none_readable
+        from vitrail.tasks.predict_report import report
+        from vitrail.transfer.features import Extractor
+        from vitrail.transfer.predictions import top_classes
 
         started = time.perf_counter()
         spec: BackboneSpec = BACKBONES[self.backbone]
         files = find_images(self.images)
         extractor = Extractor(spec, ("logits",), self.weights, device=self.device)
         extraction = yield from extractor.run(files)
-        skipped = shown_skips(extraction.skipped)
-        if not len(extraction.kept):
-            raise BadImage(f"No image could be read; the first one: {skipped[0]['reason']}")
-        read = [files[index] for index in extraction.kept]
+        if not len(extraction.rows):
+            raise none_readable(extraction.skipped)
+        yield from skipped_notes(extraction.skipped)
+        readable = [files[index] for index in extraction.rows]
         names = imagenet_classes() if spec.classes is None else spec.classes
-        found = answers(read, softmax(extraction.features["logits"].astype(float), axis=1), names, self.top)
-        yield from shown(read, found)
-        for skip in skipped:
-            yield Note(f"Skipped: {skip['reason']}")
+        probabilities = softmax(extraction.features["logits"].astype(float), axis=1)
+        images = top_classes(readable, probabilities, names, self.top_k)
+        first = shlex.quote(images[0]["file"])
+        steps = [f"vitrail explain {first} --backbone {self.backbone}", f"vitrail attack {first} --target any"]
+        yield from report(readable, images, len(extraction.skipped), steps)
         yield Result(
             {
                 "backbone": [extractor.identity()],
-                "device": (extraction.forward or {}).get("device", self.device),
-                "skipped": skipped,
-                "images": found,
+                "device": (extraction.engine or {}).get("device", self.device),
+                "skipped": list(extraction.skipped),
+                "images": images,
                 "seconds": {"total": time.perf_counter() - started},
             }
         )

@@ -50,8 +50,8 @@ class Demo(Task):
         from vitrail.tasks.visualise import Visualise
 
         images = tuple(packaged_images())
-        yield "classify", Classify(images=images, backbone="squeezenet", top=3)
-        yield "classify", Classify(images=images, backbone="efficientnet-lite0", top=3)
+        yield "classify", Classify(images=images, backbone="squeezenet", top_k=3)
+        yield "classify", Classify(images=images, backbone="efficientnet-lite0", top_k=3)
         yield "explain", Explain(images=images[:1], method=THREE, samples=16)
         yield "fool", Fool(images=images[:1], target=("tarantula",))
         yield "visualise", Visualise(classes=("tarantula",), steps=80)

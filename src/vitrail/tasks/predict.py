@@ -1,11 +1,11 @@
-"""Images in, the classes that a classifier made by `transfer` gives them out."""
+"""The classes of images, by a classifier made by `transfer`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrail.settings import cache_folder, setting
+from vitrail.settings import DATA, NETWORK, OUTPUT, RUNNING, cache_setting, device_setting, setting
 from vitrail.tasks.sharded import Sharded
 
 if TYPE_CHECKING:
@@ -13,19 +13,26 @@ if TYPE_CHECKING:
 
 
 class Predict(Sharded):
-    """Classify images with a classifier that `vitrail transfer` made."""
+    """Classify images with a classifier made by `vitrail transfer`."""
 
-    classifier: Path = setting(..., "Run folder of `vitrail transfer`", positional=True)
+    classifier: Path = setting(..., "Run folder of `vitrail transfer`", panel=NETWORK, positional=True)
     images: tuple[Path, ...] = setting(
-        ..., "Images, folders of images, tar files, tables with a column file, or patterns", positional=True
+        ..., "Images, folders, tar files, tables with a column `file`, or patterns", panel=DATA, positional=True
     )
-    top: int = setting(3, "How many classes to show", ge=1)
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
-    cache: Path = setting(cache_folder(), "Folder of the feature cache; shards do without")
-    use_cache: bool = setting(True, "Keep features for the next run")
+    top_k: int = setting(1, "Number of classes of each image", panel=OUTPUT, ge=1)
+    device: str = device_setting()
+    cache: Path = cache_setting()
+    use_cache: bool = setting(True, "Feature cache (never used with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
         """The classifier, and the list of images."""
-        from vitrail.tasks.predict_work import Prediction
+        from vitrail.tasks.predict_shards import Prediction
 
-        return Prediction(self)
+        return Prediction(
+            self.classifier,
+            self.images,
+            top_k=self.top_k,
+            device=self.device,
+            cache=self.cache if self.use_cache and not self.is_sharded else None,
+            deterministic=self.is_sharded,
+        )

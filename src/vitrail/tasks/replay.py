@@ -1,4 +1,4 @@
-"""A run again from its folder, and whether the figures are the same."""
+"""A run repeated from its folder, and its values compared."""
 
 from __future__ import annotations
 
@@ -7,54 +7,60 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vitrail.errors import BadRun
-from vitrail.events import Event, Note, Result
+from vitrail.events import Event, Note, Result, Summary
 from vitrail.runs import new_folder, read_run, record
-from vitrail.settings import setting
+from vitrail.settings import DATA, OUTPUT, setting
 from vitrail.task import Task
 
 MEASURED = {
-    *("seconds", "images_per_second", "run", "computed", "forward", "device"),
-    *("evaluation_share", "times_as_quick"),
+    *("seconds", "images_per_second", "run", "computed", "engines", "device"),
+    *("evaluation_share", "speedup"),
 }
-"""Keys that say how a run went, not what came out."""
+"""Keys that describe the machine and its speed, not the result."""
 
 
 class Replay(Task):
-    """Repeat a run from its folder and say whether the figures are equal."""
+    """Repeat a run from its folder and compare the values."""
 
     records: ClassVar[bool] = False
 
-    run_folder: Path = setting(..., "The run to repeat", positional=True)
-    runs: Path = setting(Path("runs"), "Where the new run folder is made")
+    run_folder: Path = setting(..., "Run folder to repeat", panel=DATA, positional=True)
+    runs: Path = setting(Path("runs"), "Folder in which the new run folder is made", panel=OUTPUT)
 
     def run(self) -> Iterator[Event]:
-        """Passes the repeated run's events on; the last event is the `Result` of the comparison."""
+        """Passes the events of the repeated run on; the last event is the `Result` of the comparison."""
         from vitrail.tasks import TASKS
 
         old = read_run(self.run_folder)
         if old.result is None:
-            raise BadRun(f"{str(self.run_folder)!r} did not end, so there are no figures to compare; run it anew.")
+            raise BadRun(f"{str(self.run_folder)!r} has no result to compare with. Use a finished run.")
         task = TASKS[old.task](**old.settings)
         new: dict[str, Any] = {}
         folder = new_folder(self.runs, old.task)
         for event in record(task, old.task, folder):
             if isinstance(event, Result):
                 new = dict(event.values)
-            else:
+            elif not isinstance(event, Summary):
                 yield event
         unequal = sorted(differences(dict(old.result), new))
-        yield Note("Figures equal." if not unequal else f"Figures differ: {', '.join(unequal)}.")
+        if unequal:
+            yield Note(f"These values differ: {', '.join(unequal)}.", "warning")
+        verdict = "no: " + ", ".join(unequal) if unequal else "yes, bit-identical"
+        yield Summary(
+            [("values equal", verdict), ("first run", str(self.run_folder)), ("repeated run", str(folder))],
+            [] if not unequal else [f"vitrail compare {self.run_folder} {folder}"],
+        )
         yield Result({"equal": not unequal, "differences": unequal, "run": str(folder)})
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
-    """The keys whose values differ bit for bit, those that measure the machine left out."""
-    kept, again = _came_out(old), _came_out(new)
-    return {key for key in kept.keys() | again.keys() if kept.get(key) != again.get(key)}
+    """The keys whose values are not bit-identical, without those that describe the machine."""
+    first, second = _outcome(old), _outcome(new)
+    return {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)}
 
 
-def _came_out(value: Any) -> Any:
-    """The figures without those that measure the machine, in lists and objects within them too."""
+def _outcome(value: Any) -> Any:
+    """The values without those that describe the machine, in nested lists and objects too."""
     if isinstance(value, dict):
-        return {key: _came_out(inner) for key, inner in value.items() if key not in MEASURED}
-    return [_came_out(inner) for inner in value] if isinstance(value, list) else value
+        return {key: _outcome(inner) for key, inner in value.items() if key not in MEASURED}
+    return [_outcome(inner) for inner in value] if isinstance(value, list) else value

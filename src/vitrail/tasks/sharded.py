@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -12,10 +12,11 @@ from vitrail.errors import BadSetting
 from vitrail.events import Event
 from vitrail.runs import new_folder
 from vitrail.settings import RUNNING, setting
-from vitrail.sharding.shard import MOST, Shard
-from vitrail.sharding.store import holds_shards
-from vitrail.sharding.work import Work
+from vitrail.sharding.shard import MOST, Shard, holds_shards
 from vitrail.task import Task
+
+if TYPE_CHECKING:
+    from vitrail.sharding.work import Work
 
 
 class Sharded(Task):

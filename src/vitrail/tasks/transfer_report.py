@@ -1,161 +1,154 @@
-"""What `transfer` shows: figures, tables, images, and the classifier's files."""
+"""Summary, tables and figures of `transfer`, and the classifier's files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Plot, Table
+from vitrail.events import Event, Note, Plot, Summary, Table
+from vitrail.formatting import duration, interval, percent
 from vitrail.image_files import display_name
-from vitrail.transfer.evaluation import confusion_matrix, per_class, wilson_interval
+from vitrail.transfer.evaluation import Evaluation
+from vitrail.transfer.pipeline import FitResult
 
 MISTAKES_SHOWN = 24
-CLASSES_SHOWN = 20  # in the confusion table: as many columns as a terminal has room for
+CLASSES_SHOWN = 20  # classes of which a table is printed
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A classifier on images that nothing was chosen on.
+def report(
+    fit: FitResult, assignment: Sequence[tuple[str, str]], *, train: int, seconds: Mapping[str, float]
+) -> Iterator[Event]:
+    """All that is kept and shown.
 
     Args:
-        test: the images it was tested on.
-        probabilities: (n, K) of their classes.
-        chosen: `choice`, `curve_C`, `curve_layer` and, after fine-tuning, `curve_epoch`, as in `result.json`.
+        assignment: file and part of each image, if the split was made by this run.
+        train: number of training images.
     """
-
-    test: LabelledImages
-    probabilities: np.ndarray = field(repr=False)
-    chosen: dict[str, Any]
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """(n,), the likeliest class."""
-        best: np.ndarray = self.probabilities.argmax(axis=1)
-        return best
-
-    def figures(self) -> dict[str, Any]:
-        """Accuracy with its 95 % interval, per class, and the confusion matrix; None if nothing was tested."""
-        labels, classes = self.test.labels, self.test.classes
-        right, matrix = int((self.predicted == labels).sum()), confusion_matrix(labels, self.predicted, len(classes))
-        test = {
-            "accuracy": right / len(labels) if len(labels) else None,
-            "n": len(labels),
-            "interval": list(wilson_interval(right, len(labels))),
-            "per_class": per_class(matrix, classes),
-        }
-        return {"test": test, **self.chosen, "confusion": matrix.tolist()}
+    evaluation = fit.evaluation
+    if assignment:
+        yield Table("split", "The split into train and test", ("file", "part"), list(assignment), shown=False)
+    yield from _tables(evaluation)
+    try:
+        yield from _plots(evaluation)
+    except MissingExtra as error:
+        yield Note(f"{error} No figures were drawn.", "missing-extra")
+    yield from fit.weights
+    yield _summary(evaluation, train, seconds)
 
 
-def tables(outcome: Outcome) -> Iterator[Event]:
-    """The verdict in a sentence, then the figures as tables."""
-    figures, classes = outcome.figures(), outcome.test.classes
-    test, choice = figures["test"], figures["choice"]
-    if test["accuracy"] is not None:
-        low, high = test["interval"]
-        at = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
-        yield Note(
-            f"Accuracy {test['accuracy']:.4f} on {test['n']} test images (95 % interval {low:.4f} to {high:.4f}); "
-            f"{choice['head']} on {choice['backbone']}, layer {choice['layer']}{at}."
-        )
-    rows = [(row["name"], row["n"], row["recall"], row["precision"]) for row in test["per_class"]]
-    yield Table("per_class", "Per class", ("class", "n", "recall", "precision"), rows)
-    counts = [(f"{k} {name}", *row) for k, (name, row) in enumerate(zip(classes, figures["confusion"], strict=True))]
-    title = "Confusion: rows true, columns predicted, by number"
-    columns = ("true", *map(str, range(len(classes))))
-    yield Table("confusion", title, columns, counts, shown=len(classes) <= CLASSES_SHOWN)
+def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -> Summary:
+    test, choice = evaluation.metrics()["test"], evaluation.selection["choice"]
+    classes = evaluation.test.classes
+    lines = [("data", f"{len(classes)} classes, {train:,} training images, {test['n']:,} test images")]
+    if test["accuracy"] is None:
+        lines.append(("accuracy", "not measured: no test image could be read"))
+    else:
+        chance = np.bincount(evaluation.test.labels, minlength=len(classes)).max() / test["n"]
+        lines += [
+            ("accuracy", f"{percent(test['accuracy'])} (95 % interval {interval(*test['interval'])})"),
+            ("chance", f"{percent(chance)} (always the most frequent class)"),
+            *_weakest(evaluation, test),
+            ("calibration", f"expected calibration error {percent(test['ece'])}"),
+        ]
+    C = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
+    lines += [
+        ("classifier", f"{choice['head']} on {choice['backbone']}, layer {choice['layer']}{C}"),
+        (
+            "time",
+            f"{duration(seconds['total'])}: features {duration(seconds['features'])}, fit {duration(seconds['fit'])}",
+        ),
+    ]
+    steps = ["vitrail predict {run} IMAGE...", "vitrail explain IMAGE --backbone {run}", "vitrail report {run}"]
+    return Summary(lines, steps)
+
+
+def _weakest(evaluation: Evaluation, test: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The class of the lowest recall, and the most frequent confusion."""
+    tested = [row for row in test["per_class"] if row["n"]]
+    worst = min(tested, key=lambda row: (row["recall"], row["name"]))
+    yield "worst class", f"{worst['name']}: {percent(worst['recall'])} of {worst['n']} found"
+    matrix = np.array(evaluation.metrics()["confusion"])
+    np.fill_diagonal(matrix, 0)
+    if matrix.max():
+        true, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
+        classes = evaluation.test.classes
+        yield "confusion", f"{classes[true]} as {classes[predicted]}: {matrix.max()} times"
+
+
+def _tables(evaluation: Evaluation) -> Iterator[Event]:
+    metrics, classes = evaluation.metrics(), evaluation.test.classes
+    per_class = sorted(metrics["test"]["per_class"], key=lambda row: (row["recall"] is None, row["recall"]))
+    rows = [(row["name"], row["n"], row["recall"], row["precision"]) for row in per_class]
+    shown = len(classes) <= CLASSES_SHOWN
+    yield Table("per_class", "Per class, worst first", ("class", "n", "recall", "precision"), rows, shown=shown)
+    counts = [(name, *row) for name, row in zip(classes, metrics["confusion"], strict=True)]
+    yield Table("confusion", "Confusion: rows true, columns predicted", ("true", *classes), counts, shown=False)
     for name, title in (
-        ("curve_C", "Cross-validation on train"),
-        ("curve_layer", "Layers, left-out accuracy on train"),
+        ("curve_C", "Cross-validation on the training part"),
+        ("curve_layer", "Leave-one-out accuracy of layers on the training part"),
         ("curve_epoch", "Fine-tuning"),
     ):
-        points = outcome.chosen.get(name, [])
+        points = evaluation.selection.get(name, [])
         if points:
-            yield Table(name, title, tuple(points[0]), [tuple(point.values()) for point in points])
+            yield Table(name, title, tuple(points[0]), [tuple(point.values()) for point in points], shown=False)
 
 
-def images(outcome: Outcome) -> Iterator[Event]:
-    """The figures as images; a sentence instead where matplotlib is not installed."""
-    try:
-        yield from _drawn(outcome)
-    except MissingExtra as error:
-        yield Note(f"{error} No figures were drawn.")
-
-
-def _drawn(outcome: Outcome) -> Iterator[Event]:
+def _plots(evaluation: Evaluation) -> Iterator[Event]:
     from vitrail.plots import confusion
 
-    figures, classes = outcome.figures(), outcome.test.classes
-    matrix = np.array(figures["confusion"])
-    yield Plot("confusion", "Confusion matrix of the test part", confusion(matrix, classes))
-    yield from _curves(outcome.chosen)
-    yield from _mistakes(outcome)
+    matrix = np.array(evaluation.metrics()["confusion"])
+    yield Plot("confusion", "Confusion matrix of the test part", confusion(matrix, evaluation.test.classes))
+    yield from _curves(evaluation.selection)
+    yield from _mistakes(evaluation)
 
 
-def _curves(chosen: dict[str, Any]) -> Iterator[Event]:
+def _curves(selection: Mapping[str, Any]) -> Iterator[Event]:
     from vitrail.plots import Axis, Line, curve
 
-    path = chosen["curve_C"]
+    path = selection["curve_C"]
     if len(path) > 1:
         Cs, means, spreads = ([point[key] for point in path] for key in ("C", "accuracy", "spread"))
         line = Line(Cs, means, spread=spreads)
         axis = Axis("C", "cross-validated accuracy", log_x=True)
-        best = chosen["choice"]["C"]
+        best = selection["choice"]["C"]
         marks = {} if best is None else {f"chosen C = {best:.3g}": best}
         yield Plot("curve_C", "Accuracy against C", curve([line], axis, marks=marks))
-    points = chosen["curve_layer"]
+    points = selection["curve_layer"]
     if points:
         line = Line([float(place) for place in range(len(points))], [point["accuracy"] for point in points])
-        axis = Axis("layer", "left-out accuracy", x_names=_layer_names(points))
-        yield Plot("curve_layer", "Accuracy by layer, least squares, one left out", curve([line], axis))
-    epochs = chosen.get("curve_epoch", [])
+        axis = Axis("layer", "leave-one-out accuracy", x_names=_layer_names(points))
+        yield Plot("curve_layer", "Leave-one-out accuracy by layer (least squares)", curve([line], axis))
+    epochs = selection.get("curve_epoch", [])
     if epochs:
         line = Line([point["epoch"] for point in epochs], [point["loss"] for point in epochs])
-        yield Plot("curve_epoch", "Loss while fine-tuning", curve([line], Axis("epoch", "loss on train")))
+        yield Plot("curve_epoch", "Training loss of fine-tuning", curve([line], Axis("epoch", "training loss")))
 
 
-def _layer_names(points: list[dict[str, Any]]) -> list[str]:
+def _layer_names(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names short enough to stand under a curve."""
     several = len({point["backbone"] for point in points}) > 1
-    names = ["all joined" if "+" in point["layer"] else point["layer"] for point in points]
+    names = ["all layers" if "+" in point["layer"] else point["layer"] for point in points]
     return [f"{p['backbone']}: {name}" for p, name in zip(points, names, strict=True)] if several else names
 
 
-def _mistakes(outcome: Outcome) -> Iterator[Event]:
-    from vitrail.formatting import percent
+def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
     from vitrail.plots import contact_sheet, load_thumbnail
 
-    odds, predicted = outcome.probabilities, outcome.predicted
-    labels, classes = outcome.test.labels, outcome.test.classes
+    probabilities, predicted = evaluation.probabilities, evaluation.predicted
+    labels, classes, files = evaluation.test.labels, evaluation.test.classes, evaluation.test.files
     wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-odds[wrong, predicted[wrong]], kind="stable")][:MISTAKES_SHOWN]
+    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES_SHOWN]
     if not len(worst):
         return
-    captions = [
-        f"{classes[labels[i]]} → {classes[predicted[i]]} {percent(float(odds[i, predicted[i]]))}" for i in worst
-    ]
     rows = [
-        (display_name(outcome.test.files[i]), classes[labels[i]], classes[predicted[i]], float(odds[i, predicted[i]]))
+        (display_name(files[i]), classes[labels[i]], classes[predicted[i]], float(probabilities[i, predicted[i]]))
         for i in worst
     ]
-    yield Table(
-        "mistakes", "The most confident mistakes", ("file", "true", "predicted", "probability"), rows, shown=False
-    )
-    sheet = contact_sheet([load_thumbnail(outcome.test.files[i]) for i in worst], captions)
+    columns = ("file", "true", "predicted", "probability")
+    yield Table("mistakes", "The most confident mistakes", columns, rows, shown=False)
+    captions = [f"{true} → {guess} {percent(probability)}" for _, true, guess, probability in rows]
+    sheet = contact_sheet([load_thumbnail(files[i]) for i in worst], captions)
     yield Plot("mistakes", "The most confident mistakes: true → predicted", sheet)
-
-
-def model_card(name: str, figures: dict[str, Any]) -> str:
-    """Markdown with the hub's YAML head."""
-    test, head = figures["test"], figures["choice"]["head"]
-    figure = "not measured" if test["accuracy"] is None else f"{test['accuracy']:.4f} on {test['n']} images"
-    what = "A fine-tuned network" if head == "fine-tune" else f"A linear {head} on pretrained features"
-    return (
-        "---\nlibrary_name: vitrail\ntags:\n- image-classification\n---\n\n"
-        f"# {name}\n\n{what}. Test accuracy: {figure}.\n\n"
-        "Use: `vitrail predict RUN IMAGE`, or in Python `vitrail.load(RUN)`.\n"
-    )

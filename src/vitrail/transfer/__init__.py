@@ -1,19 +1,25 @@
-"""Deep features and a linear classifier, as scikit-learn estimators."""
+"""Classifiers on the features of pretrained networks, as scikit-learn estimators."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "DeepFeatures": "estimators",
-    "LinearSVM": "linear_svm",
-    "LinearSVMCV": "linear_svm",
-    "TransferClassifier": "estimators",
-}
+from vitrail.registry import lazy_names
 
-__all__ = ["DeepFeatures", "LinearSVM", "LinearSVMCV", "TransferClassifier"]
+if TYPE_CHECKING:
+    from vitrail.linear_svm.estimators import LinearSVM as LinearSVM
+    from vitrail.linear_svm.estimators import LinearSVMCV as LinearSVMCV
+    from vitrail.transfer.classifier import load as load
+    from vitrail.transfer.estimators import DeepFeatures as DeepFeatures
+    from vitrail.transfer.estimators import TransferClassifier as TransferClassifier
 
+__all__ = ["DeepFeatures", "LinearSVM", "LinearSVMCV", "TransferClassifier", "load"]
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:  # imports scikit-learn, so only when asked for
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+lazy_names(
+    __name__,
+    {
+        "DeepFeatures": "vitrail.transfer.estimators",
+        "LinearSVM": "vitrail.linear_svm.estimators",
+        "LinearSVMCV": "vitrail.linear_svm.estimators",
+        "TransferClassifier": "vitrail.transfer.estimators",
+        "load": "vitrail.transfer.classifier",
+    },
+)

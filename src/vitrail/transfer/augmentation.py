@@ -13,7 +13,7 @@ SMALLEST, WIDEST = 0.5, 4 / 3  # share of the image that is kept, and width over
 TRIES = 10
 
 
-def random_view(file: Path, preprocessing: Preprocessing, rng: np.random.Generator) -> Tensor:
+def random_resized_crop(file: Path, preprocessing: Preprocessing, rng: np.random.Generator) -> Tensor:
     """(3, S, S) uint8: a random window of the image, resized to the network's input, every second one mirrored.
 
     As in Inception's training (Szegedy et al., 2015, https://arxiv.org/abs/1409.4842), but of at least half the

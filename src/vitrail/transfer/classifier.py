@@ -1,4 +1,4 @@
-"""A classifier made by transfer as one differentiable network, and its files."""
+"""A classifier made by `vitrail transfer` as one differentiable network, and its files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from torch import Tensor, nn
 
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
+from vitrail.backbones.description import Description
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.backbones.sources import file_sha256
-from vitrail.backbones.spec import BackboneSpec, Description
+from vitrail.backbones.spec import BackboneSpec
 from vitrail.devices import choose_device
 from vitrail.errors import BadRun, one_line
 from vitrail.files import read_json
 from vitrail.image_files import display_name
 from vitrail.preprocessing import Preprocessing
 from vitrail.settings import parse_model
-from vitrail.transfer.head import LinearHead, check_width, kept_head
+from vitrail.transfer.head import LinearHead, check_width, unpack_head
 from vitrail.transfer.scaling import Scaling
 
 
-class Transferred(nn.Module):
-    """Backbones, feature scaling and a linear head, joined.
+class Classifier(nn.Module):
+    """Backbones, feature scaling and a linear head as one module.
 
     Args:
         members: the networks, each with the layers whose features are used.
@@ -57,7 +58,7 @@ class Transferred(nn.Module):
         blocks = []
         for member, layers in zip(self.members, self.member_layers, strict=True):
             assert isinstance(member, Backbone)
-            inputs = fitted(images, member.preprocessing)
+            inputs = fit_to_size(images, member.preprocessing)
             features = member.features(inputs, layers)
             if self.flip:
                 mirrored = member.features(inputs.flip(3), layers)
@@ -69,7 +70,7 @@ class Transferred(nn.Module):
         if self.scaling == "none":
             return block
         if self.scaling == "square-root":
-            # The slope of a square root is infinite at 0; the floor keeps gradients finite and changes no value seen.
+            # The derivative of a square root is infinite at 0; the bound keeps gradients finite and changes no value.
             block = block.sign() * block.abs().clamp_min(1e-12).sqrt()
         return F.normalize(block, dim=1)
 
@@ -78,13 +79,13 @@ def linear_layer(head: LinearHead) -> nn.Linear:
     """Scaled features (N, D) to logits (N, K), calibrated."""
     layer = nn.Linear(head.weights.shape[1], len(head.weights))
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(head.sharpness * head.weights))
-        layer.bias.copy_(torch.from_numpy(head.sharpness * head.intercept))
+        layer.weight.copy_(torch.from_numpy(head.logit_scale * head.weights))
+        layer.bias.copy_(torch.from_numpy(head.logit_scale * head.intercept))
     return layer
 
 
-def fitted(images: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Images cut out as `preparation` says, their short side being resized only if it is another."""
+def fit_to_size(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Images cropped to the network's input size; resized first only if their short side differs."""
     if min(images.shape[2:]) != preprocessing.short_side and min(images.shape[2:]) != preprocessing.size:
         images = F.interpolate(images, size=(preprocessing.short_side,) * 2, mode="bilinear", antialias=True)
     top, left = (round((side - preprocessing.size) / 2) for side in images.shape[2:])
@@ -96,7 +97,7 @@ class Member:
     """One network of a classifier, and the layers whose features it gives.
 
     Attributes:
-        weights: a file, if not the recipe's own weights.
+        weights: a file, if not the network's own weights.
     """
 
     spec: BackboneSpec
@@ -105,7 +106,7 @@ class Member:
 
 
 def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, Any]) -> Backbone:
-    """A classifier as one network; weights of its members are found as their recipes say.
+    """A classifier as one network.
 
     Args:
         about: `name`, `scaling`, `flip` and `classes`.
@@ -113,7 +114,7 @@ def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, An
     sizes = {member.spec.preprocessing for member in members}
     preprocessing = sizes.pop() if len(sizes) == 1 else _widest([member.spec.preprocessing for member in members])
     made = [(member.spec(member.weights), member.layers) for member in members]
-    network = Transferred(made, head, scaling=about["scaling"], flip=about["flip"])
+    network = Classifier(made, head, scaling=about["scaling"], flip=about["flip"])
     description = Description(
         name=about["name"],
         preprocessing=preprocessing,
@@ -126,14 +127,14 @@ def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, An
 
 
 def _widest(preparations: Sequence[Preprocessing]) -> Preprocessing:
-    """What all members can be cut from."""
+    """A preprocessing from which the input of every member can be cropped."""
     side = max(preprocessing.short_side for preprocessing in preparations)
     return Preprocessing(short_side=side, size=side, interpolation=preparations[0].interpolation)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A classifier as a run keeps it.
+class SavedClassifier:
+    """A classifier as read from a run folder.
 
     Attributes:
         about: `name`, `scaling`, `flip` and `classes`.
@@ -144,31 +145,33 @@ class Kept:
     about: Mapping[str, Any]
 
 
-def read_classifier(run: Path) -> Kept:
-    """What `vitrail transfer` kept in a run.
+def read_classifier(run: Path) -> SavedClassifier:
+    """Reads the classifier in a run folder.
 
     Raises:
         BadRun: the folder holds no classifier, or a damaged one.
     """
-    place = run / "weights" / "head"
+    stem = run / "weights" / "head"
     try:
-        about = read_json(place.with_suffix(".json"))
-        described = parse_model(_About, about)
-        head = kept_head(load_file(place.with_suffix(".safetensors")), len(described.classes))
-        members = tuple(_member(member, place.parent) for member in described.members)
+        about = read_json(stem.with_suffix(".json"))
+        header = parse_model(_Header, about)
+        head = unpack_head(load_file(stem.with_suffix(".safetensors")), len(header.classes))
+        members = tuple(_member(member, stem.parent) for member in header.members)
     except FileNotFoundError:
-        raise BadRun(f"'{display_name(run)}' holds no classifier; give a finished run of `vitrail transfer`.") from None
+        raise BadRun(f"'{display_name(run)}' holds no classifier. Use a finished run of `vitrail transfer`.") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         reason = one_line(error)
-        raise BadRun(f"The classifier in '{display_name(run)}' is damaged ({reason}); make the run again.") from None
-    return Kept(members, head, about)
+        raise BadRun(
+            f"The classifier in '{display_name(run)}' is damaged ({reason}). Use `vitrail transfer` again."
+        ) from None
+    return SavedClassifier(members, head, about)
 
 
-NO_NULL = r"^[^\x00]*$"  # no system takes a path that holds one
+NO_NULL = r"^[^\x00]*$"  # no path can hold a null character
 
 
-class _Part(BaseModel):
-    """A network of a kept classifier."""
+class _MemberHeader(BaseModel):
+    """One network in the description of a classifier."""
 
     model_config = ConfigDict(strict=True)
 
@@ -178,8 +181,8 @@ class _Part(BaseModel):
     weights: str | None = Field(pattern=NO_NULL)
 
 
-class _About(BaseModel):
-    """What is kept beside the head's tensors."""
+class _Header(BaseModel):
+    """The description beside the head's tensors."""
 
     model_config = ConfigDict(strict=True)
 
@@ -187,28 +190,33 @@ class _About(BaseModel):
     scaling: Scaling
     flip: bool
     classes: list[str] = Field(min_length=1)
-    members: list[_Part] = Field(min_length=1)
+    members: list[_MemberHeader] = Field(min_length=1)
 
 
-def _member(kept: _Part, folder: Path) -> Member:
-    spec, layers = BACKBONES[kept.backbone], tuple(kept.layers)
-    if kept.network:  # trained further, and kept beside the head
-        return Member(spec.for_own_names(), layers, folder / Path(kept.network).name)
-    return Member(spec, layers, Path(kept.weights) if kept.weights else None)
+def _member(header: _MemberHeader, folder: Path) -> Member:
+    spec, layers = BACKBONES[header.backbone], tuple(header.layers)
+    if header.network:  # fine-tuned: its weights are beside the head
+        return Member(spec.for_own_names(), layers, folder / Path(header.network).name)
+    return Member(spec, layers, Path(header.weights) if header.weights else None)
 
 
-def load(source: str | Path, weights: Path | None = None) -> Backbone:
+def load(source: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Backbone:
     """A backbone by name, or the classifier in a run folder, as one differentiable network.
+
+    Args:
+        weights: file to read instead of the backbone's own.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
         UnknownName: neither a run folder nor a backbone's name.
         BadRun: the folder holds no classifier.
     """
     if Path(source).is_dir():
-        kept = read_classifier(Path(source))
-        return assemble(kept.members, kept.head, kept.about)
-    backbone: Backbone = BACKBONES[str(source)](weights)
-    return backbone
+        saved = read_classifier(Path(source))
+        backbone = assemble(saved.members, saved.head, saved.about)
+    else:
+        backbone = BACKBONES[str(source)](None if weights is None else Path(weights))
+    return backbone.to(choose_device(device))
 
 
 def open_network(source: str, *, weights: Path | None = None, device: str = "auto") -> Network:
@@ -216,10 +224,10 @@ def open_network(source: str, *, weights: Path | None = None, device: str = "aut
 
     Raises:
         UnknownName: neither a run folder nor a backbone's name.
-        MissingWeights, BadWeights, BadRun: it cannot be had from there.
+        MissingWeights, BadWeights, BadRun: its files are missing or damaged.
     """
     device = choose_device(device)
-    reference = load(source, weights).to(device)
+    reference = load(source, weights=weights, device=device)
     head = Path(source) / "weights" / "head.safetensors"
     sha256 = file_sha256(head) if head.is_file() else reference.weights_sha256
     return Network(reference, optimised_copy(reference), {"name": reference.name, "sha256": sha256}, device)

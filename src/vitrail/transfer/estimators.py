@@ -1,4 +1,4 @@
-"""From image files to classes as scikit-learn estimators: to clone, search over and put into pipelines.
+"""scikit-learn estimators on image files: they can be cloned, searched over and put into pipelines.
 
 model = TransferClassifier(C=1.0).fit(files, labels)
 model.score(other_files, other_labels)
@@ -25,7 +25,7 @@ from vitrail.events import Note, Progress
 from vitrail.settings import cache_folder, split_commas
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fitting import Fitting, Head
-from vitrail.transfer.joined import Blocks, join
+from vitrail.transfer.multi_network import Blocks, extract_all
 from vitrail.transfer.scaling import Scaling, scale
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Files = Sequence[str | Path] | ndarray
 
 
 class _Networks(BaseEstimator):  # type: ignore[misc]
-    """What both estimators know of the networks they read images with."""
+    """The networks of both estimators."""
 
     backbone: str | Sequence[str]
     layers: str | Sequence[str]
@@ -47,7 +47,7 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
     device: str
 
     def _blocks(self, files: Files, layers: dict[str, tuple[str, ...]]) -> Blocks:
-        """Features by backbone and layer of all files, each of which must be readable."""
+        """Features of all files, each of which must be readable."""
         extractors = [
             Extractor(
                 BACKBONES[name],
@@ -60,28 +60,29 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
             )
             for name, chosen in layers.items()
         ]
-        joined = finished(join(extractors, [Path(file) for file in files]))
-        if joined.skipped:
-            raise BadImage(next(iter(joined.skipped.values())))
-        return joined.blocks
+        features = finish(extract_all(extractors, [Path(file) for file in files]))
+        if features.skipped:
+            first = features.skipped[0]
+            raise BadImage(first["reason"], kind=first["kind"], path=first["file"])
+        return features.blocks
 
     def _asked_layers(self) -> dict[str, tuple[str, ...]]:
-        """Backbone -> layers: those asked for, or all that the network's recipe offers."""
+        """Backbone -> layers: the given ones, or all feature layers of the network."""
         named = None if self.layers == "auto" else tuple(split_commas(self.layers))
         return {name: named or BACKBONES[name].feature_layers for name in split_commas(self.backbone)}
 
 
 class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
-    """Image files as scaled features of one or several pretrained networks. Learns nothing.
+    """Scaled features of one or several pretrained networks, from image files. Nothing is fitted.
 
     Args:
-        backbone: name of a network, or several (a sequence, or "a,b") whose features are joined.
-        layers: names of layers, or "auto" for the last of those that the network offers.
+        backbone: name of a network, or several (a sequence, or "a,b") whose features are concatenated.
+        layers: names of layers, or "auto" for the last feature layer of the network.
         scaling: "square-root", "unit" or "none"; see `vitrail.transfer.scaling`.
         flip: average the features of an image with those of its mirror image.
         weights: file to read instead of the network's own.
-        cache: folder where features are kept; "user" for the one the command line uses, None for none.
-        engine: forward pass: "auto", "eager", "channels-last" or "openvino".
+        cache: folder of the feature cache; "user" for that of the command line, None for none.
+        engine: inference engine: "auto", "eager", "channels-last" or "openvino".
         device: "auto", "cpu", "cuda", "cuda:1" ...
     """
 
@@ -131,7 +132,7 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
         return scale([block for layers in blocks.values() for block in layers.values()], self.scaling)  # type: ignore[arg-type]
 
     def __sklearn_tags__(self) -> Any:
-        """Says that the input is no table of numbers."""
+        """The input is not a table of numbers."""
         return _takes_files(super().__sklearn_tags__())
 
 
@@ -140,17 +141,17 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
 
     Args:
         backbone, scaling, flip, weights, cache, engine, device: as for `DeepFeatures`.
-        layers: names of layers, all of which are joined; or "auto" to choose by cross-validation.
+        layers: names of layers, all of which are used; or "auto" to choose by cross-validation.
         C: of the linear classifier; None to choose by cross-validation from several.
         head: "svm" (squared hinge, one against the rest) or "logistic".
         folds, seed: of cross-validation.
 
     Attributes:
         classes_: (K,), sorted.
-        head_: weights, intercept and the factor that makes scores probabilities.
+        head_: weights, intercept and logit scale (inverse temperature).
         layers_: backbone -> layers used.
         C_: the C used.
-        curve_C_, curve_layer_: what cross-validation found; see `vitrail.transfer.fitting.Fitted`.
+        curve_C_, curve_layer_: results of cross-validation; see `vitrail.transfer.fitting.Fitted`.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         self.device = device
 
     def fit(self, X: Files, y: Any) -> TransferClassifier:
-        """Learns from files (n) and their labels (n,), of any kind that scikit-learn takes.
+        """Fits to files (n) and their labels (n,), of any kind that scikit-learn takes.
 
         Raises:
             BadImage: a file cannot be read.
@@ -206,8 +207,8 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         self.fitted_ = fitting.run(self._blocks(X, self._asked_layers()), labels)
         self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
         self.curve_C_, self.curve_layer_ = self.fitted_.curve_C, self.fitted_.curve_layer
-        if self.fitted_.unfinished:
-            warnings.warn(self.fitted_.unfinished, ConvergenceWarning, stacklevel=2)
+        if self.fitted_.convergence_warning:
+            warnings.warn(self.fitted_.convergence_warning, ConvergenceWarning, stacklevel=2)
         return self
 
     def decision_function(self, X: Files) -> ndarray:
@@ -221,7 +222,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         return self.head_.probabilities(self.fitted_.features(self._blocks(X, self.layers_)))
 
     def predict(self, X: Files) -> ndarray:
-        """(n,), the likeliest class of each file."""
+        """(n,), the most probable class of each file."""
         best: ndarray = self.classes_[self._logits(X).argmax(axis=1)]
         return best
 
@@ -234,7 +235,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         weights = None if self.weights is None else Path(self.weights)
         members = [Member(BACKBONES[name], layers, weights) for name, layers in self.layers_.items()]
         classes = tuple(map(str, self.classes_))
-        about = {"name": "transferred", "scaling": self.scaling, "flip": self.flip, "classes": classes}
+        about = {"name": "transfer-classifier", "scaling": self.scaling, "flip": self.flip, "classes": classes}
         return assemble(members, self.head_, about)
 
     def _logits(self, X: Files) -> ndarray:
@@ -242,12 +243,12 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         return self.head_.logits(self.fitted_.features(self._blocks(X, self.layers_)))
 
     def __sklearn_tags__(self) -> Any:
-        """Says that the input is no table of numbers."""
+        """The input is not a table of numbers."""
         return _takes_files(super().__sklearn_tags__())
 
 
-def finished(steps: Generator[Progress | Note, None, T]) -> T:
-    """Runs `steps` to the end and returns what they return; their notes become warnings."""
+def finish(steps: Generator[Progress | Note, None, T]) -> T:
+    """Runs `steps` to the end and returns their value; notes become warnings."""
     while True:
         try:
             event = next(steps)

@@ -1,20 +1,58 @@
-"""How good a classifier is, with the uncertainty of the figure."""
+"""Accuracy of a classifier on the test part, with its uncertainty."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.metrics.calibration import expected_calibration_error
 
-def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, 1927, https://doi.org/10.2307/2276774)."""
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A classifier on test images that nothing was chosen on.
+
+    Attributes:
+        test: the test images and their labels.
+        probabilities: (n, K), of their classes.
+        selection: `choice`, `curve_C`, `curve_layer` and, after fine-tuning, `curve_epoch`, as in `result.json`.
+    """
+
+    test: LabelledImages
+    probabilities: np.ndarray = field(repr=False)
+    selection: dict[str, Any]
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(n,), the most probable class."""
+        best: np.ndarray = self.probabilities.argmax(axis=1)
+        return best
+
+    def metrics(self) -> dict[str, Any]:
+        """`test`: accuracy with its 95 % interval, ECE and per class; None where nothing was tested. `confusion`."""
+        labels, classes = self.test.labels, self.test.classes
+        correct, matrix = int((self.predicted == labels).sum()), confusion_matrix(labels, self.predicted, len(classes))
+        test = {
+            "accuracy": correct / len(labels) if len(labels) else None,
+            "n": len(labels),
+            "interval": list(wilson_interval(correct, len(labels))),
+            "ece": expected_calibration_error(self.probabilities, labels) if len(labels) else None,
+            "per_class": per_class(matrix, classes),
+        }
+        return {"test": test, **self.selection, "confusion": matrix.tolist()}
+
+
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """95 % confidence interval of a share (Wilson, 1927, https://doi.org/10.2307/2276774)."""
     if n == 0:
         return 0.0, 1.0
-    share, scale = right / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from scipy.stats import binomtest
+
+    interval = binomtest(correct, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -25,14 +63,14 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 
 def per_class(matrix: np.ndarray, classes: tuple[str, ...]) -> list[dict[str, object]]:
-    """Recall, precision and n of each class; None where there is nothing to divide by."""
-    right, true, called = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    """`name`, `n`, `recall` and `precision` of each class; None where there is nothing to divide by."""
+    correct, true, called = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     return [
         {
             "name": name,
             "n": int(true[k]),
-            "recall": float(right[k] / true[k]) if true[k] else None,
-            "precision": float(right[k] / called[k]) if called[k] else None,
+            "recall": float(correct[k] / true[k]) if true[k] else None,
+            "precision": float(correct[k] / called[k]) if called[k] else None,
         }
         for k, name in enumerate(classes)
     ]

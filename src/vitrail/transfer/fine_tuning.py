@@ -1,4 +1,4 @@
-"""Goes on training the deep part of a pretrained network, together with a new last layer.
+"""Fine-tuning: trains the deep part of a pretrained network, together with a new last layer.
 
 The last layer starts from a linear classifier fitted to the frozen features, so that its first, large errors do not
 spoil them (Kumar et al., 2022, https://arxiv.org/abs/2202.10054). What lies below the part that is trained only ever
@@ -29,20 +29,20 @@ from vitrail.devices import choose_device, cpu_count
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.preprocessing import Preprocessing
-from vitrail.transfer.augmentation import random_view
+from vitrail.transfer.augmentation import random_resized_crop
 from vitrail.transfer.classifier import linear_layer
 from vitrail.transfer.head import LinearHead
 
-Part = Literal["deep", "all"]
+TrainedLayers = Literal["deep", "all"]
 
-FEW = 8  # images at a time on a processor
-AHEAD = 3  # batches decoded before they are needed
+MICRO_BATCH = 8  # images at a time on a processor
+PREFETCH = 3  # batches decoded before they are needed
 AGREEMENT = 1e-3  # largest difference, relative to the largest feature, that cutting the network in two may make
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """A network trained further, and its last layer.
+class FineTuned:
+    """A fine-tuned network and its last layer.
 
     Attributes:
         backbone: as it came, but for the weights that were trained.
@@ -56,31 +56,31 @@ class Tuned:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How a network is trained further.
+    """How a network is fine-tuned.
 
     Args:
-        part: "deep" trains what comes after the network's first feature layer, "all" everything.
-        rate: highest learning rate of AdamW; it rises over the first tenth of the steps, then falls as a cosine.
+        layers: "deep" trains what comes after the network's first feature layer, "all" everything.
+        learning_rate: maximum of AdamW; rises over the first tenth of the steps, then falls as a cosine.
         decay: weight decay, of matrices and kernels only.
-        smoothing: of the labels.
+        label_smoothing: of the cross-entropy.
         memory: steps over which weights are averaged.
         engine: forward pass below the trained part; see `vitrail.backbones.inference_engine`.
     """
 
-    part: Part = "deep"
+    layers: TrainedLayers = "deep"
     epochs: int = 8
     batch: int = 32
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     decay: float = 0.02
-    smoothing: float = 0.1
-    memory: int = 100
+    label_smoothing: float = 0.1
+    ema_steps: int = 100
     engine: Engine = "auto"
     device: str = "auto"
     seed: int = 0
 
     def run(
         self, backbone: Backbone, layer: str, head: LinearHead, data: tuple[Sequence[Path], np.ndarray]
-    ) -> Generator[Progress, None, Tuned]:
+    ) -> Generator[Progress, None, FineTuned]:
         """Yields progress, returns the result; `backbone` stays as it was.
 
         Args:
@@ -94,10 +94,10 @@ class FineTuning:
         last = linear_layer(head).to(device)
         features, deep = self._parts(student, layer, data[0][0])
         trained = [*deep, *last.parameters()]
-        average = _Average(trained, self.memory)
-        optimiser = torch.optim.AdamW(self._groups(trained), lr=self.rate)
+        average = _RunningMean(trained, self.ema_steps)
+        optimiser = torch.optim.AdamW(self._groups(trained), lr=self.learning_rate)
         steps = self.epochs * -(-len(data[0]) // self.batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.rate, total_steps=steps, pct_start=0.1)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
         curve, started = [], time.perf_counter()
         for epoch in range(self.epochs):
             losses: list[float] = []
@@ -113,12 +113,12 @@ class FineTuning:
             curve.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "seconds": seconds})
         average.write()
         student.to("cpu").requires_grad_(False).to(memory_format=torch.contiguous_format)
-        return Tuned(Backbone(student.network, backbone.description), _head(last), curve)
+        return FineTuned(Backbone(student.network, backbone.description), _head(last), curve)
 
     @property
     def _few(self) -> int:
         """How many images go through the network together."""
-        return min(FEW, self.batch) if choose_device(self.device) == "cpu" else self.batch
+        return min(MICRO_BATCH, self.batch) if choose_device(self.device) == "cpu" else self.batch
 
     def _backward(self, network: Callable[[Tensor], Tensor], pixels: Tensor, labels: np.ndarray) -> float:
         """Adds the gradient of a batch's mean loss, a few images at a time, and returns the loss.
@@ -130,7 +130,9 @@ class FineTuning:
             torch.split(pixels, self._few), torch.split(torch.from_numpy(labels), self._few), strict=True
         ):
             logits = network(part)
-            summed = F.cross_entropy(logits, classes.to(logits.device), label_smoothing=self.smoothing, reduction="sum")
+            summed = F.cross_entropy(
+                logits, classes.to(logits.device), label_smoothing=self.label_smoothing, reduction="sum"
+            )
             (summed / len(labels)).backward()  # type: ignore[no-untyped-call]
             total += float(summed.detach())
         return total / len(labels)
@@ -143,12 +145,12 @@ class FineTuning:
         Below the cut, the frozen part runs on whichever engine is fastest.
         """
         device = student.mean.device
-        if self.part == "all":
+        if self.layers == "all":
             parameters = list(student.requires_grad_(True).parameters())
             return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
         cut = student.feature_layers[0]
         rng = np.random.default_rng(0)
-        pixels = torch.stack([random_view(example, student.preprocessing, rng)] * self._few)
+        pixels = torch.stack([random_resized_crop(example, student.preprocessing, rng)] * self._few)
         trunk = choose_engine(Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), images=10**6)
 
         def features(pixels: Tensor) -> Tensor:
@@ -157,17 +159,19 @@ class FineTuning:
             return student.tail(lower, cut, (layer,))[layer]
 
         self._check_cut(student, layer, (features(pixels), _images(pixels, device)))
-        return features, _reached(student, lambda: features(pixels), f"{cut!r} and {layer!r} of {student.name!r}")
+        return features, _parameters_between(
+            student, lambda: features(pixels), f"{cut!r} and {layer!r} of {student.name!r}"
+        )
 
     def _check_cut(self, student: Backbone, layer: str, both: tuple[Tensor, Tensor]) -> None:
-        """Raises `BadSetting` if something leads round the cut."""
+        """Raises `BadSetting` if a connection bypasses the cut."""
         cut_in_two, images = both
         with torch.no_grad():
             whole = student.features(images, (layer,))[layer]
         if float((cut_in_two - whole).abs().max()) > AGREEMENT * float(whole.abs().max()):
             raise BadSetting(
-                f"The network {student.name!r} cannot be cut at its layer {student.feature_layers[0]!r}; "
-                "train all of it: --tune all."
+                f"The network {student.name!r} cannot be cut at its layer {student.feature_layers[0]!r}. "
+                "Use --train-layers all."
             )
 
     def _groups(self, parameters: Sequence[nn.Parameter]) -> list[dict[str, object]]:
@@ -188,7 +192,7 @@ class FineTuning:
         order = np.random.default_rng((self.seed, epoch)).permutation(len(files))
 
         def view(index: int) -> Tensor:
-            return random_view(files[index], preprocessing, np.random.default_rng((self.seed, epoch, index)))
+            return random_resized_crop(files[index], preprocessing, np.random.default_rng((self.seed, epoch, index)))
 
         with ThreadPoolExecutor(cpu_count()) as pool:
             batches = [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
@@ -196,18 +200,21 @@ class FineTuning:
             todo = iter(batches)
             for rows in batches:
                 waiting.extend(
-                    [pool.submit(view, int(i)) for i in ahead] for ahead in islice(todo, AHEAD - len(waiting))
+                    [pool.submit(view, int(i)) for i in ahead] for ahead in islice(todo, PREFETCH - len(waiting))
                 )
                 yield torch.stack([future.result() for future in waiting.popleft()]), labels[rows]
 
 
-class _Average:
-    """The running average of weights: the plain mean at first, an exponential one from `memory` steps on."""
+class _RunningMean:
+    """Running average of weights: the arithmetic mean at first, exponential (EMA) from `ema_steps` steps on.
 
-    def __init__(self, parameters: Sequence[nn.Parameter], memory: int) -> None:
+    `torch.optim.swa_utils` offers either of the two for all steps, and averages whole modules.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], ema_steps: int) -> None:
         self._parameters = parameters
         self._means = [parameter.detach().clone() for parameter in parameters]
-        self._memory, self._steps = memory, 0
+        self._memory, self._steps = ema_steps, 0
 
     @torch.no_grad()
     def update(self) -> None:
@@ -221,22 +228,24 @@ class _Average:
             parameter.copy_(mean)
 
 
-def _reached(student: Backbone, features: Callable[[], Tensor], between: str) -> list[nn.Parameter]:
+def _parameters_between(student: Backbone, features: Callable[[], Tensor], between: str) -> list[nn.Parameter]:
     """The weights that the features depend on; all others stay frozen.
 
     Raises:
-        BadSetting: there are none.
+        BadSetting: there is none.
     """
     student.requires_grad_(True)
     parameters, output = list(student.parameters()), features()
     if not output.requires_grad:
-        raise BadSetting(f"There is nothing to train between the layers {between}; choose a deeper one, or --tune all.")
+        raise BadSetting(
+            f"There is nothing to train between the layers {between}. Use a deeper layer, or --train-layers all."
+        )
     slopes = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
     student.requires_grad_(False)
-    reached = [parameter for parameter, gradient in zip(parameters, slopes, strict=True) if gradient is not None]
-    for parameter in reached:
+    trained = [parameter for parameter, gradient in zip(parameters, slopes, strict=True) if gradient is not None]
+    for parameter in trained:
         parameter.requires_grad_(True)
-    return reached
+    return trained
 
 
 def _images(pixels: Tensor, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Features in, a linear classifier out: layers and C chosen by cross-validation on the training part alone."""
+"""A linear classifier on features: layers and C are chosen by cross-validation on the training part alone."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from vitrail.errors import BadSetting
-from vitrail.transfer.head import LinearHead, one_per_class, sharpness_of
-from vitrail.transfer.joined import Blocks
-from vitrail.transfer.one_against_rest import stratified_parts
+from vitrail.linear_svm.one_vs_rest import stratified_folds
+from vitrail.linear_svm.squared_hinge import Stop
+from vitrail.linear_svm.svm_search import MAX_ROUNDS, TOLERANCE, convergence_warning, search_C
+from vitrail.transfer.head import LinearHead, fit_logit_scale, one_per_class
+from vitrail.transfer.multi_network import Blocks
 from vitrail.transfer.scaling import Scaling, scale
 from vitrail.transfer.selection import best_layers, layer_curve
-from vitrail.transfer.squared_hinge import Stop
-from vitrail.transfer.svm_search import MAX_ROUNDS, TOLERANCE, search_C, unfinished
 
 Head = Literal["svm", "logistic"]
 Curve = list[dict[str, Any]]
-Outcome = tuple[LinearHead, float, Curve, str | None]  # head, its C, all C tried, what to say of the fit
+HeadFit = tuple[LinearHead, float, Curve, str | None]  # head, its C, the curve of C, a convergence warning
 
 LOGISTIC_CS = tuple(np.logspace(-1, 4, 6).tolist())
-LAYER_SAMPLES = 5000  # images that are enough to tell layers apart
+LAYER_SAMPLES = 5000  # images are enough to rank layers
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Fitted:
     Attributes:
         layers: backbone -> the layers whose features the head takes, in this order.
         curve_C: `C`, and the mean `accuracy` and `spread` (standard deviation) over the folds.
-        curve_layer: `backbone`, `layer` (joined ones with a plus) and left-out `accuracy`; empty if nothing was chosen.
+        curve_layer: `backbone`, `layer` (combined ones with a plus), leave-one-out `accuracy`; empty if not chosen.
         unfinished: the sentence to say if the last fit stopped short of its optimum, else None.
     """
 
@@ -44,10 +44,10 @@ class Fitted:
     C: float
     curve_C: Curve = field(repr=False)
     curve_layer: Curve = field(repr=False)
-    unfinished: str | None = None
+    convergence_warning: str | None = None
 
     def features(self, blocks: Blocks) -> Float[ndarray, "n d"]:
-        """What the head takes, scaled, of images whose `blocks` hold the layers in `layers`."""
+        """Scaled features of the chosen layers, as the head takes them."""
         return scale([blocks[name][layer] for name, chosen in self.layers.items() for layer in chosen], self.scaling)
 
 
@@ -57,8 +57,8 @@ class Fitting:
 
     Args:
         head: squared-hinge SVM, or multinomial logistic regression (the softmax layer of a network).
-        Cs: values to choose C from; none for ten from 0.01 to 100 (svm) or six from 0.1 to 10,000 (logistic).
-        choose_layers: keep, of each network, its best layer or all joined; else all that are given are joined.
+        Cs: candidates for C; empty: ten from 0.01 to 100 (svm) or six from 0.1 to 10,000 (logistic).
+        choose_layers: of each network take its best layer or all layers together; else all given layers.
     """
 
     head: Head = "svm"
@@ -75,7 +75,7 @@ class Fitting:
             BadSetting: a setting is out of range, there is one class only, or no class has two samples.
         """
         if labels.max(initial=0) < 1:
-            raise BadSetting("There is one class only; at least two would work.")
+            raise BadSetting("There is only one class. Use images of at least two classes.")
         layers: dict[str, tuple[str, ...]] = {}
         curve_layer: Curve = []
         for name, features in blocks.items():
@@ -84,12 +84,12 @@ class Fitting:
                 curve = layer_curve(*self._sample(features, labels), self.scaling)
                 layers[name] = best_layers(curve)
                 curve_layer += [{"backbone": name, "layer": "+".join(tried), "accuracy": acc} for tried, acc in curve]
-        joined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
-        head, C, curve_C, short = (self._svm if self.head == "svm" else self._logistic)(joined, labels)
+        combined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
+        head, C, curve_C, short = (self._svm if self.head == "svm" else self._logistic)(combined, labels)
         return Fitted(head, layers, self.scaling, C, curve_C, curve_layer, short)
 
     def _sample(self, features: Mapping[str, ndarray], labels: ndarray) -> tuple[dict[str, ndarray], ndarray]:
-        """Rows enough to tell layers apart: of every class, its share."""
+        """A stratified sample that is large enough to rank layers."""
         if len(labels) <= LAYER_SAMPLES:
             return dict(features), labels
         shuffled = np.random.default_rng(self.seed).permutation(len(labels))
@@ -97,24 +97,24 @@ class Fitting:
         rows = np.sort(by_class[np.linspace(0, len(labels) - 1, LAYER_SAMPLES).astype(int)])
         return {layer: block[rows] for layer, block in features.items()}, labels[rows]
 
-    def _svm(self, features: ndarray, labels: ndarray) -> Outcome:
+    def _svm(self, features: ndarray, labels: ndarray) -> HeadFit:
         search = search_C(features, labels, list(self.Cs) or None, folds=self.folds, seed=self.seed)
-        found, path = search.chosen, search.path.accuracy
-        sharpness = sharpness_of(search.out_of_fold, labels)
-        head = LinearHead(*one_per_class(found.coefficients, found.intercept), sharpness)
+        svm, path = search.chosen, search.path.accuracy
+        logit_scale = fit_logit_scale(search.out_of_fold, labels)
+        head = LinearHead(*one_per_class(svm.coefficients, svm.intercept), logit_scale)
         curve = _curve(search.Cs, path.mean(axis=0), path.std(axis=0))
-        return head, search.C, curve, unfinished(found.gap, Stop(TOLERANCE, MAX_ROUNDS))
+        return head, search.C, curve, convergence_warning(svm.gap, Stop(TOLERANCE, MAX_ROUNDS))
 
-    def _logistic(self, features: ndarray, labels: ndarray) -> Outcome:
+    def _logistic(self, features: ndarray, labels: ndarray) -> HeadFit:
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
         Cs = list(self.Cs or LOGISTIC_CS)
-        parts = PredefinedSplit(stratified_parts(labels, folds=self.folds, seed=self.seed))
-        search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": Cs}, cv=parts).fit(features, labels)
-        best, found = search.best_estimator_, search.cv_results_
+        folds = PredefinedSplit(stratified_folds(labels, folds=self.folds, seed=self.seed))
+        search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": Cs}, cv=folds).fit(features, labels)
+        best, results = search.best_estimator_, search.cv_results_
         head = LinearHead(*one_per_class(best.coef_, best.intercept_), 1.0)
-        return head, float(best.C), _curve(Cs, found["mean_test_score"], found["std_test_score"]), None
+        return head, float(best.C), _curve(Cs, results["mean_test_score"], results["std_test_score"]), None
 
 
 def _curve(Cs: Sequence[float] | ndarray, means: ndarray, spreads: ndarray) -> Curve:

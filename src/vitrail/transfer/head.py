@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from vitrail.errors import BadRun
 
-SHARPNESS = (0.05, 150.0)  # scores that separate everything would call for an infinite one
+LOGIT_SCALES = (0.05, 150.0)  # bounds: perfectly separated scores would give an infinite scale
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class LinearHead:
 
     weights: np.ndarray = field(repr=False)
     intercept: np.ndarray = field(repr=False)
-    sharpness: float
+    logit_scale: float
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """(n, K) of scaled features (n, D).
 
         Raises:
-            BadRun: they are features of other layers.
+            BadRun: the features are of other layers.
         """
         check_width(features.shape[1], self.weights.shape[1])
-        return np.asarray(self.sharpness * (features @ self.weights.T + self.intercept))
+        return np.asarray(self.logit_scale * (features @ self.weights.T + self.intercept))
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """(n, K), rows summing to 1."""
@@ -42,24 +42,24 @@ class LinearHead:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What `kept_head` makes the head from again."""
-        sharpness = np.array([self.sharpness], np.float32)
-        return {"weights": self.weights, "intercept": self.intercept, "sharpness": sharpness}
+        logit_scale = np.array([self.logit_scale], np.float32)
+        return {"weights": self.weights, "intercept": self.intercept, "logit_scale": logit_scale}
 
 
-def kept_head(tensors: Mapping[str, np.ndarray], classes: int) -> LinearHead:
-    """The head whose `tensors` these are.
+def unpack_head(tensors: Mapping[str, np.ndarray], classes: int) -> LinearHead:
+    """The head from its tensors.
 
     Raises:
-        KeyError, ValueError: they are not those of a head for so many classes.
+        KeyError, ValueError: they are not those of a head for this number of classes.
     """
-    weights, intercept, sharpness = tensors["weights"], tensors["intercept"], tensors["sharpness"]
-    if weights.ndim != 2 or (len(weights), intercept.shape, sharpness.shape) != (classes, (classes,), (1,)):
-        shapes = f"{weights.shape}, {intercept.shape} and {sharpness.shape}"
+    weights, intercept, logit_scale = tensors["weights"], tensors["intercept"], tensors["logit_scale"]
+    if weights.ndim != 2 or (len(weights), intercept.shape, logit_scale.shape) != (classes, (classes,), (1,)):
+        shapes = f"{weights.shape}, {intercept.shape} and {logit_scale.shape}"
         raise ValueError(f"tensors of shapes {shapes} for {classes} classes")
-    for tensor in (weights, intercept, sharpness):
+    for tensor in (weights, intercept, logit_scale):
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
             raise ValueError(f"a tensor of {tensor.dtype}, or with values that are no numbers")
-    return LinearHead(weights, intercept, float(sharpness[0]))
+    return LinearHead(weights, intercept, float(logit_scale[0]))
 
 
 def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,36 +69,36 @@ def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.n
     return coefficients.astype(np.float32), intercept.astype(np.float32)
 
 
-def sharpness_of(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The factor on scores (n, K) that makes held-out labels (n,) likeliest (temperature scaling).
+def fit_logit_scale(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Temperature scaling: the factor on scores (n, K) that maximises the likelihood of held-out labels (n,).
 
-    Guo et al., 2017, https://arxiv.org/abs/1706.04599. Rows with NaN, never held out, do not count.
+    Guo et al., 2017, https://arxiv.org/abs/1706.04599. Rows with NaN, which were never held out, are ignored.
     """
     if scores.shape[1] == 1:
         scores = np.hstack([-scores, scores])
-    seen = np.isfinite(scores).all(axis=1)
-    scores, labels = scores[seen], labels[seen]
+    valid = np.isfinite(scores).all(axis=1)
+    scores, labels = scores[valid], labels[valid]
 
-    right, sharpness = scores[np.arange(len(labels)), labels], 1.0
+    correct, logit_scale = scores[np.arange(len(labels)), labels], 1.0
     for _ in range(50):  # Newton's method on a convex function of one number
-        odds = softmax(sharpness * scores, axis=1)
-        mean = (odds * scores).sum(axis=1)
-        input_gradient, bend = (mean - right).mean(), ((odds * scores**2).sum(axis=1) - mean**2).mean()
-        step = np.clip(sharpness - input_gradient / max(bend, 1e-12), sharpness / 4, 4 * sharpness)
-        converged = abs(step - sharpness) < 1e-9 * sharpness
-        sharpness = float(np.clip(step, *SHARPNESS))
+        probabilities = softmax(logit_scale * scores, axis=1)
+        mean = (probabilities * scores).sum(axis=1)
+        derivative, curvature = (mean - correct).mean(), ((probabilities * scores**2).sum(axis=1) - mean**2).mean()
+        step = np.clip(logit_scale - derivative / max(curvature, 1e-12), logit_scale / 4, 4 * logit_scale)
+        converged = abs(step - logit_scale) < 1e-9 * logit_scale
+        logit_scale = float(np.clip(step, *LOGIT_SCALES))
         if converged:
             break
-    return sharpness
+    return logit_scale
 
 
-def check_width(given: int, wanted: int) -> None:
-    """Whether layers give as many features as a head takes.
+def check_width(given: int, expected: int) -> None:
+    """Checks that layers give as many features as the head takes.
 
     Raises:
-        BadRun: they do not.
+        BadRun: they give another number.
     """
-    if given != wanted:
+    if given != expected:
         raise BadRun(
-            f"The classifier is damaged: its layers give {given} features and its head takes {wanted}; make it again."
+            f"The classifier is damaged: its layers give {given} features, its head takes {expected}. Use another run."
         )

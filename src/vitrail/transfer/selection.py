@@ -32,8 +32,7 @@ def layer_curve(features: Mapping[str, ndarray], labels: ndarray, scaling: Scali
     if len(features) > 1:
         candidates.append(tuple(features))
     return [
-        (layers, left_out_accuracy(scale([features[layer] for layer in layers], scaling), labels))
-        for layers in candidates
+        (layers, loo_accuracy(scale([features[layer] for layer in layers], scaling), labels)) for layers in candidates
     ]
 
 
@@ -42,7 +41,7 @@ def best_layers(curve: Sequence[Choice]) -> tuple[str, ...]:
     return max(curve, key=lambda entry: entry[1])[0]
 
 
-def left_out_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float:
+def loo_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float:
     """Share of samples that least squares classifies rightly without having seen them, at the best of a few ridges.
 
     Every sample is left out in turn, in closed form: with H the matrix that turns targets into fitted values, its

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from vitrail.transfer.cholesky import cholesky_solve
+from vitrail.linear_svm.cholesky import cholesky_solve
 
 
 @pytest.mark.parametrize(("kind", "error"), [(np.float32, 1e-3), (np.float64, 1e-10)])

@@ -11,19 +11,19 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from vitrail.errors import BadSetting
-from vitrail.transfer.gram_newton import GramSpace
-from vitrail.transfer.one_against_rest import (
+from vitrail.linear_svm.dual_newton import DualSolver
+from vitrail.linear_svm.one_vs_rest import (
+    ClassWeights,
     CrossValidation,
-    Factors,
-    Trial,
+    FoldFit,
     blocks_of,
-    equal_factors,
-    one_against_rest,
+    equal_weights,
+    one_vs_rest,
     positives_of,
-    stratified_parts,
+    stratified_folds,
 )
-from vitrail.transfer.primal_newton import PrimalSpace
-from vitrail.transfer.squared_hinge import Space, Stop, solve_path
+from vitrail.linear_svm.primal_newton import PrimalSolver
+from vitrail.linear_svm.squared_hinge import Solver, Stop, solve_path
 
 Features = Float[ndarray, "samples dimension"]
 Labels = Int[ndarray, " samples"]
@@ -37,7 +37,7 @@ DEFAULT_CS = np.logspace(-2, 2, 10)
 
 
 @dataclass(frozen=True)
-class Separation:
+class LinearSVMFit:
     """One linear SVM, one class against the rest.
 
     Attributes:
@@ -60,7 +60,7 @@ class Search:
     C: float
     Cs: Float[ndarray, " Cs"]
     path: CrossValidation = field(repr=False)
-    chosen: Separation
+    chosen: LinearSVMFit
 
     @property
     def out_of_fold(self) -> Float[ndarray, "samples columns"]:
@@ -68,15 +68,15 @@ class Search:
         return np.asarray(self.path.scores[int(np.flatnonzero(self.Cs == self.C)[0])], np.float64)
 
 
-def separate(
-    space: Space,
+def fit_svm(
+    solver: Solver,
     labels: Labels,
     C: float,
     stop: Stop,
     *,
-    factors: Factors = equal_factors,
+    class_weight_of: ClassWeights = equal_weights,
     weight: ndarray | None = None,
-) -> Separation:
+) -> LinearSVMFit:
     """Fits all classes at one C, as many together as memory allows.
 
     Args:
@@ -84,16 +84,16 @@ def separate(
         weight: (n,), factor of C per sample.
     """
     weight = np.ones(len(labels)) if weight is None else weight
-    of_class = factors(labels, weight)
+    of_class = class_weight_of(labels, weight)
     weights, gaps, rounds = [], [], [1]
     for block in blocks_of(positives_of(len(of_class)), len(labels)):
-        problems = one_against_rest(labels, of_class, weight, positives=block)
-        for solution in solve_path(space, problems, [C], stop):
-            weights.append(space.weights(solution.coefficients))
+        problems = one_vs_rest(labels, of_class, weight, positives=block)
+        for solution in solve_path(solver, problems, [C], stop):
+            weights.append(solver.weights(solution.coefficients))
             gaps.append(solution.gap)
             rounds.append(solution.rounds)
     found = np.concatenate(weights, axis=1)
-    return Separation(np.ascontiguousarray(found[:-1].T), found[-1].copy(), np.concatenate(gaps), max(rounds))
+    return LinearSVMFit(np.ascontiguousarray(found[:-1].T), found[-1].copy(), np.concatenate(gaps), max(rounds))
 
 
 def search_C(
@@ -104,7 +104,7 @@ def search_C(
     folds: int = 5,
     seed: int = 0,
     tol: float = TOLERANCE,
-    factors: Factors = equal_factors,
+    class_weight_of: ClassWeights = equal_weights,
 ) -> Search:
     """Chooses C by stratified cross-validation, then fits all samples; see `LinearSVMCV`.
 
@@ -113,36 +113,36 @@ def search_C(
     """
     tried = np.unique(DEFAULT_CS if Cs is None else np.asarray(Cs, dtype=float))
     check_settings(tried.tolist(), Stop(tol, MAX_ROUNDS))
-    part = stratified_parts(labels, folds=folds, seed=seed)
-    space, stop = space_for(features), Stop(max(tol, PATH_TOLERANCE), MAX_ROUNDS)
-    path = Trial(labels, part, factors).run(space, tried.tolist(), stop)
+    part = stratified_folds(labels, folds=folds, seed=seed)
+    solver, stop = choose_solver(features), Stop(max(tol, PATH_TOLERANCE), MAX_ROUNDS)
+    path = FoldFit(labels, part, class_weight_of).run(solver, tried.tolist(), stop)
     best = int(path.accuracy.mean(axis=0).argmax())
     C = float(tried[best])
-    return Search(C, tried, path, separate(space, labels, C, Stop(tol, MAX_ROUNDS), factors=factors))
+    return Search(C, tried, path, fit_svm(solver, labels, C, Stop(tol, MAX_ROUNDS), class_weight_of=class_weight_of))
 
 
-def space_for(features: Features) -> Space:
+def choose_solver(features: Features) -> Solver:
     """Cheaper way to take Newton steps, by the size of the features."""
     samples, dimension = features.shape
     gram = samples <= GRAM_RATIO * dimension if samples <= GRAM_SAMPLES else samples <= dimension
-    return GramSpace(features) if gram else PrimalSpace(features)
+    return DualSolver(features) if gram else PrimalSolver(features)
 
 
 def check_settings(Cs: Sequence[float], stop: Stop) -> None:
     """Raises `BadSetting` for what is out of range."""
     if len(Cs) == 0 or not all(np.isfinite(C) and C > 0 for C in Cs):
-        raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}; 1 is the usual.")
+        raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}. Use e.g. 1.")
     if not stop.gap > 0:
         raise BadSetting(f"tol must be above 0; got {stop.gap}; the default is {TOLERANCE}.")
     if stop.rounds < 1:
         raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}; the default is {MAX_ROUNDS}.")
 
 
-def unfinished(gap: Float[ndarray, " problems"], stop: Stop) -> str | None:
-    """The sentence to say when the rounds ended before the gap was reached."""
+def convergence_warning(gap: Float[ndarray, " problems"], stop: Stop) -> str | None:
+    """The warning if the rounds ended before the gap was reached, else None."""
     if (gap <= stop.gap).all():
         return None
     return (
-        f"The SVM stopped after {stop.rounds} rounds at a relative gap of {gap.max():.1e}, above {stop.gap:.1e}; "
-        "lower C, scale the features, or raise tol or max_iter."
+        f"The SVM stopped after {stop.rounds} rounds at a relative gap of {gap.max():.1e}, above {stop.gap:.1e}. "
+        "Use a lower C, scaled features, or a higher tol or max_iter."
     )

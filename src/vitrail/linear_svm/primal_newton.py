@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import cho_factor, cho_solve, eigh
 
-from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
+from vitrail.linear_svm.squared_hinge import Coefficients, Row, Table, mean_square
 
 Features = Float[ndarray, "samples dimension"]
 
@@ -26,7 +26,7 @@ FORCING = 0.1  # residual, relative to the gradient, at which conjugate gradient
 MAX_ITERATIONS = 100
 
 
-class PrimalSpace:
+class PrimalSolver:
     """Weights as they are, the intercept as last coefficient."""
 
     def __init__(self, features: Features):

@@ -9,22 +9,22 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from vitrail.errors import BadSetting
-from vitrail.transfer.squared_hinge import Problems, Space, Stop, solve_path
+from vitrail.linear_svm.squared_hinge import Problems, Solver, Stop, solve_path
 
 Labels = Int[ndarray, " samples"]
-Factors = Callable[[Labels, Float[ndarray, " samples"]], Float[ndarray, " classes"]]
+ClassWeights = Callable[[Labels, Float[ndarray, " samples"]], Float[ndarray, " classes"]]
 """Factor of C per class, from labels and the weight of each sample (0 where it is held out)."""
 
 ALWAYS_TRAINING = -1
 TABLE_NUMBERS = 2**23  # samples times problems solved at once: 64 MB a table of doubles
 
 
-def equal_factors(labels: Labels, weight: Float[ndarray, " samples"]) -> Float[ndarray, " classes"]:
+def equal_weights(labels: Labels, weight: Float[ndarray, " samples"]) -> Float[ndarray, " classes"]:
     """The same C for every class."""
     return np.ones(labels.max() + 1)
 
 
-def class_factors(
+def class_weights(
     class_weight: Any, classes: ndarray, labels: Labels, weight: Float[ndarray, " samples"]
 ) -> Float[ndarray, " classes"]:
     """Factor of C per class, as scikit-learn's `class_weight` says; "balanced" makes the weight of all equal."""
@@ -35,7 +35,7 @@ def class_factors(
     return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes[labels]), dtype=np.float64)
 
 
-def one_against_rest(
+def one_vs_rest(
     labels: Labels, factors: Float[ndarray, " classes"], weight: Float[ndarray, " samples"], *, positives: ndarray
 ) -> Problems:
     """Column of signs and weights for each class in `positives`.
@@ -57,7 +57,7 @@ def blocks_of(columns: ndarray, samples: int) -> list[ndarray]:
     return np.array_split(columns, min(len(columns), -(-len(columns) * samples // TABLE_NUMBERS)))
 
 
-def stratified_parts(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, " samples"]:
+def stratified_folds(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, " samples"]:
     """Fold that holds each sample out, or ALWAYS_TRAINING for the only sample of its class.
 
     There are as many folds as asked for, or as the smallest class of two or more has samples. The folds are those of
@@ -71,16 +71,16 @@ def stratified_parts(labels: Labels, *, folds: int, seed: int) -> Int[ndarray, "
     counts = np.bincount(labels)
     if counts.max() < 2:
         raise BadSetting(
-            "Cross-validation needs a class of at least 2 samples to hold one out; got 1 sample of every class; "
-            "use LinearSVM with a C of your choice."
+            "Cross-validation needs a class of at least 2 samples to hold one out; got 1 sample of every class. "
+            "Use LinearSVM with a C of your choice."
         )
     part = np.full(len(labels), ALWAYS_TRAINING)
     shared = np.flatnonzero(counts[labels] > 1)
-    part[shared] = _dealt(labels[shared], min(folds, int(counts[counts > 1].min())), seed)
+    part[shared] = _assign_folds(labels[shared], min(folds, int(counts[counts > 1].min())), seed)
     return part
 
 
-def _dealt(labels: Labels, folds: int, seed: int) -> Int[ndarray, " samples"]:
+def _assign_folds(labels: Labels, folds: int, seed: int) -> Int[ndarray, " samples"]:
     """A fold for each sample: the labels in order are dealt out like cards, then shuffled within each class."""
     _, first = np.unique(labels, return_index=True)
     classes = labels[np.sort(first)]  # in order of appearance, as scikit-learn counts them
@@ -111,14 +111,14 @@ class CrossValidation:
 
 
 @dataclass(frozen=True)
-class Trial:
+class FoldFit:
     """Labelled samples, cut into parts that are held out in turn."""
 
     labels: Labels
     part: Int[ndarray, " samples"]
-    factors: Factors = equal_factors
+    factors: ClassWeights = equal_weights
 
-    def run(self, space: Space, Cs: Sequence[float], stop: Stop) -> CrossValidation:
+    def run(self, solver: Solver, Cs: Sequence[float], stop: Stop) -> CrossValidation:
         """Follows the path of every class and fold; all share the space, as held-out samples only weigh nothing."""
         positives = positives_of(int(self.labels.max()) + 1)
         folds = np.arange(self.part.max() + 1)
@@ -129,7 +129,7 @@ class Trial:
             problems = self._problems(fold, positives[column])
             held_out = self.part[:, None] == fold
             rows, places = np.nonzero(held_out)
-            for number, solution in enumerate(solve_path(space, problems, Cs, stop)):
+            for number, solution in enumerate(solve_path(solver, problems, Cs, stop)):
                 scores[number, rows, column[places]] = solution.scores[rows, places]
                 gap[number] = max(gap[number], solution.gap.max())
         right = self._right(scores)
@@ -141,7 +141,7 @@ class Trial:
         for held_out in np.unique(fold):
             training = (self.part != held_out).astype(float)
             factors = self.factors(self.labels, training)
-            parts.append(one_against_rest(self.labels, factors, training, positives=positive[fold == held_out]))
+            parts.append(one_vs_rest(self.labels, factors, training, positives=positive[fold == held_out]))
         return Problems(np.hstack([p.signs for p in parts]), np.hstack([p.weights for p in parts]))
 
     def _right(self, scores: Float[ndarray, "Cs samples columns"]) -> Bool[ndarray, "Cs samples"]:

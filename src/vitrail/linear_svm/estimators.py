@@ -18,19 +18,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vitrail.errors import BadSetting
-from vitrail.transfer.one_against_rest import Factors, class_factors, equal_factors
-from vitrail.transfer.squared_hinge import Stop
-from vitrail.transfer.svm_search import (
+from vitrail.linear_svm.one_vs_rest import ClassWeights, class_weights, equal_weights
+from vitrail.linear_svm.squared_hinge import Stop
+from vitrail.linear_svm.svm_search import (
     MAX_ROUNDS,
     PATH_TOLERANCE,
     TOLERANCE,
     Features,
-    Separation,
+    LinearSVMFit,
     check_settings,
+    choose_solver,
+    convergence_warning,
+    fit_svm,
     search_C,
-    separate,
-    space_for,
-    unfinished,
 )
 
 
@@ -71,7 +71,12 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_settings([self.C], stop)
         features, labels = self._validate(X, y)
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-        self._keep(separate(space_for(features), labels, self.C, stop, factors=self._factors(), weight=weight), stop)
+        self._keep(
+            fit_svm(
+                choose_solver(features), labels, self.C, stop, class_weight_of=self._class_weights(), weight=weight
+            ),
+            stop,
+        )
         return self
 
     def decision_function(self, X: Any) -> Float[ndarray, "..."]:
@@ -96,13 +101,13 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadSetting(f"{name} needs samples of at least 2 classes; got 1 class ({self.classes_[0]}).")
         return features, labels
 
-    def _factors(self) -> Factors:
-        return equal_factors if self.class_weight is None else partial(class_factors, self.class_weight, self.classes_)
+    def _class_weights(self) -> ClassWeights:
+        return equal_weights if self.class_weight is None else partial(class_weights, self.class_weight, self.classes_)
 
-    def _keep(self, found: Separation, stop: Stop) -> None:
+    def _keep(self, found: LinearSVMFit, stop: Stop) -> None:
         self.coef_, self.intercept_ = found.coefficients, found.intercept
         self.gap_, self.n_iter_ = found.gap, found.rounds
-        _warn(unfinished(found.gap, stop))
+        _warn(convergence_warning(found.gap, stop))
 
 
 class LinearSVMCV(LinearSVM):
@@ -155,9 +160,15 @@ class LinearSVMCV(LinearSVM):
         stop = Stop(self.tol, MAX_ROUNDS)
         features, labels = self._validate(X, y)
         found = search_C(
-            features, labels, self.Cs, folds=self.folds, seed=self.seed, tol=self.tol, factors=self._factors()
+            features,
+            labels,
+            self.Cs,
+            folds=self.folds,
+            seed=self.seed,
+            tol=self.tol,
+            class_weight_of=self._class_weights(),
         )
-        _warn(unfinished(found.path.gap, Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)))
+        _warn(convergence_warning(found.path.gap, Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)))
         self.C_, self.Cs_, self.accuracy_path_ = found.C, found.Cs, found.path.accuracy
         self.path_gap_ = found.path.gap
         self.out_of_fold_ = found.out_of_fold

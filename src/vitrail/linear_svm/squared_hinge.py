@@ -33,7 +33,7 @@ HALVINGS = 40
 
 
 @runtime_checkable
-class Space(Protocol):
+class Solver(Protocol):
     """How the weights of all problems are held, and how a Newton step is found there."""
 
     size: int
@@ -98,18 +98,18 @@ class Stop:
     rounds: int
 
 
-def solve_path(space: Space, problems: Problems, Cs: Sequence[float], stop: Stop) -> Iterator[Solution]:
+def solve_path(solver: Solver, problems: Problems, Cs: Sequence[float], stop: Stop) -> Iterator[Solution]:
     """Yield the solution at each C, rising, each started from the one before.
 
     Where C, or the samples' length, is large, Newton's method from zero can take hundreds of rounds; a few rough
     solutions at smaller C on the way there take a dozen.
     """
-    coefficients = np.zeros((space.size, problems.signs.shape[1]))
+    coefficients = np.zeros((solver.size, problems.signs.shape[1]))
     scores = np.zeros(problems.signs.shape)
-    reached = EASY / (2 * space.mean_square * max(float(problems.weights.max(initial=0)), np.finfo(float).tiny))
+    reached = EASY / (2 * solver.mean_square * max(float(problems.weights.max(initial=0)), np.finfo(float).tiny))
 
     def solve(C: float, stop: Stop) -> tuple[Row, int]:
-        return _Descent(space, Problems(problems.signs, C * problems.weights), coefficients, scores).run(stop)
+        return _Descent(solver, Problems(problems.signs, C * problems.weights), coefficients, scores).run(stop)
 
     for C in sorted(Cs):
         while reached * RISE < C:
@@ -130,7 +130,7 @@ def mean_square(features: Float[ndarray, "samples dimension"]) -> float:
 class _Descent:
     """Newton rounds at one C; changes `coefficients` and `scores` in place, column by column as long as needed."""
 
-    space: Space
+    solver: Solver
     problems: Problems
     coefficients: Coefficients
     scores: Table
@@ -139,8 +139,8 @@ class _Descent:
         gap = np.full(self.scores.shape[1], np.inf)
         todo = np.arange(len(gap))
         for rounds in range(stop.rounds + 1):
-            state = _State(self.space, self.problems.take(todo), self.coefficients[:, todo], self.scores[:, todo])
-            gradient, squared_length = self.space.gradient(state.coefficients, state.pull)
+            state = _State(self.solver, self.problems.take(todo), self.coefficients[:, todo], self.scores[:, todo])
+            gradient, squared_length = self.solver.gradient(state.coefficients, state.pull)
             gap[todo] = squared_length / 2 / state.objective
             left = gap[todo] > stop.gap
             if not left.any() or rounds == stop.rounds:
@@ -155,26 +155,26 @@ class _Descent:
 class _State:
     """The objective and its pieces at the present weights of some problems."""
 
-    def __init__(self, space: Space, problems: Problems, coefficients: Coefficients, scores: Table):
-        self.space, self.problems = space, problems
+    def __init__(self, solver: Solver, problems: Problems, coefficients: Coefficients, scores: Table):
+        self.solver, self.problems = solver, problems
         self.coefficients, self.scores = coefficients, scores
         self.hinge = np.maximum(0.0, 1.0 - problems.signs * scores)
         self.pull = 2.0 * problems.weights * problems.signs * self.hinge
-        self.half_norm = space.inner(coefficients, coefficients, scores) / 2
+        self.half_norm = solver.inner(coefficients, coefficients, scores) / 2
         self.objective = self.half_norm + _loss(problems.weights, self.hinge)
 
     def take(self, columns: Bool[ndarray, " columns"]) -> "_State":
         if columns.all():
             return self
         kept = self.problems.take(columns)
-        return _State(self.space, kept, self.coefficients[:, columns], self.scores[:, columns])
+        return _State(self.solver, kept, self.coefficients[:, columns], self.scores[:, columns])
 
     def newton(self, gradient: tuple[Coefficients, ...]) -> tuple[Coefficients, Table]:
         """Newton step and its scores, shortened until the objective falls enough."""
         costs = self.problems.weights
-        step, score_step = self.space.step(gradient, costs, (self.hinge > 0) & (costs > 0))
-        linear = self.space.inner(self.coefficients, step, score_step)
-        quadratic = self.space.inner(step, step, score_step) / 2
+        step, score_step = self.solver.step(gradient, costs, (self.hinge > 0) & (costs > 0))
+        linear = self.solver.inner(self.coefficients, step, score_step)
+        quadratic = self.solver.inner(step, step, score_step) / 2
         promised = linear - (self.pull * score_step).sum(axis=0)
         length = np.ones(len(linear))
         for _ in range(HALVINGS):

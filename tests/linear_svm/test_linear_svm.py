@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from vitrail.errors import BadSetting
-from vitrail.transfer import one_against_rest, svm_search
-from vitrail.transfer.gram_newton import GramSpace
-from vitrail.transfer.linear_svm import LinearSVM, LinearSVMCV
-from vitrail.transfer.primal_newton import PrimalSpace
+from vitrail.linear_svm import one_vs_rest, svm_search
+from vitrail.linear_svm.dual_newton import DualSolver
+from vitrail.linear_svm.estimators import LinearSVM, LinearSVMCV
+from vitrail.linear_svm.primal_newton import PrimalSolver
 
 # The constructors themselves accept anything, as scikit-learn asks; but these tests run with argument types checked.
 TYPES_ARE_CHECKED = {"check_do_not_raise_errors_in_init_or_set_params": "argument types are checked in tests"}
@@ -104,7 +104,7 @@ def test_balance_helps_the_rare_class():
 def test_classes_are_solved_alike_in_blocks(monkeypatch):
     features, labels = clouds([30] * 5, 4)
     whole = [LinearSVM().fit(features, labels), LinearSVMCV(folds=3).fit(features, labels)]
-    monkeypatch.setattr(one_against_rest, "TABLE_NUMBERS", 300)
+    monkeypatch.setattr(one_vs_rest, "TABLE_NUMBERS", 300)
     blocks = [LinearSVM().fit(features, labels), LinearSVMCV(folds=3).fit(features, labels)]
     for left, right in zip(whole, blocks, strict=True):
         np.testing.assert_allclose(left.coef_, right.coef_, atol=1e-3)
@@ -122,14 +122,14 @@ def test_clone_pickle_pipeline_and_grid_search():
 
 
 def test_many_samples_are_not_squared(monkeypatch):
-    monkeypatch.setattr(GramSpace, "__init__", None)
+    monkeypatch.setattr(DualSolver, "__init__", None)
     monkeypatch.setattr(svm_search, "GRAM_SAMPLES", 50)
     features, labels = clouds([50, 50], 20)
     assert LinearSVM().fit(features, labels).gap_.max() <= 1e-6
 
 
 def test_wide_features_are_not_squared(monkeypatch):
-    monkeypatch.setattr(PrimalSpace, "__init__", None)
+    monkeypatch.setattr(PrimalSolver, "__init__", None)
     features, labels = clouds([50, 50], 400)
     assert LinearSVM().fit(features, labels).gap_.max() <= 1e-6
 
@@ -138,7 +138,7 @@ def test_out_of_fold_scores_come_from_classifiers_that_have_not_seen_the_sample(
     monkeypatch.setattr(svm_search, "PATH_TOLERANCE", 1e-6)
     features, labels = clouds([12, 12, 12], 4)
     model = LinearSVMCV([0.1], folds=3).fit(features, labels)
-    part = one_against_rest.stratified_parts(labels, folds=3, seed=0)
+    part = one_vs_rest.stratified_folds(labels, folds=3, seed=0)
     assert model.out_of_fold_.shape == (36, 3)
     for fold in range(3):
         held_out = part == fold
@@ -276,6 +276,6 @@ def objective(model, features, labels, C):
 def test_parts_are_scikit_learns(folds, seed):
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(4), [5, 9, 20, 13]))
     theirs = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
-    ours = one_against_rest.stratified_parts(labels, folds=folds, seed=seed)
+    ours = one_vs_rest.stratified_folds(labels, folds=folds, seed=seed)
     for fold, (_, held_out) in enumerate(theirs):
         assert np.flatnonzero(ours == fold).tolist() == held_out.tolist()

@@ -17,8 +17,8 @@ from scipy.linalg.lapack import spotrf, spotri
 from threadpoolctl import ThreadpoolController
 
 from vitrail.devices import cpu_count
-from vitrail.transfer.cholesky import cholesky_solve
-from vitrail.transfer.squared_hinge import Coefficients, Row, Table, mean_square
+from vitrail.linear_svm.cholesky import cholesky_solve
+from vitrail.linear_svm.squared_hinge import Coefficients, Row, Table, mean_square
 
 Square = Float[ndarray, "rows rows"]
 Features = Float[ndarray, "samples dimension"]
@@ -32,7 +32,7 @@ PARALLEL_ORDER = 2048  # below this order, the threads of a factorisation wait f
 COLUMN_BLOCK = 2048
 
 
-class GramSpace:
+class DualSolver:
     """Weights as combinations of the samples; holds n² doubles and n² singles."""
 
     def __init__(self, features: Features):

@@ -1,0 +1,88 @@
+"""A training part and a test part of a labelled data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vitrail.datasets import DATASETS
+from vitrail.datasets.folder import folder, parts, stratified_split
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.listed import is_list, listed
+from vitrail.errors import BadFolder
+from vitrail.image_files import display_name
+
+
+@dataclass(frozen=True)
+class TrainTestSplit:
+    """Images to train on and images to test on.
+
+    Attributes:
+        assignment: file and part ("train" or "test") of each image, if the split was made here; else empty.
+    """
+
+    train: LabelledImages
+    test: LabelledImages
+    assignment: Sequence[tuple[str, str]] = ()
+
+
+def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> TrainTestSplit:
+    """The training and the test part of `root`; without a test part a stratified one is split off.
+
+    Args:
+        root: a folder, a table, tar files (`datasets/listed`), or the name of a data set; an existing path wins.
+        home: where data sets that come inside packages are written as files.
+        test_share: share of each class that is split off.
+        seed: of the split.
+    Raises:
+        BadFolder: the folder is missing, has fewer than two classes, or its test part has a class that train lacks.
+    """
+    name = str(root)
+    if not root.exists() and name in DATASETS and name != "folder":
+        return TrainTestSplit(DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test"))
+    if is_list(root):
+        return _split_of_list(root, test_share=test_share, seed=seed)
+    if parts(root):
+        train = _several_classes(folder(root, "train"))
+        return TrainTestSplit(train, _same_classes(train, folder(root, "test"), root))
+    return _split_off(folder(root, None), test_share=test_share, seed=seed)
+
+
+def _split_of_list(root: Path, *, test_share: float, seed: int) -> TrainTestSplit:
+    images = listed(root)
+    if "test" not in images.parts:
+        return _split_off(images.labelled(), test_share=test_share, seed=seed)
+    if "train" not in images.parts:
+        raise BadFolder(f"'{display_name(root)}' has test images but no training images. Mark some of them as train.")
+    train = _several_classes(images.labelled("train"))
+    return TrainTestSplit(train, _same_classes(train, images.labelled("test"), root))
+
+
+def _split_off(images: LabelledImages, *, test_share: float, seed: int) -> TrainTestSplit:
+    chosen = stratified_split(_several_classes(images), test_share, seed)
+    named = zip(("train", "test"), chosen, strict=True)
+    assignment = [(display_name(images.files[row]), part) for part, rows in named for row in rows]
+    return TrainTestSplit(images.take(chosen[0]), images.take(chosen[1]), assignment)
+
+
+def _several_classes(images: LabelledImages) -> LabelledImages:
+    if len(images.classes) < 2:
+        raise BadFolder(
+            f"There is only one class, '{display_name(images.classes[0])}'. Use a folder with at least two classes."
+        )
+    return images
+
+
+def _same_classes(train: LabelledImages, test: LabelledImages, root: Path) -> LabelledImages:
+    """The test part with labels numbered as in the training part."""
+    unknown = sorted(set(test.classes) - set(train.classes))
+    if unknown:
+        raise BadFolder(
+            f"Class '{display_name(unknown[0])}' is in the test part of '{display_name(root)}' but not in train. "
+            "Add it to train, or remove it."
+        )
+    numbers = np.array([train.classes.index(name) for name in test.classes])
+    return LabelledImages(test.files, numbers[test.labels], train.classes)

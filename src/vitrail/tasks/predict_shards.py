@@ -1,0 +1,103 @@
+"""Predictions for a slice of the images, and the result for all of them."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from vitrail.backbones.sources import file_sha256
+from vitrail.events import Event, Result, Summary, Table
+from vitrail.formatting import count
+from vitrail.image_files import iter_images, none_readable
+from vitrail.path_list import PathList
+from vitrail.sharding.part import Part
+from vitrail.sharding.summary import ResultSummary
+from vitrail.tasks.predict_report import report
+from vitrail.transfer.classifier import read_classifier
+from vitrail.transfer.features import Extractor
+from vitrail.transfer.multi_network import extract_all
+from vitrail.transfer.predictions import top_classes
+from vitrail.transfer.scaling import scale
+
+
+class Prediction:
+    """A classifier and the images it is applied to; see `Work`."""
+
+    def __init__(
+        self,
+        classifier: Path,
+        images: Sequence[Path],
+        *,
+        top_k: int,
+        device: str,
+        cache: Path | None,
+        deterministic: bool,
+    ) -> None:
+        self._started, self._folder, self._top_k, self._device = time.perf_counter(), classifier, top_k, device
+        self._classifier = read_classifier(classifier)
+        self.files = PathList(iter_images(images))
+        self._extractors = [
+            Extractor(
+                member.spec,
+                member.layers,
+                weights=member.weights,
+                flip=self._classifier.about["flip"],
+                cache=cache,
+                device=device,
+                deterministic=deterministic,
+            )
+            for member in self._classifier.members
+        ]
+        self.depends_on = {
+            "classifier_sha256": file_sha256(classifier / "weights" / "head.safetensors"),
+            "backbone": [extractor.identity() for extractor in self._extractors],
+            "top_k": top_k,
+        }
+
+    def process(self, rows: slice) -> Generator[Event, None, Part]:
+        """The most probable classes of some images."""
+        files = self.files[rows]
+        features = yield from extract_all(self._extractors, files)
+        images: list[dict[str, Any]] = []
+        if len(features.rows):
+            blocks = [block for layers in features.blocks.values() for block in layers.values()]
+            about = self._classifier.about
+            probabilities = self._classifier.head.probabilities(scale(blocks, about["scaling"]))
+            readable = [files[index] for index in features.rows]
+            images = top_classes(readable, probabilities, about["classes"], self._top_k)
+        start = rows.indices(len(self.files))[0]
+        numbered = [{"index": start + int(row), **image} for row, image in zip(features.rows, images, strict=True)]
+        return Part({"device": features.device or self._device}, numbered, features.skipped)
+
+    def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
+        """The predictions; of very many images, how often each class was the most probable."""
+        named, counts, device = ResultSummary(limit), Counter[str](), self._device
+        for part in parts:
+            named.add(part)
+            counts.update(row["top"][0]["name"] for row in part.rows)
+            device = part.about["device"]
+        if not named.count:
+            raise none_readable(named.skipped)
+        yield from named.notes()
+        if limit is None:
+            first = shlex.quote(named.rows[0]["file"])
+            steps = [f"vitrail explain {first} --backbone {shlex.quote(str(self._folder))}"]
+            yield from report([self.files[row["index"]] for row in named.rows], named.rows, named.left_out, steps)
+        else:
+            yield Table("counts", "Images of each predicted class", ("class", "images"), counts.most_common())
+            left_out = f", {named.left_out:,} skipped" if named.left_out else ""
+            yield Summary([("images", count(named.count, "image") + left_out), ("classes", str(len(counts)))])
+        yield Result(
+            {
+                "backbone": self.depends_on["backbone"],
+                "device": device,
+                "skipped": named.skipped,
+                "images": named.rows,
+                "n": named.count,
+                "seconds": {"total": time.perf_counter() - self._started},
+            }
+        )

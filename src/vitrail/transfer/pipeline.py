@@ -1,0 +1,164 @@
+"""From features to a classifier: a linear head on frozen features, or the network fine-tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitrail.backbones import BACKBONES
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.splits import TrainTestSplit
+from vitrail.errors import BadFolder
+from vitrail.events import Note, Progress, Weights
+from vitrail.image_files import display_name
+from vitrail.model_card import model_card
+from vitrail.transfer.evaluation import Evaluation
+from vitrail.transfer.features import Extractor
+from vitrail.transfer.fine_tuning import FineTuned, FineTuning
+from vitrail.transfer.fitting import Fitted, Fitting
+from vitrail.transfer.head import LinearHead
+from vitrail.transfer.multi_network import MultiNetworkFeatures
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A classifier: how good it is on the test part, and the weights that keep it."""
+
+    evaluation: Evaluation
+    weights: Sequence[Weights] = field(repr=False)
+
+
+def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures) -> tuple[LabelledImages, LabelledImages]:
+    """Both parts without the images that could not be read.
+
+    Args:
+        features: of the training images, then of the test images.
+    Raises:
+        BadFolder: a class has no training image left.
+    """
+    end = int(np.searchsorted(features.rows, len(split.train)))
+    train = split.train.take(features.rows[:end])
+    present = set(train.labels.tolist())
+    missing = [name for label, name in enumerate(train.classes) if label not in present]
+    if missing:
+        raise BadFolder(
+            f"Class '{display_name(missing[0])}' has no training image that can be read "
+            f"({features.skipped[0]['reason']}) Put readable images into it, or remove its folder."
+        )
+    return train, split.test.take(features.rows[end:] - len(split.train))
+
+
+def fit_linear(
+    train: LabelledImages,
+    test: LabelledImages,
+    features: MultiNetworkFeatures,
+    fitting: Fitting,
+    *,
+    name: str,
+    weights: Path | None = None,
+    flip: bool = False,
+) -> Generator[Note, None, FitResult]:
+    """A linear classifier on frozen features; layers and C are chosen by cross-validation on `train`.
+
+    Args:
+        features: of `train`, then of `test`.
+        name: of the data, for the model card.
+        weights: file that was read instead of the networks' own.
+        flip: whether features are averaged with those of mirror images.
+    """
+    fitted = fitting.run(features.select(slice(len(train))), train.labels)
+    if fitted.convergence_warning:
+        yield Note(fitted.convergence_warning, "warning")
+    probabilities = fitted.head.probabilities(fitted.features(features.select(slice(len(train), None))))
+    evaluation = Evaluation(test, probabilities, _selection(fitted, fitting.head))
+    members = [
+        {"backbone": backbone, "layers": list(layers), "weights": weights and str(weights), "network": None}
+        for backbone, layers in fitted.layers.items()
+    ]
+    return FitResult(evaluation, [_head(fitted.head, members, evaluation, name, fitting.scaling, flip)])
+
+
+def fit_fine_tuned(
+    train: LabelledImages,
+    test: LabelledImages,
+    features: MultiNetworkFeatures,
+    fitting: Fitting,
+    tuning: FineTuning,
+    *,
+    name: str,
+    weights: Path | None = None,
+    flip: bool = False,
+) -> Generator[Progress | Note, None, FitResult]:
+    """The network trained further; its new last layer starts from a linear classifier on `features`.
+
+    Args:
+        train, test, features, name, weights, flip: as for `fit_linear`.
+    """
+    start = fitting.run(features.select(slice(len(train))), train.labels)
+    ((backbone, (layer,)),) = start.layers.items()
+    spec = BACKBONES[backbone]
+    tuned = yield from tuning.run(spec(weights), layer, start.head, (train.files, train.labels))
+    extractor = Extractor(
+        spec, (layer,), flip=flip, engine=tuning.engine, device=tuning.device, backbone=tuned.backbone
+    )
+    extraction = yield from extractor.run(test.files)
+    empty = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no test image can be read
+    probabilities = tuned.head.probabilities(extraction.features.get(layer, empty))
+    selection = {**_selection(start, "fine-tune"), "curve_epoch": tuned.curve}
+    evaluation = Evaluation(test.take(extraction.rows), probabilities, selection)
+    members = [{"backbone": backbone, "layers": [layer], "weights": None, "network": "network.safetensors"}]
+    head = _head(tuned.head, members, evaluation, name, "none", flip)
+    return FitResult(evaluation, [_network(tuned, evaluation, name), head])
+
+
+def _selection(fitted: Fitted, head: str) -> dict[str, Any]:
+    layers = ",".join("+".join(chosen) for chosen in fitted.layers.values())
+    choice = {"backbone": ",".join(fitted.layers), "layer": layers, "C": fitted.C, "head": head}
+    return {"choice": choice, "curve_C": fitted.curve_C, "curve_layer": fitted.curve_layer}
+
+
+def _head(
+    head: LinearHead, members: list[dict[str, Any]], evaluation: Evaluation, data: str, scaling: str, flip: bool
+) -> Weights:
+    description = {
+        "name": _title(evaluation, data),
+        "members": members,
+        "scaling": scaling,
+        "flip": flip,
+        "classes": list(evaluation.test.classes),
+    }
+    return Weights("head", head.tensors(), description, _card(evaluation, data))
+
+
+def _network(tuned: FineTuned, evaluation: Evaluation, data: str) -> Weights:
+    tensors = {key: tensor.numpy() for key, tensor in tuned.backbone.network.state_dict().items()}
+    return Weights("network", tensors, {"name": _title(evaluation, data)}, _card(evaluation, data))
+
+
+def _title(evaluation: Evaluation, data: str) -> str:
+    return f"{evaluation.selection['choice']['backbone']} on {data}"
+
+
+def _card(evaluation: Evaluation, data: str) -> str:
+    test, choice = evaluation.metrics()["test"], evaluation.selection["choice"]
+    metrics = {"accuracy": "not measured"}
+    if test["accuracy"] is not None:
+        low, high = test["interval"]
+        metrics = {
+            "accuracy": f"{test['accuracy']:.4f} ({test['n']} test images, 95 % interval {low:.4f} to {high:.4f})",
+            "expected calibration error": f"{test['ece']:.4f}",
+        }
+    kind = "A fine-tuned network" if choice["head"] == "fine-tune" else f"A linear {choice['head']} on frozen features"
+    licences = [f"{name}: {BACKBONES[name].licence}" for name in choice["backbone"].split(",")]
+    return model_card(
+        _title(evaluation, data),
+        f"{kind} of {choice['backbone']}, layers {choice['layer']}, for {len(evaluation.test.classes)} classes.",
+        tags=["image-classification"],
+        metrics=metrics,
+        details=["Licences of the pretrained weights: " + "; ".join(licences) + "."],
+        usage=["vitrail predict RUN IMAGE", 'vitrail.load("RUN").predict(["IMAGE"])'],
+    )

@@ -1,0 +1,62 @@
+"""Values of a classifier against closed forms."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from vitrail.metrics.calibration import expected_calibration_error
+from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
+from vitrail.transfer.head import fit_logit_scale
+
+
+def test_wilsons_interval():
+    low, high = wilson_interval(8, 10)
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_confusion_counts_rows_as_true():
+    matrix = confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
+    assert matrix.tolist() == [[1, 1], [0, 1]]
+
+
+def test_temperature_scaling_is_scipys():
+    rng = np.random.default_rng(1)
+    scores, labels = rng.normal(size=(50, 3)), rng.integers(3, size=50)
+    scores[np.arange(50), labels] += 0.5
+    cost = lambda s: -log_softmax(s * scores, axis=1)[np.arange(50), labels].mean()  # noqa: E731
+    assert fit_logit_scale(scores, labels) == pytest.approx(
+        minimize_scalar(cost, bounds=(0, 9), method="bounded").x, rel=1e-3
+    )
+
+
+def test_temperature_scaling_recovers_the_scale_of_known_logits():
+    rng = np.random.default_rng(0)
+    logits = 3 * rng.normal(size=(20_000, 4))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    assert fit_logit_scale(logits / 5, labels) == pytest.approx(5, rel=0.05)
+
+
+def test_calibration_error_is_the_gap_of_confidence_and_accuracy():
+    sure = np.tile([0.9, 0.1], (100, 1))
+    labels = np.repeat([0, 1], [70, 30])
+    assert expected_calibration_error(sure, labels, bins=1) == pytest.approx(0.2)
+    right = np.tile([0.7, 0.3], (100, 1))
+    assert expected_calibration_error(right, labels, bins=1) == pytest.approx(0.0)
+
+
+def test_calibrated_probabilities_have_a_small_error_and_shuffled_labels_a_large_one():
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(20_000, 4))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    assert expected_calibration_error(probabilities, labels) < 0.02
+    assert expected_calibration_error(probabilities, rng.permutation(labels)) > 0.3
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(0, 0), (3, 2)])
+def test_calibration_needs_a_label_for_each_image(rows, labels):
+    with pytest.raises(ValueError, match="label"):
+        expected_calibration_error(np.full((rows, 2), 0.5), np.zeros(labels, int))
