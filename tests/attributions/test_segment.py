@@ -45,6 +45,11 @@ def test_a_constant_map_is_refused(scene):
         segment(scene[0], torch.zeros(48, 60))
 
 
+def test_an_image_of_one_colour_is_refused(scene):
+    with pytest.raises(BadSetting, match="one colour"):
+        segment(torch.zeros(3, 48, 60), scene[1])
+
+
 def test_the_missing_extra_is_named(scene, monkeypatch):
     for name in [*sys.modules]:
         if name == "skimage" or name.startswith("skimage."):

@@ -56,8 +56,10 @@ def explain(
     method: str = DEFAULT_METHOD,
     faithfulness: bool = True,
     randomisation_test: bool = False,
+    samples: int | None = None,
+    noise: float = 0.15,
     seed: int = 0,
-    **options: Any,
+    memory: int = MEMORY,
 ) -> list[Explanation]:
     """The attribution map of each image, with its faithfulness, that of random maps, and a verdict in words.
 
@@ -68,22 +70,29 @@ def explain(
         method: a name in `ATTRIBUTIONS`.
         faithfulness: measure deletion and insertion, of the map and of random maps.
         randomisation_test: compare with the map of the network with shuffled weights.
+        samples: of methods that draw any; default: the method's own number.
+        noise: standard deviation of the noise of SmoothGrad and VarGrad, in pixel intensity.
         seed: of samples, random maps and shuffled weights.
-        options: `samples`, `noise`, `segment` and `memory` as `Explainer` takes them.
+        memory: bytes per batch.
+
+    Returns:
+        One per image.
 
     Raises:
         UnknownName: no such method.
         BadSetting: a target is not in [0, classes), or the method cannot explain this network.
     """
-    device = images.device.type
+    device = str(images.device)
     network = Network(model, optimised_copy(model), {"name": model.name, "sha256": model.weights_sha256}, device)
     explainer = Explainer(
         network,
         methods=(method,),
         faithfulness=faithfulness,
         randomisation_test=randomisation_test,
+        samples=samples,
+        noise=noise,
         seed=seed,
-        **options,
+        memory=memory,
     )
     return [explained.explanations[0] for explained in explainer.explain(images, targets)]
 

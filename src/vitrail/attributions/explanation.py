@@ -71,12 +71,12 @@ class ExplainedImage:
 
     Attributes:
         network: the network's name.
-        pixels: (S, S, 3), RGB.
+        pixels: (H, W, 3), RGB.
         explanations: one per method, all of the same class.
     """
 
     network: str
-    pixels: UInt8[np.ndarray, "side side 3"] = field(repr=False)
+    pixels: UInt8[np.ndarray, "height width 3"] = field(repr=False)
     explanations: tuple[Explanation, ...]
 
     def class_entry(self) -> dict[str, Any]:

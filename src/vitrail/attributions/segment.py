@@ -39,13 +39,15 @@ def segment(image: Float[Tensor, "3 height width"], map: Float[Tensor, "height w
         image: RGB in [0, 1].
 
     Raises:
-        BadSetting: the map is constant nearly everywhere.
+        BadSetting: the map is constant nearly everywhere, or the image is constant.
         MissingExtra: scikit-image is not installed.
     """
     skimage = _skimage()
     smoothed = skimage.filters.gaussian(map.abs().cpu().double().numpy(), BLUR * min(map.shape))
     seeds = _seeds(smoothed)
     pixels = image.permute(1, 2, 0).cpu().double().numpy()
+    if not pixels.std():
+        raise BadSetting("An image of one colour has no edges to segment by. Use a photograph.")
     walked = skimage.segmentation.random_walker(pixels, seeds, beta=EDGE_WEIGHT, mode="bf", channel_axis=-1)
     parts = skimage.measure.label(walked == 1)
     largest = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
