@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from vitrail.attributions import deletion_insertion, random_baseline, random_maps, verdicts
+from vitrail.attributions import (
+    Faithfulness,
+    RandomBaseline,
+    deletion_insertion,
+    random_baseline,
+    random_maps,
+    verdicts,
+)
+from vitrail.attributions.faithfulness import SHARES
 from vitrail.attributions.verdict import coarse_random_maps, describe_verdicts, score
 from vitrail.backbones.backbone import Backbone
 
@@ -76,6 +84,26 @@ def test_a_network_that_ignores_the_image_has_no_better_map(images):
     chance = random_baseline(constant, images, TARGET)
     for map in (relevant(), -relevant(), images.mean(dim=1)):
         assert verdict(constant, images, chance, map) == "no better than chance here"
+
+
+@pytest.mark.parametrize(
+    ("own", "coarse", "expected"),
+    [
+        (0.46, (0.1, 0.3), "better than chance"),
+        (0.44, (0.1, 0.3), "no better than chance here"),  # within 3.04 deviations of the random pixels' mean
+        (0.46, (0.1, 0.5), "no better than chance here"),  # a random blob does better
+        (0.34, (0.35, 0.9), "worse than chance"),
+        (0.36, (0.37, 0.9), "no better than chance here"),
+        (0.34, (0.1, 0.9), "no better than chance here"),
+    ],
+)
+def test_the_rule(own, coarse, expected):
+    """Random pixels: mean 0.4, deviation 0.0158, so the limits are 0.352 and 0.448."""
+    curve = torch.zeros(1, len(SHARES))
+    measured = Faithfulness(curve, curve + own, torch.zeros(1), torch.full((1,), own))
+    pixels = torch.tensor([[0.40], [0.42], [0.38], [0.41], [0.39]])
+    blobs = torch.linspace(*coarse, 5)[:, None]
+    assert verdicts(measured, RandomBaseline(torch.zeros(1), torch.zeros(1), pixels, blobs)) == [expected]
 
 
 def test_the_score_is_insertion_less_deletion(backbone, images):
