@@ -109,13 +109,14 @@ def explain_files(
         done, name = 0, explainer.network.name
         yield Progress("maps", done, len(files), detail=name)
         for batch in batches(files, explainer.network.reference.preprocessing):
-            yield from batch.skipped
-            done += len(batch.skipped)
+            if batch.skipped:
+                yield from batch.skipped
+                done += len(batch.skipped)
+                yield Progress("maps", done, len(files), detail=name)
             for file, row, image in zip(batch.files, batch.rows, explainer.run(batch.pixels), strict=True):
                 yield ExplainedFile(row, file, image)
                 done += 1
                 yield Progress("maps", done, len(files), detail=name)
-        yield Progress("maps", done, len(files), detail=name)
 
 
 class Explainer:
