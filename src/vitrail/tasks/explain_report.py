@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Table
@@ -17,6 +16,8 @@ from vitrail.formatting import percent
 from vitrail.image_files import display_name
 from vitrail.images import to_unit
 from vitrail.plots import Panel, Scale, heat, is_signed, overlay, panels, region
+from vitrail.plots.encode import encode_png
+from vitrail.plots.labels import class_caption
 from vitrail.tasks.explain_maps import View
 from vitrail.tasks.kept_names import UniqueNames
 
@@ -53,7 +54,7 @@ class Report:
         if len(self._views) < DRAWN or file in self._views:
             self._views.setdefault(file, []).append(view)
         image = self._names.free(f"{file.stem}_{Path(view.network).name}_shown")
-        yield Attachment("maps", f"{image}.png", png(view.pixels))
+        yield Attachment("maps", f"{image}.png", encode_png(view.pixels))
         for method, values in view.maps.items():
             entry: dict[str, Any] = {"method": method, **view.figures[method], "image": f"maps/{image}.png"}
             if len(self.networks) > 1:
@@ -103,7 +104,7 @@ class Report:
             coloured["mask"] = mask
             self._show_region(pixels, mask, entry)
         for kind, array in coloured.items():
-            yield Attachment("maps", f"{name}_{kind}.png", png(array))
+            yield Attachment("maps", f"{name}_{kind}.png", encode_png(array))
             entry[kind] = f"maps/{name}_{kind}.png"
 
     def _show_region(self, pixels: np.ndarray, mask: np.ndarray, entry: dict[str, Any]) -> None:
@@ -117,7 +118,10 @@ class Report:
     def _figure(self) -> bytes:
         seen = max(len(views) for views in self._views.values())  # stopped early, not by every network
         rows = [
-            [Panel(views[0].pixels, said(views[0].target)), *(each for view in views for each in self._pair(view))]
+            [
+                Panel(views[0].pixels, class_caption(views[0].target)),
+                *(each for view in views for each in self._pair(view)),
+            ]
             for views in self._views.values()
             if len(views) == seen
         ]
@@ -132,7 +136,7 @@ class Report:
     def _pair(self, view: View) -> Iterator[Panel]:
         for method, values in view.maps.items():
             figures = view.figures[method]
-            about = said(view.target) if len(self.networks) > 1 else ()
+            about = class_caption(view.target) if len(self.networks) > 1 else ()
             if "deletion_auc" in figures:
                 about += tuple(
                     f"{kind} {figures[f'{kind}_auc']:.3f} (random {figures[f'random_{kind}_auc']:.3f})"
@@ -156,15 +160,3 @@ MEASURED = {
 def measured(entry: dict[str, Any]) -> list[float | None]:
     """The figures of a map in the order of the table's columns."""
     return [round(entry[key], 3) if key in entry else None for key in MEASURED]
-
-
-def said(target: dict[str, Any]) -> tuple[str, ...]:
-    """A class and how sure the network is of it, as a caption."""
-    return (target["name"], percent(target["probability"]))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """RGB pixels, or a mask, as a PNG."""
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return out.getvalue()

@@ -30,7 +30,7 @@ from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_bytes, to_unit
 from vitrail.metrics.similarity import structural_similarity
 from vitrail.plots import magnified_difference
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.watching import Seen, watched
 from vitrail.tensors import Images, Labels, Logits, Pixels
 
@@ -173,8 +173,8 @@ class Fooling:
         def shown(seen: Seen) -> Iterator[Preview]:
             after = _upright(seen.images[0])
             figures = {"forwards": float(seen.passes), kind: float(seen.logits[0].softmax(dim=0)[wanted])}
-            yield Preview("fooled", png(after), figures)
-            yield Preview("difference", png(magnified_difference(before, after, self.task.magnify)), figures)
+            yield Preview("fooled", encode_png(after), figures)
+            yield Preview("difference", encode_png(magnified_difference(before, after, self.task.magnify)), figures)
 
         found: Attacked = yield from watched(self.fast, attack, self.task.live, shown)
         return found

@@ -16,7 +16,7 @@ from vitrail.events import Attachment, Event, Image, Note, Plot, Preview, Progre
 from vitrail.formatting import percent
 from vitrail.images import to_bytes
 from vitrail.plots import Axis, Line, animation, contact_sheet, curve
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.kept_names import UniqueNames
 from vitrail.tasks.visualise_judge import Judge, said
 from vitrail.tasks.visualise_run import Making, Row
@@ -116,7 +116,7 @@ class Report:
             self._lines.append(Line(range(1, len(y) + 1), y, self._label(row)))
 
     def _one(self, row: Row, pixels: np.ndarray, step: int, name: str) -> Image:
-        file = png(pixels)
+        file = encode_png(pixels)
         found: dict[str, Any] = {"steps": step, "output": f"images/{name}.png"}
         found |= {"rate": row.rate, "l2": row.l2} if self._swept else {}
         if row.goal.layer == LOGITS:
@@ -187,7 +187,7 @@ def _previews(record: _Record, frame: Frame) -> Iterator[Preview]:
         figures = {"step": float(frame.step)}
         if row.goal.layer == LOGITS:
             figures["probability"] = float(logits.softmax(dim=0)[row.goal.index])
-        yield Preview(_file_name(row), png(pixels), figures)
+        yield Preview(_file_name(row), encode_png(pixels), figures)
 
 
 def _spaced(total: int, count: int) -> list[int]:
