@@ -23,9 +23,7 @@ def main() -> None:
     folder = Path(spec.origin).parent / "data"
     table = measure_spectrum(to_unit(read_pixels(folder / name))[None] for name in PHOTOGRAPHS).table
     print(f"# Log mean magnitude of {', '.join(PHOTOGRAPHS)} (scikit-image: CC0 or public domain).")
-    print(
-        "# One line per ring, low to high frequency, per colour plane; columns: horizontal to vertical."
-    )
+    print("# One line per ring, low to high frequency, per colour plane; columns: horizontal to vertical.")
     for plane in table:
         for ring in plane:
             print(" ".join(f"{value:.4f}" for value in ring.tolist()))

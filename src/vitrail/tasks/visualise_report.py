@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Preview, Progress, Summary, Table
@@ -18,42 +16,14 @@ from vitrail.plots import Axis, Line, animation, contact_sheet, curve
 from vitrail.plots.encode import encode_png
 from vitrail.tasks.kept_names import UniqueNames
 from vitrail.visualisation.second_network import saved_activations, saved_probabilities
+from vitrail.visualisation.trace import AscentTrace
 
 if TYPE_CHECKING:
     from vitrail.backbones.network import Network
     from vitrail.visualisation import Frame, Renderer, Variant
 
 RECOGNISED = 0.5  # probability from which a network is said to recognise the class
-STRIP, ANIMATED = 6, 40  # largest number of frames of a strip and of an animation
 LISTED = 6  # images named in the summary
-
-
-@dataclass
-class _Batch:
-    """The course of one batch: scores of every step, and by step the pixels (N, H, W, 3) of the frames to keep."""
-
-    variants: Sequence[Variant]
-    scores: list[Tensor] = field(default_factory=list)
-    frames: dict[int, np.ndarray] = field(default_factory=dict)
-    last: Frame | None = None
-
-    def add(self, frame: Frame) -> None:
-        self.scores.append(frame.scores.cpu())
-        self.last = frame
-        if frame.step in {*_spaced(self.total, ANIMATED), *self.strip, *self.variants[0].steps}:
-            self.keep_last()
-
-    def keep_last(self) -> None:
-        if self.last is not None:
-            self.frames[self.last.step] = to_hwc(self.last.images)
-
-    @property
-    def total(self) -> int:
-        return self.variants[0].steps[-1]
-
-    @property
-    def strip(self) -> set[int]:
-        return _spaced(self.total, STRIP)
 
 
 class Report:
@@ -76,7 +46,7 @@ class Report:
 
     @property
     def result(self) -> dict[str, Any]:
-        """`classes`, `channels` and `forwards`, the forward passes per image of the network that was climbed."""
+        """`classes`, `channels` and `forwards`, the forward passes of single images without those of previews."""
         return {**self._entries, "forwards": self._forwards}
 
     def events(self, renderer: Renderer, variants: Sequence[Variant]) -> Iterator[Event]:
@@ -84,36 +54,35 @@ class Report:
         batches = renderer.batches(variants)
         steps = len(batches) * variants[0].steps[-1]
         for number, rows in enumerate(batches):
-            batch, stopped = _Batch(rows), False
+            trace, stopped = AscentTrace(rows), False
             try:
-                yield from self._ascent(batch, renderer.frames(rows), number * batch.total, steps)
+                yield from self._ascent(trace, renderer.frames(rows), number * trace.total, steps)
             except KeyboardInterrupt:
                 stopped = True
-            if batch.last is None:
-                raise KeyboardInterrupt
-            batch.keep_last()
-            self._forwards += 2 * batch.last.step * len(rows)
-            yield from self._images(batch)
+            if trace.last is not None:
+                trace.retain_last()
+                self._forwards += 2 * trace.last.step * len(rows)
+                yield from self._images(trace)
+            elif not self._tiles:
+                raise KeyboardInterrupt  # nothing is made yet
             if stopped:
-                yield Note(
-                    f"Stopped after {count(batch.last.step, 'step')}; the images of that step are saved.", "stopped"
-                )
+                yield Note(f"Stopped; {count(len(self._tiles), 'image')} made so far are saved.", "stopped")
                 break
         yield from self._overview()
 
-    def _ascent(self, batch: _Batch, frames: Iterator[Frame], before: int, total: int) -> Iterator[Event]:
+    def _ascent(self, trace: AscentTrace, frames: Iterator[Frame], before: int, total: int) -> Iterator[Event]:
         started, probability = time.perf_counter(), ""
         for frame in frames:
-            batch.add(frame)
+            trace.add(frame)
             pace = f"{frame.step / (time.perf_counter() - started):.1f} steps/s"
             # Frame.logits are those of a random crop; the probability shown is that of the image itself.
-            if frame.step in batch.strip and (values := self._probabilities(batch.variants, batch.frames[frame.step])):
+            if frame.step in trace.strip and (values := self._probabilities(trace.variants, trace.frames[frame.step])):
                 mean = sum(values) / len(values)
                 probability = f"probability {mean:.2f} at step {frame.step}, "
             yield Progress("Ascent", before + frame.step, total, unit="steps", detail=probability + pace)
             if time.monotonic() - self._previewed >= self._preview_every:
                 self._previewed = time.monotonic()
-                yield from self._previews(batch.variants, frame)
+                yield from self._previews(trace.variants, frame)
 
     def _probabilities(self, variants: Sequence[Variant], pixels: np.ndarray) -> list[float]:
         """The network's probability of each class among the targets, of images as they would be saved."""
@@ -129,27 +98,27 @@ class Report:
             png = encode_png(pixels)
             values = {"step": float(frame.step)}
             if row.target.is_class:
-                values["probability"] = self._own_probability(png, row.target.index)
+                values["probability"] = float(saved_probabilities(self._network.reference, png)[row.target.index])
             yield Preview(_file_name(row), png, values)
 
-    def _images(self, batch: _Batch) -> Iterator[Event]:
-        last = max(batch.frames)
-        for index, row in enumerate(batch.variants):
-            steps = sorted({*(step for step in row.steps if step in batch.frames), last})
+    def _images(self, trace: AscentTrace) -> Iterator[Event]:
+        last = max(trace.frames)
+        for index, row in enumerate(trace.variants):
+            steps = sorted({*(step for step in row.steps if step in trace.frames), last})
             name = self._names.free(_file_name(row))
             for step in steps:
-                yield self._image(row, batch.frames[step][index], step, name if step == last else f"{name}_{step}")
-            yield from self._course(batch, index, name)
-            scores = [float(values[index]) for values in batch.scores]
+                yield self._image(row, trace.frames[step][index], step, name if step == last else f"{name}_{step}")
+            yield from self._strip(trace, index, name)
+            scores = [float(values[index]) for values in trace.scores]
             self._curves.append(Line(range(1, len(scores) + 1), scores, self._label(row)))
 
     def _image(self, row: Variant, pixels: np.ndarray, step: int, name: str) -> Image:
         png = encode_png(pixels)
         options = {"step_size": row.step_size, "l2": row.l2} if self._sweep else {}
-        made = {"steps": step, "output": f"images/{name}.png", **options}
+        file = {"steps": step, "output": f"images/{name}.png", **options}
         if row.target.is_class:
             verdict = self._verdict(png, row.target.index)
-            entry = {"index": row.target.index, "name": row.target.name, **verdict, **made}
+            entry = {"index": row.target.index, "name": row.target.name, **verdict, **file}
             self._entries["classes"].append(entry)
             caption = self._caption(entry)
         else:
@@ -157,7 +126,7 @@ class Report:
                 saved_activations(self._network.reference, png, row.target.layer)[row.target.index].mean()
             )
             self._forwards += 1
-            self._entries["channels"].append({"channel": row.target.name, "activation": activation, **made})
+            self._entries["channels"].append({"channel": row.target.name, "activation": activation, **file})
             caption = f"mean activation {activation:.4g}"
         label = f"{self._label(row)}, {step} steps" if self._sweep else row.target.name
         # A tile of a sweep has room for one value only; the image's own caption has the others.
@@ -179,13 +148,13 @@ class Report:
         both = f"{own}, {self._second.name} {percent(entry['judge_probability'])}"
         return f"{both} (its own network only)" if _own_only(entry) else both
 
-    def _course(self, batch: _Batch, index: int, name: str) -> Iterator[Event]:
-        steps = sorted(batch.frames.keys() & {*batch.strip, max(batch.frames)})
+    def _strip(self, trace: AscentTrace, index: int, name: str) -> Iterator[Event]:
+        steps = sorted(trace.frames.keys() & {*trace.strip, max(trace.frames)})
         strip = contact_sheet(
-            [batch.frames[step][index] for step in steps], [f"step {step}" for step in steps], columns=len(steps)
+            [trace.frames[step][index] for step in steps], [f"step {step}" for step in steps], columns=len(steps)
         )
-        yield Image(f"{name}_strip", f"{self._label(batch.variants[index])}, by step", strip)
-        frames = [batch.frames[step][index] for step in sorted(batch.frames)]
+        yield Image(f"{name}_strip", f"{self._label(trace.variants[index])}, by step", strip)
+        frames = [trace.frames[step][index] for step in sorted(trace.frames)]
         yield Attachment("images", f"{name}.gif", animation(frames))
 
     def _label(self, row: Variant) -> str:
@@ -250,11 +219,6 @@ def _recognised(entry: dict[str, Any]) -> bool:
 def _own_only(entry: dict[str, Any]) -> bool:
     """Whether the network recognises the class and the second network predicts another."""
     return _recognised(entry) and entry["judge_agrees"] is False
-
-
-def _spaced(total: int, most: int) -> set[int]:
-    """At most `most` steps up to `total`, evenly spaced."""
-    return {max(1, round(total * (place + 1) / most)) for place in range(most)}
 
 
 def _file_name(row: Variant) -> str:
