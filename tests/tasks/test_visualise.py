@@ -1,4 +1,4 @@
-"""Class visualisation through the task, on a small network and, once, on the packaged ones."""
+"""Class visualisation through the task, on small networks."""
 
 import json
 from io import BytesIO
