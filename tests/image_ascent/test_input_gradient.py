@@ -30,31 +30,31 @@ OBJECTIVES = {
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_gradient_is_that_of_finite_differences(name, backbone, images):
     objective = OBJECTIVES[name]
-    found = input_gradient(backbone.double(), images.double(), objective)
+    result = input_gradient(backbone.double(), images.double(), objective)
     step = torch.randn(images.shape, generator=torch.Generator().manual_seed(2)).double() * 1e-5
     ahead, behind = (input_gradient(backbone, images.double() + sign * step, objective).scores for sign in (1, -1))
-    torch.testing.assert_close((found.gradient * step).sum(dim=(1, 2, 3)), (ahead - behind) / 2, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close((result.gradient * step).sum(dim=(1, 2, 3)), (ahead - behind) / 2, rtol=1e-6, atol=1e-12)
 
 
 def test_scores_are_the_formulas_named(backbone, images):
-    found = input_gradient(backbone, images, margin(LABELS))
-    torch.testing.assert_close(found.logits, backbone(images))
-    for row, label, score in zip(found.logits, LABELS, found.scores, strict=True):
+    result = input_gradient(backbone, images, margin(LABELS))
+    torch.testing.assert_close(result.logits, backbone(images))
+    for row, label, score in zip(result.logits, LABELS, result.scores, strict=True):
         others = [value for index, value in enumerate(row.tolist()) if index != label]
         assert score == pytest.approx(row[label].item() - max(others))
     together = class_score(LABELS) - 0.5 * l2_norm()
-    expected = found.logits.gather(1, LABELS[:, None])[:, 0] - 0.5 * images.flatten(1).norm(dim=1)
+    expected = result.logits.gather(1, LABELS[:, None])[:, 0] - 0.5 * images.flatten(1).norm(dim=1)
     torch.testing.assert_close(input_gradient(backbone, images, together).scores, expected)
 
 
 def test_nothing_of_the_caller_is_changed(backbone, images):
-    before, kept = {key: value.clone() for key, value in backbone.state_dict().items()}, images.clone()
+    before, copy = {key: value.clone() for key, value in backbone.state_dict().items()}, images.clone()
     with torch.no_grad():
-        found = input_gradient(backbone, images, class_score(LABELS))
-    assert torch.equal(images, kept)
+        result = input_gradient(backbone, images, class_score(LABELS))
+    assert torch.equal(images, copy)
     assert not images.requires_grad
-    assert not found.gradient.requires_grad
-    assert not found.scores.requires_grad
+    assert not result.gradient.requires_grad
+    assert not result.scores.requires_grad
     assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
     assert all(parameter.grad is None for parameter in backbone.parameters())
     assert not any(module._forward_hooks or module._backward_hooks for module in backbone.modules())
@@ -75,9 +75,9 @@ def test_the_optimised_copy_gives_the_same_gradient(backbone, images):
     fast = optimised_copy(backbone)
     assert "BatchNorm2d" not in {type(module).__name__ for module in fast.modules()}
     assert "BatchNorm2d" in {type(module).__name__ for module in backbone.modules()}
-    plain, found = (input_gradient(one, images, class_score(LABELS)) for one in (backbone, fast))
-    torch.testing.assert_close(found.logits, plain.logits, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found.gradient, plain.gradient, rtol=1e-4, atol=1e-6)
+    plain, result = (input_gradient(one, images, class_score(LABELS)) for one in (backbone, fast))
+    torch.testing.assert_close(result.logits, plain.logits, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(result.gradient, plain.gradient, rtol=1e-4, atol=1e-6)
     assert (fast.layers, fast.classes, fast.preprocessing) == (
         backbone.layers,
         backbone.classes,
@@ -99,18 +99,18 @@ def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
 
 
 def test_no_counted_tensor_stays_alive(images):
-    made = []
+    tensors = []
 
     class Bend(torch.nn.Module):
         def forward(self, values):
             bent = values.relu()  # its gradient is computed from its output, which so is part of the graph
-            made.append(weakref.ref(bent))
+            tensors.append(weakref.ref(bent))
             return bent.mean(dim=(2, 3))
 
     plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     max_batch_size(Backbone.wrap(Bend(), **plain, classes=list("abc"), size=16), images)
     gc.collect()
-    assert {bent() for bent in made} == {None}
+    assert {bent() for bent in tensors} == {None}
 
 
 def test_chunks_cover_all_and_are_halved_when_memory_is_used_up():

@@ -77,12 +77,12 @@ def grey(count):
 
 @pytest.mark.parametrize("method", ["fourier", "maco"])
 def test_scores_rise_and_reruns_are_bit_identical(backbone, seeded, method):
-    def made():
+    def frames_of():
         start = fourier(grey(2)) if method == "fourier" else maco(2, (24, 24), natural_spectrum(), seeded())
         frames = render(backbone, target_scores(TARGETS), start, options=OPTIONS, generator=seeded(2))
         return list(islice(frames, 40))
 
-    first, again = made(), made()
+    first, again = frames_of(), frames_of()
     assert torch.equal(first[-1].images, again[-1].images)
     early, late = (torch.stack([f.scores for f in part]).mean(dim=0) for part in (first[:5], first[-5:]))
     assert (late > early).all()
@@ -91,23 +91,23 @@ def test_scores_rise_and_reruns_are_bit_identical(backbone, seeded, method):
 
 
 def test_scores_of_pixel_ascent_rise_and_reruns_are_bit_identical(backbone, seeded):
-    def made():
+    def frames_of():
         start = gaussian_noise(2, (24, 24), seeded())
         steps = pixel_ascent(backbone, target_scores(TARGETS), start, options=options(), generator=seeded(1))
         return list(islice(steps, 20))
 
-    first, again = made(), made()
+    first, again = frames_of(), frames_of()
     assert torch.equal(first[-1].images, again[-1].images)
     assert (first[-1].scores > first[0].scores).all()
 
 
 def test_an_image_does_not_depend_on_its_batch(backbone, seeded):
-    def made(targets):
+    def images_of(targets):
         start = fourier(grey(len(targets)))
         frames = render(backbone, target_scores(targets), start, options=OPTIONS, generator=seeded())
         return next(islice(frames, 4, None)).images
 
-    torch.testing.assert_close(made(TARGETS)[1:], made(TARGETS[1:]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(images_of(TARGETS)[1:], images_of(TARGETS[1:]), atol=1e-3, rtol=0)
 
 
 def test_the_network_is_left_as_it_was(backbone, seeded):
