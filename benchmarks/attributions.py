@@ -30,7 +30,7 @@ from vitrail.attributions.verdict import coarse_random_maps, random_baseline, sc
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.image_ascent import class_score, input_gradient, max_batch_size
-from vitrail.image_ascent.batching import MIB, MIN_BATCH
+from vitrail.image_ascent.batching import CPU_BATCH, MIB
 from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
 
@@ -234,7 +234,7 @@ def time_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> d
 def input_gradients(images: torch.Tensor, options: argparse.Namespace) -> dict:
     lite = read_images(options.folder, 8, BACKBONES["efficientnet-lite0"]())
     given = (("squeezenet", images), ("efficientnet-lite0", lite))
-    sizes = [(name, each, batch) for name, each in given for batch in (8, MIN_BATCH, 1)]
+    sizes = [(name, each, batch) for name, each in given for batch in (8, CPU_BATCH, 1)]
     return {f"{name} x {batch}": time_gradient(name, each, batch, options.rounds) for name, each, batch in sizes}
 
 
