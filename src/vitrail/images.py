@@ -86,9 +86,8 @@ def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> No
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
-    pixels = image.detach() if image.dtype == torch.uint8 else to_bytes(image.detach())
     encoded = io.BytesIO()
-    Image.fromarray(to_rgb(pixels).permute(1, 2, 0).cpu().numpy()).save(encoded, "PNG")
+    Image.fromarray(to_hwc(image)).save(encoded, "PNG")
     write_bytes(path, encoded.getvalue())
 
 
@@ -111,6 +110,20 @@ def to_bytes(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     if images.isnan().any():
         raise BadImage("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
     return images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def to_hwc(pixels: Num[Tensor, "*batch channels height width"]) -> UInt8[np.ndarray, "*batch height width 3"]:
+    """Pixels as Pillow and matplotlib take them: channels last, contiguous, 8 bits, on the CPU.
+
+    Args:
+        pixels: (3, H, W) or (N, 3, H, W), or one grey channel; uint8, or float in [0, 1], rounded as `to_bytes` does.
+
+    Raises:
+        BadImage: a value is not a number.
+    """
+    whole = pixels.detach() if pixels.dtype == torch.uint8 else to_bytes(pixels.detach())
+    array: np.ndarray = to_rgb(whole).movedim(-3, -1).contiguous().cpu().numpy()
+    return array
 
 
 def to_signed_range(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -18,7 +18,7 @@ from vitrail.events import Attachment, Event, Image, Note, Plot, Table, Weights
 from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.images import to_rgb
 from vitrail.plots import Axis, Line, animation, curve, grid
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_evaluation import Evaluation, Measured
 from vitrail.tasks.gan_players import combination
 from vitrail.tensors import Condition
@@ -43,7 +43,7 @@ class Report:
 
     def start(self) -> Iterator[Event]:
         """What the generator is to learn."""
-        yield Image("real", "Images to learn from", png(grid({"real": self._real}, self._names)))
+        yield Image("real", "Images to learn from", encode_png(grid({"real": self._real}, self._names)))
 
     def epoch(self) -> Iterator[Event]:
         """Samples of the moving average, from the same noise each time."""
@@ -55,7 +55,7 @@ class Report:
         figures = [f"{name} {entry[name]:.4g}" for name in SHOWN if name in entry]
         caption = f"Samples after epoch {training.epochs_done}: {', '.join(figures) or 'not measured'}"
         epoch = training.epochs_done
-        yield Image(f"samples_{epoch:04d}", caption, png(sheet), "samples", epoch)
+        yield Image(f"samples_{epoch:04d}", caption, encode_png(sheet), "samples", epoch)
 
     def finish(self, generator: nn.Module, measured: Measured, final: Evaluation) -> Iterator[Event]:
         """The sheet of final samples, the animation, the curves, the tables, and the generator's weights."""
@@ -65,7 +65,7 @@ class Report:
         yield Image(
             "samples",
             f"Samples of the best epoch, {epoch}",
-            png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
+            encode_png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
         )
         frames = self._film(samples)
         if frames:
