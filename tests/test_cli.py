@@ -92,8 +92,8 @@ def test_completion_offers_the_commands():
 
 def test_settings_come_from_a_file_and_options_win(tmp_path, image):
     config = tmp_path / "classify.yaml"
-    config.write_text("backbone: squeezenet\ntop: 2\n")
-    done = run("classify", image, "--config", config, "--top", 3, "--json", "--run", tmp_path / "run")
+    config.write_text("backbone: squeezenet\ntop-k: 2\n")
+    done = run("classify", image, "--config", config, "--top-k", 3, "--json", "--run", tmp_path / "run")
     result = json.loads(done.stdout)
     assert result["backbone"][0]["name"] == "squeezenet"
     assert len(result["images"][0]["top"]) == 3
