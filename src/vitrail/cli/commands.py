@@ -30,9 +30,8 @@ def command_for(name: str, task: type[Task]) -> Any:
     def run(**values: Any) -> None:
         execute(name, task, values)
 
-    fields = sorted(
-        task.model_fields.items(), key=lambda each: (PANELS.index(_panel(each[1])), each[0] in task.help_last)
-    )
+    order = {field: (PANELS.index(_panel(info)), field in task.help_last) for field, info in task.model_fields.items()}
+    fields = sorted(task.model_fields.items(), key=lambda each: order[each[0]])
     parameters = [_parameter(field, info) for field, info in fields]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -98,8 +97,11 @@ def _parameter(field: str, info: FieldInfo) -> Parameter:
     if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
         return _argument(field, info)
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
-    text = f"{info.description}{_default(info.get_default())}"
-    option = typer.Option(*_flags(field, info), help=text, show_default=False, rich_help_panel=_panel(info))
+    text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
+    metavar = "<name>" if _literal(info) else None
+    option = typer.Option(
+        *_flags(field, info), help=text, metavar=metavar, show_default=False, rich_help_panel=_panel(info)
+    )
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
     kind = list[str] if several else _kind(info.annotation)
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
@@ -134,12 +136,27 @@ def _panel(info: FieldInfo) -> str:
     return str(info.json_schema_extra["panel"]) if isinstance(info.json_schema_extra, Mapping) else METHOD
 
 
+def _literal(info: FieldInfo) -> tuple[Any, ...]:
+    """The values that a setting of fixed choices takes."""
+    kind = _kind(info.annotation)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _choices(info: FieldInfo) -> str:
+    """The choices, unless the help text names them all: beside the option they would leave the text no room."""
+    choices = [str(choice) for choice in _literal(info)]
+    named = all(choice in (info.description or "") for choice in choices)
+    return "" if named else f": {', '.join(choices)}"
+
+
 def _default(value: Any) -> str:
     """The default as the end of a help text."""
     if value is None or value is PydanticUndefined or value == ():
         return ""
     if isinstance(value, bool):
         return f"; default: {'yes' if value else 'no'}"
+    if isinstance(value, Path) and value.is_relative_to(Path.home()):
+        value = Path("~") / value.relative_to(Path.home())
     return f"; default: {','.join(map(str, value)) if isinstance(value, tuple) else value}"
 
 
