@@ -87,7 +87,7 @@ class Printer:
                 self._skipped += 1
             case Note():
                 self._skipped += event.kind == "skipped"
-                self._line(escape(printable(event.text)))
+                self._note(printable(event.text))
             case Table(shown=True):
                 self._tables.append(event)
             case Plot():
@@ -96,6 +96,10 @@ class Printer:
                 self._summary = event
             case Result():
                 self._outcome(event)
+
+    def _note(self, text: str) -> None:
+        """A sentence, broken at spaces where the terminal has an end."""
+        self._line(escape("\n".join(_wrapped(text, self._width())) if self._bounded() else text))
 
     def _line(self, text: str) -> None:
         self._progress.pause()
@@ -110,6 +114,7 @@ class Printer:
         for line in summary_lines(self._summary, run, self._plots, self._width()):
             self._line(line)
         for table in self._tables:
+            self._line("")
             self._out.print(grid(table, self._width() if self._bounded() else None))
         for step in next_steps(self._summary, run):
             self._line(step)
