@@ -28,4 +28,5 @@ def test_without_a_kind_all_are_listed():
 def test_an_unknown_kind_is_one_sentence():
     done = run("nothing")
     assert done.exit_code == 1
-    assert "nothing" in done.output and "losses" in done.output
+    assert "nothing" in done.output
+    assert "losses" in done.output
