@@ -121,7 +121,7 @@ def _kind(annotation: Any) -> Any:
 def _flags(field: str, info: FieldInfo) -> tuple[str, ...]:
     given = info.json_schema_extra.get("flag") if isinstance(info.json_schema_extra, Mapping) else None
     flag = str(given) if given else option_name(field)
-    return (f"{flag}/--no-{flag[2:]}",) if info.annotation is bool else (flag,)
+    return (f"{flag}/--no-{flag[2:]}",) if _kind(info.annotation) is bool else (flag,)
 
 
 def _shown(default: Any) -> str | bool:

@@ -1,16 +1,16 @@
-"""Curves for TensorBoard, if somebody wants them."""
+"""Curves for TensorBoard."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from vitrail.errors import MissingExtra
 
 
-class Curves:
-    """Writes figures to a folder that TensorBoard reads; without a folder, nothing.
+class TensorBoardWriter:
+    """Writes scalars to a folder that TensorBoard reads; does nothing without a folder.
 
     Raises:
         MissingExtra: a folder is given and tensorboard is not installed.
@@ -22,16 +22,18 @@ class Curves:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
-                raise MissingExtra("Curves for TensorBoard need `pip install 'vitrail[tensorboard]'`.") from None
+                raise MissingExtra(
+                    "Curves for TensorBoard need tensorboard. Use `pip install 'vitrail[tensorboard]'`."
+                ) from None
             self._writer = SummaryWriter(str(folder))
 
-    def add(self, step: int, figures: Mapping[str, float]) -> None:
-        """One point of each curve."""
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds one point to each curve."""
         if self._writer is not None:
-            for name, value in figures.items():
+            for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
-    def __enter__(self) -> Curves:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

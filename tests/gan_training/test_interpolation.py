@@ -75,6 +75,6 @@ def test_a_walk_meets_every_station_once():
     torch.testing.assert_close(back[18:], slerp(keypoints[3], keypoints[0], torch.arange(6) / 6))
 
 
-def test_what_is_told_goes_straight():
-    told = interpolate(torch.eye(3)[[0, 2]], lerp, steps=4)
-    assert told.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]
+def test_conditions_are_interpolated_linearly():
+    conditions = interpolate(torch.eye(3)[[0, 2]], lerp, steps=4)
+    assert conditions.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]
