@@ -10,8 +10,8 @@ included, its values read at every step too; "ours, reference" is `train_steps` 
 in reversed order every other round: in one process, whose memory is handled as in the command, so that theirs gains by
 it too; or `--apart`, each in a process of its own as its users start it, ours as the command and theirs as it comes.
 Images are random, and loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the
-median and the range, by wall time and by CPU time of the processes. With other work on the machine the latter says more, and
-OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
+median and the range, by wall time and by CPU time of the processes. With other work on the machine the latter says
+more, and OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
 """
 
 import argparse

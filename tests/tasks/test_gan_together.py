@@ -46,7 +46,7 @@ def wait_for_step(process, folder, step):
 
 
 def test_two_processes_train_as_one_does(stripes, cache, tmp_path):
-    """Batch normalisation, mismatched labels, losses and metrics are those of the whole batch; grids are equal files."""
+    """Batch normalisation, mismatched labels, losses and metrics are those of the whole batch; grids are equal."""
     alone = run(*training(stripes, tmp_path / "one", "--epochs", 2, cache=cache))
     assert alone.exit_code == 0, alone.output
     code, printed, errors = done(*training(stripes, tmp_path / "two", "--epochs", 2, cache=cache))

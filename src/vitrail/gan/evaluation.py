@@ -66,7 +66,7 @@ def evaluate(
     seed: int = 0,
     device: str = "auto",
     download: bool = False,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
 ) -> Iterator[Event | EvaluationEnd]:
     """Measures the images of a generator against real ones; yields notes and progress, and `EvaluationEnd` last.
 
@@ -85,7 +85,7 @@ def evaluate(
         BadSetting: the real images have other names than the generator's condition.
     """
     started, device = time.perf_counter(), choose_device(device)
-    cache = cache_folder().parent if cache is None else cache
+    cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):
         data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
     for text in dict.fromkeys(data.opened.notes):

@@ -16,7 +16,7 @@ class TensorBoardWriter:
         MissingExtra: a folder is given and tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: str | Path | None) -> None:
         self._writer: Any = None
         if folder is not None:
             try:

@@ -69,9 +69,9 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     autotune: bool = True,
     on_alarm: OnAlarm = "warn",
     keep_checkpoints: int = 2,
-    resume: Path | None = None,
-    tensorboard: Path | None = None,
-    cache: Path | None = None,
+    resume: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    cache: str | Path | None = None,
 ) -> Iterator[TrainingEvent]:
     """Trains a GAN; yields progress, notes, checkpoints and `EpochEnd`, and `TrainingEnd` last.
 
@@ -100,7 +100,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     """
     started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
     seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
-    cache = cache_folder().parent if cache is None else cache
+    resume, cache = resume and Path(resume), Path(cache or cache_folder().parent)
 
     # ---- Images and networks
     device = choose_device(device)
