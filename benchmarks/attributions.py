@@ -1,9 +1,11 @@
-"""Maps and their faithfulness against captum and against loops: passes, seconds, memory.
+"""Maps and their faithfulness against captum and against loops: passes, seconds, memory; methods against chance.
 
-    python benchmarks/attributions.py [FOLDER] [--part look ...] [--images 64] [--samples 50] [--rounds 2]
+    python benchmarks/attributions.py [FOLDER] [--part pass ...] [--images 64] [--samples 50] [--rounds 2]
+    python benchmarks/attributions.py imagenet256 --part defaults --images 60
 
 Images come from FOLDER, or are scikit-image's three, repeated. Contestants alternate in one process; one JSON
 document goes to stdout. F is one forward pass of one image. Ours run on `optimised_copy`, whose making is counted.
+`defaults` compares methods by faithfulness on images spread over FOLDER, with the default network; it runs alone.
 """
 
 import argparse
@@ -11,25 +13,31 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import captum.attr
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vitrail.attributions import ATTRIBUTIONS
-from vitrail.attributions.look import FROM_LOOK, look
-from vitrail.backbones import BACKBONES
+from vitrail.attributions.explainer import FROM_PASS, bind_method
+from vitrail.attributions.faithfulness import SHARES, blur, deletion_insertion, random_maps
+from vitrail.attributions.gradient_pass import run_gradient_pass
+from vitrail.attributions.verdict import coarse_random_maps, random_baseline, score, verdicts
+from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.image_ascent import class_score, input_gradient, max_batch_size
-from vitrail.image_ascent.batching import MIN_BATCH
+from vitrail.image_ascent.batching import CPU_BATCH, MIB
 from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
-from vitrail.metrics.faithfulness import SHARES, blur, deletion_insertion
 
-MIB = 2**20
+DEFAULT_METHODS = (
+    "gradient,gradient-x-input,guided-backprop,grad-cam,grad-cam-plus-plus,smooth-grad:10,var-grad:10,"
+    "integrated-gradients:10"
+)
 
 
 def read_images(folder: Path | None, count: int, backbone) -> torch.Tensor:
@@ -88,7 +96,7 @@ def flops(run: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def one_look(backbone, images: torch.Tensor) -> dict:
+def gradient_pass(backbone, images: torch.Tensor) -> dict:
     """Prediction, saliency and Grad-CAM."""
     with torch.no_grad():
         targets = backbone(images).argmax(dim=1)
@@ -104,10 +112,10 @@ def one_look(backbone, images: torch.Tensor) -> dict:
         large = captum.attr.LayerAttribution.interpolate(small, tuple(images.shape[2:]), "bilinear")
         return saliency.amax(dim=1), large[:, 0].detach()
 
-    seen, found = look(backbone, images, targets), theirs()
-    ours = (FROM_LOOK["gradient"](seen), FROM_LOOK["grad-cam"](seen))
+    seen, found = run_gradient_pass(backbone, images, targets), theirs()
+    ours = (FROM_PASS["gradient"](seen), FROM_PASS["grad-cam"](seen))
     return {
-        "ours_F": round(flops(lambda: look(backbone, images, targets)) / forward, 3),
+        "ours_F": round(flops(lambda: run_gradient_pass(backbone, images, targets)) / forward, 3),
         "theirs_F": round(flops(theirs) / forward, 3),
         "largest_difference": {
             name: float((a - b).abs().max() / b.abs().max())
@@ -162,7 +170,7 @@ def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) ->
 
     One loop takes our points, the other 225 evenly spaced ones, as many as the authors' code (224 pixels a step).
     """
-    targets = torch.cat([look(backbone, part).targets for part in images.split(4)])
+    targets = torch.cat([run_gradient_pass(backbone, part).targets for part in images.split(4)])
     maps = ATTRIBUTIONS["gradient"](backbone, images, targets)
     even = [torch.linspace(0, 1, count + 1, dtype=torch.float64).tolist() for count in (len(SHARES) - 1, 224)]
     areas: dict[str, torch.Tensor] = {}
@@ -208,7 +216,7 @@ def faithfulness(backbone, images: torch.Tensor, options: argparse.Namespace) ->
 
 
 def time_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> dict:
-    """The slope at the pixels against `loss.backward()` on weights that require gradients."""
+    """The gradient at the pixels against `loss.backward()` on weights that require gradients."""
     plain = BACKBONES[name]()
     quick, usual = optimised_copy(plain), BACKBONES[name]().requires_grad_()
     part = images[:batch]
@@ -224,10 +232,51 @@ def time_gradient(name: str, images: torch.Tensor, batch: int, rounds: int) -> d
 
 
 def input_gradients(images: torch.Tensor, options: argparse.Namespace) -> dict:
-    lite = images(options.folder, 8, BACKBONES["efficientnet-lite0"]())
+    lite = read_images(options.folder, 8, BACKBONES["efficientnet-lite0"]())
     given = (("squeezenet", images), ("efficientnet-lite0", lite))
-    sizes = [(name, each, batch) for name, each in given for batch in (8, MIN_BATCH, 1)]
-    return {f"{name} x {batch}": input_gradient(name, each, batch, options.rounds) for name, each, batch in sizes}
+    sizes = [(name, each, batch) for name, each in given for batch in (8, CPU_BATCH, 1)]
+    return {f"{name} x {batch}": time_gradient(name, each, batch, options.rounds) for name, each, batch in sizes}
+
+
+def defaults(folder: Path, count: int, methods: Sequence[str]) -> dict:
+    """Deletion, insertion and verdicts of methods and of random maps, image by image; means over all of them."""
+    backbone = optimised_copy(BACKBONES[DEFAULT_BACKBONE]())
+    how = backbone.preprocessing
+    files = find_images([folder])
+    files = files[:: max(1, len(files) // count)][:count]
+    rows: dict[str, list[dict]] = {}
+    for file in files:
+        pixels = read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
+        image = to_unit(pixels)[None]
+        target = run_gradient_pass(backbone, image).targets
+        baseline = random_baseline(backbone, image, target)
+        contestants = {name: one_method(name) for name in methods}
+        contestants["random pixels"] = lambda _, image, __: random_maps(image, 101)
+        contestants["random coarse"] = lambda _, image, __: coarse_random_maps(image, 101)
+        for name, method in contestants.items():
+            start = time.perf_counter()
+            maps = method(backbone, image, target)
+            seconds = time.perf_counter() - start
+            measured = deletion_insertion(backbone, image, target, maps)
+            above = float(score(measured)) > float(baseline.pixel_scores.mean())
+            values = {"deletion": float(measured.deletion_auc), "insertion": float(measured.insertion_auc)}
+            values |= {"seconds": seconds, "above_mean_random": above, "verdict": verdicts(measured, baseline)[0]}
+            rows.setdefault(name, []).append(values)
+    return {
+        name: {
+            **{key: round(mean(row[key] for row in own), 3) for key in own[0] if key != "verdict"},
+            "score": round(mean(row["insertion"] - row["deletion"] for row in own), 3),
+            "verdicts": dict(Counter(row["verdict"] for row in own)),
+            "n": len(own),
+        }
+        for name, own in rows.items()
+    }
+
+
+def one_method(name: str) -> Callable:
+    """`METHOD`, or `METHOD:N` with N samples."""
+    method, _, samples = name.partition(":")
+    return bind_method(method, **({"samples": int(samples)} if samples else {}))
 
 
 def main() -> None:
@@ -237,18 +286,22 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50, help="of SmoothGrad and of integrated gradients")
     parser.add_argument("--rounds", type=int, default=2, help="alternating runs of each")
     parser.add_argument("--memory", type=int, default=512, help="budget in MiB")
-    parser.add_argument("--part", choices=("look", "input_gradient", "faithfulness", "sampling"), nargs="+")
+    parser.add_argument("--part", choices=("pass", "input_gradient", "faithfulness", "sampling", "defaults"), nargs="+")
+    parser.add_argument("--methods", default=DEFAULT_METHODS, help="of `defaults`; METHOD:N: with N samples")
     options = parser.parse_args()
+    if options.part == ["defaults"]:
+        print(json.dumps(defaults(options.folder, options.images, options.methods.split(",")), indent=2))
+        return
     backbone = BACKBONES["squeezenet"]()
     images = read_images(options.folder, options.images, backbone)
     parts = {
-        "look": lambda: one_look(backbone, images[:4]),
+        "pass": lambda: gradient_pass(backbone, images[:4]),
         "input_gradient": lambda: input_gradients(images, options),
         "faithfulness": lambda: faithfulness(backbone, images, options),
         "sampling": lambda: sampling(backbone, images, options),
     }
     setting = {key: value for key, value in vars(options).items() if key != "folder"} | {"cores": os.cpu_count()}
-    results = {part: parts[part]() for part in options.part or parts}
+    results = {part: parts[part]() for part in options.part or parts if part in parts}
     print(json.dumps({"setting": setting, **results}, indent=2))
 
 

@@ -96,7 +96,11 @@ def tasks(home: Path) -> None:
     classifier = classifier_on(home, "efficientnet-lite0", "pool")
     for name, count, task in (
         ("predict, EfficientNet-Lite0", 600, ["predict", classifier]),
-        ("explain gradient with faithfulness, SqueezeNet", 20, ["explain"]),
+        (
+            "explain gradient with faithfulness, SqueezeNet",
+            20,
+            ["explain", "--method", "gradient", "--backbone", "squeezenet"],
+        ),
         ("audit, SqueezeNet", 2, ["audit"]),
     ):
         seconds = []

@@ -1,12 +1,13 @@
-"""Class visualisation: ours against the usual notebook loop and the usual Fourier loop, at equal forward passes.
+"""Class visualisation against a notebook loop and a Fourier loop as commonly written, at equal forward passes.
 
-    python benchmarks/visualisation.py [--classes 76 10 ...] [--steps 200] [--rounds 1] [--part figures|speed]
+    python benchmarks/visualisation.py [--network squeezenet] [--classes 76 10 ...] [--steps 200] [--rounds 3]
+        [--part probabilities|speed]
 
-`figures`: probability of the class on the saved 8-bit images, by SqueezeNet (which they were made for) and by
-EfficientNet-Lite0 (which never saw them). `speed`: seconds per image of the notebook's loop (eager, weights that
-require gradients, `backward()`, SciPy's blur, one class after another) and of ours, all classes together, in
-alternating runs. One JSON document goes to stdout. F is a forward pass at the network's own size; a gradient step is
-two, and a smaller view costs by its pixels: `F` says how many an image took.
+`probabilities`: probability of the class on the saved 8-bit images, by the network that they were made for and by the
+other packaged one. `speed`: seconds per image of the notebook's loop (eager, weights that require gradients,
+`backward()`, SciPy's blur, one class after another) and of Vitrail, all classes together, in alternating runs. One JSON
+document goes to stdout. F is a forward pass at the network's own size; a gradient step costs two, and a resized input
+costs by its pixels: `F` is the cost of an image.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 
 import numpy as np
 import torch
@@ -23,23 +23,13 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter1d
 
 from vitrail.backbones import BACKBONES
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.backbone import Backbone
 from vitrail.images import to_bytes, to_unit
-from vitrail.tasks.visualise_run import GREY, RATES, VIEWS
-from vitrail.visualisation import (
-    Ascent,
-    Goal,
-    LabRule,
-    distinct_scores,
-    fourier,
-    goal_scores,
-    lab,
-    maco,
-    natural_spectrum,
-    noise,
-    render,
-)
-from vitrail.visualisation.lab import MEAN, STD
+from vitrail.visualisation import fourier, visualise
+from vitrail.visualisation.batches import Method
+from vitrail.visualisation.pixel_ascent import IMAGENET_MEAN as MEAN
+from vitrail.visualisation.pixel_ascent import IMAGENET_STD as STD
+from vitrail.visualisation.second_network import PACKAGED
 
 REPORTED = (76, 10, 130, 207, 250, 340, 555, 701, 817, 950)
 
@@ -49,7 +39,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def notebook(network: torch.nn.Module, side: int, target: int, steps: int) -> torch.Tensor:
-    """The loop of CS231n's third assignment, rate 5, for one class."""
+    """The loop of CS231n's third assignment, step size 5, for one class."""
     draws = np.random.default_rng(0)
     x = torch.randn(1, 3, side, side, generator=seeded(0)).requires_grad_()
     low, high = (-MEAN / STD).flatten().tolist(), ((1 - MEAN) / STD).flatten().tolist()
@@ -71,23 +61,21 @@ def notebook(network: torch.nn.Module, side: int, target: int, steps: int) -> to
 def lucent(network: torch.nn.Module, side: int, classes: list[int], steps: int) -> torch.Tensor:
     """Fourier and decorrelated colour with Lucent's defaults: pad 12, jitter 8, scale, rotate, jitter 4; Adam 0.05."""
     draws = np.random.default_rng(0)
-    canvas = fourier(
-        (0.01 * torch.randn(1, 3, side, side, generator=seeded(0))).sigmoid().repeat(len(classes), 1, 1, 1)
-    )
-    climber = torch.optim.Adam([canvas.parameters], lr=0.05)
+    image = fourier((0.01 * torch.randn(1, 3, side, side, generator=seeded(0))).sigmoid().repeat(len(classes), 1, 1, 1))
+    optimizer = torch.optim.Adam([image.parameters], lr=0.05)
     for _ in range(steps):
-        seen = crop(F.pad(canvas.image(), (12,) * 4, value=0.5), 8, draws)
+        inputs = crop(F.pad(image.image(), (12,) * 4, value=0.5), 8, draws)
         scale = 1 + (draws.integers(11) - 5) / 50
         angle = np.deg2rad(draws.choice([*range(-10, 11), *[0] * 5]))
         turn = torch.tensor([[[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0]]]) / scale
-        grid = F.affine_grid(turn.float().expand(len(classes), -1, -1), list(seen.shape), align_corners=False)
-        seen = crop(F.grid_sample(seen, grid, align_corners=False), 4, draws)
-        seen = F.interpolate(seen, size=(side, side), mode="bilinear")
-        loss = -network(seen)[range(len(classes)), classes].sum()
-        climber.zero_grad()
+        grid = F.affine_grid(turn.float().expand(len(classes), -1, -1), list(inputs.shape), align_corners=False)
+        inputs = crop(F.grid_sample(inputs, grid, align_corners=False), 4, draws)
+        inputs = F.interpolate(inputs, size=(side, side), mode="bilinear")
+        loss = -network(inputs)[range(len(classes)), classes].sum()
+        optimizer.zero_grad()
         loss.backward()
-        climber.step()
-    return canvas.image().detach()
+        optimizer.step()
+    return image.image().detach()
 
 
 def crop(images: torch.Tensor, most: int, draws: np.random.Generator) -> torch.Tensor:
@@ -96,23 +84,14 @@ def crop(images: torch.Tensor, most: int, draws: np.random.Generator) -> torch.T
     return images[:, :, top : top + height, left : left + width]
 
 
-def ours(network: torch.nn.Module, method: str, classes: list[int], steps: int) -> torch.Tensor:
-    count, size, goals = len(classes), (network.size,) * 2, [Goal(index) for index in classes]
-    if method == "lab":
-        rule = LabRule(torch.full((count,), RATES["lab"]), torch.full((count,), 1e-3))
-        frames = lab(network, goal_scores(goals), noise(count, size, seeded(0)), rule=rule, generator=seeded(1))
-    else:
-        start = (GREY * torch.randn(1, 3, *size, generator=seeded(0))).sigmoid().repeat(count, 1, 1, 1)
-        canvas = maco(count, size, natural_spectrum(), seeded(0)) if method == "maco" else fourier(start)
-        ascent = Ascent(RATES[method], VIEWS[method])
-        frames = render(network, distinct_scores(goals), canvas, ascent=ascent, generator=seeded(1))
-    *_, last = islice(frames, steps)
+def vitrail_images(network: Backbone, method: Method, classes: list[int], steps: int) -> torch.Tensor:
+    *_, last = visualise(network, classes, method=method, steps=steps)
     return last.images
 
 
 @contextmanager
 def counted(*networks: torch.nn.Module) -> Iterator[list[float]]:
-    """Forward passes of whole images, a gradient's way back included."""
+    """Forward passes of whole images, each with its backward pass; copies of the networks count as well."""
     passes: list[float] = []
 
     def note(network: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
@@ -127,51 +106,54 @@ def counted(*networks: torch.nn.Module) -> Iterator[list[float]]:
 
 
 @torch.no_grad()
-def figures(images: torch.Tensor, classes: list[int], networks: dict) -> dict[str, object]:
+def probabilities(images: torch.Tensor, classes: list[int], networks: dict[str, Backbone]) -> dict[str, object]:
     saved, found = to_unit(to_bytes(images)), {}
     for name, network in networks.items():
-        shown = F.interpolate(saved, size=(network.size,) * 2, mode="bilinear", antialias=True)
-        chances = network(shown).softmax(dim=1)
-        own = chances[range(len(classes)), classes]
+        inputs = F.interpolate(saved, size=(network.size,) * 2, mode="bilinear", antialias=True)
+        all_classes = network(inputs).softmax(dim=1)
+        own = all_classes[range(len(classes)), classes]
         found[name] = {
             "mean": float(own.mean()),
             "median": float(own.median()),
             "least": float(own.min()),
-            "top1": int((chances.argmax(dim=1) == torch.tensor(classes)).sum()),
+            "top1": int((all_classes.argmax(dim=1) == torch.tensor(classes)).sum()),
         }
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=PACKAGED, default="squeezenet", help="network that images are made for")
     parser.add_argument("--classes", type=int, nargs="+", default=list(REPORTED))
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3, help="alternating runs for the speed")
-    parser.add_argument("--part", choices=("figures", "speed"), default="figures")
+    parser.add_argument("--part", choices=("probabilities", "speed"), default="probabilities")
     options = parser.parse_args()
-    networks = {name: BACKBONES[name]() for name in ("squeezenet", "efficientnet-lite0")}
-    plain = networks["squeezenet"]
-    quick, usual = optimised_copy(plain), BACKBONES["squeezenet"]().requires_grad_(True)
+    networks = {name: BACKBONES[name]() for name in PACKAGED}
+    network = networks[options.network]
     classes, steps, document = options.classes, options.steps, {}
-    if options.part == "figures":
-        makers = {f"ours, {method}": partial(ours, quick, method) for method in ("lab", "fourier", "maco")}
-        makers["lucent's loop"] = partial(lucent, plain, plain.size)
+    if options.part == "probabilities":
+        makers = {
+            f"vitrail, {method}": partial(vitrail_images, network, method) for method in ("fourier", "maco", "pixels")
+        }
+        makers["lucent's loop"] = partial(lucent, network, network.size)
         for name, make in makers.items():
-            with counted(quick, plain) as passes:
+            with counted(network) as passes:
                 images = make(classes, steps)
-            document[name] = {"F": sum(passes) / len(classes), **figures(images, classes, networks)}
+            document[name] = {"F": sum(passes) / len(classes), **probabilities(images, classes, networks)}
     else:
+        eager = BACKBONES[options.network]().requires_grad_(True)
         runs = {
-            "notebook": lambda: notebook(usual, plain.size, classes[0], steps),
-            "ours, lab": lambda: ours(quick, "lab", classes, steps),
-            "ours, fourier": lambda: ours(quick, "fourier", classes, steps),
+            "notebook": lambda: notebook(eager, network.size, classes[0], steps),
+            "vitrail, pixels": lambda: vitrail_images(network, "pixels", classes, steps),
+            "vitrail, fourier": lambda: vitrail_images(network, "fourier", classes, steps),
         }
         for _ in range(options.rounds):
             for name, run in runs.items():
                 started = time.perf_counter()
                 images = len(run())
                 document.setdefault(name, []).append(round((time.perf_counter() - started) / images, 3))
-    about = {"classes": classes, "steps": steps, "part": options.part}
+    about = {"network": options.network, "classes": classes, "steps": steps, "part": options.part}
     print(json.dumps({**about, "found": document}, indent=2))
 
 

@@ -20,6 +20,7 @@ from vitrail.images import (
     resized_size,
     save_image,
     to_bytes,
+    to_hwc,
     to_rgb,
     to_signed_range,
     to_unit,
@@ -664,6 +665,16 @@ def test_values_that_are_not_numbers_are_refused(tmp_path):
 
 
 # --- ranges ---------------------------------------------------------------------------------------------------------
+
+
+def test_channels_last_for_one_image_and_for_many():
+    pixels = torch.arange(2 * 3 * 4 * 5, dtype=torch.uint8).view(2, 3, 4, 5)
+    array = to_hwc(pixels)
+    assert (array.shape, array.dtype) == ((2, 4, 5, 3), np.uint8)
+    assert array.flags["C_CONTIGUOUS"]
+    assert (array[1, 2, 3] == pixels[1, :, 2, 3].numpy()).all()
+    assert (to_hwc(to_unit(pixels[0]).requires_grad_()) == array[0]).all()
+    assert to_hwc(pixels[:, :1]).shape == (2, 4, 5, 3)
 
 
 def test_every_byte_survives_the_unit_range():

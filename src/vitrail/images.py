@@ -18,8 +18,8 @@ from torch import Tensor
 
 from vitrail.decoding import Size, decode_fast
 from vitrail.errors import BadImage, BadSetting
-from vitrail.files import write_bytes
-from vitrail.image_files import PIXEL_LIMIT, AnyPath, display_name
+from vitrail.files import AnyPath, write_bytes
+from vitrail.image_files import PIXEL_LIMIT, display_name
 
 Interpolation = Literal["bilinear", "bicubic"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -65,6 +65,15 @@ def read_pixels(
     return _framed(opened, resized, box, interpolation=interpolation)
 
 
+def read_image(path: AnyPath) -> Float[Tensor, "3 height width"]:
+    """The image in a file, (3, H, W), RGB, float32 in [0, 1], upright; `model(image[None])` takes it.
+
+    Raises:
+        BadImage: the file is missing, damaged or no image.
+    """
+    return to_unit(read_pixels(path))
+
+
 def resized_size(size: Size, short_side: int) -> Size:
     """Width and height after the short side has become `short_side`; the long one is rounded down."""
     short, long = sorted(size)
@@ -86,9 +95,8 @@ def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> No
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
-    pixels = image.detach() if image.dtype == torch.uint8 else to_bytes(image.detach())
     encoded = io.BytesIO()
-    Image.fromarray(to_rgb(pixels).permute(1, 2, 0).cpu().numpy()).save(encoded, "PNG")
+    Image.fromarray(to_hwc(image)).save(encoded, "PNG")
     write_bytes(path, encoded.getvalue())
 
 
@@ -111,6 +119,20 @@ def to_bytes(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     if images.isnan().any():
         raise BadImage("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
     return images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def to_hwc(pixels: Num[Tensor, "*batch channels height width"]) -> UInt8[np.ndarray, "*batch height width 3"]:
+    """Pixels as Pillow and matplotlib take them: channels last, contiguous, 8 bits, on the CPU.
+
+    Args:
+        pixels: (3, H, W) or (N, 3, H, W), or one grey channel; uint8, or float in [0, 1], rounded as `to_bytes` does.
+
+    Raises:
+        BadImage: a value is not a number.
+    """
+    whole = pixels.detach() if pixels.dtype == torch.uint8 else to_bytes(pixels.detach())
+    array: np.ndarray = to_rgb(whole).movedim(-3, -1).contiguous().cpu().numpy()
+    return array
 
 
 def to_signed_range(images: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -71,7 +71,20 @@ def test_a_model_that_gives_probabilities_is_refused(model):
 def test_images_that_vanish_inside_the_network_are_refused(model):
     backbone = wrapped(nn.Sequential(nn.Conv2d(3, 3, 5), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(27, 2)))
     for side in (3, 6, 8):
-        with pytest.raises(BadImage, match=f"{side} x {side} pixels are too small for 'custom'.* 16 x 16 would work"):
-            backbone(torch.rand(1, 3, side, side))
+        for run in (backbone, lambda images: backbone.trunk(images, "2")):
+            with pytest.raises(BadImage, match=f"{side} x {side} pixels") as refused:
+                run(torch.rand(1, 3, side, side))
+            assert refused.value.kind == "too-small"
     with pytest.raises(BadImage, match="too small for 'squeezenet'"):
         BACKBONES["squeezenet"]()(torch.rand(1, 3, 8, 8))
+
+
+def test_an_error_that_has_another_cause_than_the_size_is_passed_on(model):
+    class Broken(nn.Module):
+        def forward(self, images):
+            raise RuntimeError("broken")
+
+    backbone = wrapped(model)
+    backbone.network = Broken()
+    with pytest.raises(RuntimeError, match="broken"):
+        backbone(torch.rand(1, 3, 8, 8))

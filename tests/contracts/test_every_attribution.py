@@ -53,8 +53,8 @@ def run(name, **more):
     """The method with few samples and windows that fit."""
     method = ATTRIBUTIONS[name]
     options = {"samples": 4 if "kernel" not in name and "lime" not in name else 40, "window": 6, "stride": 4, **more}
-    heard = {key: value for key, value in options.items() if key in inspect.signature(method).parameters}
-    return lambda *given: method(*given, **heard)
+    taken = {key: value for key, value in options.items() if key in inspect.signature(method).parameters}
+    return lambda *given: method(*given, **taken)
 
 
 def test_a_map_is_as_large_as_its_image_and_finite(name, method, backbone, images):
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name, backbon
         assert not torch.equal(first, run(name, seed=2)(backbone, images, TARGETS))
 
 
-def test_a_image_has_the_map_that_it_has_in_company(method, backbone, images):
+def test_a_map_does_not_depend_on_the_other_images(method, backbone, images):
     together = method(backbone, images, TARGETS)
     torch.testing.assert_close(method(backbone, images[1:2], TARGETS[1:2]), together[1:2], rtol=1e-4, atol=1e-5)
 
@@ -110,9 +110,25 @@ def test_memory_changes_how_many_go_at_once_and_no_number(name, backbone, images
     torch.testing.assert_close(frugal, plain, rtol=1e-4, atol=1e-5)
 
 
+def test_without_targets_the_likeliest_classes_are_explained(method, backbone, images):
+    with torch.no_grad():
+        likeliest = backbone(images).argmax(dim=1)
+    assert not torch.equal(likeliest, TARGETS)
+    torch.testing.assert_close(method(backbone, images), method(backbone, images, likeliest))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ":" not in name])
+def test_a_method_is_a_public_function_of_the_same_name(name):
+    import vitrail.attributions
+
+    public = name.replace("-", "_")
+    assert getattr(vitrail.attributions, public) is ATTRIBUTIONS[name]
+    assert public in vitrail.attributions.__all__
+
+
 @pytest.mark.parametrize("wrong", [-1, 4])
-def test_a_class_that_there_is_not_is_refused(method, backbone, images, wrong):
-    with pytest.raises(BadSetting, match=f"A target must be a class of 'custom'; got {wrong}: choose from 0 to 3"):
+def test_a_target_out_of_range_is_refused(method, backbone, images, wrong):
+    with pytest.raises(BadSetting, match=f"got {wrong}"):
         method(backbone, images, torch.tensor([0, wrong, 1]))
 
 

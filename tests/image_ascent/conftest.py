@@ -6,7 +6,7 @@ from vitrail.backbones.backbone import Backbone
 
 
 class Smooth(nn.Module):
-    """A small network that is differentiable everywhere, so that differences and slopes can be compared."""
+    """A small network that is differentiable everywhere, so that finite differences and gradients agree."""
 
     def __init__(self):
         super().__init__()

@@ -28,69 +28,69 @@ OBJECTIVES = {
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_slope_is_what_small_steps_say(name, backbone, images):
+def test_the_gradient_is_that_of_finite_differences(name, backbone, images):
     objective = OBJECTIVES[name]
-    found = input_gradient(backbone.double(), images.double(), objective)
+    result = input_gradient(backbone.double(), images.double(), objective)
     step = torch.randn(images.shape, generator=torch.Generator().manual_seed(2)).double() * 1e-5
     ahead, behind = (input_gradient(backbone, images.double() + sign * step, objective).scores for sign in (1, -1))
-    torch.testing.assert_close((found.gradient * step).sum(dim=(1, 2, 3)), (ahead - behind) / 2, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close((result.gradient * step).sum(dim=(1, 2, 3)), (ahead - behind) / 2, rtol=1e-6, atol=1e-12)
 
 
-def test_scores_are_what_the_names_say(backbone, images):
-    found = input_gradient(backbone, images, margin(LABELS))
-    torch.testing.assert_close(found.logits, backbone(images))
-    for row, label, score in zip(found.logits, LABELS, found.scores, strict=True):
+def test_scores_are_the_formulas_named(backbone, images):
+    result = input_gradient(backbone, images, margin(LABELS))
+    torch.testing.assert_close(result.logits, backbone(images))
+    for row, label, score in zip(result.logits, LABELS, result.scores, strict=True):
         others = [value for index, value in enumerate(row.tolist()) if index != label]
         assert score == pytest.approx(row[label].item() - max(others))
     together = class_score(LABELS) - 0.5 * l2_norm()
-    expected = found.logits.gather(1, LABELS[:, None])[:, 0] - 0.5 * images.flatten(1).norm(dim=1)
+    expected = result.logits.gather(1, LABELS[:, None])[:, 0] - 0.5 * images.flatten(1).norm(dim=1)
     torch.testing.assert_close(input_gradient(backbone, images, together).scores, expected)
 
 
 def test_nothing_of_the_caller_is_changed(backbone, images):
-    before, kept = {key: value.clone() for key, value in backbone.state_dict().items()}, images.clone()
+    before, copy = {key: value.clone() for key, value in backbone.state_dict().items()}, images.clone()
     with torch.no_grad():
-        found = input_gradient(backbone, images, class_score(LABELS))
-    assert torch.equal(images, kept)
+        result = input_gradient(backbone, images, class_score(LABELS))
+    assert torch.equal(images, copy)
     assert not images.requires_grad
-    assert not found.gradient.requires_grad
-    assert not found.scores.requires_grad
+    assert not result.gradient.requires_grad
+    assert not result.scores.requires_grad
     assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
     assert all(parameter.grad is None for parameter in backbone.parameters())
     assert not any(module._forward_hooks or module._backward_hooks for module in backbone.modules())
 
 
-def test_a_part_of_a_batch_has_the_slope_it_has_in_the_batch(backbone, images):
+def test_a_gradient_does_not_depend_on_the_batch(backbone, images):
     whole = input_gradient(backbone, images, class_score(LABELS)).gradient
     torch.testing.assert_close(input_gradient(backbone, images[1:2], class_score(LABELS[1:2])).gradient, whole[1:2])
 
 
 def test_damaged_weights_are_named(backbone, images):
     backbone.network.head.weight[0, 0] = torch.nan
-    with pytest.raises(BadWeights, match="'custom' gives NaN"):
+    with pytest.raises(BadWeights, match="'custom' are NaN"):
         input_gradient(backbone, images, class_score(LABELS))
 
 
-def test_the_quick_copy_gives_the_same_slope(backbone, images):
-    quick = optimised_copy(backbone)
-    assert "BatchNorm2d" not in {type(module).__name__ for module in quick.modules()}
+def test_the_optimised_copy_gives_the_same_gradient(backbone, images):
+    fast = optimised_copy(backbone)
+    assert "BatchNorm2d" not in {type(module).__name__ for module in fast.modules()}
     assert "BatchNorm2d" in {type(module).__name__ for module in backbone.modules()}
-    plain, found = (input_gradient(one, images, class_score(LABELS)) for one in (backbone, quick))
-    torch.testing.assert_close(found.logits, plain.logits, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found.gradient, plain.gradient, rtol=1e-4, atol=1e-6)
-    assert (quick.layers, quick.classes, quick.preprocessing) == (
+    plain, result = (input_gradient(one, images, class_score(LABELS)) for one in (backbone, fast))
+    torch.testing.assert_close(result.logits, plain.logits, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(result.gradient, plain.gradient, rtol=1e-4, atol=1e-6)
+    assert (fast.layers, fast.classes, fast.preprocessing) == (
         backbone.layers,
         backbone.classes,
         backbone.preprocessing,
     )
 
 
-def test_on_a_processor_few_images_go_through_at_once(backbone, images):
-    assert max_batch_size(backbone, images, memory=2**40) == batching.MIN_BATCH
+def test_a_batch_on_a_cpu_is_small(backbone, images):
+    assert max_batch_size(backbone, images, memory=2**40) == batching.CPU_BATCH
 
 
 def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
-    monkeypatch.setattr(batching, "MIN_BATCH", 10**9)
+    monkeypatch.setattr(batching, "CPU_BATCH", 10**9)
     assert max_batch_size(backbone, images, memory=1) == 1
     one = next(size for size in range(1_000, 10_000_000, 1_000) if max_batch_size(backbone, images, memory=size) == 2)
     assert max_batch_size(backbone, images, memory=10 * one) == 20
@@ -98,22 +98,22 @@ def test_more_memory_lets_more_images_through(backbone, images, monkeypatch):
     assert quarter == pytest.approx(4 * max_batch_size(backbone, images, memory=100 * one), rel=0.05)
 
 
-def test_nothing_of_what_was_counted_is_kept(images):
-    made = []
+def test_no_counted_tensor_stays_alive(images):
+    tensors = []
 
     class Bend(torch.nn.Module):
         def forward(self, values):
-            bent = values.relu()  # its slope is told from what came out, which so is part of the graph
-            made.append(weakref.ref(bent))
+            bent = values.relu()  # its gradient is computed from its output, which so is part of the graph
+            tensors.append(weakref.ref(bent))
             return bent.mean(dim=(2, 3))
 
     plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     max_batch_size(Backbone.wrap(Bend(), **plain, classes=list("abc"), size=16), images)
     gc.collect()
-    assert {bent() for bent in made} == {None}
+    assert {bent() for bent in tensors} == {None}
 
 
-def test_chunks_cover_all_and_halve_where_memory_ends():
+def test_chunks_cover_all_and_are_halved_when_memory_is_used_up():
     done = []
 
     def work(chunk):

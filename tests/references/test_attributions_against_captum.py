@@ -7,8 +7,8 @@ import torchvision
 from torch import nn
 
 from vitrail.attributions import ATTRIBUTIONS
+from vitrail.attributions.batching import SeededSamples
 from vitrail.attributions.integrated_gradients import completeness_error
-from vitrail.attributions.passes import Draws
 from vitrail.backbones.backbone import Backbone
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # captum says that it sets hooks
@@ -88,8 +88,8 @@ def test_occlusion(backbone, images, window, stride):
 
 @pytest.mark.parametrize(("name", "kind"), [("smooth-grad", "smoothgrad"), ("var-grad", "vargrad")])
 def test_noise_tunnel(backbone, images, name, kind, monkeypatch):
-    draws = Draws(4, 5, lambda generator: torch.randn(images.shape[1:], generator=generator))
-    noise = 0.1 * draws(torch.arange(4)).repeat(2, 1, 1, 1)  # captum keeps an image's copies together
+    draw = SeededSamples(4, 5, lambda generator: torch.randn(images.shape[1:], generator=generator))
+    noise = 0.1 * draw(torch.arange(4)).repeat(2, 1, 1, 1)  # captum keeps an image's copies together
     monkeypatch.setattr(torch, "normal", lambda *_, **__: noise)
     method = captum.attr.NoiseTunnel(captum.attr.Saliency(backbone))
     theirs = method.attribute(images.clone(), nt_type=kind, nt_samples=4, stdevs=0.1, target=TARGETS, abs=False)

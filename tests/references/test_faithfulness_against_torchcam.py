@@ -8,8 +8,8 @@ import torch
 import torchvision
 from torchcam.metrics import DeletionInsertionMetric
 
+from vitrail.attributions.faithfulness import blur, deletion_insertion
 from vitrail.backbones.backbone import Backbone
-from vitrail.metrics.faithfulness import blur, deletion_insertion
 
 TARGETS = [3, 700, 3]
 

@@ -7,6 +7,9 @@ import shutil
 import pytest
 from command import run
 
+from vitrail.events import Summary
+from vitrail.tasks.compare import Compare
+
 TINY = (
     *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--speed", "plain"),
     *("--samples", 64, "--final-samples", 64),
@@ -90,11 +93,11 @@ def test_without_its_weights_a_run_is_compared_by_its_figures(generators, tmp_pa
     assert [row["generator_parameters"] is None for row in json.loads(done.stdout)["runs"]] == [True, False]
 
 
-def test_only_runs_of_one_kind_compare(generators, classifier, tmp_path):
+def test_runs_of_different_commands_are_refused(generators, classifier, tmp_path):
     done = run("compare", classifier, generators[0], "--run", tmp_path / "run")
     assert done.exit_code == 1
-    assert "Only runs of one kind compare;" in done.stderr
-    assert "compare each kind for itself" in done.stderr
+    assert "`vitrail transfer`" in done.stderr
+    assert "`vitrail gan train`" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -105,10 +108,10 @@ def test_what_cannot_be_compared_is_one_sentence(trouble, generators, tmp_path):
     if trouble == "another task":
         settings = json.loads((folder / "settings.json").read_text()) | {"task": "audit"}
         (folder / "settings.json").write_text(json.dumps(settings))
-        says = "is a run of audit; give runs of `vitrail transfer` or `vitrail gan train` that have ended."
+        says = "is a run of audit"
     if trouble == "not ended":
         (folder / "result.json").unlink()
-        says = "is a run that has not ended; give runs of"
+        says = "is not finished"
     done = run("compare", generators[0], folder, "--run", tmp_path / "run")
     assert done.exit_code == 1
     assert says in done.stderr
@@ -129,4 +132,24 @@ def test_a_classifier_whose_figures_are_damaged_is_named(lost, tmp_path):
     assert run("compare", tmp_path / "whole", tmp_path / "whole", "--run", tmp_path / "first").exit_code == 0
     done = run("compare", tmp_path / "whole", tmp_path / "damaged", "--run", tmp_path / "second")
     assert done.exit_code == 1
-    assert "damaged' holds no measured classifier; give runs that had test images." in done.stderr
+    assert "damaged' has no test accuracy" in done.stderr
+
+
+def test_the_summary_names_the_best_run_and_those_that_are_not_distinguishable(tmp_path):
+    intervals = {"good": [0.80, 0.95], "near": [0.70, 0.85], "poor": [0.40, 0.60]}
+    for name, (low, high) in intervals.items():
+        result = {
+            "test": {"accuracy": (low + high) / 2, "n": 40, "interval": [low, high]},
+            "choice": {"backbone": "squeezenet", "layer": "fire9", "head": "linear-svm", "C": 1.0},
+            "seconds": {"total": 2.0},
+        }
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text('{"task": "transfer", "settings": {}}')
+        (tmp_path / name / "result.json").write_text(json.dumps(result))
+    events = list(Compare(run_folders=[tmp_path / name for name in ("poor", "good", "near")]).run())
+    (summary,) = (event for event in events if isinstance(event, Summary))
+    lines = dict(summary.lines)
+    assert lines["best run"] == "good"
+    assert "near" in lines["not distinguishable"]
+    assert "poor" not in lines["not distinguishable"]
+    assert "warning" not in lines

@@ -7,7 +7,7 @@ import signal
 import pytest
 from command import run
 
-from vitrail.attributions import look
+from vitrail.attributions import explainer
 from vitrail.tasks import audit_measures, fool_images
 
 
@@ -56,7 +56,7 @@ def test_what_was_audited_counts(two, tmp_path, monkeypatch):
 
 
 def test_maps_of_the_first_network_are_drawn_without_the_second(cat, tmp_path, monkeypatch):
-    monkeypatch.setattr("vitrail.tasks.explain_maps.look", interrupting(look.look))
+    monkeypatch.setattr(explainer, "run_gradient_pass", interrupting(explainer.run_gradient_pass))
     names = "squeezenet,efficientnet-lite0"
     result = stopped("explain", cat, "--backbone", names, "--no-faithfulness", home=tmp_path)
     assert [each["backbone"] for each in result["images"][0]["maps"]] == ["squeezenet"]
@@ -67,7 +67,7 @@ def test_before_anything_was_finished_it_ends_as_ever(cat, tmp_path, monkeypatch
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vitrail.tasks.explain_maps.look", interrupted)
+    monkeypatch.setattr(explainer, "run_gradient_pass", interrupted)
     assert run("explain", cat, "--run", tmp_path / "run").exit_code == 130
 
 

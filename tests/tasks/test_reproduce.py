@@ -128,7 +128,7 @@ def test_the_second_lab_runs_on_free_photographs(data, tmp_path):
     assert "its weights are not on this machine, so efficientnet-lite0 stands in" in page
     assert (tmp_path / "run/parts/saliency-squeezenet/plots/regions.png").is_file()
     longer = json.loads((tmp_path / "run/parts/from-noise-longer/settings.json").read_text())["settings"]
-    assert (longer["rate"], longer["l2"], longer["steps"], longer["method"]) == (10, 0.01, 3, "lab")
+    assert (longer["step_size"], longer["l2"], longer["steps"], longer["method"]) == (10, 0.01, 3, "pixels")
     start = json.loads((tmp_path / "run/parts/from-a-image/settings.json").read_text())["settings"]["start"]
     assert start.endswith("chelsea.png")
 

@@ -95,7 +95,7 @@ def test_what_is_finished_stays_and_what_is_missing_is_made(classifier, stripes,
 def test_shards_of_something_else_are_not_gone_on_with(classifier, stripes, tmp_path):
     args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 2, *ONE)
     result(*args)
-    other = run(*args, "--top", 1)
+    other = run(*args, "--top-k", 2)
     assert other.exit_code == 1
     assert "were made with other settings. Use another folder with --run" in other.output
     more = run("predict", classifier, stripes / "train", "--run", tmp_path / "run", "--shards", 2)
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_skipped_by_name_and_shards_may_be_empty(classifi
         (folder / name).write_bytes(b"")
     none = run("predict", classifier, folder, "--run", tmp_path / "none", "--shards", 2)
     assert none.exit_code == 1
-    assert "No image could be read; the first one:" in none.output
+    assert "No image could be read" in none.output
 
 
 def test_images_in_tar_files_and_tables_are_those_of_the_folder(classifier, stripes, tmp_path):
@@ -151,10 +151,11 @@ def test_images_in_tar_files_and_tables_are_those_of_the_folder(classifier, stri
 
 
 def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
-    args = ("explain", stripes / "test" / "down", "--method", "gradient,grad-cam", "--samples", 4)
+    files = sorted((stripes / "test" / "down").iterdir())[:2]
+    args = ("explain", *files, "--method", "gradient,grad-cam", "--backbone", "squeezenet", "--no-faithfulness")
     at_once = result(*args, "--run", tmp_path / "a", "--json")
-    cut = result(*args, "--run", tmp_path / "b", "--shards", 3, *ONE)
-    parts = [read_part(part_file(tmp_path / "b" / "shards" / str(shard))) for shard in shards(3)]
+    result(*args, "--run", tmp_path / "b", "--shards", 2, *ONE)
+    parts = [read_part(part_file(tmp_path / "b" / "shards" / str(shard))) for shard in shards(2)]
     for method in ("gradient", "grad-cam"):
         maps = np.concatenate([part.tensors[f"squeezenet/{method}"] for part in parts])
         kept_maps = [
@@ -164,12 +165,7 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
             if each["method"] == method
         ]
         assert np.allclose(maps, kept_maps, atol=1e-4 * np.abs(maps).max())
-        figures = [
-            each["deletion_auc"] for row in at_once["images"] for each in row["maps"] if each["method"] == method
-        ]
-        (mean,) = [each["deletion_auc"] for each in cut["means"] if each["method"] == method]
-        assert mean == pytest.approx(np.mean(figures), abs=1e-3)
-    assert run(*args, "--shards", 2, "--localise").exit_code == 1
+    assert run(*args, "--shards", 2, "--segment").exit_code == 1
 
 
 def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_path):
@@ -198,7 +194,7 @@ def test_features_in_shards_are_the_same_files_again(stripes, tmp_path):
     args = ("transfer", stripes, "--backbone", "squeezenet", "--layer", "fire9", "--C", "1", "--shards", 2, *ONE)
     first, again = (result(*args, "--run", tmp_path / name) for name in "ab")
     assert kept(tmp_path / "a") == kept(tmp_path / "b")
-    assert first["forward"]["squeezenet"].keys() == {"engine", "device"}
+    assert first["engines"]["squeezenet"].keys() == {"engine", "device"}
     assert first["test"] == again["test"]
 
 
@@ -258,7 +254,8 @@ def test_workers_of_ray_give_the_same_to_the_bit(classifier, stripes, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "driver"])
 def test_what_ray_was_doing_when_a_process_was_killed_is_done_after_all(victim, stripes, tmp_path):
-    args = ("explain", stripes / "train", "--method", "smooth-grad", "--samples", 20, "--shards", 8)
+    args = ("explain", stripes / "train", "--method", "smooth-grad", "--samples", 20, "--backbone", "squeezenet")
+    args += ("--shards", 8)
     here = result(*args, "--run", tmp_path / "here", *ONE)
     there = on_ray(*args, "--run", tmp_path / "there")
     files = tmp_path / "there" / "shards"

@@ -1,4 +1,4 @@
-"""Class visualisation through the task, on a small network and, once, on the packaged ones."""
+"""Class visualisation through the task, on small networks."""
 
 import json
 from io import BytesIO
@@ -12,8 +12,9 @@ from torch import nn
 import vitrail.transfer.classifier
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Attachment, Note, Progress, Result
+from vitrail.events import Attachment, Note, Preview, Progress, Result, Summary, Table
 from vitrail.events import Image as ImageEvent
+from vitrail.formatting import percent
 from vitrail.images import read_pixels, to_unit
 from vitrail.plots.animation import animation
 from vitrail.runs import record
@@ -37,12 +38,12 @@ def network(seed, classes=("tench, Tinca tinca", "red fox", "grey fox", "spider"
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch):
-    made = {"own": network(0), "other": network(1), "letters": network(2, ("a", "b", "c", "d"))}
+    networks = {"own": network(0), "other": network(1), "letters": network(2, ("a", "b", "c", "d"))}
     real = vitrail.transfer.classifier.load
     monkeypatch.setattr(
-        vitrail.transfer.classifier, "load", lambda source, weights: made.get(source) or real(source, weights)
+        vitrail.transfer.classifier, "load", lambda source, **options: networks.get(source) or real(source, **options)
     )
-    return made
+    return networks
 
 
 def settings(**changed):
@@ -55,7 +56,7 @@ def made(folder, **changed):
     return events, json.loads((folder / "result.json").read_text())
 
 
-@pytest.mark.parametrize("method", ["fourier", "lab", "maco"])
+@pytest.mark.parametrize("method", ["fourier", "maco", "pixels"])
 def test_what_is_reported_is_true_of_the_saved_file(tmp_path, method, small_networks):
     _, result = made(tmp_path / "run", method=method)
     (entry,) = result["classes"]
@@ -63,17 +64,17 @@ def test_what_is_reported_is_true_of_the_saved_file(tmp_path, method, small_netw
     for key, name in (("probability", "own"), ("judge_probability", "other")):
         assert entry[key] == float(small_networks[name](image).softmax(dim=1)[0, 3])
     assert (entry["index"], entry["name"], entry["steps"]) == (3, "spider", 12)
-    assert result["forwards"] == 2 * 12 + 1
+    assert result["forwards"] == 2 * 12 + 6 + 1  # the steps, the frames of the strip, the saved image
 
 
-def test_two_runs_are_equal_to_the_bit(tmp_path):
+def test_two_runs_are_bit_identical(tmp_path):
     for run in ("one", "two"):
         made(tmp_path / run, classes=("spider", "0"))
     for file in (tmp_path / "one" / "images").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / "images" / file.name).read_bytes()
 
 
-def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
+def test_classes_are_given_by_name_or_index_and_others_refused(tmp_path):
     _, result = made(tmp_path / "run", classes=("Spider", "3", "tench"), steps=1)
     assert [entry["index"] for entry in result["classes"]] == [3, 0]
     with pytest.raises(UnknownName, match="spider"):
@@ -82,7 +83,7 @@ def test_classes_are_found_by_name_and_number_and_others_refused(tmp_path):
         made(tmp_path / "worse", classes=("fox",))
 
 
-def test_a_image_only_its_own_network_believes_in_is_labelled_so(tmp_path):
+def test_an_image_that_only_its_own_network_recognises_is_labelled_so(tmp_path):
     events, result = made(tmp_path / "run", classes=("0", "1", "2", "3"), steps=40)
     captions = {event.name: event.caption for event in events if isinstance(event, ImageEvent)}
     verdicts = {entry["judge_agrees"] for entry in result["classes"]}
@@ -93,15 +94,15 @@ def test_a_image_only_its_own_network_believes_in_is_labelled_so(tmp_path):
         assert ("its own network only" in caption) == alone
 
 
-def test_networks_with_other_classes_cannot_judge(tmp_path):
-    with pytest.raises(BadSetting, match="other classes"):
+def test_a_second_network_has_the_same_classes(tmp_path):
+    with pytest.raises(BadSetting, match="classes of the second network 'small2'"):
         made(tmp_path / "bad", judge="letters")
     _, result = made(tmp_path / "run", judge="auto", steps=1)
     assert result["judge"] is None
     assert result["classes"][0]["judge_probability"] is None
 
 
-def test_a_sweep_has_a_image_for_each_setting(tmp_path, monkeypatch):
+def test_a_sweep_has_an_image_for_each_combination(tmp_path, monkeypatch):
     import vitrail.tasks.visualise_report as report
 
     drawn, sheet_of = [], report.contact_sheet
@@ -112,30 +113,31 @@ def test_a_sweep_has_a_image_for_each_setting(tmp_path, monkeypatch):
         return sheet_of(images, captions, columns)
 
     monkeypatch.setattr(report, "contact_sheet", spied)
-    words = ("rate=1,5", "steps=3,6")  # as a shell hands them on
+    words = ("step-size=1,5", "steps=3,6")  # as a shell passes them without quotes
     events, result = made(tmp_path / "run", classes=("spider", *words), sweep="l2=1e-3,1", judge="none")
-    found = {(entry["rate"], entry["l2"], entry["steps"]) for entry in result["classes"]}
-    assert found == {(rate, l2, steps) for rate in (1, 5) for l2 in (1e-3, 1) for steps in (3, 6)}
+    combinations = {(entry["step_size"], entry["l2"], entry["steps"]) for entry in result["classes"]}
+    assert combinations == {(size, l2, steps) for size in (1, 5) for l2 in (1e-3, 1) for steps in (3, 6)}
     captions = " ".join(event.caption for event in events if isinstance(event, ImageEvent))
-    assert "spider, rate 5, l2 0.001, 6 steps" in captions
+    assert "spider, step size 5, l2 0.001, 6 steps" in captions
     assert all((tmp_path / "run" / entry["output"]).is_file() for entry in result["classes"])
     (sheet,) = drawn
     assert [caption.split(":")[0] for caption in sheet[1]][:2] == [
-        "spider, rate 1, l2 0.001, 3 steps",
-        "spider, rate 1, l2 0.001, 6 steps",
+        "spider, step size 1, l2 0.001, 3 steps",
+        "spider, step size 1, l2 0.001, 6 steps",
     ]
-    for wrong in ("rate=0", "depth=1", "steps=1.5", "l2=a"):
-        with pytest.raises(BadSetting, match="--sweep takes"):
+    for wrong in ("step-size=0", "depth=1", "steps=1.5", "l2=a"):
+        with pytest.raises(BadSetting, match="--sweep"):
             Visualise(**settings(sweep=wrong))
 
 
-def test_units_are_shown_too(tmp_path):
-    _, result = made(tmp_path / "run", classes=(), unit="features.0:2", steps=30)
+def test_channels_are_visualised_too(tmp_path):
+    _, result = made(tmp_path / "run", classes=(), channel="features.0:2", steps=30)
     assert result["classes"] == []
-    assert result["units"][0]["unit"] == "features.0:2"
+    assert result["channels"][0]["channel"] == "features.0:2"
+    assert result["channels"][0]["activation"] > 0
     for wrong in ("features.0", "features.0:8"):
-        with pytest.raises(BadSetting, match="LAYER:INDEX|no channel 8"):
-            made(tmp_path / wrong.replace(":", "_"), classes=(), unit=wrong)
+        with pytest.raises(BadSetting, match="LAYER:INDEX|has 8 channels"):
+            made(tmp_path / wrong.replace(":", "_"), classes=(), channel=wrong)
 
 
 def test_the_animation_and_the_strip_have_the_frames(tmp_path):
@@ -148,30 +150,45 @@ def test_the_animation_and_the_strip_have_the_frames(tmp_path):
 
 def test_an_animation_holds_its_images():
     greys = [torch.full((5, 7, 3), value, dtype=torch.uint8).numpy() for value in (0, 128, 255)]
-    film = Image.open(BytesIO(animation(greys, milliseconds=50)))
-    assert (film.n_frames, film.size, film.info["loop"]) == (3, (7, 5), 0)
+    gif = Image.open(BytesIO(animation(greys, milliseconds=50)))
+    assert (gif.n_frames, gif.size, gif.info["loop"]) == (3, (7, 5), 0)
 
 
-def test_ctrl_c_keeps_what_there_is(tmp_path, monkeypatch):
-    import vitrail.tasks.visualise_run as making
-
-    def interrupted(*arguments, **named):
-        for frame in render(*arguments, **named):
-            if frame.step == 5:
-                raise KeyboardInterrupt
-            yield frame
-
-    render = making.render
-    monkeypatch.setattr(making, "render", interrupted)
-    events, result = made(tmp_path / "run")
-    assert result["classes"][0]["steps"] == 4
-    assert (tmp_path / "run" / result["classes"][0]["output"]).is_file()
-    assert any(isinstance(event, Note) and "Stopped after 4 steps" in event.text for event in events)
+def test_ctrl_c_saves_the_images_of_the_last_step():
+    task = Visualise(**settings()).run()
+    fourth = next(event for event in task if isinstance(event, Progress) and event.done == 4)
+    events = [fourth, task.throw(KeyboardInterrupt), *task]
+    assert any(isinstance(event, Note) and event.kind == "stopped" for event in events)
+    (entry,) = events[-1].values["classes"]
+    assert entry["steps"] == 4
+    assert entry["output"] in [f"images/{event.name}.png" for event in events if isinstance(event, ImageEvent)]
 
 
-def test_a_image_can_be_the_start(tmp_path):
+@pytest.mark.parametrize("method", ["fourier", "maco", "pixels"])
+def test_the_last_progress_says_the_probability_of_the_result(tmp_path, method):
+    events, result = made(tmp_path / "run", method=method, steps=15, preview_every=1e-9)
+    (entry,) = result["classes"]
+    *_, last = (event for event in events if isinstance(event, Progress))
+    assert f"probability {entry['probability']:.2f} at step 15" in last.detail
+    *_, preview = (event for event in events if isinstance(event, Preview))
+    assert preview.values == {"step": 15.0, "probability": entry["probability"]}
+
+
+def test_the_summary_has_both_networks_and_chance_level(tmp_path):
+    events, result = made(tmp_path / "run", classes=("spider", "0"))
+    *_, summary, _ = events
+    assert isinstance(summary, Summary)
+    lines = dict(summary.lines)
+    assert percent(result["classes"][0]["probability"]) in lines["spider"]
+    assert percent(result["classes"][0]["judge_probability"]) in lines["spider"]
+    assert lines["chance level"].startswith("25.0 %")
+    assert len(lines) <= 12
+    assert not [event for event in events if isinstance(event, Table) and event.shown]
+
+
+def test_an_image_can_be_the_start(tmp_path):
     Image.new("RGB", (30, 40), (200, 30, 30)).save(tmp_path / "red.png")
-    _, result = made(tmp_path / "run", start=str(tmp_path / "red.png"), method="lab", steps=1, rate=0.01)
+    _, result = made(tmp_path / "run", start=str(tmp_path / "red.png"), method="pixels", steps=1, step_size=0.01)
     mean = to_unit(read_pixels(tmp_path / "run" / result["classes"][0]["output"])).mean(dim=(1, 2))
     assert mean.tolist() == pytest.approx([200 / 255, 30 / 255, 30 / 255], abs=0.03)
 
@@ -181,17 +198,17 @@ def test_a_image_can_be_the_start(tmp_path):
     [
         {"classes": ()},
         {"method": "maco", "start": "a.png"},
-        {"method": "lab", "size": 32},
-        {"method": "maco", "sweep": "rate=1"},
+        {"method": "pixels", "size": 32},
+        {"method": "maco", "sweep": "step-size=1"},
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(changed):
+def test_incompatible_settings_are_refused(changed):
     with pytest.raises(BadSetting):
         Visualise(**settings(**changed))
 
 
 @pytest.mark.parametrize("method", ["fourier", "maco"])
-def test_a_network_of_one_size_only_is_shown_that_size(tmp_path, small_networks, method):
+def test_a_network_that_takes_one_size_only_gets_that_size(tmp_path, small_networks, method):
     torch.manual_seed(0)
     fixed = nn.Sequential(nn.Conv2d(3, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 15 * 15, 4))
     small_networks["own"] = Backbone.wrap(fixed, mean=(0.5,) * 3, std=(0.02,) * 3, classes=list("abcd"), size=64)

@@ -49,7 +49,7 @@ HEAD = LinearHead(np.zeros((2, 8), np.float32), np.zeros(2, np.float32), 1.0)
 
 
 def tuned(network, data, **settings):
-    steps = FineTuning(engine="eager", batch=8, **{"epochs": 1, "rate": 1e-2, **settings}).run(
+    steps = FineTuning(engine="eager", batch=8, **{"epochs": 1, "learning_rate": 1e-2, **settings}).run(
         network, "norm", HEAD, data
     )
     while True:
@@ -88,7 +88,7 @@ def test_it_learns(data):
 
 
 def test_the_average_of_the_weights_is_what_comes_out(data):
-    last, mean = (tuned(backbone(), data, ema_steps=memory).head.weights for memory in (1, 1000))
+    last, mean = (tuned(backbone(), data, ema_steps=steps).head.weights for steps in (1, 1000))
     assert np.linalg.norm(mean) < np.linalg.norm(last)  # the head starts at zero, and the mean lags behind
 
 
@@ -96,13 +96,13 @@ def test_parts_of_a_batch_add_up_to_its_gradient(data, monkeypatch):
     from vitrail.transfer import fine_tuning
 
     whole = tuned(backbone(), data)
-    monkeypatch.setattr(fine_tuning, "FEW", 3)
+    monkeypatch.setattr(fine_tuning, "MICRO_BATCH", 3)
     parts = tuned(backbone(), data)
     np.testing.assert_allclose(parts.head.weights, whole.head.weights, rtol=1e-3, atol=1e-5)
 
 
 def test_a_network_that_leads_round_the_cut_is_refused(data):
-    with pytest.raises(BadSetting, match="cannot be cut at its layer 'middle'; train all of it: --tune all"):
+    with pytest.raises(BadSetting, match="cannot be cut at its layer 'middle'.*--train-layers all"):
         tuned(backbone(round_about=True), data)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from vitrail.visualisation import Views, blur, jitter, view
+from vitrail.visualisation import RandomTransforms, blur, jitter
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def test_blur_equals_scipys(images, sigma):
     torch.testing.assert_close(blur(images, sigma), torch.from_numpy(peer), atol=1e-6, rtol=0)
 
 
-def test_jitter_moves_by_what_it_says(images, seeded):
+def test_jitter_returns_its_offsets(images, seeded):
     generator = seeded()
     offsets = set()
     for _ in range(200):
@@ -26,18 +26,18 @@ def test_jitter_moves_by_what_it_says(images, seeded):
     assert offsets == {0, 1, 2, 3}
 
 
-def test_a_view_of_everything_is_the_image(images, seeded):
-    torch.testing.assert_close(view(images, Views(), (15, 22), seeded()), images, atol=1e-5, rtol=0)
+def test_default_transforms_are_the_identity(images, seeded):
+    torch.testing.assert_close(RandomTransforms()(images, (15, 22), seeded()), images, atol=1e-5, rtol=0)
 
 
-def test_a_view_of_a_part_lies_within_the_image(seeded):
+def test_a_crop_lies_within_the_image(seeded):
     across = torch.linspace(0, 1, 40).expand(1, 3, 40, 40)
     generator = seeded()
     spans = []
     for _ in range(50):
-        seen = view(across, Views(part=(0.5, 0.5)), (20, 20), generator)[0, 0, 0]
-        spans.append((float(seen[-1] - seen[0]), float(seen[0])))
-        assert (seen.diff() > 0).all()
+        transformed = RandomTransforms(crop=(0.5, 0.5))(across, (20, 20), generator)[0, 0, 0]
+        spans.append((float(transformed[-1] - transformed[0]), float(transformed[0])))
+        assert (transformed.diff() > 0).all()
     assert all(span == pytest.approx(19 / 39, abs=0.01) for span, _ in spans)
     assert min(first for _, first in spans) < 0.1 < 0.4 < max(first for _, first in spans) < 0.51
 
@@ -48,25 +48,30 @@ def test_a_turned_square_stays_square_in_an_oblong_image():
 
     generator = torch.Generator().manual_seed(3)
     for _ in range(5):
-        seen = view(images, Views(degrees=90), (40, 80), generator)[0, 0, :, 25:55]  # beside it come mirrored ones
-        assert float(seen.sum()) == pytest.approx(100, rel=0.05)
+        transformed = RandomTransforms(degrees=90)(images, (40, 80), generator)[
+            0, 0, :, 25:55
+        ]  # mirrored squares lie beside it
+        assert float(transformed.sum()) == pytest.approx(100, rel=0.05)
 
 
-def test_views_repeat_with_their_seed_and_share_draws(images, seeded):
-    views = Views(part=(0.5, 1.1), degrees=10, shift=0.05, noise=0.1)
-    both = view(images, views, (12, 12), seeded(5))
-    assert torch.equal(both, view(images, views, (12, 12), seeded(5)))
-    torch.testing.assert_close(both[1:], view(images[1:], views, (12, 12), seeded(5)))
-    assert not torch.equal(both, view(images, views, (12, 12), seeded(6)))
+def test_transforms_repeat_with_their_seed_and_a_batch_shares_each_draw(images, seeded):
+    transforms = RandomTransforms(crop=(0.5, 1.1), degrees=10, shift=0.05, noise=0.1)
+    both = transforms(images, (12, 12), seeded(5))
+    assert torch.equal(both, transforms(images, (12, 12), seeded(5)))
+    torch.testing.assert_close(both[1:], transforms(images[1:], (12, 12), seeded(5)))
+    assert not torch.equal(both, transforms(images, (12, 12), seeded(6)))
 
 
-def test_what_is_shown_is_of_a_size_in_between_and_the_same_part(images, seeded):
-    views, sides = Views(size=(0.4, 1.0)), set()
+def test_resizing_changes_the_size_and_not_the_crop(images, seeded):
+    transforms, sides = RandomTransforms(resize=(0.4, 1.0)), set()
     for seed in range(60):
-        seen = view(images, views, (112, 112), seeded(seed))
-        assert 0 <= (seen.shape[2] - 0.4 * 112) < 0.6 * 112 + 8
-        sides.add(seen.shape[2])
+        transformed = transforms(images, (112, 112), seeded(seed))
+        assert 0 <= (transformed.shape[2] - 0.4 * 112) < 0.6 * 112 + 8
+        sides.add(transformed.shape[2])
         torch.testing.assert_close(
-            seen.mean(dim=(2, 3)), view(images, Views(), (112, 112), seeded(seed)).mean(dim=(2, 3)), atol=0.02, rtol=0
+            transformed.mean(dim=(2, 3)),
+            RandomTransforms()(images, (112, 112), seeded(seed)).mean(dim=(2, 3)),
+            atol=0.02,
+            rtol=0,
         )
     assert sides == {48, 64, 80, 96, 112}

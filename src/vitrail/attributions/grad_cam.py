@@ -1,19 +1,34 @@
 """Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391)."""
 
-from vitrail.attributions.look import FROM_LOOK, look
-from vitrail.attributions.passes import by_images
+from vitrail.attributions.batching import map_images
+from vitrail.attributions.gradient_pass import (
+    GradientPass,
+    class_activation_map,
+    run_gradient_pass,
+    spatial_activation,
+)
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY
 from vitrail.tensors import Images, Labels, Maps
 
 
-def grad_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: int = MEMORY) -> Maps:
-    """The last spatial layer's channels, weighted by the mean slope of the target's logit there.
+def grad_cam(model: Backbone, images: Images, targets: Labels | None = None, *, memory: int = MEMORY) -> Maps:
+    """The last spatial layer's channels, weighted by the mean gradient of the target's logit there.
+
+    Args:
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+        memory: bytes per batch.
 
     Returns:
-        (N, H, W), enlarged bilinearly from that layer; never negative: what speaks against the class is cut off.
+        (N, H, W), upsampled bilinearly from that layer; never negative: evidence against the class is cut off.
+
     Raises:
-        BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `look`).
+        BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `run_gradient_pass`).
     """
-    made = FROM_LOOK["grad-cam"]
-    return by_images(backbone, images, targets, lambda x, y: made(look(backbone, x, y)), memory=memory)
+    return map_images(model, images, targets, lambda x, y: from_pass(run_gradient_pass(model, x, y)), memory=memory)
+
+
+def from_pass(gradient_pass: GradientPass) -> Maps:
+    """The map, from a pass that other methods may share."""
+    _, gradient = spatial_activation(gradient_pass)
+    return class_activation_map(gradient_pass, gradient.mean(dim=(2, 3), keepdim=True))

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from vitrail.attributions.look import largest_channel
-from vitrail.attributions.passes import by_images
+from vitrail.attributions.batching import map_images, resolve_targets
+from vitrail.attributions.gradient_pass import largest_channel
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, class_score, input_gradient
@@ -18,48 +18,54 @@ from vitrail.tensors import Images, Labels, Maps
 RECTIFIERS = {F.relu, F.relu6, F.hardtanh, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 
 
-def guided_backprop(backbone: Backbone, images: Images, targets: Labels, *, memory: int = MEMORY) -> Maps:
-    """Like `gradient`, but on the way back every ReLU also stops what is negative.
+def guided_backprop(model: Backbone, images: Images, targets: Labels | None = None, *, memory: int = MEMORY) -> Maps:
+    """Like `gradient`, but in the backward pass every ReLU also sets negative gradients to 0.
 
-    ReLUs are found as modules and as functions. Beware: the map changes little when the network's weights are random
-    (Adebayo et al., 2018); `randomisation_check` says how little.
+    ReLUs are found as modules and as functions. The map changes little when the network's weights are random
+    (Adebayo et al., 2018); `randomisation_test` measures how little.
+
+    Args:
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+        memory: bytes per batch.
 
     Returns:
         (N, H, W), largest absolute value over the three channels; never negative.
+
     Raises:
         BadSetting: a target is not in [0, classes), or the network has no ReLU.
     """
 
     def work(x: Images, y: Labels) -> Maps:
         with Guided() as guided:
-            gradient = input_gradient(backbone, x, class_score(y)).gradient
-        if not guided.met:
+            gradient = input_gradient(model, x, class_score(y)).gradient
+        if not guided.relu_count:
             raise BadSetting(
-                f"Guided backpropagation needs ReLUs, and {backbone.name!r} has none; "
-                "'gradient' or 'integrated-gradients' would work."
+                f"Guided backpropagation needs ReLUs, and {model.name!r} has none. "
+                "Use 'gradient' or 'integrated-gradients'."
             )
         return largest_channel(gradient)
 
-    return by_images(backbone, images, targets, work, memory=memory)
+    resolved = resolve_targets(model, images, targets, memory=memory)
+    return map_images(model, images, resolved, work, memory=memory)
 
 
 class Guided(TorchFunctionMode):
-    """While it is entered, gradients that come back to the output of a ReLU are rectified; the network is untouched.
+    """A context in which gradients at the output of a ReLU are rectified; the network is not changed.
 
     Attributes:
-        met: how many ReLUs have run, as modules or as functions.
+        relu_count: how many ReLUs have run, as modules or as functions.
     """
 
-    met = 0
+    relu_count = 0
 
     def __torch_function__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         output = func(*args, **(kwargs or {}))
         if func in RECTIFIERS and _rectifies(func, args, kwargs or {}):
-            self.met += 1
+            self.relu_count += 1
             if output.requires_grad:
-                output.register_hook(F.relu)  # lives in the graph, and goes with it
+                output.register_hook(F.relu)  # part of the graph, and freed with it
         return output
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrail.attributions.passes import by_samples, check_samples, target_scores
+from vitrail.attributions.batching import check_samples, map_samples, resolve_targets, target_scores
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY, class_score, in_chunks, input_gradient, max_batch_size
 from vitrail.image_ascent.input_gradient import check_targets
@@ -12,61 +12,69 @@ from vitrail.tensors import Images, Labels, Maps, Scores
 
 
 def integrated_gradients(
-    backbone: Backbone,
+    model: Backbone,
     images: Images,
-    targets: Labels,
+    targets: Labels | None = None,
     *,
     samples: int = 50,
     baseline: float = 0.0,
     memory: int = MEMORY,
 ) -> Maps:
-    """Slope of the target's logit along the way from a flat image to the image, times the way; channels summed.
+    """Mean gradient of the target's logit on the path from a flat image to the image, times the difference.
 
     Args:
-        samples: points of the way, at the nodes of Gauss and Legendre.
-        baseline: intensity of the flat image, in [0, 1]; black by default.
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+        samples: points on the path, at the nodes of Gauss-Legendre quadrature.
+        baseline: intensity of the flat image, in [0, 1]; default: black.
+        memory: bytes per batch.
+
     Returns:
-        (N, H, W), signed, in units of the logit; its sum tends to the logit's difference (see `completeness_error`).
+        (N, H, W), summed over channels, signed, in units of the logit; its sum approaches the difference of logits
+        (see `completeness_error`).
+
     Raises:
-        BadSetting: a target is not in [0, classes), or there is no sample.
+        BadSetting: a target is not in [0, classes), or `samples` is below 1.
     """
-    check_targets(backbone, targets)
     check_samples(samples)
+    resolved = resolve_targets(model, images, targets, memory=memory)
     nodes, weights = (
         torch.as_tensor(values, device=images.device).to(images.dtype).view(-1, 1, 1, 1)
         for values in np.polynomial.legendre.leggauss(samples)
     )
-    way, total = images - baseline, torch.zeros_like(images)
+    path, total = images - baseline, torch.zeros_like(images)
 
-    def work(rows: Tensor, numbers: Tensor) -> None:
-        points = baseline + (1 + nodes[numbers]) / 2 * way[rows]
-        gradient = input_gradient(backbone, points, class_score(targets[rows])).gradient
-        total.index_add_(0, rows, weights[numbers] / 2 * gradient)
+    def work(rows: Tensor, points: Tensor) -> None:
+        between = baseline + (1 + nodes[points]) / 2 * path[rows]
+        gradient = input_gradient(model, between, class_score(resolved[rows])).gradient
+        total.index_add_(0, rows, weights[points] / 2 * gradient)
 
-    by_samples(images, samples, max_batch_size(backbone, images, memory=memory), work)
-    return (way * total).sum(dim=1)
+    map_samples(images, samples, max_batch_size(model, images, memory=memory), work)
+    return (path * total).sum(dim=1)
 
 
 def completeness_error(
-    backbone: Backbone, images: Images, targets: Labels, maps: Maps, *, baseline: float = 0.0, memory: int = MEMORY
+    model: Backbone, images: Images, targets: Labels, maps: Maps, *, baseline: float = 0.0, memory: int = MEMORY
 ) -> Scores:
-    """How far the sum of each map is from the difference of logits that it should explain, relative to it.
+    """Relative difference between the sum of each map and the difference of logits that it should add up to.
 
     Args:
         maps: (N, H, W), those of `integrated_gradients` at the same baseline.
+        memory: bytes per batch.
+
     Returns:
         (N,), |sum of map - (logit of image - logit of baseline)| / |logit of image - logit of baseline|; 0 is complete.
+
     Raises:
         BadSetting: a target is not in [0, classes).
     """
-    check_targets(backbone, targets)
+    check_targets(model, targets)
     difference = images.new_empty(len(images))
 
     def chunk(rows: slice) -> None:
         flat = torch.full_like(images[rows], baseline)
-        ends = (target_scores(backbone, end, targets[rows]) for end in (images[rows], flat))
+        ends = (target_scores(model, end, targets[rows]) for end in (images[rows], flat))
         difference[rows] = next(ends) - next(ends)
 
-    in_chunks(len(images), max_batch_size(backbone, images, memory=memory), chunk)
+    in_chunks(len(images), max_batch_size(model, images, memory=memory), chunk)
     error = (maps.sum(dim=(1, 2)) - difference).abs()
     return error / difference.abs().clamp_min(torch.finfo(error.dtype).tiny)

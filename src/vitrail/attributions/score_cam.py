@@ -3,44 +3,55 @@
 import torch
 from torch import Tensor
 
-from vitrail.attributions.look import Look, enlarged, look, spatial_parts
-from vitrail.attributions.passes import by_images, by_samples, target_scores
+from vitrail.attributions.batching import map_images, map_samples, target_scores
+from vitrail.attributions.gradient_pass import (
+    GradientPass,
+    class_activation_map,
+    run_gradient_pass,
+    spatial_activation,
+    upsample_map,
+)
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import MEMORY, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
 
 
-def score_cam(backbone: Backbone, images: Images, targets: Labels, *, memory: int = MEMORY) -> Maps:
-    """The last spatial layer's channels, each weighted by the target's logit of the image seen through it.
+def score_cam(model: Backbone, images: Images, targets: Labels | None = None, *, memory: int = MEMORY) -> Maps:
+    """The last spatial layer's channels, each weighted by the target's logit of the image masked by it.
 
-    Costs a forward pass for every channel of the layer (512 for a SqueezeNet).
+    Costs one forward pass per channel of the layer (512 for SqueezeNet, 1,280 for EfficientNet-Lite0).
+
+    Args:
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+        memory: bytes per batch.
 
     Returns:
-        (N, H, W), enlarged bilinearly from that layer; never negative.
+        (N, H, W), upsampled bilinearly from that layer; never negative.
+
     Raises:
-        BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `look`).
+        BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `run_gradient_pass`).
     """
-    size = max_batch_size(backbone, images, memory=memory)
+    size = max_batch_size(model, images, memory=memory)
 
-    def work(x: Images, y: Labels) -> Maps:
-        seen = look(backbone, x, y)
-        activation, _ = spatial_parts(seen)
-        weights = _scores(backbone, seen, activation, size).softmax(dim=1)[:, :, None, None]
-        return enlarged((weights * activation).sum(dim=1, keepdim=True).relu(), x, seen.share)[:, 0]
+    def work(x: Images, y: Labels | None) -> Maps:
+        gradient_pass = run_gradient_pass(model, x, y)
+        weights = _channel_scores(model, gradient_pass, size).softmax(dim=1)
+        return class_activation_map(gradient_pass, weights[:, :, None, None])
 
-    return by_images(backbone, images, targets, work, memory=memory)
+    return map_images(model, images, targets, work, memory=memory)
 
 
-def _scores(backbone: Backbone, seen: Look, activation: Tensor, size: int) -> Tensor:
-    """(N, C), the target's logit of each image times each channel, brought to [0, 1]."""
-    images, channels = seen.images, activation.shape[1]
+def _channel_scores(model: Backbone, gradient_pass: GradientPass, size: int) -> Tensor:
+    """(N, C), the target's logit of each image times each channel, the channel scaled to [0, 1]."""
+    images, (activation, _) = gradient_pass.images, spatial_activation(gradient_pass)
+    channels = activation.shape[1]
     scores = images.new_empty(len(images), channels)
 
-    def work(rows: Tensor, numbers: Tensor) -> None:
-        masks = enlarged(activation[rows, numbers][:, None], images[:1], seen.share)
+    def work(rows: Tensor, channel: Tensor) -> None:
+        masks = upsample_map(activation[rows, channel][:, None], images[:1], gradient_pass.crop_share)
         low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
-        shown = images[rows] * (masks - low) / torch.where(high == low, 1.0, high - low)
-        scores[rows, numbers] = target_scores(backbone, shown, seen.targets[rows])
+        masked = images[rows] * (masks - low) / torch.where(high == low, 1.0, high - low)
+        scores[rows, channel] = target_scores(model, masked, gradient_pass.targets[rows])
 
-    by_samples(images, channels, size, work)
+    map_samples(images, channels, size, work)
     return scores

@@ -3,55 +3,66 @@
 import torch
 from torch import Tensor
 
-from vitrail.attributions.look import largest_channel
-from vitrail.attributions.passes import Draws, by_samples, check_samples
+from vitrail.attributions.batching import SeededSamples, check_samples, map_samples, resolve_targets
+from vitrail.attributions.gradient_pass import largest_channel
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, class_score, input_gradient, max_batch_size
-from vitrail.image_ascent.input_gradient import check_targets
 from vitrail.tensors import Images, Labels, Maps
 
 
 def smooth_grad(
-    backbone: Backbone,
+    model: Backbone,
     images: Images,
-    targets: Labels,
+    targets: Labels | None = None,
     *,
     samples: int = 50,
     noise: float = 0.15,
     seed: int = 0,
     memory: int = MEMORY,
 ) -> Maps:
-    """Largest absolute value, over the three channels, of the mean slope of the target's logit over noisy copies.
+    """Largest absolute value, over the three channels, of the mean gradient of the target's logit over noisy copies.
 
     Args:
-        noise: deviation of the Gaussian noise, in pixel intensity; the same noises are added to every image.
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+        samples: noisy copies per image.
+        noise: standard deviation of the Gaussian noise, in pixel intensity; every image gets the same noise.
+        memory: bytes per batch.
+
     Returns:
         (N, H, W), change of the logit per unit of pixel intensity; never negative.
+
     Raises:
         BadSetting: a target is not in [0, classes), or `samples` or `noise` is not positive.
     """
-    mean, _ = noisy_moments(backbone, images, targets, samples=samples, noise=noise, seed=seed, memory=memory)
+    mean, _ = noisy_moments(model, images, targets, samples=samples, noise=noise, seed=seed, memory=memory)
     return largest_channel(mean)
 
 
 def noisy_moments(
-    backbone: Backbone, images: Images, targets: Labels, *, samples: int, noise: float, seed: int, memory: int
+    model: Backbone,
+    images: Images,
+    targets: Labels | None,
+    *,
+    samples: int,
+    noise: float,
+    seed: int,
+    memory: int,
 ) -> tuple[Tensor, Tensor]:
     """Mean and mean square of the gradient over noisy copies, (N, 3, H, W) each."""
-    check_targets(backbone, targets)
     check_samples(samples)
     if not noise > 0:
-        raise BadSetting(f"noise must be positive, in pixel intensity; got {noise}: 0.15 is usual.")
+        raise BadSetting(f"noise must be positive, in pixel intensity; got {noise}. Use 0.15, the usual value.")
+    resolved = resolve_targets(model, images, targets, memory=memory)
     shape = images.shape[1:]
-    draws = Draws(samples, seed, lambda generator: torch.randn(shape, generator=generator))
+    draw = SeededSamples(samples, seed, lambda generator: torch.randn(shape, generator=generator))
     mean, square = torch.zeros_like(images), torch.zeros_like(images)
 
-    def work(rows: Tensor, numbers: Tensor) -> None:
-        noisy = images[rows] + noise * draws(numbers)
-        gradient = input_gradient(backbone, noisy, class_score(targets[rows])).gradient
+    def work(rows: Tensor, indices: Tensor) -> None:
+        noisy = images[rows] + noise * draw(indices)
+        gradient = input_gradient(model, noisy, class_score(resolved[rows])).gradient
         mean.index_add_(0, rows, gradient / samples)
         square.index_add_(0, rows, gradient.square() / samples)
 
-    by_samples(images, samples, max_batch_size(backbone, images, memory=memory), work)
+    map_samples(images, samples, max_batch_size(model, images, memory=memory), work)
     return mean, square

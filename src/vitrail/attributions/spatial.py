@@ -1,4 +1,4 @@
-"""The last layer of a network that still knows places, found while one forward pass runs."""
+"""The last spatial layer of a network, recorded while one forward pass runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from vitrail.backbones.backbone import Backbone
 from vitrail.tensors import Scores
 
-TRIED = 4  # a transformer that reads its class token alone ends in layers whose other tokens count for nothing
-ELONGATED = 2.5  # times as long in one direction as the image: heads and tokens, not height and width
+TOKEN_LAYERS = 4  # a transformer that reads its class token alone ends in layers whose other tokens have no gradient
+MAX_STRETCH = 2.5  # beyond, an output's sides are not the image's height and width but heads and tokens
 
 
 @dataclass(frozen=True)
-class Spatial:
-    """What the last spatial layer gave, and the scores' slope there; nothing of it carries a graph.
+class SpatialOutput:
+    """The output of a spatial layer and the gradient of the scores there; no tensor carries a graph.
 
     Attributes:
         activation: (N, C, h, w).
@@ -33,83 +33,83 @@ class Spatial:
 
 
 @contextmanager
-def watched(backbone: Backbone) -> Iterator[list[Tensor]]:
-    """Fills a list with the outputs that may be spatial, in their order, while the network runs; leaves no hook.
+def record_spatial_outputs(model: Backbone) -> Iterator[list[Tensor]]:
+    """A list that fills with outputs that may be spatial, in their order, while the network runs; leaves no hook.
 
-    Of a classifier made of several networks the first one counts, of a module that runs several times the
-    first run.
-    An output that the network overwrites in place later on (a ReLU) is kept as what it becomes.
+    Of a classifier made of several networks only the first is recorded, of a module that runs several times the
+    first run. An output that a later layer overwrites in place (a ReLU) is recorded as overwritten.
     """
-    owner = first_network(backbone)
-    seen: dict[nn.Module, Tensor] = {}
-    found: list[Tensor] = []
-    note = partial(_note, seen, found, len(owner.classes))
-    handles = [part.register_forward_hook(note) for part in owner.network.modules()]
+    owner = first_network(model)
+    modules: set[nn.Module] = set()
+    outputs: list[Tensor] = []
+    record = partial(_record, modules, outputs, len(owner.classes))
+    handles = [part.register_forward_hook(record) for part in owner.network.modules()]
     try:
-        yield found
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
 
 
-def first_network(backbone: Backbone) -> Backbone:
-    """The first network of a classifier made of some; any other one itself."""
-    return next((part for part in backbone.modules() if isinstance(part, Backbone) and part is not backbone), backbone)
+def first_network(model: Backbone) -> Backbone:
+    """The first network of a classifier made of several; any other network itself."""
+    return next((part for part in model.modules() if isinstance(part, Backbone) and part is not model), model)
 
 
-def share_seen(backbone: Backbone) -> float:
-    """Of an image's sides, what the network that counts is shown; beside networks that see more it is its middle."""
-    its = first_network(backbone).preprocessing
-    return 1.0 if backbone.preprocessing.size == its.size else its.size / its.short_side
+def input_crop_share(model: Backbone) -> float:
+    """The share of an image's sides that reaches the first network: beside networks with larger inputs its centre."""
+    own = first_network(model).preprocessing
+    return 1.0 if model.preprocessing.size == own.size else own.size / own.short_side
 
 
-def _note(
-    seen: dict[nn.Module, Tensor], found: list[Tensor], classes: int, module: nn.Module, _inputs: Any, output: Any
+def _record(
+    modules: set[nn.Module], outputs: list[Tensor], classes: int, module: nn.Module, _inputs: Any, output: Any
 ) -> None:
-    if module in seen or not isinstance(output, Tensor):
+    if module in modules or not isinstance(output, Tensor):
         return
-    seen[module] = output
-    # Pooling to a set size belongs to the head, a map of the classes' scores, too (SqueezeNet).
+    modules.add(module)
+    # Pooling to a set size belongs to the head, and so does a map of the classes' scores (SqueezeNet).
     map_like = output.ndim == 4 and output.shape[1] != classes and output.shape[2:].numel() > 1
     pooled = isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     tokens = output.ndim == 3 and isinstance(module, nn.LayerNorm | nn.RMSNorm) and _side(output) > 1
     if (map_like and not pooled) or tokens:
-        found.append(output)
+        outputs.append(output)
 
 
-def slopes(found: list[Tensor], scores: Scores, images: Tensor) -> tuple[Tensor, Spatial | None]:
-    """The scores' gradient with respect to the images, and to the last of the outputs `found` that counts for them."""
-    graph = _nodes(scores)
-    counting = [output for output in found if output.grad_fn in graph and _is_map_of(output, images)][-TRIED:]
-    gradient, *inner = torch.autograd.grad(scores.sum(), [images, *counting])
-    if not counting:
+def layer_gradients(outputs: list[Tensor], scores: Scores, images: Tensor) -> tuple[Tensor, SpatialOutput | None]:
+    """The gradient of the scores at the images, and at the last of the `outputs` that they depend on."""
+    graph = _graph_nodes(scores)
+    relevant = [output for output in outputs if output.grad_fn in graph and _is_map_of(output, images)][-TOKEN_LAYERS:]
+    gradient, *inner = torch.autograd.grad(scores.sum(), [images, *relevant])
+    if not relevant:
         return gradient, None
-    parts = [
-        Spatial(_grid(output.detach()), _grid(gradient_)) for output, gradient_ in zip(counting, inner, strict=True)
+    layers = [
+        SpatialOutput(_grid(output.detach()), _grid(gradient_))
+        for output, gradient_ in zip(relevant, inner, strict=True)
     ]
-    if counting[-1].ndim == 4:
-        return gradient, parts[-1]
-    return gradient, next((part for part in reversed(parts) if part.gradient.any()), parts[-1])
+    if relevant[-1].ndim == 4:
+        return gradient, layers[-1]
+    return gradient, next((layer for layer in reversed(layers) if layer.gradient.any()), layers[-1])
 
 
-def _nodes(scores: Tensor) -> set[Any]:
-    """What the scores were computed from, as autograd knows it."""
+def _graph_nodes(scores: Tensor) -> set[Any]:
+    """The autograd nodes that the scores were computed from."""
     waiting: list[Any] = [scores.grad_fn]
-    met: set[Any] = set(waiting)
+    nodes: set[Any] = set(waiting)
     while waiting:
         for node, _ in waiting.pop().next_functions:
-            if node is not None and node not in met:
-                met.add(node)
+            if node is not None and node not in nodes:
+                nodes.add(node)
                 waiting.append(node)
-    return met
+    return nodes
 
 
 def _is_map_of(output: Tensor, images: Tensor) -> bool:
-    """Whether height and width of an output (N, C, h, w) are about as those of the images; tokens say nothing."""
+    """Whether height and width of an output (N, C, h, w) are about in the images' proportion; tokens have neither."""
     if output.ndim == 3:
         return True
     stretch = (output.shape[2] * images.shape[3]) / (output.shape[3] * images.shape[2])
-    return 1 / ELONGATED < stretch < ELONGATED
+    return 1 / MAX_STRETCH < stretch < MAX_STRETCH
 
 
 def _side(tokens: Tensor) -> int:
@@ -117,7 +117,7 @@ def _side(tokens: Tensor) -> int:
 
 
 def _grid(output: Tensor) -> Tensor:
-    """(N, T, C) as (N, C, h, w), leaving out what comes before the places (the class token); (N, C, h, w) as it is."""
+    """(N, T, C) as (N, C, h, w), without the tokens before the places (the class token); (N, C, h, w) as it is."""
     if output.ndim == 4:
         return output
     side = _side(output)

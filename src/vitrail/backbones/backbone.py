@@ -1,6 +1,5 @@
 """One interface for every network: images in [0, 1] in, logits and activations of named layers out."""
 
-import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from vitrail.backbones.description import Description
 from vitrail.backbones.imagenet import imagenet_classes
+from vitrail.devices import is_out_of_memory
 from vitrail.errors import BadImage, BadSetting, UnknownName
 from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_unit
@@ -23,8 +23,6 @@ from vitrail.tensors import Features, Images, Logits
 PREDICTED_AT_ONCE = 32  # images
 LOGITS = "logits"  # the layer that every network has: its output
 PROBABILITY_SUM = 1e-4  # how far a sum of probabilities may be from 1 by rounding
-TOO_SMALL = re.compile(r"too small|can't be greater than actual input|must match|cannot be multiplied", re.IGNORECASE)
-"""What torch says where a layer's input is smaller than the layer takes."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ class Backbone(nn.Module):
             logits: Tensor = self.network((images - self.mean) / self.std)
         except RuntimeError as error:
             height, width = images.shape[2:]
-            if min(height, width) >= self.size or not TOO_SMALL.search(str(error)):
+            if min(height, width) >= self.size or is_out_of_memory(error) or not self._takes_its_own_size(images):
                 raise
             raise BadImage(
                 f"Images of {width} x {height} pixels are too small for {self.name!r}. "
@@ -168,6 +166,17 @@ class Backbone(nn.Module):
                 kind="too-small",
             ) from error
         return logits
+
+    @torch.no_grad()
+    def _takes_its_own_size(self, images: Tensor) -> bool:
+        """Whether black images of the network's own size pass where `images` did not: then their size is the fault."""
+        try:
+            self.network((images.new_zeros(1, 3, self.size, self.size) - self.mean) / self.std)
+        except RuntimeError:
+            return False
+        except _StopForward:  # `trunk` reached its layer
+            pass
+        return True
 
     def activations(self, images: Images, layers: Sequence[str]) -> dict[str, Tensor]:
         """Outputs of layers for `images`, by layer, from one forward pass.

@@ -102,7 +102,7 @@ def choose_engine(module: nn.Module, example: np.ndarray, *, engine: str, device
         tried.append({"engine": name, "images_per_second": len(example) / seconds, "relative_error": relative})
     agreeing = [index for index, entry in enumerate(tried) if entry["relative_error"] <= TOLERANCE]
     if not agreeing:
-        raise BadSetting(f"The engine {engine!r} does not agree with the plain network; use --forward eager.")
+        raise BadSetting(f"The engine {engine!r} does not agree with the plain network; Use --inference-engine eager.")
     best = max(agreeing, key=lambda index: tried[index]["images_per_second"])
     why = f"fastest of those that agree within {TOLERANCE:g}" if engine == "auto" else "asked for"
     choice = {"engine": names[best], "device": device, "tried": tried, "why": why}

@@ -1,18 +1,28 @@
-"""Objectives on what a network makes of images, and their gradients with respect to the images."""
+"""Gradients of a network's output with respect to its input image: the engine of maps, attacks and visualisation.
+
+`objectives` defines what is maximised, `input_gradient` computes its value and gradient, `batching` bounds the memory,
+`monitor` reports the progress of a long call.
+"""
 
 from vitrail.image_ascent.batching import MEMORY, in_chunks, max_batch_size
-from vitrail.image_ascent.input_gradient import InputGradient, input_gradient
-from vitrail.image_ascent.objectives import Objective, channel, class_score, l2_norm, margin
+from vitrail.image_ascent.input_gradient import InputGradient, check_finite, check_targets, input_gradient
+from vitrail.image_ascent.monitor import NetworkTraffic, monitored
+from vitrail.image_ascent.objectives import Objective, channel, class_score, l2_norm, margin, margins
 
 __all__ = [
     "MEMORY",
-    "Objective",
     "InputGradient",
+    "NetworkTraffic",
+    "Objective",
     "channel",
+    "check_finite",
+    "check_targets",
     "class_score",
-    "l2_norm",
-    "max_batch_size",
     "in_chunks",
-    "margin",
     "input_gradient",
+    "l2_norm",
+    "margin",
+    "margins",
+    "max_batch_size",
+    "monitored",
 ]

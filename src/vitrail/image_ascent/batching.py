@@ -1,4 +1,4 @@
-"""How many images go through a network at once, so that memory stays below a stated budget."""
+"""Batch sizes that keep the memory of a forward and a backward pass below a limit."""
 
 from collections.abc import Callable
 
@@ -6,47 +6,47 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
+from vitrail.devices import is_out_of_memory
 from vitrail.tensors import Images
 
-MEMORY = 2**29
-"""Bytes that the activations of one chunk may take: half a gibibyte."""
+MIB = 2**20
+"""Bytes of a mebibyte, the unit in which settings give memory."""
 
-MIN_BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long an image
+MEMORY = 512 * MIB
+"""Default limit in bytes on the activations of one batch."""
+
+CPU_BATCH = 4  # largest batch on a CPU: larger ones fall out of its caches, and take up to twice as long an image
 
 
 def max_batch_size(backbone: Backbone, images: Images, *, memory: int = MEMORY) -> int:
-    """How many images of this size go through forward and backward in `memory` bytes; at least one, on a CPU a few.
+    """The largest batch of images of this size that a forward and a backward pass fit into `memory` bytes; at least 1.
 
-    Measured, not guessed: the tensors that a backward pass would need are counted for one image.
+    Measured on one image: the tensors that its backward pass needs are counted. On a CPU at most `CPU_BATCH`.
     """
-    seen: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def count(tensor: Tensor) -> torch.UntypedStorage:
         storage = tensor.untyped_storage()
         if not isinstance(tensor, torch.nn.Parameter):
-            seen[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return storage  # so that no address counts twice; a graph that held its own outputs would never be freed
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda storage: storage):
         backbone(images[:1].detach().requires_grad_())
-    each = 2 * (sum(seen.values()) + images[0].nbytes)  # and as much again for what is only passing through
-    return max(1, memory // each if images.device.type != "cpu" else min(memory // each, MIN_BATCH))
+    each = 2 * (sum(sizes.values()) + images[0].nbytes)  # twice: temporary tensors take as much again
+    return max(1, memory // each if images.device.type != "cpu" else min(memory // each, CPU_BATCH))
 
 
 def in_chunks(count: int, size: int, work: Callable[[slice], None]) -> None:
-    """Calls `work` with slices of at most `size` out of `count`; where a device runs out of memory, with halves."""
+    """Calls `work` with slices of at most `size` out of `count`; on an out-of-memory error the size is halved."""
     start = 0
     while start < count:
         chunk = slice(start, min(start + size, count))
         try:
             work(chunk)
         except RuntimeError as error:
-            if not _out_of_memory(error) or chunk.stop - chunk.start == 1:
+            if not is_out_of_memory(error) or chunk.stop - chunk.start == 1:
                 raise
             size = (chunk.stop - chunk.start) // 2
             continue
         start = chunk.stop
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

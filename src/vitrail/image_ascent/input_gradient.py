@@ -1,4 +1,4 @@
-"""The slope of a score with respect to the image: one forward pass and one backward pass, none of it for weights."""
+"""Gradient of a score with respect to the image: one forward pass and one backward pass, none of it for weights."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from vitrail.tensors import Images, Labels, Logits, Scores
 
 @dataclass(frozen=True)
 class InputGradient:
-    """A score, which way it rises, and what the network says on the way; nothing of it carries a graph.
+    """An objective's value, its gradient and the logits of the same forward pass; all detached from the graph.
 
     Attributes:
         scores: (N,), the objective.
@@ -28,35 +28,37 @@ class InputGradient:
 def input_gradient(backbone: Backbone, images: Images, objective: Objective) -> InputGradient:
     """The objective's value and gradient at `images`, which are not changed.
 
-    Costs two forward passes: the weights of a `Backbone` are frozen, so no gradient of theirs is computed.
+    Costs as much as two forward passes: the weights of a `Backbone` are frozen and get no gradient.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1].
 
     Raises:
-        BadWeights: the network gives numbers that are none (NaN).
+        BadWeights: a logit is NaN.
     """
     inputs = images.detach().requires_grad_()
     with torch.enable_grad():
-        inside = tuple(layer for layer in objective.layers if layer != LOGITS)
-        found = backbone.activations(inputs, (*inside, LOGITS)) if inside else {LOGITS: backbone(inputs)}
-        scores = objective(inputs, found)
+        inner = tuple(layer for layer in objective.layers if layer != LOGITS)
+        activations = backbone.activations(inputs, (*inner, LOGITS)) if inner else {LOGITS: backbone(inputs)}
+        scores = objective(inputs, activations)
         (gradient,) = torch.autograd.grad(scores.sum(), inputs)
-    check_finite(found[LOGITS], backbone)
-    return InputGradient(scores.detach(), gradient, found[LOGITS].detach())
+    check_finite(activations[LOGITS], backbone)
+    return InputGradient(scores.detach(), gradient, activations[LOGITS].detach())
 
 
 def check_finite(logits: Logits, backbone: Backbone) -> None:
-    """Raises `BadWeights` if a logit is not a number."""
+    """Raises `BadWeights` if a logit is NaN."""
     if logits.isnan().any():
         raise BadWeights(
-            f"The network {backbone.name!r} gives NaN: its weights are damaged, or hold infinite numbers; "
-            "weights that classify would work."
+            f"The logits of {backbone.name!r} are NaN: its weights are damaged or infinite. Use undamaged weights."
         )
 
 
 def check_targets(backbone: Backbone, targets: Labels) -> None:
-    """Raises `BadSetting` unless every target is a class, in [0, classes)."""
+    """Raises `BadSetting` unless every target is a class index, in [0, classes)."""
     classes = len(backbone.classes)
     wrong = targets[(targets < 0) | (targets >= classes)]
     if len(wrong):
         raise BadSetting(
-            f"A target must be a class of {backbone.name!r}; got {int(wrong[0])}: choose from 0 to {classes - 1}."
+            f"A target must be a class index of {backbone.name!r}; got {int(wrong[0])}. Use 0 to {classes - 1}."
         )

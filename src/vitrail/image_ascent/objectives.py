@@ -1,4 +1,4 @@
-"""What an image should make a network do: small terms, added and scaled.
+"""Differentiable scores of images: small terms, added and scaled.
 
 Source: the objective algebra of Lucid (Olah et al., 2017, https://distill.pub/2017/feature-visualization).
 """
@@ -19,10 +19,11 @@ Activations = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """A score per image, to be made large; `a + 0.5 * b` is again an objective.
+    """A score per image, to be maximised; `a + 0.5 * b` is again an objective.
 
     Attributes:
-        layers: those whose activations `score` asks for.
+        name: shown in messages.
+        layers: names of the layers whose activations `score` reads.
         score: images (N, 3, H, W) and activations by layer to (N,); row i depends on image i only.
     """
 
@@ -53,22 +54,25 @@ def class_score(targets: Labels) -> Objective:
 
 
 def margin(labels: Labels) -> Objective:
-    """How far the logit of each image's class lies above the highest other one; negative: another class wins."""
+    """The logit of each image's class minus the highest other logit, (N,); negative: another class is predicted."""
     return Objective("margin", (LOGITS,), lambda _, a: margins(a[LOGITS], labels))
 
 
 def margins(logits: Tensor, labels: Labels) -> Scores:
-    """(N,), the logit of each row's label less the highest other one."""
+    """The logit of each row's label minus the highest other one, (N,)."""
     own = logits.gather(1, labels[:, None])
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return own[:, 0] - others.amax(dim=1)
 
 
 def channel(layer: str, index: int) -> Objective:
-    """Mean activation of one channel, (N, C, ...), of a layer."""
+    """Mean activation of one channel of a layer, (N,); the layer's output is (N, C, ...)."""
     return Objective(f"{layer}[{index}]", (layer,), lambda _, a: a[layer][:, index].flatten(1).mean(dim=1))
 
 
 def l2_norm() -> Objective:
-    """Length ‖x‖₂ of the image; subtracted, it keeps an image calm (Simonyan et al., 2014)."""
-    return Objective("length", (), lambda x, _: x.flatten(1).norm(dim=1))
+    """L2 norm ‖x‖₂ of the image, (N,); subtracted, the regularisation of Simonyan et al., 2014.
+
+    See https://arxiv.org/abs/1312.6034.
+    """
+    return Objective("l2_norm", (), lambda x, _: x.flatten(1).norm(dim=1))

@@ -5,7 +5,10 @@ marks that turn the reading direction, and they may be hundreds of characters lo
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vitrail.formatting import percent
 
 _JOINERS = "\u200c\u200d"  # invisible, but Persian and the Indic scripts are misspelt without them
 _ELLIPSIS = "…"
@@ -14,6 +17,11 @@ _ELLIPSIS = "…"
 def legible(text: str) -> str:
     r"""The text with every character that would not show as itself written as its escape, `\x1b` or `\u202e`."""
     return "".join(_escape(one) if _hidden(one) else one for one in text)
+
+
+def class_caption(target: Mapping[str, Any]) -> tuple[str, ...]:
+    """A class as `result.json` has it (`name`, `probability`), as two lines under an image."""
+    return str(target["name"]), percent(target["probability"])
 
 
 def shorten(text: str, limit: int = 32) -> str:

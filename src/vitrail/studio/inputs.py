@@ -20,7 +20,7 @@ from vitrail.tasks.demo import packaged_images
 
 NOT_HERE = {
     *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
-    *("live", "measure", "judge", "download", "device"),
+    *("live", "preview_every", "measure", "judge", "download", "device"),
 }
 """Settings that name files of the server, and those that the page itself needs."""
 

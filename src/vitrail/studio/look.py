@@ -49,8 +49,8 @@ def screen(desk: Desk) -> gr.Dropdown:
 def classified(path: str, backbone: str, own: str | None) -> tuple[str, dict[str, Any]]:
     """The task that names what is in an image: by a network's name, or by a classifier's run folder."""
     if "/" in backbone or "\\" in backbone:
-        return "predict", {"classifier": backbone, "images": [path], "top": 5}
-    return "classify", {"images": [path], "backbone": backbone, "top": 5, **weights(own)}
+        return "predict", {"classifier": backbone, "images": [path], "top_k": 5}
+    return "classify", {"images": [path], "backbone": backbone, "top_k": 5, **weights(own)}
 
 
 def found(standings: Sequence[Standing]) -> str:

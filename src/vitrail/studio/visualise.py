@@ -29,7 +29,7 @@ def screen(desk: Desk) -> gr.Dropdown:
             name.change(
                 lambda other: _classes(other), [name], [wanted], concurrency_limit=None, api_visibility="private"
             )
-            method = gr.Dropdown(["fourier", "lab", "maco"], value="fourier", label="Method")
+            method = gr.Dropdown(["fourier", "maco", "pixels"], value="fourier", label="Method")
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
             with gr.Accordion("Start from an image", open=False):
                 dropped = image("Image to start from; else noise")
@@ -49,7 +49,7 @@ def screen(desk: Desk) -> gr.Dropdown:
             "backbone": desk.network(backbone),
             "method": how,
             "steps": int(count),
-            "live": SECONDS,
+            "preview_every": SECONDS,
         }
         said |= {"start": given(path) if path else "noise", **weights(own), **chosen(Visualise, names, more)}
         return [("visualise", said)]

@@ -13,16 +13,17 @@ import torch
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.goal import Goal
 from vitrail.attacks.sweep import ROUNDING, sweep
+from vitrail.attributions.explainer import bind_method
+from vitrail.attributions.faithfulness import deletion_insertion, random_maps
 from vitrail.backbones.network import Network
 from vitrail.datasets.batches import batches
 from vitrail.errors import MissingExtra
 from vitrail.events import Note, Progress
 from vitrail.image_ascent import max_batch_size
+from vitrail.image_ascent.batching import MIB
 from vitrail.image_ascent.input_gradient import check_finite
 from vitrail.images import to_unit
 from vitrail.interrupts import until_stopped
-from vitrail.metrics.faithfulness import deletion_insertion, random_maps
-from vitrail.tasks.explain_maps import MIB, method_of
 from vitrail.tensors import Images, Labels
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _measured(task: Audit, network: Network, images: Images, labels: Labels | No
     found["l2"] = _numbers(torch.minimum(swept["l2"].smallest, patient))
     cost = sum(each.forwards + each.backwards for each in (*swept.values(), minimal))
     found["cost"] = _numbers(torch.as_tensor(cost))
-    maps = method_of(task.method, seed=task.seed, memory=_bytes(task))(network.fast, images, labels)
+    maps = bind_method(task.method, seed=task.seed, memory=_bytes(task))(network.fast, images, labels)
     for prefix, each in (("", maps), ("random_", random_maps(images, task.seed))):
         faithful = deletion_insertion(network.fast, images, labels, each, memory=_bytes(task))
         found |= {f"{prefix}{name}": _numbers(getattr(faithful, name)) for name in FAITHFULNESS}

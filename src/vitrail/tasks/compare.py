@@ -1,78 +1,108 @@
-"""Several runs side by side: classifiers, or generators."""
+"""Comparison of several runs: classifiers, or GANs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vitrail.errors import BadRun, MissingExtra
-from vitrail.events import Event, Note, Plot, Result, Table
+from vitrail.events import Event, Note, Plot, Result, Summary, Table
+from vitrail.formatting import duration, interval, percent
 from vitrail.runs import Run, read_run
-from vitrail.settings import setting
+from vitrail.settings import DATA, setting
 from vitrail.task import Task
 
-KINDS = {"transfer": "vitrail transfer", "gan-train": "vitrail gan train"}
+COMMANDS = {"transfer": "vitrail transfer", "gan-train": "vitrail gan train"}
+COLUMNS = ("run", "accuracy", "low", "high", "n", "backbone", "layer", "head", "C", "seconds")
 
 
 class Compare(Task):
-    """Compare runs of `transfer`, or runs of `gan train`, in tables and figures."""
+    """Compare runs of `vitrail transfer`, or runs of `vitrail gan train`."""
 
-    run_folders: tuple[Path, ...] = setting(..., "Run folders", positional=True)
+    run_folders: tuple[Path, ...] = setting(..., "Run folders of one command", panel=DATA, positional=True)
 
     def run(self) -> Iterator[Event]:
-        """Yields tables and figures; the last event is the `Result`."""
+        """Yields tables and a plot; the last event is the `Result`."""
         runs = [read_run(folder) for folder in self.run_folders]
-        if _kind(runs) == "gan-train":
+        if _common_task(runs) == "gan-train":
             from vitrail.tasks.compare_gans import compared
 
             yield from compared(runs)
             return
         rows = [_row(run) for run in runs]
-        columns = ("run", "accuracy", "low", "high", "n", "backbone", "layer", "head", "C", "seconds")
-        yield Table("comparison", "Runs", columns, [tuple(row[column] for column in columns) for row in rows])
+        yield Table("comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], shown=False)
+        yield _accuracies(rows)
         try:
-            yield _figure(rows)
+            yield _plot(rows)
         except MissingExtra as error:
-            yield Note(f"{error} No figure was drawn.")
+            yield Note(f"{error} No plot was drawn.", "missing-extra")
+        yield _summary(rows, " ".join(map(str, self.run_folders)))
         yield Result({"runs": rows})
 
 
-def _kind(runs: Sequence[Run]) -> str:
-    """The task that all runs are of.
+def _common_task(runs: Sequence[Run]) -> str:
+    """The task of all runs.
 
     Raises:
-        BadRun: there are several, or one that cannot be compared, or a run that has not ended.
+        BadRun: the tasks differ, a task cannot be compared, or a run has no result.
     """
     for run in runs:
-        if run.task not in KINDS or run.result is None:
-            what = f"a run of {run.task}" if run.task not in KINDS else "a run that has not ended"
-            wanted = " or ".join(f"`{command}`" for command in KINDS.values())
-            raise BadRun(f"{str(run.folder)!r} is {what}; give runs of {wanted} that have ended.")
+        if run.task not in COMMANDS or run.result is None:
+            fault = f"is a run of {run.task}" if run.task not in COMMANDS else "is not finished"
+            commands = " or ".join(f"`{command}`" for command in COMMANDS.values())
+            raise BadRun(f"{str(run.folder)!r} {fault}. Use finished runs of {commands}.", path=str(run.folder))
     other = next((run for run in runs if run.task != runs[0].task), None)
     if other is not None:
         raise BadRun(
-            f"Only runs of one kind compare; {str(runs[0].folder)!r} is of `{KINDS[runs[0].task]}` and "
-            f"{str(other.folder)!r} of `{KINDS[other.task]}`; compare each kind for itself."
+            f"Runs must be of one command; {str(runs[0].folder)!r} is of `{COMMANDS[runs[0].task]}` and "
+            f"{str(other.folder)!r} of `{COMMANDS[other.task]}`. Compare them separately.",
+            path=str(other.folder),
         )
     return runs[0].task
 
 
-def _row(run: Run) -> dict[str, object]:
+def _row(run: Run) -> dict[str, Any]:
+    """The values of one run, as `result.json` has them."""
     match run.result:
         case {
             "test": {"accuracy": float(accuracy), "n": int(n), "interval": [float(low), float(high)]},
             "choice": {"backbone": backbone, "layer": layer, "head": head, "C": C},
             "seconds": {"total": float(seconds)},
         }:
-            measured = {"run": run.folder.name, "accuracy": accuracy, "low": low, "high": high, "n": n}
-            return {**measured, "backbone": backbone, "layer": layer, "head": head, "C": C, "seconds": seconds}
-    raise BadRun(f"{str(run.folder)!r} holds no measured classifier; give runs that had test images.")
+            accuracies = {"run": run.folder.name, "accuracy": accuracy, "low": low, "high": high, "n": n}
+            return {**accuracies, "backbone": backbone, "layer": layer, "head": head, "C": C, "seconds": seconds}
+    raise BadRun(f"{str(run.folder)!r} has no test accuracy. Use runs with test images.", path=str(run.folder))
 
 
-def _figure(rows: list[dict[str, object]]) -> Plot:
+def _accuracies(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = ("run", "accuracy", "95 % interval", "images", "backbone", "time")
+    cells = [
+        [
+            *(row["run"], percent(row["accuracy"]), interval(row["low"], row["high"])),
+            *(row["n"], row["backbone"], duration(row["seconds"])),
+        ]
+        for row in rows
+    ]
+    return Table("accuracies", "Test accuracy", columns, cells)
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], folders: str) -> Summary:
+    best, *others = sorted(rows, key=lambda row: -row["accuracy"])
+    lines = [
+        ("best run", best["run"]),
+        ("accuracy", f"{percent(best['accuracy'])} (95 % interval {interval(best['low'], best['high'])})"),
+    ]
+    overlapping = [row["run"] for row in others if row["high"] >= best["low"]]
+    if overlapping:
+        lines.append(("not distinguishable", f"{', '.join(overlapping)}: the intervals overlap"))
+    if len({row["n"] for row in rows}) > 1:
+        lines.append(("warning", "the test sets differ in size, so the accuracies are not of the same images"))
+    return Summary(lines, [f"vitrail report {folders}"])
+
+
+def _plot(rows: Sequence[Mapping[str, Any]]) -> Plot:
     from vitrail.plots import Interval, comparison
 
-    intervals = [
-        Interval(str(row["run"]), *(float(str(row[key])) for key in ("accuracy", "low", "high"))) for row in rows
-    ]
-    return Plot("comparison", "Accuracy and its 95 % interval", comparison(intervals))
+    intervals = [Interval(row["run"], row["accuracy"], row["low"], row["high"]) for row in rows]
+    return Plot("comparison", "Test accuracy and its 95 % interval", comparison(intervals))

@@ -1,4 +1,4 @@
-"""A tour that needs no network and no images of one's own."""
+"""Demonstration of the commands on packaged images: no download, no data of your own."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ from pathlib import Path
 from typing import ClassVar
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Result
+from vitrail.events import Event, Note, Result, Summary
+from vitrail.formatting import count
 from vitrail.runs import new_folder, record
-from vitrail.settings import cache_folder, setting
+from vitrail.settings import OUTPUT, cache_folder, setting
 from vitrail.task import Task
 
 SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # CC0 or public domain, inside scikit-image's package
-THREE = ("gradient", "smooth-grad", "grad-cam")
+METHODS = ("gradient", "smooth-grad", "grad-cam")
 
 
 class Demo(Task):
-    """Take the tour: classify free images, make a classifier of digits, look into both, fool both, make digits."""
+    """Run the main commands on packaged images: classify, explain, attack, visualise, transfer, gan train."""
 
     records: ClassVar[bool] = False
 
-    runs: Path = setting(Path("runs"), "Where run folders are made")
+    runs: Path = setting(Path("runs"), "Folder in which the run folders are made", panel=OUTPUT)
 
     def run(self) -> Iterator[Event]:
-        """Passes the events of each stop on; the last event is the `Result`."""
+        """Passes the events of each run on; the last event is the `Result`."""
         from vitrail.report import build_report
 
         folders: list[Path] = []
-        for name, task in self._stops(folders):
+        for name, task in self._tasks(folders):
             folders.append(new_folder(self.runs, name))
-            yield Note(f"\n{task.__doc__}")
+            yield Note(str(task.__doc__))
             for event in record(task, name, folders[-1]):
-                if not isinstance(event, Result):
+                if isinstance(event, Summary):
+                    yield Summary(event.lines)  # without its next steps: the demonstration takes the next one itself
+                elif not isinstance(event, Result):
                     yield event
         page = folders[-1] / "report.html"
         build_report(folders, page)
-        yield Note(f"Run folder: {folders[-1]}\nPage: {page}")
+        yield Summary(
+            [("runs", f"{count(len(folders), 'run folder')} in {self.runs}"), ("page", str(page))],
+            ["vitrail transfer FOLDER", f"vitrail replay {folders[0]}"],
+        )
         yield Result({"runs": [str(folder) for folder in folders], "page": str(page)})
 
-    def _stops(self, done: list[Path]) -> Iterator[tuple[str, Task]]:
-        """What is shown, one after the other; `done` holds the run folders so far."""
+    def _tasks(self, finished: list[Path]) -> Iterator[tuple[str, Task]]:
+        """Names and tasks in order; `finished` holds the run folders so far."""
         from vitrail.tasks.classify import Classify
         from vitrail.tasks.explain import Explain
         from vitrail.tasks.fool import Fool
@@ -52,13 +58,13 @@ class Demo(Task):
         images = tuple(packaged_images())
         yield "classify", Classify(images=images, backbone="squeezenet", top_k=3)
         yield "classify", Classify(images=images, backbone="efficientnet-lite0", top_k=3)
-        yield "explain", Explain(images=images[:1], method=THREE, samples=16)
+        yield "explain", Explain(images=images[:1], method=METHODS, samples=16)
         yield "fool", Fool(images=images[:1], target=("tarantula",))
         yield "visualise", Visualise(classes=("tarantula",), steps=80)
         yield "transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))
-        digits = str(done[-1])
+        digits = str(finished[-1])
         three = tuple(_test_digits("3")[:1])
-        yield "explain", Explain(images=three, method=THREE, samples=16, backbone=(digits,))
+        yield "explain", Explain(images=three, method=METHODS, samples=16, backbone=(digits,))
         yield "fool", Fool(images=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
         yield (
@@ -80,7 +86,7 @@ def packaged_images() -> list[Path]:
 
 
 def _test_digits(name: str) -> list[Path]:
-    """Handwritten digits of one class that the classifier has not learned from."""
+    """Test images of one class of the packaged digits."""
     from vitrail.datasets import DATASETS
 
     test = DATASETS["digits"](cache_folder().parent / "datasets" / "digits", "test")

@@ -1,170 +1,187 @@
-"""What `explain` keeps and shows: every map as an array and in colours, a figure of the first images, a table."""
+"""Files, plots, tables and the summary of `explain`."""
 
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
 
+from vitrail.attributions.explanation import ExplainedFile, ExplainedImage, Explanation
+from vitrail.attributions.verdict import describe_verdicts
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Note, Plot, Table
+from vitrail.events import Attachment, Event, Note, Plot, Summary, Table
 from vitrail.formatting import percent
 from vitrail.image_files import display_name
-from vitrail.images import to_unit
 from vitrail.plots import Panel, Scale, heat, is_signed, overlay, panels, region
-from vitrail.tasks.explain_maps import View
+from vitrail.plots.encode import encode_png
+from vitrail.plots.labels import class_caption
 from vitrail.tasks.kept_names import UniqueNames
 
-DRAWN = 8  # images in the figure
-REGIONS = 4  # in a row of their own figure
+IMAGES_IN_PLOT = 8
+REGIONS_IN_ROW = 4
+SUMMARY_METHODS = 8
+
+METRICS = {
+    "deletion_auc": "deletion",
+    "random_deletion_auc": "random deletion",
+    "insertion_auc": "insertion",
+    "random_insertion_auc": "random insertion",
+    "verdict": "verdict",
+    "completeness_error": "completeness error",
+    "random_weights_correlation": "shuffled weights",
+}
+"""Columns of the whole table, by the key in `result.json`."""
 
 
 class Report:
-    """Collects views, network by network.
+    """Collects explained files, network by network.
 
     Attributes:
         images: as in `result.json`.
-        skipped: images that could not be read, and why.
     """
 
-    def __init__(self, methods: Sequence[str], networks: Sequence[str], localise: bool) -> None:
-        self.methods, self.networks, self.localise = methods, networks, localise
+    def __init__(self, methods: Sequence[str], networks: Sequence[str]) -> None:
         self.images: list[dict[str, Any]] = []
-        self.skipped: list[dict[str, str]] = []
-        self._entry: dict[Path, dict[str, Any]] = {}
-        self._views: dict[Path, list[View]] = {}
+        self._methods, self._networks = methods, networks
+        self._entries: dict[Path, dict[str, Any]] = {}
+        self._in_plot: dict[Path, list[ExplainedImage]] = {}
         self._regions: list[list[Panel]] = []
         self._names = UniqueNames()
 
-    def skip(self, skipped: Sequence[dict[str, str]]) -> None:
-        """Images that a network could not be shown; each counts once."""
-        self.skipped += [skip for skip in skipped if skip not in self.skipped]
+    def add(self, explained: ExplainedFile) -> Iterator[Event]:
+        """The files of one explained image."""
+        file, image = explained.file, explained.image
+        if file not in self._entries:
+            self._entries[file] = {"file": display_name(file), "target": image.class_entry(), "maps": []}
+            self.images.append(self._entries[file])
+        if len(self._in_plot) < IMAGES_IN_PLOT or file in self._in_plot:
+            self._in_plot.setdefault(file, []).append(image)
+        input_name = self._names.free(f"{file.stem}_{Path(image.network).name}_shown")
+        yield Attachment("maps", f"{input_name}.png", encode_png(image.pixels))
+        for explanation in image.explanations:
+            entry: dict[str, Any] = {**explanation.entry(), "image": f"maps/{input_name}.png"}
+            network = ""
+            if len(self._networks) > 1:
+                network = f"_{Path(image.network).name}"
+                entry = {"backbone": image.network, "target": image.class_entry(), **entry}
+            name = self._names.free(f"{file.stem}{network}_{explanation.method}")
+            yield from self._map_files(name, image.pixels, explanation, entry)
+            self._entries[file]["maps"].append(entry)
 
-    def add(self, file: Path, view: View) -> Iterator[Event]:
-        """Keeps the maps of one view."""
-        if file not in self._entry:
-            self._entry[file] = {"file": display_name(file), "target": view.target, "maps": []}
-            self.images.append(self._entry[file])
-        if len(self._views) < DRAWN or file in self._views:
-            self._views.setdefault(file, []).append(view)
-        image = self._names.free(f"{file.stem}_{Path(view.network).name}_shown")
-        yield Attachment("maps", f"{image}.png", png(view.pixels))
-        for method, values in view.maps.items():
-            entry: dict[str, Any] = {"method": method, **view.figures[method], "image": f"maps/{image}.png"}
-            if len(self.networks) > 1:
-                entry = {"backbone": view.network, "target": view.target, **entry}
-            yield from self._kept(self._name(file, view, method), view.pixels, values, entry)
-            self._entry[file]["maps"].append(entry)
-
-    def finished(self) -> Iterator[Event]:
-        """The table of all figures, and a figure of the first images."""
+    def finish(self) -> Iterator[Event]:
+        """The tables, and a plot of the first images."""
         rows = [
-            (Path(image["file"]).name, each.get("target", image["target"])["name"], each["method"], *measured(each))
+            (Path(image["file"]).name, each.get("target", image["target"])["name"], each["method"], each)
             for image in self.images
             for each in image["maps"]
         ]
-        columns = ("image", "class", "method", *MEASURED.values())
-        shown = [index for index in range(len(columns)) if index < 3 or any(row[index] is not None for row in rows)]
-        kept = [tuple(row[index] for index in shown) for row in rows]
-        yield Table("maps", "Maps and their faithfulness", tuple(columns[index] for index in shown), kept)
+        names = ("image", "class", "method")
+        measured = [key for key in METRICS if any(key in row[3] for row in rows)]
+        table = [(*row[:3], *(_cell(row[3].get(key)) for key in measured)) for row in rows]
+        yield Table("maps", "Maps and their metrics", (*names, *(METRICS[key] for key in measured)), table, shown=False)
+        if "verdict" in measured:
+            title = "Score of each map (insertion less deletion) against a random map's"
+            scores = [(*row[:3], *_scores(row[3])) for row in rows]
+            yield Table("verdicts", title, (*names, "score", "random", "than chance"), scores)
         try:
-            yield Plot("maps", "Maps: what speaks for the class", self._figure())
+            yield Plot("maps", "Attribution maps of the first images", self._maps_plot())
             if self._regions:
-                caption = "Where the maps point: regions grown along the image's colours, and their boxes"
+                caption = "Objects that the maps mark: regions grown along the image's colours, and their boxes"
                 yield Plot("regions", caption, panels(self._regions))
         except MissingExtra as error:
-            yield Note(f"{error} No figure was drawn.")
+            yield Note(f"{error} No plot was drawn.", "missing-extra")
 
-    def _name(self, file: Path, view: View, method: str) -> str:
-        network = f"_{Path(view.network).name}" if len(self.networks) > 1 else ""
-        return self._names.free(f"{file.stem}{network}_{method}")
+    def summary(self, skipped: int) -> Summary:
+        """How many images, and how many maps of each method are better than chance."""
+        left_out = f", {skipped:,} skipped" if skipped else ""
+        lines = [("images", f"{len(self.images):,} explained{left_out}")]
+        if len(self.images) == 1:
+            target = self.images[0]["target"]
+            lines.append(("class", f"{target['name']}, probability {percent(target['probability'])}"))
+        maps: dict[str, list[dict[str, Any]]] = {}
+        for image in self.images:
+            for each in image["maps"]:
+                label = f"{each['backbone']}: {each['method']}" if "backbone" in each else each["method"]
+                maps.setdefault(label, []).append(each)
+        for label, entries in list(maps.items())[:SUMMARY_METHODS]:
+            if "verdict" in entries[0]:
+                lines.append((label, describe_verdicts(Counter(each["verdict"] for each in entries))))
+        if not any("verdict" in each for entries in maps.values() for each in entries):
+            lines.append(("verdict", "not measured (--no-faithfulness)"))
+        steps = ["vitrail report {run}"]
+        if all(each.get("verdict") != "better than chance" for entries in maps.values() for each in entries):
+            other = "integrated-gradients" if "smooth-grad" in self._methods else "smooth-grad"
+            steps.append(f"vitrail explain {self.images[0]['file']} --method {other}")
+        return Summary(lines, steps)
 
-    def _kept(self, name: str, pixels: np.ndarray, values: np.ndarray, entry: dict[str, Any]) -> Iterator[Event]:
+    def _map_files(
+        self, name: str, pixels: np.ndarray, explanation: Explanation, entry: dict[str, Any]
+    ) -> Iterator[Event]:
         raw = io.BytesIO()
-        np.save(raw, values)
+        np.save(raw, explanation.map)
         yield Attachment("maps", f"{name}.npy", raw.getvalue())
         entry["array"] = f"maps/{name}.npy"
         try:
-            coloured = {"map": heat(values), "overlay": overlay(pixels, values)}
-        except MissingExtra:  # said once, where the figure is missing
-            coloured = {}
-        if self.localise:
-            from vitrail.attributions.localise import localise
-
-            image = to_unit(torch.from_numpy(pixels).permute(2, 0, 1))
-            found = localise(image, torch.from_numpy(values))
-            mask = found.mask.numpy()
-            entry["box"], entry["region_share"] = list(found.box), float(mask.mean())
-            coloured["mask"] = mask
-            self._show_region(pixels, mask, entry)
-        for kind, array in coloured.items():
-            yield Attachment("maps", f"{name}_{kind}.png", png(array))
+            images = {"map": heat(explanation.map), "overlay": overlay(pixels, explanation.map)}
+        except MissingExtra:  # noted once, in place of the plot
+            images = {}
+        if explanation.region is not None:
+            mask = explanation.region.mask.cpu().numpy()
+            entry["box"], entry["region_share"] = list(explanation.region.box), float(mask.mean())
+            images["mask"] = mask
+            self._add_region(pixels, mask, entry)
+        for kind, array in images.items():
+            yield Attachment("maps", f"{name}_{kind}.png", encode_png(array))
             entry[kind] = f"maps/{name}_{kind}.png"
 
-    def _show_region(self, pixels: np.ndarray, mask: np.ndarray, entry: dict[str, Any]) -> None:
-        """One more panel of the figure of regions, as long as it has room."""
-        panel = Panel(region(pixels, mask, tuple(entry["box"])), (entry["method"], f"{percent(entry['region_share'])}"))
-        if not self._regions or (len(self._regions[-1]) == REGIONS and len(self._regions) < DRAWN):
+    def _add_region(self, pixels: np.ndarray, mask: np.ndarray, entry: dict[str, Any]) -> None:
+        """One more panel of the plot of regions, while there is room."""
+        panel = Panel(region(pixels, mask, tuple(entry["box"])), (entry["method"], percent(entry["region_share"])))
+        if not self._regions or (len(self._regions[-1]) == REGIONS_IN_ROW and len(self._regions) < IMAGES_IN_PLOT):
             self._regions.append([])
-        if len(self._regions[-1]) < REGIONS:
+        if len(self._regions[-1]) < REGIONS_IN_ROW:
             self._regions[-1].append(panel)
 
-    def _figure(self) -> bytes:
-        seen = max(len(views) for views in self._views.values())  # stopped early, not by every network
+    def _maps_plot(self) -> bytes:
+        networks = max(len(images) for images in self._in_plot.values())  # after Ctrl-C perhaps not all
         rows = [
-            [Panel(views[0].pixels, said(views[0].target)), *(each for view in views for each in self._pair(view))]
-            for views in self._views.values()
-            if len(views) == seen
+            [
+                Panel(images[0].pixels, class_caption(images[0].class_entry())),
+                *(panel for image in images for panel in self._map_panels(image)),
+            ]
+            for images in self._in_plot.values()
+            if len(images) == networks
         ]
         headings = ["image"]
-        for network in self.networks[:seen]:
-            for method in self.methods:
-                several = len(self.networks) > 1
-                headings += [f"{network}: {method}" if several else method, "over the image"]
-        signs = {is_signed(values) for views in self._views.values() for view in views for values in view.maps.values()}
-        return panels(rows, headings, [Scale(signed) for signed in sorted(signs)])
+        for network in self._networks[:networks]:
+            for method in self._methods:
+                headings += [f"{network}: {method}" if len(self._networks) > 1 else method, "overlay"]
+        maps = [each.map for images in self._in_plot.values() for image in images for each in image.explanations]
+        return panels(rows, headings, [Scale(signed) for signed in sorted(set(map(is_signed, maps)))])
 
-    def _pair(self, view: View) -> Iterator[Panel]:
-        for method, values in view.maps.items():
-            figures = view.figures[method]
-            about = said(view.target) if len(self.networks) > 1 else ()
-            if "deletion_auc" in figures:
-                about += tuple(
-                    f"{kind} {figures[f'{kind}_auc']:.3f} (random {figures[f'random_{kind}_auc']:.3f})"
-                    for kind in ("deletion", "insertion")
+    def _map_panels(self, image: ExplainedImage) -> Iterator[Panel]:
+        """The map under its verdict and metrics, and its overlay."""
+        for each in image.explanations:
+            lines = class_caption(image.class_entry()) if len(self._networks) > 1 else ()
+            if each.verdict is not None and each.baseline is not None:
+                lines += (
+                    each.verdict,
+                    f"deletion {each.deletion:.3f} (random {each.baseline[0]:.3f})",
+                    f"insertion {each.insertion:.3f} (random {each.baseline[1]:.3f})",
                 )
-            yield Panel(heat(values), about)
-            yield Panel(overlay(view.pixels, values))
+            yield Panel(heat(each.map), lines)
+            yield Panel(overlay(image.pixels, each.map))
 
 
-MEASURED = {
-    "deletion_auc": "deletion",
-    "random_deletion_auc": "random",
-    "insertion_auc": "insertion",
-    "random_insertion_auc": "random ",
-    "completeness_error": "gap",
-    "random_weights_correlation": "check",
-}
-"""Columns of the table: figures beside those of a random map; completeness error; likeness with random weights."""
+def _scores(entry: dict[str, Any]) -> tuple[float, float, str]:
+    """Score, score of a random map, and the verdict in one or two words."""
+    own, chance = (entry[f"{kind}insertion_auc"] - entry[f"{kind}deletion_auc"] for kind in ("", "random_"))
+    return round(own, 3), round(chance, 3), entry["verdict"].partition(" than chance")[0]
 
 
-def measured(entry: dict[str, Any]) -> list[float | None]:
-    """The figures of a map in the order of the table's columns."""
-    return [round(entry[key], 3) if key in entry else None for key in MEASURED]
-
-
-def said(target: dict[str, Any]) -> tuple[str, ...]:
-    """A class and how sure the network is of it, as a caption."""
-    return (target["name"], percent(target["probability"]))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """RGB pixels, or a mask, as a PNG."""
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return out.getvalue()
+def _cell(value: float | str | None) -> float | str | None:
+    return round(value, 3) if isinstance(value, float) else value

@@ -26,12 +26,12 @@ from vitrail.errors import BadImage, BadSetting
 from vitrail.events import Preview
 from vitrail.image_ascent import max_batch_size
 from vitrail.image_ascent.input_gradient import check_finite
+from vitrail.image_ascent.monitor import NetworkTraffic, monitored
 from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_bytes, to_unit
 from vitrail.metrics.similarity import structural_similarity
 from vitrail.plots import magnified_difference
-from vitrail.tasks.explain_report import png
-from vitrail.tasks.watching import Seen, watched
+from vitrail.plots.encode import encode_png
 from vitrail.tensors import Images, Labels, Logits, Pixels
 
 if TYPE_CHECKING:
@@ -170,13 +170,13 @@ class Fooling:
         wanted = int(goal.labels[0] if goal.targets is None else goal.targets[0])
         before = _upright(images[0])
 
-        def shown(seen: Seen) -> Iterator[Preview]:
+        def shown(seen: NetworkTraffic) -> Iterator[Preview]:
             after = _upright(seen.images[0])
             figures = {"forwards": float(seen.passes), kind: float(seen.logits[0].softmax(dim=0)[wanted])}
-            yield Preview("fooled", png(after), figures)
-            yield Preview("difference", png(magnified_difference(before, after, self.task.magnify)), figures)
+            yield Preview("fooled", encode_png(after), figures)
+            yield Preview("difference", encode_png(magnified_difference(before, after, self.task.magnify)), figures)
 
-        found: Attacked = yield from watched(self.fast, attack, self.task.live, shown)
+        found: Attacked = yield from monitored(self.fast, attack, self.task.live, shown)
         return found
 
     def _in_whole_steps(self, images: Images, found: Attacked, goal: Goal) -> tuple[Pixels, tuple[Tensor, Tensor]]:

@@ -13,7 +13,8 @@ from vitrail.errors import BadSetting, MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Table
 from vitrail.formatting import percent
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
-from vitrail.tasks.explain_report import png, said
+from vitrail.plots.encode import encode_png
+from vitrail.plots.labels import class_caption
 from vitrail.tasks.fool_images import Fooled
 from vitrail.tasks.kept_names import UniqueNames
 
@@ -40,7 +41,7 @@ class Report:
         """Saves one image; what is said of it is what was read back from the file's own bytes."""
         name = self._names.free(f"{fooled.file.stem}_fooled")
         before, after = _upright(fooled.before), _upright(fooled.after)
-        file = png(after)
+        file = encode_png(after)
         result = read_back(file)
         entry = {**fooled.entry, "result": result}
         entry["success"] = entry["verified"] = not entry.get("already") and _reached(entry)
@@ -85,9 +86,11 @@ class Report:
 
     def _row(self, before: np.ndarray, after: np.ndarray, entry: dict[str, Any]) -> list[Panel]:
         about = (f"L2 {entry['l2']:.3f}, L∞ {entry['linf'] * 255:.0f}/255", f"SSIM {entry['ssim']:.4f}")
-        outcome = said(entry["result"]) if entry["verified"] else (f"still {entry['result']['name']}", "not fooled")
+        outcome = (
+            class_caption(entry["result"]) if entry["verified"] else (f"still {entry['result']['name']}", "not fooled")
+        )
         difference = magnified_difference(before, after, self.magnify)
-        return [Panel(before, said(entry["source"])), Panel(after, outcome), Panel(difference, about)]
+        return [Panel(before, class_caption(entry["source"])), Panel(after, outcome), Panel(difference, about)]
 
 
 def _upright(image: Tensor) -> np.ndarray:

@@ -15,7 +15,7 @@ from vitrail.formatting import percent
 from vitrail.image_files import display_name
 from vitrail.images import to_rgb
 from vitrail.plots import Panel, grid, panels
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_edit_images import Edited, Editor
 from vitrail.tasks.kept_names import UniqueNames
 
@@ -56,7 +56,7 @@ class Report:
                 "strip": np.concatenate(list(strip), axis=1),
             }
             for kind, image in made.items():
-                yield Attachment("edited", f"{name}_{kind}.png", png(np.ascontiguousarray(image)))
+                yield Attachment("edited", f"{name}_{kind}.png", encode_png(np.ascontiguousarray(image)))
             output = {kind: f"edited/{name}_{kind}.png" for kind in made}
             wanted = {wish: int(so) for wish, so in self._wishes.items()}
             self.images.append({"file": display_name(file), "wanted": wanted, **entry, "output": output})
@@ -89,7 +89,7 @@ class Report:
         frames = np.stack([frames for _, frames in self._strips])
         blocks = {"original": frames[:, :1], "rebuilt": frames[:, 1:2], f"to {', '.join(wishes)}": frames[:, 2:]}
         sheet = grid(blocks, [name for name, _ in self._strips], tile=TILE)
-        yield Image("strips", "Attributes changed step by step", png(sheet))
+        yield Image("strips", "Attributes changed step by step", encode_png(sheet))
         try:
             headings = ("original", "reconstruction", ", ".join(wishes))
             yield Plot("edited", "Original, reconstruction, edited", panels(self._rows, headings))

@@ -28,7 +28,7 @@ class GanSample(Task):
         """Yields each image and a sheet of all; the last event is the `Result`."""
         from vitrail.devices import choose_device
         from vitrail.plots import grid
-        from vitrail.tasks.explain_report import png
+        from vitrail.plots.encode import encode_png
         from vitrail.tasks.gan_generator import read_generator
         from vitrail.tasks.gan_train_report import image_rows
 
@@ -44,11 +44,11 @@ class GanSample(Task):
                 told = generator.told(labels[index])
             name = f"sample_{seed:06d}"
             entries.append({"seed": seed, "class": told or None, "output": f"images/{name}.png"})
-            yield Image(name, f"seed {seed} {told}".strip(), png(image), "sample", seed)
+            yield Image(name, f"seed {seed} {told}".strip(), encode_png(image), "sample", seed)
         whole = max(1, self.count // COLUMNS)
         sheet = grid({f"{self.count} images": image_rows(pixels, whole)}, tile=64)
         yield Image(
-            "samples", f"The first {whole * max(1, len(pixels) // whole)}, from seed {self.seed} on", png(sheet)
+            "samples", f"The first {whole * max(1, len(pixels) // whole)}, from seed {self.seed} on", encode_png(sheet)
         )
         yield Result(
             {

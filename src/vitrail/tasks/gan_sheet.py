@@ -13,7 +13,7 @@ from torch import Tensor
 from vitrail.datasets.pixels import PixelSet
 from vitrail.images import to_rgb
 from vitrail.plots import grid
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_generator import Generator
 from vitrail.tensors import Condition
 
@@ -78,7 +78,7 @@ def sheet(rows: Sequence[tuple[str, Row]]) -> bytes:
     spans = [(name, len(list(of))) for name, of in groupby(told)] if alike and any(told) else [("", count)]
     ends = np.cumsum([length for _, length in spans]).tolist()
     blocks = {name: images[:, end - length : end] for (name, length), end in zip(spans, ends, strict=True)}
-    return png(grid(blocks, [name for name, _ in rows], letters=LETTERS))
+    return encode_png(grid(blocks, [name for name, _ in rows], letters=LETTERS))
 
 
 def _same(labels: Condition, label: Tensor) -> Tensor:

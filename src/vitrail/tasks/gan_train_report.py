@@ -20,8 +20,9 @@ from vitrail.gan.networks import condition_name
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.images import to_rgb
+from vitrail.model_card import model_card
 from vitrail.plots import Axis, Line, animation, curve, grid
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tensors import Condition
 
 ROWS, COLUMNS = 10, 10  # of a grid of samples, at most
@@ -48,7 +49,7 @@ class TrainingReport:
 
     def start(self) -> Iterator[Event]:
         """Training images."""
-        yield Image("real", "Training images", png(grid({"real": self._real}, self._names)))
+        yield Image("real", "Training images", encode_png(grid({"real": self._real}, self._names)))
 
     def epoch(self, event: EpochEnd) -> Iterator[Event]:
         """Samples of the EMA, from the same latents after each epoch."""
@@ -57,7 +58,7 @@ class TrainingReport:
         self._frames[epoch] = grid({f"epoch {epoch}": samples}, self._names)
         values = [f"{name} {number(event.values[name])}" for name in CAPTION_VALUES if name in event.values]
         caption = f"Samples after epoch {epoch}: {', '.join(values) or 'not evaluated'}"
-        yield Image(f"samples_{epoch:04d}", caption, png(sheet), "samples", epoch)
+        yield Image(f"samples_{epoch:04d}", caption, encode_png(sheet), "samples", epoch)
 
     def finish(self, end: TrainingEnd) -> Iterator[Event]:
         """Samples of the best epoch, the animation, curves, tables, and the generator's weights."""
@@ -65,7 +66,7 @@ class TrainingReport:
         yield Image(
             "samples",
             f"Samples of the best epoch, {epoch}",
-            png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
+            encode_png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
         )
         frames = self._animation_frames(samples, end.history)
         if frames:
@@ -74,7 +75,7 @@ class TrainingReport:
         yield from self._curves(end.history)
         yield from _tables(end)
         tensors = {name: value.cpu().numpy() for name, value in end.generator.state_dict().items()}
-        yield Weights("generator", tensors, dict(end.description), model_card(end, self._start.data.train))
+        yield Weights("generator", tensors, dict(end.description), generator_card(end, self._start.data.train))
 
     def summary(self, end: TrainingEnd, seconds: float) -> Summary:
         """What was trained, how good it is beside its baseline, and what to do next."""
@@ -230,28 +231,21 @@ def image_rows(pixels: Tensor, rows: int) -> np.ndarray:
     return table
 
 
-def model_card(end: TrainingEnd, train: PixelSet) -> str:
+def generator_card(end: TrainingEnd, train: PixelSet) -> str:
     """The generator's model card."""
     values = end.values
-    rows = "\n".join(
-        f"| {each['label']} | {number(each['value'])} | {number(each['baseline'])} |" for each in end.metrics
+    metrics = {
+        entry["label"]: f"{number(entry['value'])} (real images: {number(entry['baseline'])})" for entry in end.metrics
+    }
+    if values["label_agreement"] is not None:
+        accuracy = percent(values["judge"]["accuracy"])
+        metrics["label agreement"] = f"{percent(values['label_agreement'])} (real images: {accuracy})"
+    return model_card(
+        "Generator trained with Vitrail",
+        f"GAN generator: {values['architecture']}, {values['loss']} loss, trained on {count(len(train), 'image')} of "
+        f"{train.size} x {train.size} pixels. Generated images are in [-1, 1].",
+        tags=("unconditional-image-generation", "gan", values["architecture"]),
+        metrics=metrics,
+        details=("Labels name the feature extractor, the dimension of its features and the number of images.",),
+        usage=("vitrail gan sample RUN --count 16",),
     )
-    agreement = values["label_agreement"]
-    agreement_line = "" if agreement is None else f"\nLabel agreement by the judge: {percent(agreement)}\n"
-    return f"""---
-library_name: vitrail
-pipeline_tag: unconditional-image-generation
-tags: [gan, {values["architecture"]}]
----
-
-# A generator trained with vitrail
-
-{values["architecture"]}, {values["loss"]} loss, trained on {len(train)} images of {train.size} x {train.size} pixels.
-Generated images are in [-1, 1].
-
-| metric, with feature extractor, dimension and number of images | samples | real images |
-|---|---|---|
-{rows}
-{agreement_line}
-`vitrail gan sample RUN --count 16` generates images; `weights/generator.json` describes the network.
-"""

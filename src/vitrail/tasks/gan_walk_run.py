@@ -18,7 +18,7 @@ from vitrail.events import Attachment, Event, Image, Note, Result
 from vitrail.gan_architectures.pair import condition
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.plots import animation, film, grid
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_generator import Generator, read_generator
 from vitrail.tasks.gan_train_report import image_rows
 from vitrail.tensors import Condition
@@ -131,7 +131,7 @@ def _strip(task: GanWalk, rows: Sequence[Row], images: np.ndarray) -> Image:
     names = ", ".join(map(str, dict.fromkeys(keypoints) if len(set(keypoints)) == 1 else keypoints))
     heading = f"seed{'s' * (len(set(keypoints)) > 1)} {names}"
     sheet = grid({heading: images[:, chosen]}, [row.name for row in rows] if rows[0].name else ())
-    return Image("strip", f"{len(chosen)} of {task.frames} frames, {heading}", png(sheet))
+    return Image("strip", f"{len(chosen)} of {task.frames} frames, {heading}", encode_png(sheet))
 
 
 def _columns(task: GanWalk, most: int) -> list[int]:

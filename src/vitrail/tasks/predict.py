@@ -26,9 +26,9 @@ class Predict(Sharded):
 
     def prepare(self) -> Work:
         """The classifier, and the list of images."""
-        from vitrail.tasks.predict_shards import Prediction
+        from vitrail.tasks.predict_shards import PredictWork
 
-        return Prediction(
+        return PredictWork(
             self.classifier,
             self.images,
             top_k=self.top_k,

@@ -24,7 +24,7 @@ from vitrail.transfer.predictions import top_classes
 from vitrail.transfer.scaling import scale
 
 
-class Prediction:
+class PredictWork:
     """A classifier and the images it is applied to; see `Work`."""
 
     def __init__(

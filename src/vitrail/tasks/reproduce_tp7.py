@@ -96,7 +96,7 @@ def _svm(material: Material, backbone: str) -> Part:
     # Nothing is read from the cache: the report's time is that of the whole way too.
     layer = (LAYER[backbone],)
     return _transfer(
-        material, f"svm-{backbone}", backbone, ("curve_C",), layer=layer, C=C, scaling="unit", use_cache=False
+        material, f"svm-{backbone}", backbone, ("curve_C",), layer=layer, C=C, feature_scaling="unit", use_cache=False
     )
 
 
@@ -104,7 +104,13 @@ def _heads(material: Material) -> list[Part]:
     backbone, tuned = material.second, dict(material.sizes.tuned)
     (name,) = tuned.pop("backbone")
     logistic = _transfer(
-        material, f"logistic-{backbone}", backbone, (), layer=(LAYER[backbone],), scaling="unit", head="logistic"
+        material,
+        f"logistic-{backbone}",
+        backbone,
+        (),
+        layer=(LAYER[backbone],),
+        feature_scaling="unit",
+        head="logistic",
     )
     fine = _transfer(material, f"tuned-{name}", name, ("curve_epoch",), head="fine-tune", **tuned)
     return list({part.name: part for part in (_svm(material, backbone), logistic, _svm(material, name), fine)}.values())

@@ -56,7 +56,7 @@ def _saliency(material: Material, backbone: str) -> Part:
         method=("gradient",),
         backbone=(backbone,),
         weights=material.weights_of(backbone),
-        localise=True,
+        segment=True,
         **material.drawn,
     )
 
@@ -81,10 +81,10 @@ def _visualised(material: Material) -> list[Part]:
     start = _images(material, 1)
     ascend = partial(_ascent, material)
     return [
-        ascend("from-noise", FIRST, steps=few, rate=5.0),
-        ascend("from-noise-longer", FIRST, steps=many, rate=10.0, l2=1e-2),
-        ascend("from-a-image", FIRST, steps=few, rate=5.0, **({"start": str(start[0])} if start else {})),
-        ascend(f"from-noise-{material.second}", material.second, steps=few, rate=5.0),
+        ascend("from-noise", FIRST, steps=few, step_size=5.0),
+        ascend("from-noise-longer", FIRST, steps=many, step_size=10.0, l2=1e-2),
+        ascend("from-a-image", FIRST, steps=few, step_size=5.0, **({"start": str(start[0])} if start else {})),
+        ascend(f"from-noise-{material.second}", material.second, steps=few, step_size=5.0),
     ]
 
 
@@ -96,7 +96,7 @@ def _ascent(material: Material, name: str, backbone: str, **settings: Any) -> Pa
         "visualise",
         ("*_strip",),
         classes=(TARGET,),
-        method="lab",
+        method="pixels",
         backbone=backbone,
         weights=material.weights_of(backbone),
         **material.drawn,

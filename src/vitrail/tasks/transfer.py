@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from vitrail.backbones import DEFAULT_BACKBONE
+from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
 from vitrail.settings import (
     DATA,
@@ -27,6 +28,9 @@ from vitrail.tasks.sharded import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work
+    from vitrail.transfer.features import Extractor
+    from vitrail.transfer.fine_tuning import FineTuning
+    from vitrail.transfer.fitting import Fitting
 
 BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
 """Networks whose features together gave the highest cross-validated accuracy on the training part of 15-Scene."""
@@ -76,10 +80,59 @@ class Transfer(Sharded):
     use_cache: bool = setting(True, "Feature cache (never used with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
-        """The networks, and the images to train and to test on."""
+        """Opens the networks, and the images to train and to test on."""
+        from vitrail.datasets.splits import open_train_test
         from vitrail.tasks.transfer_shards import TransferWork
 
-        return TransferWork(self)
+        started = time.perf_counter()
+        home = self.cache.parent / "datasets"
+        return TransferWork(
+            open_train_test(self.folder, home=home, test_share=self.test_share, seed=self.seed),
+            [self._extractor(name) for name in self.backbone],
+            self._fitting(),
+            self._fine_tuning() if self.head == "fine-tune" else None,
+            name=self.folder.name,
+            in_shards=self.is_sharded,
+            started=started,
+        )
+
+    def _extractor(self, name: str) -> Extractor:
+        from vitrail.transfer.features import Extractor
+
+        layers: tuple[str, ...] = BACKBONES[name].feature_layers
+        if self.head == "fine-tune":
+            layers = layers[-1:]  # the input of the last layer, which is replaced
+        return Extractor(
+            BACKBONES[name],
+            layers if self.layer == ("auto",) else self.layer,
+            weights=self.weights,
+            flip=self.average_flip,
+            cache=self.cache if self.use_cache and not self.is_sharded else None,
+            engine=self.inference_engine,
+            device=self.device,
+            deterministic=self.is_sharded,
+        )
+
+    def _fitting(self) -> Fitting:
+        """The linear classifier; fine-tuning starts from an SVM on unscaled features of its one layer."""
+        from vitrail.transfer.fitting import Fitting
+
+        options: dict[str, Any] = {"Cs": self.C, "folds": self.folds, "seed": self.seed}
+        if self.head == "fine-tune":
+            return Fitting("svm", scaling="none", choose_layers=False, **options)
+        return Fitting(self.head, scaling=self.feature_scaling, choose_layers=self.layer == ("auto",), **options)
+
+    def _fine_tuning(self) -> FineTuning:
+        from vitrail.transfer.fine_tuning import FineTuning
+
+        return FineTuning(
+            self.train_layers,
+            self.epochs,
+            learning_rate=self.learning_rate,
+            engine=self.inference_engine,
+            device=self.device,
+            seed=self.seed,
+        )
 
     @model_validator(mode="before")
     @classmethod

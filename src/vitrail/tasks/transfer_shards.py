@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from vitrail.backbones import BACKBONES
-from vitrail.datasets.splits import open_train_test
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.splits import TrainTestSplit
 from vitrail.events import Event, Result, skipped_notes
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part
-from vitrail.tasks.transfer import Transfer
 from vitrail.tasks.transfer_report import report
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fine_tuning import FineTuning
@@ -23,21 +22,36 @@ from vitrail.transfer.pipeline import FitResult, fit_fine_tuned, fit_linear, rea
 
 
 class TransferWork:
-    """Networks, and images to train and to test on; see `Work`."""
+    """Networks, and images to train and to test on; see `Work`.
 
-    def __init__(self, task: Transfer) -> None:
-        self._started, self._task = time.perf_counter(), task
-        home = task.cache.parent / "datasets"
-        self._split = open_train_test(task.folder, home=home, test_share=task.test_share, seed=task.seed)
-        self.files = (*self._split.train.files, *self._split.test.files)
-        self._extractors = [self._extractor(name) for name in task.backbone]
-        self._layers = [(extractor.spec.name, layer) for extractor in self._extractors for layer in extractor.layers]
+    Args:
+        extractors: one a network.
+        tuning: fine-tunes the only network, from the classifier that `fitting` gives; None: no fine-tuning.
+        name: of the data, for the model card.
+        in_shards: whether each shard's features are written to a file.
+        started: time (`time.perf_counter`) at which the run began.
+    """
+
+    def __init__(
+        self,
+        split: TrainTestSplit,
+        extractors: Sequence[Extractor],
+        fitting: Fitting,
+        tuning: FineTuning | None,
+        *,
+        name: str,
+        in_shards: bool,
+        started: float,
+    ) -> None:
+        self._split, self._extractors, self._fitting, self._tuning = split, extractors, fitting, tuning
+        self._name, self._in_shards, self._started = name, in_shards, started
+        self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
         self.depends_on = {
-            "backbone": [extractor.identity() for extractor in self._extractors],
-            "layers": {extractor.spec.name: extractor.layers for extractor in self._extractors},
-            "average_flip": task.average_flip,
-            "inference_engine": task.inference_engine,
+            "backbone": [extractor.identity() for extractor in extractors],
+            "layers": {extractor.spec.name: extractor.layers for extractor in extractors},
+            "average_flip": extractors[0].flip,
+            "inference_engine": extractors[0].engine,
         }
 
     def process(self, rows: slice) -> Generator[Event, None, Part]:
@@ -46,17 +60,25 @@ class TransferWork:
         features = yield from extract_all(self._extractors, files)
         first = rows.indices(len(self.files))[0]
         named = [{"index": first + int(row), "file": display_name(files[row])} for row in features.rows]
-        about = {"device": features.device or self._task.device, "computed": features.computed}
-        if not self._task.is_sharded:
+        about = {"device": features.device or self._device, "computed": features.computed}
+        if not self._in_shards:  # `merge` follows in this process: the features need no file
             self._features = features
             return Part(about, named, features.skipped)
         about["engines"] = _untimed(features.engines)
-        tensors = {f"{name}/{layer}": block for name, layer, block in _flat(features)}
+        tensors = {
+            _tensor_name(name, layer): block
+            for name, layers in features.blocks.items()
+            for layer, block in layers.items()
+        }
         return Part(about, named, features.skipped, tensors)
+
+    @property
+    def _device(self) -> str:
+        """The device that was asked for: of a run whose features were all in the cache."""
+        return self._extractors[0].device
 
     def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
         """The classifier on the features of all images, and how good it is."""
-        task = self._task
         features = self._features or self._merged(list(parts))
         yield from skipped_notes(features.skipped)
         fit_started = time.perf_counter()
@@ -72,7 +94,7 @@ class TransferWork:
             {
                 **fit.evaluation.metrics(),
                 "backbone": [extractor.identity() for extractor in self._extractors],
-                "device": features.device or task.device,
+                "device": features.device or self._device,
                 "seconds": seconds,
                 "images_per_second": len(features.rows) / features.seconds,
                 "engines": dict(features.engines),
@@ -81,46 +103,25 @@ class TransferWork:
             }
         )
 
-    def _fit(self, train: Any, test: Any, features: MultiNetworkFeatures) -> Generator[Event, None, FitResult]:
-        task = self._task
-        about: dict[str, Any] = {"name": task.folder.name, "weights": task.weights, "flip": task.average_flip}
-        if task.head != "fine-tune":
-            choose = task.layer == ("auto",)
-            fitting = Fitting(task.head, task.C, task.feature_scaling, choose, task.folds, task.seed)
-            return (yield from fit_linear(train, test, features, fitting, **about))
-        tuning = FineTuning(
-            task.train_layers,
-            task.epochs,
-            learning_rate=task.learning_rate,
-            engine=task.inference_engine,
-            device=task.device,
-            seed=task.seed,
-        )
-        start = Fitting("svm", task.C, "none", False, task.folds, task.seed)
-        return (yield from fit_fine_tuned(train, test, features, start, tuning, **about))
+    def _fit(
+        self, train: LabelledImages, test: LabelledImages, features: MultiNetworkFeatures
+    ) -> Generator[Event, None, FitResult]:
+        first = self._extractors[0]
+        about: dict[str, Any] = {"name": self._name, "weights": first.weights, "flip": first.flip}
+        if self._tuning is None:
+            return (yield from fit_linear(train, test, features, self._fitting, **about))
+        return (yield from fit_fine_tuned(train, test, features, self._fitting, self._tuning, **about))
 
-    def _extractor(self, name: str) -> Extractor:
-        task = self._task
-        offered: tuple[str, ...] = BACKBONES[name].feature_layers
-        if task.head == "fine-tune":
-            offered = offered[-1:]  # the input of the last layer, which is replaced
-        return Extractor(
-            BACKBONES[name],
-            offered if task.layer == ("auto",) else task.layer,
-            weights=task.weights,
-            flip=task.average_flip,
-            cache=task.cache if task.use_cache and not task.is_sharded else None,
-            engine=task.inference_engine,
-            device=task.device,
-            deterministic=task.is_sharded,
-        )
-
-    def _merged(self, parts: list[Part]) -> MultiNetworkFeatures:
+    def _merged(self, parts: Sequence[Part]) -> MultiNetworkFeatures:
         """The features of all shards, as one pass over all images gives them."""
         full = [part for part in parts if part.tensors]
-        blocks: dict[str, dict[str, np.ndarray]] = {}
-        for name, layer in self._layers if full else ():
-            blocks.setdefault(name, {})[layer] = np.concatenate([part.tensors[f"{name}/{layer}"] for part in full])
+        blocks = {
+            extractor.spec.name: {
+                layer: np.concatenate([part.tensors[_tensor_name(extractor.spec.name, layer)] for part in full])
+                for layer in extractor.layers
+            }
+            for extractor in (self._extractors if full else ())
+        }
         return MultiNetworkFeatures(
             blocks=blocks,
             rows=np.array([row["index"] for part in parts for row in part.rows], np.int64),
@@ -131,10 +132,9 @@ class TransferWork:
         )
 
 
-def _flat(features: MultiNetworkFeatures) -> Iterator[tuple[str, str, np.ndarray]]:
-    for name, layers in features.blocks.items():
-        for layer, block in layers.items():
-            yield name, layer, block
+def _tensor_name(backbone: str, layer: str) -> str:
+    """How a layer's features are called in a shard's file."""
+    return f"{backbone}/{layer}"
 
 
 def _untimed(engines: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,113 +1,188 @@
-"""Names of classes in, images out that show what a network takes them for; and what a second network says of them."""
+"""Images of what a network takes for a class, and the verdict of a second network."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
-from vitrail.errors import BadSetting
-from vitrail.events import Event, Result
-from vitrail.settings import Names, setting
+from vitrail.errors import BadSetting, MissingWeights
+from vitrail.events import Event, Note, Result
+from vitrail.settings import (
+    MEASURING,
+    METHOD,
+    NETWORK,
+    OPTIMISATION,
+    OUTPUT,
+    Names,
+    device_setting,
+    memory_setting,
+    seed_setting,
+    setting,
+    weights_setting,
+)
 from vitrail.task import Task
+
+if TYPE_CHECKING:
+    from vitrail.backbones.network import Network
+    from vitrail.visualisation import Renderer, Variant
+
+MIB = 2**20
+BACKBONE = "squeezenet"
+"""Measured as the better default of the two packaged networks: docs/methods/visualisation.md."""
 
 
 class Visualise(Task):
-    """Make images of what a network believes classes look like, and ask a second network about them."""
+    """Make images that a network recognises as a class, and ask a second network about them."""
 
-    classes: tuple[str, ...] = setting((), "Classes, by name or number", positional=True)
-    method: Literal["fourier", "lab", "maco"] | None = setting(
-        None, "Frequencies (fourier), plain pixels (lab), or phases only (maco); else fourier, and lab for a sweep"
+    classes: tuple[str, ...] = setting((), "Classes, by name or index", panel=METHOD, positional=True)
+    method: Literal["fourier", "maco", "pixels"] | None = setting(
+        None, "Method: fourier, maco or pixels; default: fourier, with --sweep pixels", panel=METHOD
     )
-    backbone: str = setting("squeezenet", "Network, by name, or a run folder of `vitrail transfer`")
-    judge: str = setting("auto", "Second network that is asked: a name, none, or auto: the other packaged one")
-    unit: Names = setting((), "Channels inside the network to show as well, as LAYER:INDEX; several with commas")
-    start: str = setting("noise", "What to start from: noise, or an image", flag="--from")
-    steps: int = setting(200, "Steps, of two forward passes' work each", ge=1)
-    rate: float | None = setting(None, "Length of a step: 5 for lab; Adam's 0.05 for fourier, 0.2 for maco", gt=0)
-    l2: float = setting(1e-3, "lab: weight of the image's length in score - l2 * length", ge=0)
-    jitter: int = setting(16, "lab: pixels by which the image is shifted at random, at most", ge=0)
-    blur_every: int = setting(10, "lab: steps from blur to blur; 0: never", ge=0)
-    sweep: str = setting("", "lab: values to compare, as 'rate=1,5,10 steps=100,200 l2=1e-4,1e-2'")
-    size: int | None = setting(None, "fourier, maco: side of the images in pixels; else the network's", ge=8, le=1024)
-    spectrum: Names = setting((), "maco: own images to take the spectrum from, with commas")
-    weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
-    seed: int = setting(0, "Seed of the start and of the random views", ge=0)
-    live: float | None = setting(None, "Seconds between looks at images that are not finished, in live/", gt=0)
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+    backbone: str = setting(BACKBONE, "Network: a name, or a run folder of `vitrail transfer`", panel=NETWORK)
+    steps: int = setting(200, "Number of steps; each costs two forward passes", panel=OPTIMISATION, ge=1)
+    step_size: float | None = setting(
+        None, "Step size; default: 0.05 (fourier), 0.2 (maco), 5 (pixels)", panel=OPTIMISATION, gt=0
+    )
+    channel: Names = setting((), "Channels inside the network to visualise, as LAYER:INDEX,...", panel=METHOD)
+    start: str = setting("noise", "Image file to start from, or noise", panel=METHOD, flag="--from")
+    size: int | None = setting(
+        None, "Side of the images in pixels (fourier, maco); default: the network's", panel=METHOD, ge=8, le=1024
+    )
+    judge: str = setting("auto", "Second network: a name, none, or auto for the other packaged one", panel=MEASURING)
+    spectrum: Names = setting((), "Images whose spectrum maco takes; default: packaged", panel=METHOD)
+    l2: float = setting(1e-3, "Weight of the L2 penalty (pixels)", panel=OPTIMISATION, ge=0)
+    jitter: int = setting(16, "Largest random shift in pixels (pixels)", panel=OPTIMISATION, ge=0)
+    blur_every: int = setting(10, "Steps between blurs (pixels); 0: never", panel=OPTIMISATION, ge=0)
+    sweep: str = setting(
+        "", "Values to compare (pixels), e.g. 'step-size=1,5 steps=100,200 l2=1e-4'", panel=OPTIMISATION
+    )
+    preview_every: float | None = setting(
+        None, "Seconds between previews, written to live/; default: none", panel=OUTPUT, gt=0
+    )
+    weights: Path | None = weights_setting()
+    seed: int = seed_setting("the start and the random transformations")
+    memory: int = memory_setting()
+    device: str = device_setting()
 
     def run(self) -> Iterator[Event]:
-        """Yields progress, the images, a strip and an animation of each; the last event is the `Result`.
+        """Yields progress, and of each image the file, a strip and an animation; the last event is the `Result`.
 
-        Ctrl-C while images are made ends the work with what there is.
+        Ctrl-C ends the current batch; what it has reached is saved.
         """
-        from vitrail.tasks.visualise_judge import Judge
         from vitrail.tasks.visualise_report import Report
-        from vitrail.tasks.visualise_run import Making, rows_of
         from vitrail.transfer.classifier import open_network
 
         started = time.perf_counter()
         network = open_network(self.backbone, weights=self.weights, device=self.device)
-        rows = rows_of(self, network)
-        judge = yield from Judge.of(self.judge, network)
-        report = Report(network, judge, swept=bool(self.swept), live=self.live)
-        yield from report.shown(Making(self, network), rows)
+        variants = self._variants(network)
+        second = yield from self._second_network(network)
+        report = Report(network, second, sweep=bool(self.values), preview_every=self.preview_every or math.inf)
+        yield from report.events(self._renderer(network), variants)
+        seconds = time.perf_counter() - started
+        yield report.summary(seconds, next_steps=["vitrail report {run}"])
         yield Result(
             {
                 "backbone": [network.identity],
-                "judge": judge.name if judge else None,
+                "judge": second.name if second else None,
                 "device": network.device,
+                "method": self.chosen_method,
                 "skipped": [],
-                **report.figures,
-                "seconds": {"total": time.perf_counter() - started},
+                **report.result,
+                "seconds": {"total": seconds},
             }
         )
 
+    def _variants(self, network: Network) -> list[Variant]:
+        from vitrail.visualisation import variants
+        from vitrail.visualisation.batches import STEP_SIZES
+        from vitrail.visualisation.targets import channel_target, class_target
+
+        targets = [class_target(network.reference, name) for name in self.names]
+        targets += [channel_target(network.reference, name) for name in self.channel]
+        step_sizes = self.values.get("step-size", (self.step_size or STEP_SIZES[self.chosen_method],))
+        steps = [int(value) for value in self.values.get("steps", (self.steps,))]
+        return variants(list(dict.fromkeys(targets)), step_sizes, self.values.get("l2", (self.l2,)), steps)
+
+    def _renderer(self, network: Network) -> Renderer:
+        from vitrail.visualisation import Renderer
+
+        return Renderer(
+            network.fast,
+            method=self.chosen_method,
+            size=self.size,
+            start=None if self.start == "noise" else self.start,
+            spectrum=self.spectrum,
+            jitter=self.jitter,
+            blur_every=self.blur_every,
+            seed=self.seed,
+            memory=self.memory * MIB,
+        )
+
+    def _second_network(self, network: Network) -> Generator[Note, None, Network | None]:
+        """The second network; None where "auto" has none with the same classes."""
+        from vitrail.transfer.classifier import open_network
+        from vitrail.visualisation.second_network import check_same_classes, other_packaged_network
+
+        if self.judge == "none":
+            return None
+        if self.judge != "auto":
+            second = open_network(self.judge, device=network.device)
+            check_same_classes(second.reference, network.reference)
+            return second
+        try:
+            second = open_network(other_packaged_network(network.name), device=network.device)
+        except MissingWeights as error:
+            yield Note(f"No second network was used: {error}", "warning")
+            return None
+        return second if second.classes == network.classes else None
+
     @property
-    def swept(self) -> dict[str, tuple[float, ...]]:
-        """The values to compare, by setting.
+    def values(self) -> dict[str, tuple[float, ...]]:
+        """The values that a sweep compares, by option name.
 
         Raises:
-            BadSetting: it is not written so.
+            BadSetting: `sweep` is not written so.
         """
-        # Unquoted, a shell hands all but the first on as if they were classes.
+        # Without quotes, a shell passes all words but the first as classes.
         words = (*self.sweep.split(), *(name for name in self.classes if "=" in name))
-        return dict(_values(word) for word in words)
-
-    @property
-    def chosen(self) -> str:
-        """The method."""
-        return self.method or ("lab" if self.swept else "fourier")
-
-    @model_validator(mode="after")
-    def _settings_that_go_together(self) -> Visualise:
-        if not self.names and not self.unit:
-            raise BadSetting("There is nothing to show; give a class, as `vitrail visualise tarantula`, or --unit.")
-        if self.swept and self.chosen != "lab":
-            raise BadSetting(f"A sweep compares settings of the lab's method; got --method {self.method}.")
-        if self.size and self.chosen == "lab":
-            raise BadSetting("The lab's images have the network's own size; leave --size out, or take fourier.")
-        if self.chosen == "maco" and self.start != "noise":
-            raise BadSetting("maco starts from random phases; leave --from out, or take fourier or lab.")
-        return self
+        return dict(_parse_values(word) for word in words)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The classes, without the words of a sweep."""
         return tuple(name for name in self.classes if "=" not in name)
 
+    @property
+    def chosen_method(self) -> Literal["fourier", "maco", "pixels"]:
+        """The method, with its default."""
+        return self.method or ("pixels" if self.values else "fourier")
 
-def _values(word: str) -> tuple[str, tuple[float, ...]]:
+    @model_validator(mode="after")
+    def _compatible_settings(self) -> Visualise:
+        if not self.names and not self.channel:
+            raise BadSetting("No class is given. Use e.g. `vitrail visualise tarantula`, or --channel.")
+        if self.values and self.chosen_method != "pixels":
+            raise BadSetting(f"--sweep compares options of pixels; got --method {self.method}. Use --method pixels.")
+        if self.size and self.chosen_method == "pixels":
+            raise BadSetting("--method pixels has the network's input size. Use --size with fourier or maco.")
+        if self.chosen_method == "maco" and self.start != "noise":
+            raise BadSetting("--method maco starts from random phases. Use --from with fourier or pixels.")
+        return self
+
+
+def _parse_values(word: str) -> tuple[str, tuple[float, ...]]:
     name, _, values = word.partition("=")
     try:
         numbers = tuple(float(value) for value in values.split(","))
-        good = name == "l2" or (name == "rate" and min(numbers) > 0)
+        good = name == "l2" or (name == "step-size" and min(numbers) > 0)
         good = good or (name == "steps" and all(n >= 1 and n == int(n) for n in numbers))
     except (ValueError, OverflowError):
         good = False
     if not good or min(numbers) < 0 or max(numbers) == float("inf"):
-        raise BadSetting(f"--sweep takes rate=, steps= or l2= and numbers; got {word!r}; 'rate=1,5,10' would work.")
+        raise BadSetting(f"--sweep takes step-size=, steps= and l2= with numbers; got {word!r}. Use 'step-size=1,5'.")
     return name, numbers

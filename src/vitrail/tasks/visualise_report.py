@@ -1,203 +1,225 @@
-"""Frames in, files and figures out: what is reported is true of the PNGs that are kept."""
+"""Events of `visualise`: progress, images, strips, animations, tables; every value is true of the saved PNG."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
-from vitrail.backbones.backbone import LOGITS
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Image, Note, Plot, Preview, Progress, Table
-from vitrail.formatting import percent
-from vitrail.images import to_bytes
+from vitrail.events import Attachment, Event, Image, Note, Plot, Preview, Progress, Summary, Table
+from vitrail.formatting import count, duration, percent
+from vitrail.images import to_hwc
 from vitrail.plots import Axis, Line, animation, contact_sheet, curve
-from vitrail.tasks.explain_report import png
+from vitrail.plots.encode import encode_png
 from vitrail.tasks.kept_names import UniqueNames
-from vitrail.tasks.visualise_judge import Judge, said
-from vitrail.tasks.visualise_run import Making, Row
+from vitrail.visualisation.second_network import saved_activations, saved_probabilities
+from vitrail.visualisation.trace import AscentTrace
 
 if TYPE_CHECKING:
     from vitrail.backbones.network import Network
-    from vitrail.visualisation import Frame
+    from vitrail.visualisation import Frame, Renderer, Variant
 
-BELIEVED = 0.5  # probability from which a network is said to believe in an image
-STRIP, ANIMATED = 6, 40  # frames of a strip, and of an animation, at most
-
-
-@dataclass
-class _Record:
-    """What is remembered of a batch while it is made; frames as pixels (N, H, W, 3), by step."""
-
-    rows: Sequence[Row]
-    scores: list[Tensor] = field(default_factory=list)
-    chances: list[list[float]] = field(default_factory=list)
-    frames: dict[int, np.ndarray] = field(default_factory=dict)
-    last: Frame | None = None
-
-    def add(self, frame: Frame) -> None:
-        total = self.rows[0].steps[-1]
-        goals = [row.goal.index if row.goal.layer == LOGITS else -1 for row in self.rows]
-        chances = frame.logits.softmax(dim=1)
-        self.scores.append(frame.scores.cpu())
-        self.chances.append([float(chances[row, goal]) for row, goal in enumerate(goals) if goal >= 0])
-        if frame.step in {*_spaced(total, ANIMATED), *_spaced(total, STRIP), *self.rows[0].steps}:
-            self.frames[frame.step] = _pixels(frame)
-        self.last = frame
-
-    def finish(self) -> None:
-        """Keeps the last frame, wherever the work was stopped."""
-        if self.last is not None:
-            self.frames[self.last.step] = _pixels(self.last)
+RECOGNISED = 0.5  # probability from which a network is said to recognise the class
+LISTED = 6  # images named in the summary
 
 
 class Report:
-    """Shows rows while they are made, and collects the figures."""
+    """Turns frames into events, and collects the entries of the result.
 
-    def __init__(self, network: Network, judge: Judge | None, *, swept: bool, live: float | None = None) -> None:
-        self._network, self._judge, self._swept = network, judge, swept
-        self._live, self._looked = live, 0.0
+    Args:
+        second: the network asked about the saved images, if any.
+        sweep: whether images differ by their options and not only by their class.
+        preview_every: seconds between previews.
+    """
+
+    def __init__(self, network: Network, second: Network | None, *, sweep: bool, preview_every: float) -> None:
+        self._network, self._second, self._sweep = network, second, sweep
+        self._preview_every, self._previewed = preview_every, time.monotonic()
         self._names = UniqueNames()
-        self._entries: dict[str, list[dict[str, Any]]] = {"classes": [], "units": []}
-        self._shown: list[tuple[np.ndarray, str]] = []
-        self._lines: list[Line] = []
+        self._entries: dict[str, list[dict[str, Any]]] = {"classes": [], "channels": []}
+        self._tiles: list[tuple[np.ndarray, str]] = []
+        self._curves: list[Line] = []
+        self._forwards = 0
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """`classes`, `units` and `forwards`, as `result.json` has them."""
-        forwards = sum(2 * entry["steps"] + 1 for part in self._entries.values() for entry in part)
-        return {**self._entries, "forwards": forwards}
+    def result(self) -> dict[str, Any]:
+        """`classes`, `channels` and `forwards`, the forward passes of single images without those of previews."""
+        return {**self._entries, "forwards": self._forwards}
 
-    def shown(self, making: Making, rows: Sequence[Row]) -> Iterator[Event]:
-        """Makes all rows, yielding progress and what was made; Ctrl-C ends it with what there is."""
-        stopped = False
-        for part, frames in making.batches(rows):
-            record = _Record(part)
+    def events(self, renderer: Renderer, variants: Sequence[Variant]) -> Iterator[Event]:
+        """All events but the summary; Ctrl-C ends the batch that is being made, which is saved as it is."""
+        batches = renderer.batches(variants)
+        steps = len(batches) * variants[0].steps[-1]
+        for number, rows in enumerate(batches):
+            trace, stopped = AscentTrace(rows), False
             try:
-                yield from self._watched(record, frames)
+                yield from self._ascent(trace, renderer.frames(rows), number * trace.total, steps)
             except KeyboardInterrupt:
                 stopped = True
-            if record.last is None:
-                raise KeyboardInterrupt
-            record.finish()
-            yield from self._kept(record)
+            if trace.last is not None:
+                trace.retain_last()
+                self._forwards += 2 * trace.last.step * len(rows)
+                yield from self._images(trace)
+            elif not self._tiles:
+                raise KeyboardInterrupt  # nothing is made yet
             if stopped:
-                yield Note(f"Stopped after {record.last.step} steps; what there was by then is kept.")
+                yield Note(f"Stopped; {count(len(self._tiles), 'image')} made so far are saved.", "stopped")
                 break
-        yield from self._summary()
+        yield from self._overview()
 
-    def _watched(self, record: _Record, frames: Iterator[Frame]) -> Iterator[Event]:
-        started, total = time.perf_counter(), record.rows[0].steps[-1]
-        part = ", ".join(dict.fromkeys(row.name for row in record.rows))
+    def _ascent(self, trace: AscentTrace, frames: Iterator[Frame], before: int, total: int) -> Iterator[Event]:
+        started, probability = time.perf_counter(), ""
         for frame in frames:
-            record.add(frame)
-            pace = frame.step / (time.perf_counter() - started)
-            chance = record.chances[-1]
-            about = f"probability {sum(chance) / len(chance):.2f}, " if len(chance) else ""
-            yield Progress(part, frame.step, total, unit="steps", detail=f"{about}{pace:.1f} steps/s")
-            if self._live is not None and time.perf_counter() - self._looked >= self._live:
-                self._looked = time.perf_counter()
-                yield from _previews(record, frame)
+            trace.add(frame)
+            pace = f"{frame.step / (time.perf_counter() - started):.1f} steps/s"
+            # Frame.logits are those of a random crop; the probability shown is that of the image itself.
+            if frame.step in trace.strip and (values := self._probabilities(trace.variants, trace.frames[frame.step])):
+                mean = sum(values) / len(values)
+                probability = f"probability {mean:.2f} at step {frame.step}, "
+            yield Progress("Ascent", before + frame.step, total, unit="steps", detail=probability + pace)
+            if time.monotonic() - self._previewed >= self._preview_every:
+                self._previewed = time.monotonic()
+                yield from self._previews(trace.variants, frame)
 
-    def _kept(self, record: _Record) -> Iterator[Event]:
-        last = max(record.frames)
-        for index, row in enumerate(record.rows):
-            wanted = [step for step in row.steps if step in record.frames] or [last]
-            wanted = wanted if wanted[-1] == row.steps[-1] else [*wanted, last]
+    def _probabilities(self, variants: Sequence[Variant], pixels: np.ndarray) -> list[float]:
+        """The network's probability of each class among the targets, of images as they would be saved."""
+        rows = [(row.target.index, image) for row, image in zip(variants, pixels, strict=True) if row.target.is_class]
+        return [self._own_probability(encode_png(image), index) for index, image in rows]
+
+    def _own_probability(self, png: bytes, index: int) -> float:
+        self._forwards += 1
+        return float(saved_probabilities(self._network.reference, png)[index])
+
+    def _previews(self, variants: Sequence[Variant], frame: Frame) -> Iterator[Preview]:
+        for row, pixels in zip(variants, to_hwc(frame.images), strict=True):
+            png = encode_png(pixels)
+            values = {"step": float(frame.step)}
+            if row.target.is_class:
+                values["probability"] = float(saved_probabilities(self._network.reference, png)[row.target.index])
+            yield Preview(_file_name(row), png, values)
+
+    def _images(self, trace: AscentTrace) -> Iterator[Event]:
+        last = max(trace.frames)
+        for index, row in enumerate(trace.variants):
+            steps = sorted({*(step for step in row.steps if step in trace.frames), last})
             name = self._names.free(_file_name(row))
-            for step in dict.fromkeys(wanted):
-                yield self._one(row, record.frames[step][index], step, name if step == last else f"{name}_{step}")
-            yield from self._progress_of(record, index, name)
-            y = [float(scores[index]) for scores in record.scores]
-            self._lines.append(Line(range(1, len(y) + 1), y, self._label(row)))
+            for step in steps:
+                yield self._image(row, trace.frames[step][index], step, name if step == last else f"{name}_{step}")
+            yield from self._strip(trace, index, name)
+            scores = [float(values[index]) for values in trace.scores]
+            self._curves.append(Line(range(1, len(scores) + 1), scores, self._label(row)))
 
-    def _one(self, row: Row, pixels: np.ndarray, step: int, name: str) -> Image:
-        file = png(pixels)
-        found: dict[str, Any] = {"steps": step, "output": f"images/{name}.png"}
-        found |= {"rate": row.rate, "l2": row.l2} if self._swept else {}
-        if row.goal.layer == LOGITS:
-            entry = {"index": row.goal.index, "name": row.name, **self._judged(file, row.goal.index), **found}
-            caption = self._caption(entry)
+    def _image(self, row: Variant, pixels: np.ndarray, step: int, name: str) -> Image:
+        png = encode_png(pixels)
+        options = {"step_size": row.step_size, "l2": row.l2} if self._sweep else {}
+        file = {"steps": step, "output": f"images/{name}.png", **options}
+        if row.target.is_class:
+            verdict = self._verdict(png, row.target.index)
+            entry = {"index": row.target.index, "name": row.target.name, **verdict, **file}
             self._entries["classes"].append(entry)
+            caption = self._caption(entry)
         else:
-            activation = float(said(self._network.reference, file, row.goal.layer)[row.goal.index].mean())
-            self._entries["units"].append({"unit": row.name, "activation": activation, **found})
+            activation = float(
+                saved_activations(self._network.reference, png, row.target.layer)[row.target.index].mean()
+            )
+            self._forwards += 1
+            self._entries["channels"].append({"channel": row.target.name, "activation": activation, **file})
             caption = f"mean activation {activation:.4g}"
-        setting = f"{self._label(row)}, {step} steps" if self._swept else row.name
-        # A grid of many settings has room for the figures alone; the images' own captions say the rest.
-        brief = caption.split(", ")[0] if self._swept else caption
-        self._shown.append((pixels, f"{setting}: {brief}"))
-        return Image(name, f"{setting}: {caption}", file)
+        label = f"{self._label(row)}, {step} steps" if self._sweep else row.target.name
+        # A tile of a sweep has room for one value only; the image's own caption has the others.
+        self._tiles.append((pixels, f"{label}: {caption.split(', ')[0] if self._sweep else caption}"))
+        return Image(name, f"{label}: {caption}", png)
 
-    def _judged(self, file: bytes, index: int) -> dict[str, Any]:
-        own = float(said(self._network.reference, file).softmax(dim=0)[index])
-        if self._judge is None:
+    def _verdict(self, png: bytes, index: int) -> dict[str, Any]:
+        own = self._own_probability(png, index)
+        if self._second is None:
             return {"probability": own, "judge_probability": None, "judge_agrees": None}
-        other = self._judge.probabilities(file)
+        other = saved_probabilities(self._second.reference, png)
         agrees = int(other.argmax()) == index
         return {"probability": own, "judge_probability": float(other[index]), "judge_agrees": agrees}
 
     def _caption(self, entry: dict[str, Any]) -> str:
         own = percent(entry["probability"])
-        if self._judge is None:
+        if self._second is None:
             return own
-        judged = f"{own}, {self._judge.name} {percent(entry['judge_probability'])}"
-        return (
-            judged if entry["judge_agrees"] or entry["probability"] < BELIEVED else f"{judged} (its own network only)"
-        )
+        both = f"{own}, {self._second.name} {percent(entry['judge_probability'])}"
+        return f"{both} (its own network only)" if _own_only(entry) else both
 
-    def _progress_of(self, record: _Record, index: int, name: str) -> Iterator[Event]:
-        total, last = record.rows[0].steps[-1], max(record.frames)
-        steps = [step for step in sorted(record.frames) if step in {*_spaced(total, STRIP), last}]
+    def _strip(self, trace: AscentTrace, index: int, name: str) -> Iterator[Event]:
+        steps = sorted(trace.frames.keys() & {*trace.strip, max(trace.frames)})
         strip = contact_sheet(
-            [record.frames[step][index] for step in steps], [f"step {step}" for step in steps], columns=len(steps)
+            [trace.frames[step][index] for step in steps], [f"step {step}" for step in steps], columns=len(steps)
         )
-        yield Image(f"{name}_strip", f"{self._label(record.rows[index])}, step by step", strip)
-        yield Attachment("images", f"{name}.gif", animation([record.frames[s][index] for s in sorted(record.frames)]))
+        yield Image(f"{name}_strip", f"{self._label(trace.variants[index])}, by step", strip)
+        frames = [trace.frames[step][index] for step in sorted(trace.frames)]
+        yield Attachment("images", f"{name}.gif", animation(frames))
 
-    def _label(self, row: Row) -> str:
-        return f"{row.name}, rate {row.rate:g}, l2 {row.l2:g}" if self._swept else row.name
+    def _label(self, row: Variant) -> str:
+        return f"{row.target.name}, step size {row.step_size:g}, l2 {row.l2:g}" if self._sweep else row.target.name
 
-    def _summary(self) -> Iterator[Event]:
-        images, captions = zip(*self._shown, strict=True)
-        columns = max(1, len(self._shown) // len(self._lines)) if self._swept else 6
+    def _overview(self) -> Iterator[Event]:
+        images, captions = zip(*self._tiles, strict=True)
+        columns = max(1, len(self._tiles) // len(self._curves)) if self._sweep else 6
         yield Image("visualised", "All images", contact_sheet(images, captions, columns=columns))
         try:
-            yield Plot("scores", "The score over the steps", curve(self._lines, Axis("step", "score")))
+            yield Plot("scores", "Score by step", curve(self._curves, Axis("step", "score")))
         except MissingExtra as error:
-            yield Note(f"{error} No curve was drawn.")
+            yield Note(f"{error} No curve was drawn.", "missing-extra")
         yield from self._tables()
 
     def _tables(self) -> Iterator[Table]:
         for part, entries in self._entries.items():
             if entries:
-                rows = [list(entry.values()) for entry in entries]
-                yield Table(part, f"The saved images: {part}", list(entries[0]), rows)
-        rows = [[line.name, *point] for line in self._lines for point in zip(line.x, line.y, strict=True)]
-        yield Table("scores", "The score over the steps", ("image", "step", "score"), rows, shown=False)
+                rows = [[entry[key] for key in entries[0]] for entry in entries]
+                yield Table(part, f"Saved images: {part}", list(entries[0]), rows, shown=False)
+        if len(self._entries["classes"]) > LISTED:
+            yield self._printed_table()
+        rows = [[line.name, *point] for line in self._curves for point in zip(line.x, line.y, strict=True)]
+        yield Table("scores", "Score by step", ("image", "step", "score"), rows, shown=False)
+
+    def _printed_table(self) -> Table:
+        keys = ["name", "step_size", "l2", "steps"] if self._sweep else ["index", "name"]
+        keys += ["probability", "judge_probability"] if self._second else ["probability"]
+        rows = [[entry[key] for key in keys] for entry in self._entries["classes"]]
+        names = {"judge_probability": self._second.name if self._second else "", "step_size": "step size"}
+        return Table("probabilities", "Probability of the class", [names.get(key, key) for key in keys], rows)
+
+    def summary(self, seconds: float, *, next_steps: Sequence[str]) -> Summary:
+        """Probabilities beside chance level, the second network's verdict, time and cost."""
+        classes, channels = self._entries["classes"], self._entries["channels"]
+        lines = []
+        if 0 < len(classes) <= LISTED:
+            lines += [(self._short_label(entry), self._caption(entry)) for entry in classes]
+        elif classes:
+            lines.append(("recognised", f"{sum(map(_recognised, classes))} of {count(len(classes), 'image')}"))
+        if classes:
+            total = len(self._network.classes)
+            lines.append(("chance level", f"{percent(1 / total)} ({total:,} classes)"))
+            if self._second is None:
+                lines.append(("second network", "none, so nothing says whether the images show more than its habits"))
+            else:
+                agreed = sum(bool(entry["judge_agrees"]) for entry in classes)
+                lines.append(("second network", f"{self._second.name} predicts {agreed} of {len(classes)} classes"))
+        lines += [(entry["channel"], f"mean activation {entry['activation']:.4g}") for entry in channels[:LISTED]]
+        lines.append(("time", f"{duration(seconds)}, {count(self._forwards, 'forward pass', 'forward passes')}"))
+        return Summary(lines, next_steps)
+
+    def _short_label(self, entry: dict[str, Any]) -> str:
+        options = f", {entry['step_size']:g}, {entry['l2']:g}, {entry['steps']}" if self._sweep else ""
+        return f"{entry['name']}{options}"
 
 
-def _previews(record: _Record, frame: Frame) -> Iterator[Preview]:
-    """The unfinished images, and how sure the network is of them."""
-    for row, pixels, logits in zip(record.rows, _pixels(frame), frame.logits, strict=True):
-        figures = {"step": float(frame.step)}
-        if row.goal.layer == LOGITS:
-            figures["probability"] = float(logits.softmax(dim=0)[row.goal.index])
-        yield Preview(_file_name(row), png(pixels), figures)
+def _recognised(entry: dict[str, Any]) -> bool:
+    return bool(entry["probability"] >= RECOGNISED)
 
 
-def _spaced(total: int, count: int) -> list[int]:
-    """At most `count` steps up to `total`, evenly."""
-    return sorted({max(1, round(total * (place + 1) / count)) for place in range(count)})
+def _own_only(entry: dict[str, Any]) -> bool:
+    """Whether the network recognises the class and the second network predicts another."""
+    return _recognised(entry) and entry["judge_agrees"] is False
 
 
-def _pixels(frame: Frame) -> np.ndarray:
-    return to_bytes(frame.images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def _file_name(row: Row) -> str:
-    return f"{row.goal.index}_{row.name}" if row.goal.layer == LOGITS else row.name
+def _file_name(row: Variant) -> str:
+    return f"{row.target.index}_{row.target.name}" if row.target.is_class else row.target.name

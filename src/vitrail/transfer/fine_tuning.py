@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.inference_engine import Engine, Trunk, choose_engine
@@ -63,7 +64,7 @@ class FineTuning:
         learning_rate: maximum of AdamW; rises over the first tenth of the steps, then falls as a cosine.
         decay: weight decay, of matrices and kernels only.
         label_smoothing: of the cross-entropy.
-        memory: steps over which weights are averaged.
+        ema_steps: steps over which weights are averaged (EMA).
         engine: forward pass below the trained part; see `vitrail.backbones.inference_engine`.
     """
 
@@ -94,7 +95,8 @@ class FineTuning:
         last = linear_layer(head).to(device)
         features, deep = self._parts(student, layer, data[0][0])
         trained = [*deep, *last.parameters()]
-        average = _RunningMean(trained, self.ema_steps)
+        weights = nn.ParameterList(trained)
+        average = AveragedModel(weights, avg_fn=_running_mean(self.ema_steps))
         optimiser = torch.optim.AdamW(self._groups(trained), lr=self.learning_rate)
         steps = self.epochs * -(-len(data[0]) // self.batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
@@ -106,12 +108,14 @@ class FineTuning:
                 losses.append(self._backward(lambda few: last(features(few)), pixels, labels))
                 optimiser.step()
                 schedule.step()
-                average.update()
+                average.update_parameters(weights)
                 done = epoch * len(data[0]) + min(len(losses) * self.batch, len(data[0]))
                 yield Progress("fine-tuning", done, self.epochs * len(data[0]), detail=f"loss {losses[-1]:.3f}")
             seconds = time.perf_counter() - started
             curve.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "seconds": seconds})
-        average.write()
+        with torch.no_grad():
+            for parameter, mean in zip(trained, average.module.parameters(), strict=True):
+                parameter.copy_(mean)
         student.to("cpu").requires_grad_(False).to(memory_format=torch.contiguous_format)
         return FineTuned(Backbone(student.network, backbone.description), _head(last), curve)
 
@@ -205,27 +209,9 @@ class FineTuning:
                 yield torch.stack([future.result() for future in waiting.popleft()]), labels[rows]
 
 
-class _RunningMean:
-    """Running average of weights: the arithmetic mean at first, exponential (EMA) from `ema_steps` steps on.
-
-    `torch.optim.swa_utils` offers either of the two for all steps, and averages whole modules.
-    """
-
-    def __init__(self, parameters: Sequence[nn.Parameter], ema_steps: int) -> None:
-        self._parameters = parameters
-        self._means = [parameter.detach().clone() for parameter in parameters]
-        self._memory, self._steps = ema_steps, 0
-
-    @torch.no_grad()
-    def update(self) -> None:
-        self._steps += 1
-        for mean, parameter in zip(self._means, self._parameters, strict=True):
-            mean.lerp_(parameter, 1 / min(self._steps, self._memory))
-
-    @torch.no_grad()
-    def write(self) -> None:
-        for mean, parameter in zip(self._means, self._parameters, strict=True):
-            parameter.copy_(mean)
+def _running_mean(steps: int) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """The `avg_fn` of torch's `AveragedModel`: an arithmetic mean at first, exponential (EMA) from `steps` steps on."""
+    return lambda mean, weights, averaged: torch.lerp(mean, weights, 1 / min(int(averaged) + 1, steps))
 
 
 def _parameters_between(student: Backbone, features: Callable[[], Tensor], between: str) -> list[nn.Parameter]:

@@ -1,4 +1,7 @@
-"""Images that raise a score, made step by step with Adam on any parametrisation."""
+"""Activation maximisation: images that raise a score, by Adam on the parameters of any parametrisation.
+
+Source: Olah et al., 2017, https://distill.pub/2017/feature-visualization.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +13,18 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import Objective, input_gradient
 from vitrail.tensors import Images, Logits, Scores
 from vitrail.visualisation.parametrisations import Parametrisation
-from vitrail.visualisation.transforms import Views, view
+from vitrail.visualisation.transforms import RandomTransforms
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The images after a step, and what the network said on the way there.
+    """The images after a step, and the scores and logits that the step started from.
 
     Attributes:
-        step: how many steps were taken.
+        step: number of steps taken.
         images: (N, 3, H, W) in [0, 1].
-        scores, logits: (N,) and (N, K) of what this step showed to the network.
+        scores: (N,), of the randomly transformed images before the step.
+        logits: (N, K), of the same: not the logits of `images`.
     """
 
     step: int
@@ -30,43 +34,46 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Ascent:
-    """How images are climbed.
+class AscentOptions:
+    """Options of `render`.
 
     Attributes:
-        rate: Adam's.
-        views: how the network is shown them.
+        step_size: Adam's learning rate.
+        transforms: random transformations of the images before each forward pass.
     """
 
-    rate: float
-    views: Views
+    step_size: float
+    transforms: RandomTransforms
 
 
 def render(
     backbone: Backbone,
     objective: Objective,
-    canvas: Parametrisation,
+    parametrisation: Parametrisation,
     *,
-    ascent: Ascent,
+    options: AscentOptions,
     generator: Generator,
 ) -> Iterator[Frame]:
-    """Yields the images after each step, two forward passes' work for each; never ends, so the caller stops.
+    """Yields the images after each step, without end; a step costs as much as two forward passes.
 
     Args:
-        canvas: its parameters are moved.
+        parametrisation: its parameters are changed in place.
+        generator: source of the random transformations.
     """
-    climber = torch.optim.Adam([canvas.parameters], lr=ascent.rate, maximize=True)
-    images, step = _drawn(canvas), 0
+    optimizer = torch.optim.Adam([parametrisation.parameters], lr=options.step_size, maximize=True)
+    images, step = _images(parametrisation), 0
     while True:
         with torch.enable_grad():
-            seen = view(images, ascent.views, (backbone.size, backbone.size), generator)
-        found = input_gradient(backbone, seen, objective)
-        (canvas.parameters.grad,) = torch.autograd.grad(seen, canvas.parameters, found.gradient)
-        climber.step()
-        images, step = _drawn(canvas), step + 1
-        yield Frame(step, images.detach(), found.scores, found.logits)
+            transformed = options.transforms(images, (backbone.size, backbone.size), generator)
+        result = input_gradient(backbone, transformed, objective)
+        (parametrisation.parameters.grad,) = torch.autograd.grad(
+            transformed, parametrisation.parameters, result.gradient
+        )
+        optimizer.step()
+        images, step = _images(parametrisation), step + 1
+        yield Frame(step, images.detach(), result.scores, result.logits)
 
 
-def _drawn(canvas: Parametrisation) -> Images:
+def _images(parametrisation: Parametrisation) -> Images:
     with torch.enable_grad():
-        return canvas.image()
+        return parametrisation.image()

@@ -1,7 +1,4 @@
-"""Is a map about the network? Its likeness to the map of a network with shuffled weights.
-
-Source: the model parameter randomisation test (Adebayo et al., 2018, https://arxiv.org/abs/1810.03292).
-"""
+"""Model parameter randomisation test: does a map depend on what the network learned? (Adebayo et al., 2018, https://arxiv.org/abs/1810.03292)."""
 
 import copy
 from collections.abc import Callable
@@ -13,24 +10,29 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 
-def randomisation_check(
-    backbone: Backbone, method: Callable[..., Maps], images: Images, targets: Labels, *, seed: int = 0
+def randomisation_test(
+    model: Backbone, method: Callable[..., Maps], images: Images, targets: Labels | None = None, *, seed: int = 0
 ) -> Scores:
     """Rank correlation between the maps of the network and those of a copy whose weights are shuffled in all layers.
 
     Args:
         method: an entry of `ATTRIBUTIONS`, or a function like it.
+        targets: (N,), the classes to explain; default: the likeliest of each image.
+
     Returns:
-        (N,), Spearman's, in [-1, 1]; near 0: the map is about what the network learned; near 1: it is about the
-        image, as an edge filter's would be. A map that is the same everywhere counts as 0.
+        (N,), Spearman's, in [-1, 1]; near 0: the map depends on what the network learned; near 1: it depends on the
+        image alone, as an edge filter's would. A constant map counts as 0.
     """
-    ours, others = (method(network, images, targets) for network in (backbone, shuffled(backbone, seed)))
-    return rank_correlation(ours, others)
+    if targets is None:
+        with torch.no_grad():
+            targets = model(images).argmax(dim=1)
+    maps, shuffled_maps = (method(network, images, targets) for network in (model, shuffled(model, seed)))
+    return rank_correlation(maps, shuffled_maps)
 
 
-def shuffled(backbone: Backbone, seed: int) -> Backbone:
-    """A copy in which the values of each weight tensor have changed places: each layer keeps its scale."""
-    other, generator = copy.deepcopy(backbone), torch.Generator().manual_seed(seed)
+def shuffled(model: Backbone, seed: int) -> Backbone:
+    """A copy with the values of each weight tensor permuted: each layer keeps its scale."""
+    other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weights in other.parameters():
             order = torch.randperm(weights.numel(), generator=generator).to(weights.device)
@@ -46,7 +48,7 @@ def rank_correlation(ours: Maps, others: Maps) -> Scores:
 
 
 def _centred_ranks(values: Tensor) -> Tensor:
-    """Ranks less their mean; equal values share theirs: broken by place, they would look like agreement."""
+    """Ranks less their mean. Ties get their mean rank: broken by position, they would count as agreement."""
     ordered, values = values.sort(dim=1).values, values.contiguous()
     ranks = torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True)
     return ranks.double() - ranks.double().mean(dim=1, keepdim=True)

@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from vitrail.attributions.localise import localise
+from vitrail.attributions import segment
 from vitrail.errors import BadSetting, MissingExtra
 
 
@@ -18,9 +18,9 @@ def scene():
     return image + 0.02 * torch.rand(3, 48, 60, generator=random), heat
 
 
-def test_it_finds_the_object_of_which_the_map_knows_a_part(scene):
+def test_a_region_grows_from_the_marked_part_to_the_whole_object(scene):
     image, heat = scene
-    region = localise(image, heat)
+    region = segment(image, heat)
     truth = torch.zeros(48, 60, dtype=torch.bool)
     truth[10:30, 20:44] = True
     assert region.mask.dtype == torch.bool
@@ -35,20 +35,25 @@ def test_it_finds_the_object_of_which_the_map_knows_a_part(scene):
 def test_signs_do_not_matter_and_nothing_is_changed(scene):
     image, heat = scene
     kept = image.clone(), heat.clone()
-    assert torch.equal(localise(image, -heat).mask, localise(image, heat).mask)
+    assert torch.equal(segment(image, -heat).mask, segment(image, heat).mask)
     assert torch.equal(image, kept[0])
     assert torch.equal(heat, kept[1])
 
 
-def test_a_map_that_points_nowhere_is_refused(scene):
-    with pytest.raises(BadSetting, match="nearly everywhere and points at nothing"):
-        localise(scene[0], torch.zeros(48, 60))
+def test_a_constant_map_is_refused(scene):
+    with pytest.raises(BadSetting, match="nearly everywhere"):
+        segment(scene[0], torch.zeros(48, 60))
 
 
-def test_what_to_install_is_said(scene, monkeypatch):
+def test_an_image_of_one_colour_is_refused(scene):
+    with pytest.raises(BadSetting, match="one colour"):
+        segment(torch.zeros(3, 48, 60), scene[1])
+
+
+def test_the_missing_extra_is_named(scene, monkeypatch):
     for name in [*sys.modules]:
         if name == "skimage" or name.startswith("skimage."):
             monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(MissingExtra, match=r"pip install 'vitrail\[demo\]'"):
-        localise(*scene)
+        segment(*scene)

@@ -7,7 +7,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from vitrail.attributions import ATTRIBUTIONS
-from vitrail.attributions.look import FROM_LOOK, look
+from vitrail.attributions.explainer import FROM_PASS
+from vitrail.attributions.gradient_pass import run_gradient_pass
 from vitrail.backbones.backbone import LOGITS, Backbone
 from vitrail.errors import BadImage, BadSetting
 from vitrail.image_ascent import class_score, input_gradient
@@ -24,20 +25,20 @@ def random_network(name, size=64):
     return Backbone.wrap(network, **FACTS, classes=list(map(str, range(1000))), size=size)
 
 
-def test_it_says_what_the_network_says_and_the_slope(backbone, images, targets):
-    seen = look(backbone, images, targets)
+def test_logits_and_gradient_are_those_of_the_network(backbone, images, targets):
+    result = run_gradient_pass(backbone, images, targets)
     plain = input_gradient(backbone, images, class_score(targets))
-    torch.testing.assert_close(seen.logits, plain.logits)
-    torch.testing.assert_close(seen.gradient, plain.gradient)
-    assert torch.equal(look(backbone, images).targets, plain.logits.argmax(dim=1))
-    for tensor in (seen.logits, seen.gradient, seen.activation, seen.activation_gradient, seen.images):
+    torch.testing.assert_close(result.logits, plain.logits)
+    torch.testing.assert_close(result.gradient, plain.gradient)
+    assert torch.equal(run_gradient_pass(backbone, images).targets, plain.logits.argmax(dim=1))
+    for tensor in (result.logits, result.gradient, result.activation, result.activation_gradient, result.images):
         assert not tensor.requires_grad
 
 
-def test_methods_of_its_names_are_its_maps(backbone, images, targets):
-    seen = look(backbone, images, targets)
-    for name, made in FROM_LOOK.items():
-        torch.testing.assert_close(ATTRIBUTIONS[name](backbone, images, targets), made(seen))
+def test_methods_that_share_a_pass_give_the_maps_of_their_own(backbone, images, targets):
+    result = run_gradient_pass(backbone, images, targets)
+    for name, from_pass in FROM_PASS.items():
+        torch.testing.assert_close(ATTRIBUTIONS[name](backbone, images, targets), from_pass(result))
 
 
 LAST = {
@@ -58,14 +59,14 @@ CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 def test_the_last_spatial_layer_of_known_networks(name):
     backbone = random_network(name)
     images = torch.rand(1, 3, 96, 112, generator=torch.Generator().manual_seed(1))
-    seen = look(backbone, images, torch.tensor([5]))
+    result = run_gradient_pass(backbone, images, torch.tensor([5]))
     with torch.no_grad():
         expected = backbone.activations(images, (LAST[name],))[LAST[name]]
     if name == "densenet121":  # overwritten in place: kept as what it becomes
         expected = expected.relu()
-    torch.testing.assert_close(seen.activation, expected)
-    assert seen.activation_gradient.shape == expected.shape
-    assert seen.activation_gradient.any()
+    torch.testing.assert_close(result.activation, expected)
+    assert result.activation_gradient.shape == expected.shape
+    assert result.activation_gradient.any()
 
 
 def test_a_transformer_gives_its_tokens_as_a_grid():
@@ -74,13 +75,13 @@ def test_a_transformer_gives_its_tokens_as_a_grid():
     nn.init.normal_(network.heads.head.weight)
     backbone = Backbone.wrap(network, **FACTS, classes=list("abcde"), size=32)
     images = torch.rand(2, 3, 32, 32)
-    seen = look(backbone, images, torch.tensor([1, 4]))
+    result = run_gradient_pass(backbone, images, torch.tensor([1, 4]))
     layer = "encoder.layers.encoder_layer_1.ln_1"  # what the last attention reads: later tokens count for nothing
     with torch.no_grad():
         tokens = backbone.activations(images, (layer,))[layer]
-    assert seen.activation.shape == (2, 12, 4, 4)
-    torch.testing.assert_close(seen.activation[:, :, 1, 2], tokens[:, 1 + 6])
-    assert seen.activation_gradient.any()
+    assert result.activation.shape == (2, 12, 4, 4)
+    torch.testing.assert_close(result.activation[:, :, 1, 2], tokens[:, 1 + 6])
+    assert result.activation_gradient.any()
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18"])
@@ -89,25 +90,25 @@ def test_it_costs_two_forward_passes(name):
     with FlopCounterMode(display=False) as once, torch.no_grad():
         backbone(images)
     with FlopCounterMode(display=False) as counted:
-        look(backbone, images)
+        run_gradient_pass(backbone, images)
     assert 1.9 * once.get_total_flops() < counted.get_total_flops() <= 2.1 * once.get_total_flops()
 
 
-def test_of_several_members_and_mirrored_copies_the_first_run_counts(backbone, images):
+def test_of_several_networks_and_mirrored_copies_the_first_run_is_recorded(backbone, images):
     square, random = images[..., :16], torch.Generator().manual_seed(2)
     head = LinearHead(torch.randn(3, 12, generator=random).numpy(), torch.zeros(3).numpy(), 1.0)
     other = Backbone.wrap(backbone.network, **FACTS, classes=list("abcd"), size=16)
     members = [(backbone, ("second",)), (other, ("second",))]
     network = Classifier(members, head, scaling="square-root", flip=True)
     joined = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=16)
-    seen = look(joined, square)
+    result = run_gradient_pass(joined, square)
     with torch.no_grad():
         expected = backbone.activations(square, ("second", LOGITS))
-    torch.testing.assert_close(seen.activation, expected["second"])
+    torch.testing.assert_close(result.activation, expected["second"])
     assert not any(module._forward_hooks for module in joined.modules())
 
 
-def test_beside_a_network_that_sees_more_the_first_ones_maps_lie_in_the_middle(backbone):
+def test_beside_a_network_with_larger_inputs_the_maps_of_the_first_lie_in_the_centre(backbone):
     weights = torch.randn(3, 12, generator=torch.Generator().manual_seed(2)).numpy()
     description = replace(backbone.description, preprocessing=Preprocessing(short_side=24, size=16))
     first = Backbone(backbone.network, description)
@@ -132,23 +133,23 @@ def test_beside_a_network_that_sees_more_the_first_ones_maps_lie_in_the_middle(b
     assert ATTRIBUTIONS["score-cam"](whole, images, targets)[:, :4].count_nonzero() == 0
 
 
-def test_a_layer_that_the_score_does_not_read_is_passed_over(backbone, images):
+def test_a_layer_that_the_score_does_not_depend_on_is_left_out(backbone, images):
     head = LinearHead(torch.randn(3, 5).numpy(), torch.zeros(3).numpy(), 1.0)
     network = Classifier([(backbone, ("first",))], head, scaling="none", flip=False)
     joined = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=list("xyz"), size=16)
-    assert look(joined, images[..., :16]).activation.shape[1] == 5
+    assert run_gradient_pass(joined, images[..., :16]).activation.shape[1] == 5
 
 
-def test_a_network_without_places_has_saliency_and_no_activation_map(images, targets):
+def test_a_network_without_a_spatial_layer_has_no_class_activation_map(images, targets):
     layers = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 4))
     flat = Backbone.wrap(layers, **FACTS, classes=list("abcd"), size=16)
-    assert look(flat, images).activation is None
+    assert run_gradient_pass(flat, images).activation is None
     for name in ("grad-cam", "grad-cam-plus-plus", "score-cam"):
-        with pytest.raises(BadSetting, match="need a layer with places"):
+        with pytest.raises(BadSetting, match="need a spatial layer"):
             ATTRIBUTIONS[name](flat, images, targets)
 
 
 def test_a_failing_network_keeps_no_hook(backbone):
     with pytest.raises(BadImage):
-        look(backbone, torch.rand(1, 3, 1, 1))  # too small to be pooled
+        run_gradient_pass(backbone, torch.rand(1, 3, 1, 1))  # too small to be pooled
     assert not any(module._forward_hooks for module in backbone.modules())

@@ -3,9 +3,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from vitrail.attributions.randomisation import randomisation_test, rank_correlation, shuffled
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import class_score, input_gradient
-from vitrail.metrics.randomisation import randomisation_check, rank_correlation, shuffled
 
 TARGETS = torch.tensor([0, 1, 1])
 
@@ -35,13 +35,13 @@ def edges(_backbone, images, _targets):
 
 def test_a_map_of_the_network_changes_with_it_and_one_of_the_image_does_not(backbone, images):
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
-    assert randomisation_check(backbone, gradient, images, TARGETS).abs().max() < 0.4
-    torch.testing.assert_close(randomisation_check(backbone, edges, images, TARGETS), torch.ones(3))
+    assert randomisation_test(backbone, gradient, images, TARGETS).abs().max() < 0.4
+    torch.testing.assert_close(randomisation_test(backbone, edges, images, TARGETS), torch.ones(3))
     assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
 
 
 def test_the_same_seed_shuffles_alike(backbone, images):
-    first, again, other = (randomisation_check(backbone, gradient, images, TARGETS, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (randomisation_test(backbone, gradient, images, TARGETS, seed=seed) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
