@@ -51,7 +51,7 @@ def test_two_processes_train_as_one_does(stripes, cache, tmp_path):
     assert alone.exit_code == 0, alone.output
     code, printed, errors = done(*training(stripes, tmp_path / "two", "--epochs", 2, cache=cache))
     assert code == 0, errors
-    assert printed.count("Metrics of samples\n") == 1
+    assert printed.count("Fréchet distance") == 1
     (one, about_one), (two, about_two) = (last_checkpoint(tmp_path / name) for name in ("one", "two"))
     assert two.keys() - one.keys() == {"rank1.random"}
     weights = [name for name in one if name.startswith(("generator.", "discriminator.", "ema."))]

@@ -87,6 +87,17 @@ def test_samples_and_curves_of_every_epoch_are_stored(finished):
     assert {"discriminator_loss", "generator_loss", "d_real", "d_fake_before_g", "d_fake_after_g"} <= means.keys()
 
 
+def test_no_note_is_given_twice_and_progress_is_short(finished):
+    lines = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
+    notes = [line["text"] for line in lines if line["event"] == "note"]
+    assert len(notes) > 1
+    assert len(notes) == len(set(notes))
+    details = [line["detail"] for line in lines if line.get("stage") == "training"]
+    assert details
+    assert max(map(len, details)) <= 40
+    assert all("img/s" in detail for detail in details)
+
+
 def test_the_latest_checkpoints_and_the_best_are_retained(finished):
     names = sorted(path.name for path in (finished / "checkpoints").iterdir())
     best = f"step-{result_of(finished)['best']['step']:08d}.safetensors"

@@ -19,7 +19,7 @@ OnAlarm = Literal["warn", "stop", "rollback"]
 
 
 class AlarmMonitor:
-    """Checks every epoch for alarms.
+    """Checks every epoch for alarms; one that was raised in the epoch before is recorded, and not noted again.
 
     Args:
         on_alarm: "warn" continues (but stops at NaN), "stop" stops, "rollback" returns to the best epoch.
@@ -44,7 +44,7 @@ class AlarmMonitor:
         return any(alarm.name == "nan" for alarm in self._raised)
 
     def check_steps(self, means: Mapping[str, float], *, epoch: int, step: int) -> Iterator[Note]:
-        """Begins the checks of an epoch with the means of its steps; yields a note for each alarm."""
+        """Begins the checks of an epoch with the means of its steps; yields a note for each new alarm."""
         self._raised = []
         alarms = training_alarms([means], relative=self._relative)
         yield from self._raise((each for each in alarms if each.name == "nan" or step >= self._grace), epoch, step)
@@ -54,7 +54,7 @@ class AlarmMonitor:
     def check_samples(
         self, ratios: Mapping[str, float], *, best_coverage: float, epoch: int, step: int
     ) -> Iterator[Note]:
-        """Checks the metrics of samples, as ratios to their baselines; yields a note for each alarm."""
+        """Checks the metrics of samples, as ratios to their baselines; yields a note for each new alarm."""
         if step >= self._grace:
             yield from self._raise(sample_alarms(ratios, best_coverage=best_coverage), epoch, step)
 
@@ -82,8 +82,10 @@ class AlarmMonitor:
 
     def _raise(self, alarms: Iterable[Alarm], epoch: int, step: int) -> Iterator[Note]:
         for alarm in alarms:
+            repeated = any(each["name"] == alarm.name and each["epoch"] == epoch - 1 for each in self.alarms)
             self._raised.append(alarm)
             value = alarm.value if math.isfinite(alarm.value) else None
             self.alarms.append({**asdict(alarm), "value": value, "epoch": epoch, "step": step})
-            text = f"Alarm ({alarm.name}, epoch {epoch}): {alarm.text} The threshold is {alarm.threshold:g}."
-            yield Note(text, "warning")
+            if not repeated:
+                text = f"Alarm ({alarm.name}, epoch {epoch}): {alarm.text} The threshold is {alarm.threshold:g}."
+                yield Note(text, "warning")

@@ -100,7 +100,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     """
     started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
     seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
-    resume, cache = resume and Path(resume), Path(cache or cache_folder().parent)
+    cache = Path(cache or cache_folder().parent)
+    resume = None if resume is None else Path(resume)
 
     # ---- Images and networks
     device = choose_device(device)

@@ -146,9 +146,8 @@ def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
     """Lines of a summary: the main metrics, each with its baseline."""
     by_name = {entry["name"]: entry for entry in metrics}
     distance = by_name["frechet-distance"]
-    text = f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
-    yield "Fréchet distance", text
-    yield "measured by", distance["label"]
+    yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
+    yield "measured with", f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
     for name in SUMMARY_METRICS:
         if name in by_name:
             entry = by_name[name]
@@ -163,7 +162,7 @@ def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, 
     rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
     if values["label_agreement"] is not None:
         rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
-    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows)
+    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, shown=False)
 
 
 def skipped(notes: Sequence[str]) -> list[dict[str, str]]:
@@ -172,16 +171,12 @@ def skipped(notes: Sequence[str]) -> list[dict[str, str]]:
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:
-    """The raised alarms: `mode-collapse (epochs 2, 3), copies (epoch 3)`."""
+    """The raised alarms: `mode-collapse (epoch 2, 3), copies (epoch 3)`."""
     epochs: dict[str, list[str]] = {}
     for alarm in alarms:
         epochs.setdefault(alarm["name"], []).append(str(alarm["epoch"]))
-    words = {1: "epoch"}
-    return ", ".join(f"{name} ({words.get(len(at), 'epochs')} {_listed(at)})" for name, at in epochs.items())
-
-
-def _listed(epochs: Sequence[str]) -> str:
-    return ", ".join(epochs) if len(epochs) <= 3 else f"{epochs[0]} to {epochs[-1]}"
+    ranges = {name: ", ".join(at) if len(at) <= 3 else f"{at[0]} to {at[-1]}" for name, at in epochs.items()}
+    return ", ".join(f"{name} (epoch {text})" for name, text in ranges.items())
 
 
 def _tables(end: TrainingEnd) -> Iterator[Event]:
