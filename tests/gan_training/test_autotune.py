@@ -32,7 +32,7 @@ def batch():
 def clock_of(monkeypatch):
     """A clock on which only D's forward passes, by memory layout, and updates, fused or not, take time."""
 
-    def made(pair, *, image=1.0, image_last=1.0, update=0.0, update_fused=0.0):
+    def make_clock(pair, *, image=1.0, image_last=1.0, update=0.0, update_fused=0.0):
         passed, shown, usual_step = [0.0], [], torch.optim.Adam.step
 
         def step(adam):
@@ -48,7 +48,7 @@ def clock_of(monkeypatch):
         pair.discriminator.register_forward_pre_hook(count)
         return (lambda: sum(passed)), shown
 
-    return made
+    return make_clock
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_the_fastest_mode_is_taken_if_the_speedup_is_large_enough(pair, batch, c
 
 def test_by_the_real_clock_it_takes_one_of_them_and_changes_nothing(pair, batch):
     pair.generator.eval()
-    before = [each.clone() for player in vars(pair).values() for each in player.state_dict().values()]
+    before = [each.clone() for network in vars(pair).values() for each in network.state_dict().values()]
     random, images = torch.get_rng_state(), batch[0].clone()
     choice = autotune(pair, TrainingOptions(diffaugment=True), batch, seconds=0.1)
     assert choice.mode in ("reference", *choice.speedups)
     assert all(ratio > 0 for ratio in choice.speedups.values())
-    after = [each for player in vars(pair).values() for each in player.state_dict().values()]
+    after = [each for network in vars(pair).values() for each in network.state_dict().values()]
     assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
-    assert all(weight.grad is None for player in vars(pair).values() for weight in player.parameters())
+    assert all(weight.grad is None for network in vars(pair).values() for weight in network.parameters())
     assert not pair.generator.training
     assert torch.equal(random, torch.get_rng_state())
     assert torch.equal(images, batch[0])

@@ -84,9 +84,9 @@ def test_attributes_of_real_images_are_read():
     deque(train_attribute_encoder(network, batches(), steps=60), maxlen=0)
     images, labels = next(batches())
     with torch.no_grad():
-        found = attributes_of(network(images))
-    assert found.abs().max() <= 1
-    assert ((found > 0) == (labels > 0)).float().mean() > 0.95
+        estimates = attributes_of(network(images))
+    assert estimates.abs().max() <= 1
+    assert ((estimates > 0) == (labels > 0)).float().mean() > 0.95
 
 
 def test_refinement_finds_the_latents_and_leaves_the_generator(of_latents):
@@ -95,11 +95,11 @@ def test_refinement_finds_the_latents_and_leaves_the_generator(of_latents):
     labels = LABELS[[0, 1, 2, 3, 0, 1]]
     images = generator(latents, labels)
     with torch.no_grad():
-        begun = network(images)
-    found = list(invert(generator, images, begun, labels, steps=100))
-    errors = [float((each - latents).square().mean()) for each in (begun, found[-1])]
+        initial = network(images)
+    estimates = list(invert(generator, images, initial, labels, steps=100))
+    errors = [float((each - latents).square().mean()) for each in (initial, estimates[-1])]
     assert errors[1] < errors[0] / 5
-    assert len(found) == 100
+    assert len(estimates) == 100
     assert float(generator.scale) == pytest.approx(0.3)
 
 

@@ -86,18 +86,18 @@ def test_penalties_of_a_linear_score_are_known():
     )
 
 
-def test_the_gradient_penalty_looks_between_the_images_it_is_given():
-    seen = []
+def test_the_gradient_penalty_is_taken_between_the_images():
+    points = []
 
     def score(images):
-        seen.append(images.detach())
+        points.append(images.detach())
         return images.flatten(1).sum(dim=1)
 
     WASSERSTEIN_GP.penalty(score, torch.zeros(50, 1, 2, 2), torch.ones(50, 1, 2, 2), torch.Generator().manual_seed(0))
-    between = seen[0].flatten(1)
+    between = points[0].flatten(1)
     assert between.min() > 0
     assert between.max() < 1
-    assert torch.equal(between[:, :1].expand(-1, 4), between)  # one share an image
+    assert torch.equal(between[:, :1].expand(-1, 4), between)  # one fraction per image
     assert between[:, 0].std() > 0.2
 
 

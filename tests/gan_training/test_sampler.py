@@ -29,9 +29,9 @@ def test_each_rank_gets_a_part_of_each_batch():
         [ShuffledBatches(12, 4, seed=1, rank=rank, ranks=2) for rank in range(2)],
     )
     for _ in range(5):
-        shares = [next(part) for part in parts]
-        assert sorted(torch.cat(shares).tolist()) == sorted(next(whole).tolist())
-        assert [len(part) for part in shares] == [2, 2]
+        slices = [next(part) for part in parts]
+        assert sorted(torch.cat(slices).tolist()) == sorted(next(whole).tolist())
+        assert [len(part) for part in slices] == [2, 2]
 
 
 def test_a_batch_that_ranks_do_not_divide_is_refused():

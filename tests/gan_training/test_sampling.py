@@ -32,17 +32,17 @@ def test_latents_are_standard_normal_and_distinct():
 
 def test_labels_are_as_frequent_as_among_the_images():
     labels = torch.tensor([0] * 700 + [1] * 200 + [2] * 100)
-    shares = torch.bincount(sample_labels(labels, 20_000, 0)) / 20_000
-    torch.testing.assert_close(shares, torch.tensor([0.7, 0.2, 0.1]), atol=0.01, rtol=0)
+    frequencies = torch.bincount(sample_labels(labels, 20_000, 0)) / 20_000
+    torch.testing.assert_close(frequencies, torch.tensor([0.7, 0.2, 0.1]), atol=0.01, rtol=0)
 
 
 def test_a_checkpoint_comes_back_whole_or_not_at_all(tmp_path):
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2], dtype=torch.uint8)}
     data = pack(tensors, {"epoch": 3, "history": [{"loss": 0.1}]})
     (tmp_path / "whole").write_bytes(data)
-    found, about = unpack(tmp_path / "whole")
+    restored, about = unpack(tmp_path / "whole")
     assert about == {"epoch": 3, "history": [{"loss": 0.1}]}
-    assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    assert all(torch.equal(restored[name], value) for name, value in tensors.items())
     (tmp_path / "short").write_bytes(data[:-5])
     (tmp_path / "other").write_bytes(b"nothing of the kind")
     for name in ("short", "other", "missing"):
@@ -73,6 +73,6 @@ class Counting(torch.nn.Module):
 def test_every_forward_pass_has_as_many_rows():
     """Sums of other numbers of rows are rounded in other ways, by up to 3e-7: now and then another 8-bit value."""
     for count in (1, 63, 64, 65):
-        made = generate_images(Counting(), torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
-        assert made.shape == (count, 1, 2, 2)
-        assert (made == 255).all()
+        generated = generate_images(Counting(), torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
+        assert generated.shape == (count, 1, 2, 2)
+        assert (generated == 255).all()

@@ -89,25 +89,25 @@ def test_no_gradient_of_ds_weights_is_computed_while_g_learns_and_none_of_gs_whi
 
 
 def test_real_and_generated_images_pass_in_separate_batches(new_gan, data):
-    gan, seen = new_gan(), []
-    gan.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
+    gan, calls = new_gan(), []
+    gan.discriminator.register_forward_pre_hook(lambda _, inputs: calls.append(inputs[0].detach().clone()))
     images, labels = next(data())
     next(train_steps(gan, iter([(images, labels)])))
-    assert [len(each) for each in seen] == [8, 8, 8]
-    assert torch.equal(seen[0], images)
+    assert [len(each) for each in calls] == [8, 8, 8]
+    assert torch.equal(calls[0], images)
 
 
 def test_concatenated_real_and_fake_images_give_the_same_gradients():
     images, labels = torch.rand(8, 1, 8, 8) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
-    states, seen = [], []
+    states, calls = [], []
     for concat_real_fake in (False, True):
         torch.manual_seed(0)
         pair = conditional_mlp(size=8, latent_size=6, generator_classes=3, discriminator_classes=3, width=16)
         states.append(GanState(pair.generator, pair.discriminator, TrainingOptions(concat_real_fake=concat_real_fake)))
         pair.discriminator.eval()  # no dropout: its draws would be others
-        pair.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        pair.discriminator.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
         list(islice(train_steps(states[-1], repeat((images, labels))), 2))
-    assert seen == [8, 8, 8] * 2 + [16, 8] * 2
+    assert calls == [8, 8, 8] * 2 + [16, 8] * 2
     for one, two in zip(*(weights(gan.discriminator) + weights(gan.generator) for gan in states), strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
 
@@ -149,10 +149,10 @@ def test_resume_is_bit_identical(new_gan, data, options):
     second.restore(state)
     list(islice(train_steps(second, data(start=3)), 3))
     assert second.steps == 6
-    expected, found = whole.state(), second.state()
-    assert expected.keys() == found.keys()
+    expected, restored = whole.state(), second.state()
+    assert expected.keys() == restored.keys()
     for name in expected:
-        assert torch.equal(expected[name], found[name]), name
+        assert torch.equal(expected[name], restored[name]), name
 
 
 def test_a_state_of_other_networks_is_refused(new_gan):
@@ -164,6 +164,6 @@ def test_a_state_of_other_networks_is_refused(new_gan):
 def test_a_state_does_not_change_with_further_steps(new_gan, data):
     gan = new_gan()
     state = gan.state()
-    kept = {name: value.clone() for name, value in state.items()}
+    copies = {name: value.clone() for name, value in state.items()}
     next(train_steps(gan, data()))
-    assert all(torch.equal(kept[name], state[name]) for name in kept)
+    assert all(torch.equal(copies[name], state[name]) for name in copies)

@@ -6,7 +6,7 @@ from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train
 
 
 def squares(count, seed):
-    """Bright or dark images, a bar across or down: two things told independently."""
+    """Bright or dark images, a bar across or down: two independent properties."""
     draws = torch.Generator().manual_seed(seed)
     bright, down = (torch.randint(2, (count,), generator=draws) for _ in range(2))
     images = torch.randint(0, 30, (count, 1, 16, 16), generator=draws)
@@ -19,8 +19,8 @@ def squares(count, seed):
 def trained(labels, names, seed=0):
     torch.manual_seed(seed)
     classifier = SampleClassifier(size=16, channels=1, names=names)
-    shares = list(train_classifier(classifier, squares(300, 0)[0], labels, seed=seed))
-    assert shares[-1] == 1
+    fractions = list(train_classifier(classifier, squares(300, 0)[0], labels, seed=seed))
+    assert fractions[-1] == 1
     return classifier
 
 

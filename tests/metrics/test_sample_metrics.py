@@ -28,8 +28,8 @@ class TestFrechet:
 
     def test_of_known_gaussians_it_is_what_they_say(self):
         """Per dimension: (difference of means)² + (difference of deviations)²."""
-        found = frechet_distance(normal(200_000, 2, 1, mean=1.0, spread=3.0), normal(200_000, 2, 0))
-        assert found == pytest.approx(2 * (1 + 4), rel=0.02)
+        result = frechet_distance(normal(200_000, 2, 1, mean=1.0, spread=3.0), normal(200_000, 2, 0))
+        assert result == pytest.approx(2 * (1 + 4), rel=0.02)
 
     def test_fewer_images_than_dimensions_and_equal_sets(self):
         few = normal(20, 64, 0)
@@ -67,18 +67,18 @@ class TestNeighbours:
         across = np.linalg.norm(r[:, None] - f[None], axis=2)
         reach = np.sort(np.linalg.norm(r[:, None] - r[None], axis=2), axis=1)[:, k]
         own = np.sort(np.linalg.norm(f[:, None] - f[None], axis=2), axis=1)[:, k]
-        found = prdc(fake, real, nearest=k)
-        assert found.precision == pytest.approx((across <= reach[:, None]).any(axis=0).mean())
-        assert found.recall == pytest.approx((across <= own[None]).any(axis=1).mean())
-        assert found.density == pytest.approx((across <= reach[:, None]).sum() / (k * 30))
-        assert found.coverage == pytest.approx((across.min(axis=1) <= reach).mean())
+        result = prdc(fake, real, nearest=k)
+        assert result.precision == pytest.approx((across <= reach[:, None]).any(axis=0).mean())
+        assert result.recall == pytest.approx((across <= own[None]).any(axis=1).mean())
+        assert result.density == pytest.approx((across <= reach[:, None]).sum() / (k * 30))
+        assert result.coverage == pytest.approx((across.min(axis=1) <= reach).mean())
 
     def test_collapse_is_seen_by_coverage_and_not_by_precision(self):
         real = normal(500, 4, 0)
         repeated = real[:2].repeat(250, 1)
-        found = prdc(repeated, real)
-        assert found.precision == 1.0
-        assert found.coverage < 0.05
+        result = prdc(repeated, real)
+        assert result.precision == 1.0
+        assert result.coverage < 0.05
 
     def test_tiles_change_nothing(self, monkeypatch):
         real, fake = normal(60, 5, 0), normal(50, 5, 1)
@@ -90,7 +90,7 @@ class TestNeighbours:
         with pytest.raises(BadSetting, match="got 4"):
             prdc(normal(4, 2, 0), normal(40, 2, 1))
 
-    def test_reach_is_the_distance_to_the_kth_other(self):
+    def test_radii_are_distances_to_the_kth_other(self):
         line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
         assert knn_radii(line, 1).tolist() == [1, 1, 2, 4]
         assert nearest_distances(torch.tensor([[2.2]]), line)[1].tolist() == [2]
@@ -106,21 +106,21 @@ class TestDiversity:
 
     def test_real_images_are_as_diverse_as_real_images(self):
         training, held_out = self.sets()
-        found = diversity((normal(300, 6, 2) + 10.0 * self.labels[:, None], self.labels), held_out, training)
-        for value in vars(found).values():
+        result = diversity((normal(300, 6, 2) + 10.0 * self.labels[:, None], self.labels), held_out, training)
+        for value in vars(result).values():
             assert value == pytest.approx(1, abs=0.12)
 
     def test_one_image_a_class_repeated(self):
         training, held_out = self.sets()
-        found = diversity((10.0 * self.labels[:, None].expand(-1, 6).float(), self.labels), held_out, training)
-        assert found.distance_ratio == pytest.approx(0, abs=1e-5)
-        assert found.unique_neighbours < 0.05
+        result = diversity((10.0 * self.labels[:, None].expand(-1, 6).float(), self.labels), held_out, training)
+        assert result.distance_ratio == pytest.approx(0, abs=1e-5)
+        assert result.unique_neighbours < 0.05
 
     def test_copies_of_training_images(self):
         training, held_out = self.sets()
-        found = diversity((training + 0.01, self.labels), held_out, training)
-        assert found.novelty < 0.1
-        assert found.distance_ratio == pytest.approx(1, abs=0.1)
+        result = diversity((training + 0.01, self.labels), held_out, training)
+        assert result.novelty < 0.1
+        assert result.distance_ratio == pytest.approx(1, abs=0.1)
 
     def test_classes_of_one_image_do_not_count(self):
         features = torch.tensor([[0.0], [2.0], [9.0]])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from command import run
 from safetensors.torch import load_file
-from several import done, rank_of, said, start
+from several import done, own_errors, rank_of, start
 
 from vitrail.gan_training.checkpoints import unpack
 
@@ -80,14 +80,14 @@ def test_resume_is_bit_identical(stripes, cache, tmp_path):
     wait_for_step(broken, tmp_path / "broken", 6)
     broken.send_signal(signal.SIGINT)
     _, errors = broken.communicate(timeout=60)
-    assert [sentence[:8] for sentence in said(errors)] == ["Stopped."]
+    assert [sentence[:8] for sentence in own_errors(errors)] == ["Stopped."]
     assert not (tmp_path / "broken" / "result.json").exists()
     reached = last_checkpoint(tmp_path / "broken")[1]["position"]
     again = start("gan", "train", "--resume", tmp_path / "broken")
     wait_for_step(again, tmp_path / "broken", reached + 3)
     again.send_signal(signal.SIGTERM)
     _, errors = again.communicate(timeout=60)
-    assert [sentence[:8] for sentence in said(errors)] == ["Stopped."]
+    assert [sentence[:8] for sentence in own_errors(errors)] == ["Stopped."]
     code, _, errors = done("gan", "train", "--resume", tmp_path / "broken")
     assert code == 0, errors
     (one, about_one), (two, about_two) = (last_checkpoint(tmp_path / name) for name in ("whole", "broken"))
@@ -110,7 +110,7 @@ def test_a_killed_process_ends_the_others_and_the_latest_checkpoint_is_resumed(s
     _, errors = process.communicate(timeout=60)
     assert time.monotonic() - began < 20
     assert process.returncode != 0
-    assert len(said(errors)) <= 1, errors
+    assert len(own_errors(errors)) <= 1, errors
     reached = last_checkpoint(tmp_path / "r")[1]
     alone = run("gan", "train", "--resume", tmp_path / "r")
     assert alone.exit_code == 1
@@ -127,19 +127,19 @@ def test_a_killed_process_ends_the_others_and_the_latest_checkpoint_is_resumed(s
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--batch", 7), "--batch 8"),  # found by both
-        (("--generator-learning-rate", "1e30", "--epochs", 3), "failed in epoch 1"),  # by the first
+        (("--batch", 7), "--batch 8"),  # raised by both ranks
+        (("--generator-learning-rate", "1e30", "--epochs", 3), "failed in epoch 1"),  # by rank 0
         (("--run", "."), "exists and is not empty"),
     ],
 )
 def test_an_error_is_printed_once(stripes, cache, tmp_path, options, says):
     code, _, errors = done(*training(stripes, tmp_path / "r", *options, cache=cache))
     assert code == 1
-    (sentence,) = said(errors)
+    (sentence,) = own_errors(errors)
     assert says in sentence
 
 
-def test_other_tasks_are_the_work_of_one_process():
+def test_other_commands_refuse_torchrun():
     from click.testing import Result
     from typer.testing import CliRunner
 

@@ -45,7 +45,7 @@ class RunState:
         resume: the run folder whose latest checkpoint is restored by `restore`.
 
     Attributes:
-        gan: networks, optimizers, EMA and random numbers.
+        gan: networks, optimisers, EMA and random numbers.
         choice: the training mode, see `gan.networks.initialise`.
         history: of each epoch the means of its steps, and its metrics if it was evaluated.
         best: epoch, step and Fréchet distance of the best epoch; None before the first evaluation.

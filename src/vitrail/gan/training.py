@@ -82,7 +82,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     Args:
         data: a folder of images, the name of a data set ("digits", "mnist", "torchvision:NAME"), or an opened one.
         networks: architecture and condition.
-        options: loss, optimizers, EMA, augmentation.
+        options: loss, optimisers, EMA, augmentation.
         evaluation: feature extractor, and number of images.
         batch: images per step, over all ranks.
         epochs: number of epochs, those of a resumed run included.

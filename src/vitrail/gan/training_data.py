@@ -16,7 +16,7 @@ from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun
 from vitrail.settings import parse_model
 
-OF_THE_MACHINE = ("home", "download")  # options that say where images are kept, not which they are
+OF_THE_MACHINE = ("home", "download")  # options that do not select images
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Alarm:
 
 
 def training_alarms(steps: Sequence[Mapping[str, float]], *, relative: bool = False) -> Iterator[Alarm]:
-    """Alarms from the values of training steps (`GanStep.figures`).
+    """Alarms from the values of training steps (`GanStep.values`).
 
     Args:
         relative: whether D's scores are no logits of probabilities (`Loss.relative`): only "nan" is raised then.

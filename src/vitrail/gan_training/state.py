@@ -1,4 +1,4 @@
-"""The state of a GAN training (networks, optimizers, EMA, random numbers) and the options it is trained with."""
+"""The state of a GAN training (networks, optimisers, EMA, random numbers) and the options it is trained with."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _weighted(loss: Loss, name: str, weight: float) -> Loss:
 
 
 class GanState:
-    """Generator, discriminator, their optimizers, the generator's EMA and the random number generator.
+    """Generator, discriminator, their optimisers, the generator's EMA and the random number generator.
 
     In a process group every rank starts from the weights of rank 0, and batch normalisation is synchronised.
 

@@ -69,8 +69,8 @@ def train_classifier(
     """
     draws = torch.Generator().manual_seed(seed)
     batch = min(BATCH, max(1, len(pixels) // 20))
-    seen = max(FEWEST * len(pixels), min(TIMES * len(pixels), MOST))
-    steps = max(1, seen // batch)
+    images_seen = max(FEWEST * len(pixels), min(TIMES * len(pixels), MOST))
+    steps = max(1, images_seen // batch)
     classifier.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.2)

@@ -133,7 +133,7 @@ class GanSettings(Task):
         )
 
     def training_options(self) -> TrainingOptions:
-        """Loss, optimizers, EMA and augmentation."""
+        """Loss, optimisers, EMA and augmentation."""
         from vitrail.gan_training.state import OptimizerOptions, TrainingOptions
 
         generator_beta1 = self.beta1 if self.generator_beta1 is None else self.generator_beta1
