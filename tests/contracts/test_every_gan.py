@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from vitrail.errors import BadSetting
-from vitrail.gan_architectures import GANS
+from vitrail.gan_architectures import GANS, Discriminator
 from vitrail.gan_training.state import GanState, TrainingOptions
 from vitrail.gan_training.steps import train_steps
 
@@ -63,6 +63,7 @@ def test_the_discriminator_concatenates_labels_as_planes(labels, layout):
     maps = torch.randn(4, 16, 8, 8, requires_grad=True)
     condition = F.one_hot(labels, 3).float() if labels.ndim == 1 else labels
     planes = torch.cat([maps, condition[:, :, None, None].expand(-1, -1, 8, 8)], dim=1)
+    assert torch.equal(planes, Discriminator(3).concat_condition(maps, labels))
     literal = F.conv2d(planes, layer.layer.weight, stride=2, padding=1)
     output = layer(maps.contiguous(memory_format=layout), labels)
     torch.testing.assert_close(output, literal)

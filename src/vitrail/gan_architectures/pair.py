@@ -41,6 +41,13 @@ class Discriminator(nn.Module):
         super().__init__()
         self.classes = classes
 
+    def concat_condition(self, maps: Tensor, labels: Condition) -> Tensor:
+        """(N, C + classes, H, W): images or feature maps concatenated with a constant plane per class or attribute."""
+        if not self.classes:
+            return maps
+        planes = condition(labels, self.classes, maps)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+        return torch.cat([maps, planes], dim=1)
+
 
 @dataclass(frozen=True)
 class GanPair:
