@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vitrail.gan_architectures.residual import residual as residual
 
 __all__ = [
-    "GANS",
     "Discriminator",
     "Encoder",
+    "GANS",
     "GanPair",
     "Generator",
     "conditional_dcgan",

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from vitrail.gan_training.steps import train_steps as train_steps
 
 __all__ = [
-    "LOSSES",
     "Alarm",
     "Ema",
     "GanState",
     "GanStep",
+    "LOSSES",
     "Loss",
     "OptimizerOptions",
     "ShuffledBatches",

@@ -1,15 +1,15 @@
-"""Metrics of generated images in a feature space, and of probabilities. To add a distance: a file and a line here.
+"""Metrics of generated images in a feature space, and of probabilities; `METRICS` is the table of distances.
 
-An entry of `METRICS` is a class: `Distance(reference)(features) -> float`, with features (N, D) of real images as the
-reference; smaller is better. The first one selects the best epoch of a training.
+To add a distance: a file here and a line in `distances.py`.
 """
 
 from typing import TYPE_CHECKING
 
-from vitrail.registry import Registry, lazy_names
+from vitrail.registry import lazy_names
 
 if TYPE_CHECKING:
     from vitrail.metrics.calibration import expected_calibration_error as expected_calibration_error
+    from vitrail.metrics.distances import METRICS as METRICS
     from vitrail.metrics.diversity import Diversity as Diversity
     from vitrail.metrics.diversity import diversity as diversity
     from vitrail.metrics.frechet import FrechetDistance as FrechetDistance
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from vitrail.metrics.sample_evaluation import SampleMetrics as SampleMetrics
 
 __all__ = [
-    "METRICS",
     "Diversity",
     "FrechetDistance",
     "KernelDistance",
+    "METRICS",
     "Prdc",
     "SampleClassifier",
     "SampleEvaluation",
@@ -38,21 +38,13 @@ __all__ = [
     "prdc",
 ]
 
-METRICS = Registry(
-    "metric",
-    __name__,
-    {
-        "frechet-distance": "frechet:FrechetDistance",
-        "kernel-distance": "kernel:KernelDistance",
-    },
-)
-
 lazy_names(
     __name__,
     {
         "Diversity": "vitrail.metrics.diversity",
         "FrechetDistance": "vitrail.metrics.frechet",
         "KernelDistance": "vitrail.metrics.kernel",
+        "METRICS": "vitrail.metrics.distances",
         "Prdc": "vitrail.metrics.prdc",
         "SampleClassifier": "vitrail.metrics.sample_classifier",
         "SampleEvaluation": "vitrail.metrics.sample_evaluation",

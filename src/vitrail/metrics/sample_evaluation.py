@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.events import Progress
-from vitrail.metrics import METRICS
+from vitrail.metrics.distances import METRICS
 from vitrail.metrics.diversity import diversity
 from vitrail.metrics.feature_extractors import (
     ClassifierFeatures,
