@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -21,6 +21,7 @@ from vitrail.settings import cache_folder
 from vitrail.tensors import Condition
 
 
+@runtime_checkable
 class GeneratorLike(Protocol):
     """What an evaluation needs of a generator."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from vitrail.errors import MissingExtra
 
@@ -33,7 +33,7 @@ class TensorBoardWriter:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> TensorBoardWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """Table of distances between sets of features.
 
-An entry is a class: `Distance(reference)(features) -> float`, with features (N, D) of real images as the reference; smaller
-is better. `SampleEvaluation` computes all of them, those of other packages included.
+An entry is a class: `Distance(reference)(features) -> float`, with features (N, D) of real images as the reference;
+smaller is better. `SampleEvaluation` computes all of them, those of other packages included.
 """
 
 from vitrail.registry import Registry
