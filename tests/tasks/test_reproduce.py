@@ -301,7 +301,7 @@ def test_a_training_that_was_stopped_is_gone_on_with(data, judges, tmp_path, mon
     # As it would have been left there by a reproduction.
     (home / "settings.json").write_text('{"task": "reproduce", "settings": {}}')
     notes = [event.text for event in record(Reproduce(chapter="tp7", data=data), "reproduce", home) if is_note(event)]
-    assert any("Goes on after step" in text for text in notes)
+    assert any("Resumed after step" in text for text in notes)
     assert json.loads((home / "parts/gan/result.json").read_text())["epochs"] == 2
     assert [path.name for path in (home / "parts").iterdir()] == ["gan"]
 
