@@ -2,8 +2,8 @@
 
     python benchmarks/frechet.py [--dimension 1280] [--images 5000] [--rounds 3]
 
-`reference`: what belongs to the real images, computed once. `distance`: of each set of samples after that. `general`:
-eigenvalues of the product S1 S2, which is not symmetric, as libraries take them for every distance.
+`reference`: moments of the real images, computed once. `distance`: each set of samples after that. `general`:
+eigenvalues of the product S1 S2, which is not symmetric, as libraries compute them for every distance.
 """
 
 import argparse
@@ -24,14 +24,14 @@ def general(reference: torch.Tensor, features: torch.Tensor) -> float:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
-    """CPU seconds, and what came out."""
+    """CPU seconds, and the result."""
     start = time.process_time()
     result = work()
     return time.process_time() - start, result
 
 
 def main() -> None:
-    """Prints the least of each over the rounds, and how far the two distances differ."""
+    """Prints the smallest time of each over the rounds, and both distances."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dimension", type=int, default=1280)
     parser.add_argument("--images", type=int, default=5000)

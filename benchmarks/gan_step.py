@@ -3,15 +3,15 @@
     python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2] [--apart]
 
 Theirs is as published: sigmoid and BCELoss, D on real and on generated images with a backward pass each, the same
-images for G, slopes of D's weights computed while G learns, Adam as it comes, figures read at every step; labels join D
-as planes behind its first maps, as the usual code makes them. "theirs, our network" is the same loop on a D that does
-not make them. Ours is `play` in the way that `quickest` chose, the moving average of G's weights included, its figures
-read at every step too; "ours, plain" is `play` without that choice. All take turns, in reversed order every other
-round: in one process, whose memory is handled as the command does it, so that theirs gains by it too; or `--apart`,
-each in a process of its own as its users start it, ours as the command and theirs as it comes. Images are random, and
-loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the median and the range, by
-wall time and by CPU time of the processes. With other work on the machine the latter says more, and
-OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
+images for G, gradients of D's weights computed in G's update, Adam with its defaults, values read at every step;
+labels are concatenated with D's first feature maps as planes, as in the usual code. "theirs, our network" is the same
+loop on a D that does not build them. Ours is `train_steps` in the mode that `autotune` chose, the EMA of G's weights
+included, its values read at every step too; "ours, reference" is `train_steps` in the reference mode. All take turns,
+in reversed order every other round: in one process, whose memory is handled as in the command, so that theirs gains by
+it too; or `--apart`, each in a process of its own as its users start it, ours as the command and theirs as it comes.
+Images are random, and loading them is not part of it. One JSON document goes to stdout: of the rounds' ratios the
+median and the range, by wall time and by CPU time of the processes. With other work on the machine the latter says
+more, and OMP_WAIT_POLICY=PASSIVE keeps waiting threads out of it.
 """
 
 import argparse
@@ -45,14 +45,14 @@ CASES = {
     "dcgan-64": ("dcgan", {"size": 64, "channels": 3, "width": 64}, 64, 1.15),
     "conditional-mlp-28": ("conditional-mlp", {"size": 28, "channels": 1}, 64, 1.3),
 }
-"""Architecture, its options, images a batch, and how many times as quick ours should be."""
+"""Architecture, its options, images a batch, and the speedup that ours should have."""
 
 Batch = tuple[Tensor, Tensor]
 Maker = Callable[[GanPair], Iterator[object]]
 
 
 class WithPlanes(nn.Module):
-    """A discriminator of the same weights that joins labels as usual."""
+    """A discriminator of the same weights that concatenates labels as planes."""
 
     def __init__(self, discriminator: DcganDiscriminator) -> None:
         super().__init__()
@@ -61,16 +61,16 @@ class WithPlanes(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """See `Discriminator`."""
         maps = self.inner.first(images)
-        told = condition(labels, self.inner.classes, maps)
-        planes = told[:, :, None, None].expand(-1, -1, *maps.shape[2:])
-        return self.inner.rest(self.inner.joined.layer(torch.cat([maps, planes], dim=1))).flatten()
+        values = condition(labels, self.inner.classes, maps)
+        planes = values[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+        return self.inner.rest(self.inner.conditional.layer(torch.cat([maps, planes], dim=1))).flatten()
 
 
 def theirs_with_planes(pair: GanPair, batch: Batch) -> Iterator[object]:
     """`theirs` on the same pair, as it is usually written."""
     discriminator = pair.discriminator
-    told = isinstance(discriminator, DcganDiscriminator) and discriminator.classes
-    return theirs(replace(pair, discriminator=WithPlanes(discriminator)) if told else pair, batch)
+    conditional = isinstance(discriminator, DcganDiscriminator) and discriminator.classes
+    return theirs(replace(pair, discriminator=WithPlanes(discriminator)) if conditional else pair, batch)
 
 
 def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
@@ -109,7 +109,7 @@ def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
 
 def ours(pair: GanPair, batch: Batch, training_options: TrainingOptions) -> Iterator[object]:
     for step in train_steps(GanState(pair.generator, pair.discriminator, training_options), repeat(batch)):
-        yield step.figures()
+        yield step.values()
 
 
 def timed(contestant: Iterator[object], steps: int) -> tuple[float, float]:
@@ -179,8 +179,8 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     makers: dict[str, Maker] = {
         "theirs": partial(theirs_with_planes, batch=batch),
         "theirs, our network": partial(theirs, batch=batch),
-        "ours": partial(ours, batch=batch, training_options=choice.training_options),
-        "ours, plain": partial(ours, batch=batch, training_options=TrainingOptions()),
+        "ours": partial(ours, batch=batch, training_options=choice.options),
+        "ours, reference": partial(ours, batch=batch, training_options=TrainingOptions()),
     }
     if options.apart:
         with apart(makers, pair, options.threads) as contestants:
@@ -191,8 +191,8 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     clocks = ("wall", "cpu")
     return {
         "goal": goal,
-        "choice": choice.way,
-        "probe": {"seconds": round(probed, 2), **{way: round(ratio, 2) for way, ratio in choice.ratios.items()}},
+        "choice": choice.mode,
+        "probe": {"seconds": round(probed, 2), **{mode: round(ratio, 2) for mode, ratio in choice.speedups.items()}},
         "images_per_second": {
             contestant: {clock: round(size / median(each[at] for each in rounds), 1) for at, clock in enumerate(clocks)}
             for contestant, rounds in taken.items()

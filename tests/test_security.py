@@ -73,7 +73,7 @@ def test_nothing_is_unpickled_but_in_one_place():
     trees = ((path.name, ast.walk(ast.parse(path.read_text()))) for path in SOURCES)
     assert {name for name, nodes in trees if any(name_of(node) in opening for node in nodes)} == {"weights.py"}
     loads = [(file, call) for file, call, name in calls() if name == "torch.load"]
-    assert {file for file, _ in loads} == {"backbones/weights.py", "tasks/gan_inception.py"}
+    assert {file for file, _ in loads} == {"backbones/weights.py", "metrics/inception.py"}
     assert all(keyword(call, "weights_only") is True for _, call in loads)
     for file, call, name in calls():
         if name in ("np.load", "numpy.load"):

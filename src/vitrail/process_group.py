@@ -1,4 +1,4 @@
-"""Processes that torchrun has started for one run: how they come together and part.
+"""The process group of a run that torchrun started: rank, world size, joining and leaving.
 
 See https://docs.pytorch.org/docs/stable/elastic/run.html.
 """
@@ -12,31 +12,31 @@ from datetime import timedelta
 from typing import Any
 
 TIMEOUT = timedelta(days=1)
-"""With processes that say nothing: the first one measures and draws while the others wait. One that ends is noticed at
-once."""
+"""Of collective operations: ranks wait while rank 0 evaluates and plots. A process that ends is noticed at once."""
 
 
 class ProcessGroup:
-    """What this process is among those of its run.
+    """Place of this process among those that torchrun started.
 
     Attributes:
-        rank, ranks: which one, of how many; 0 of 1 where nobody said otherwise.
-        speaks: whether it is the one to say why the run ends: the first rank, or whoever failed first.
+        rank, ranks: rank and world size; 0 of 1 without torchrun.
+        reports_errors: whether this process prints why the run ends: rank 0, or the first rank that failed.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        told = {name: environment.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
-        several = told["RANK"].isdecimal() and told["WORLD_SIZE"].isdecimal()
-        self.rank, self.ranks = (int(told["RANK"]), int(told["WORLD_SIZE"])) if several else (0, 1)
+        values = {name: environment.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+        several = values["RANK"].isdecimal() and values["WORLD_SIZE"].isdecimal()
+        self.rank, self.ranks = (int(values["RANK"]), int(values["WORLD_SIZE"])) if several else (0, 1)
         self.reports_errors = self.rank == 0
-        self._device = int(told["LOCAL_RANK"]) if told["LOCAL_RANK"].isdecimal() else 0
+        self._device = int(values["LOCAL_RANK"]) if values["LOCAL_RANK"].isdecimal() else 0
 
     @contextmanager
     def join(self) -> Iterator[None]:
-        """Inside, the processes may play together (`together`); each has its own GPU, if there are so many.
+        """Inside, the process group is initialised; each process has its own GPU, if there are enough.
 
-        SIGTERM, which torchrun sends for Ctrl-C and for the death of another one, is Ctrl-C. After an error nobody is
-        waited for: torchrun ends the others, and what they waited for fails.
+        SIGTERM, which torchrun sends for Ctrl-C and when another process dies, raises KeyboardInterrupt. The group is
+        left after a barrier. After an error there is no barrier: torchrun ends the other processes, and their
+        collective operations fail.
         """
         if self.ranks == 1:
             yield
@@ -47,23 +47,23 @@ class ProcessGroup:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             yield
-            self.wait()  # some processes abort at their exit otherwise: the others still hold a line to them
+            self.wait()  # without it some processes abort at exit, as the others still have connections to them
         except BaseException as error:
-            self.reports_errors = self._may_speak(error, store)
+            self.reports_errors = self._is_first_error(error, store)
             raise
         finally:
             dist.destroy_process_group()
             signal.signal(signal.SIGTERM, before)
 
     def wait(self) -> None:
-        """Nobody goes on before everybody is here."""
+        """Barrier of all ranks."""
         if self.ranks > 1:
             from vitrail.distributed import barrier
 
             barrier()
 
     def _join(self) -> Any:
-        """The store that all see, which torchrun's own process keeps."""
+        """Initialises the process group; the key-value store of torchrun, which all ranks share."""
         import torch
         import torch.distributed as dist
         from torch.distributed.rendezvous import rendezvous
@@ -75,11 +75,11 @@ class ProcessGroup:
         dist.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=TIMEOUT)
         return store
 
-    def _may_speak(self, error: BaseException, store: Any) -> bool:
-        """Whether nobody has spoken yet; of Ctrl-C, which all hear, the first rank speaks."""
+    def _is_first_error(self, error: BaseException, store: Any) -> bool:
+        """Whether no other rank has reported an error; Ctrl-C, which reaches all ranks, is reported by rank 0."""
         if isinstance(error, KeyboardInterrupt) and self.rank:
             return False
         try:
-            return bool(store.add("vitrail/said", 1) == 1)
-        except RuntimeError:  # whoever kept the store has ended
+            return bool(store.add("vitrail/errors", 1) == 1)
+        except RuntimeError:  # the process that holds the store has ended
             return True

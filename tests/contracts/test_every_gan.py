@@ -1,4 +1,4 @@
-"""What every pair of players promises."""
+"""The contract of every GAN architecture."""
 
 from itertools import islice
 
@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from vitrail.errors import BadSetting
-from vitrail.gan_architectures import GANS
+from vitrail.gan_architectures import GANS, Discriminator
 from vitrail.gan_training.state import GanState, TrainingOptions
 from vitrail.gan_training.steps import train_steps
 
 LABELS = torch.tensor([0, 1, 2, 2])
 
 
-def made(name, **changed):
+def build(name, **changed):
     classes = 3 if name.startswith("conditional") or name == "residual" else 0
     options = {"generator_classes": classes, "discriminator_classes": classes, "size": 32, "channels": 1}
     torch.manual_seed(0)
@@ -28,7 +28,7 @@ def name(request):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_come_out_and_scores(name, channels):
-    pair = made(name, channels=channels)
+    pair = build(name, channels=channels)
     images = pair.generator(torch.randn(4, 12), LABELS)
     assert images.shape == (4, channels, 32, 32)
     assert images.abs().max() <= 1
@@ -36,80 +36,81 @@ def test_images_come_out_and_scores(name, channels):
 
 
 def test_larger_images(name):
-    pair = made(name, size=64)
+    pair = build(name, size=64)
     assert pair.discriminator(pair.generator(torch.randn(2, 12), LABELS[:2]), LABELS[:2]).shape == (2,)
 
 
-def test_labels_reach_a_player_exactly_if_it_is_told(name):
+def test_labels_matter_exactly_if_the_network_is_conditional(name):
     others = torch.tensor([1, 2, 0, 0])
-    for told in (0, 3):
-        if told and name == "dcgan":
+    for classes in (0, 3):
+        if classes and name == "dcgan":
             continue
-        pair = made(name, discriminator_classes=told)
-        if name == "residual" and told:
-            torch.nn.init.normal_(pair.discriminator.of_class.weight)
-        player = pair.discriminator.eval()
+        pair = build(name, discriminator_classes=classes)
+        if name == "residual" and classes:
+            torch.nn.init.normal_(pair.discriminator.embedding.weight)
+        network = pair.discriminator.eval()
         images = torch.rand(4, 1, 32, 32) * 2 - 1
-        assert torch.equal(player(images, LABELS), player(images, others)) == (not told)
+        assert torch.equal(network(images, LABELS), network(images, others)) == (not classes)
     if pair.generator.classes:
-        latents, player = torch.randn(4, 12), pair.generator.eval()
-        assert not torch.allclose(player(latents, LABELS), player(latents, others))
+        latents, network = torch.randn(4, 12), pair.generator.eval()
+        assert not torch.allclose(network(latents, LABELS), network(latents, others))
 
 
 @pytest.mark.parametrize("labels", [LABELS, torch.tensor([[1.0, -1, 1], [-1, -1, 1], [1, 1, 1], [0.5, 1, -1]])])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_labels_join_the_discriminator_as_planes_behind_the_first_maps(labels, layout):
-    layer = made("conditional-dcgan").discriminator.joined.to(memory_format=layout)
+def test_the_discriminator_concatenates_labels_as_planes(labels, layout):
+    layer = build("conditional-dcgan").discriminator.conditional.to(memory_format=layout)
     maps = torch.randn(4, 16, 8, 8, requires_grad=True)
-    told = F.one_hot(labels, 3).float() if labels.ndim == 1 else labels
-    planes = torch.cat([maps, told[:, :, None, None].expand(-1, -1, 8, 8)], dim=1)
+    condition = F.one_hot(labels, 3).float() if labels.ndim == 1 else labels
+    planes = torch.cat([maps, condition[:, :, None, None].expand(-1, -1, 8, 8)], dim=1)
+    assert torch.equal(planes, Discriminator(3).concat_condition(maps, labels))
     literal = F.conv2d(planes, layer.layer.weight, stride=2, padding=1)
-    found = layer(maps.contiguous(memory_format=layout), labels)
-    torch.testing.assert_close(found, literal)
-    gradient_norms = [torch.autograd.grad(out.square().sum(), [maps, layer.layer.weight]) for out in (found, literal)]
-    torch.testing.assert_close(*gradient_norms, rtol=1e-4, atol=1e-5)
+    output = layer(maps.contiguous(memory_format=layout), labels)
+    torch.testing.assert_close(output, literal)
+    gradients = [torch.autograd.grad(out.square().sum(), [maps, layer.layer.weight]) for out in (output, literal)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])
 def test_every_weight_learns(name, loss):
-    pair = made(name)
+    pair = build(name)
     gan = GanState(pair.generator, pair.discriminator, TrainingOptions(loss=loss))
     before = {n: w.clone() for n, w in [*pair.generator.named_parameters(), *pair.discriminator.named_parameters()]}
     draws = torch.Generator().manual_seed(0)
     batches = iter([(torch.rand(4, 1, 32, 32, generator=draws) * 2 - 1, LABELS) for _ in range(3)])
     list(islice(train_steps(gan, batches), 3))
     after = dict([*pair.generator.named_parameters(), *pair.discriminator.named_parameters()])
-    still = [n for n in before if torch.equal(before[n], after[n])]
-    if loss == "relativistic":  # only differences of scores count: what adds to all of them has no slope
-        still = [n for n in still if not n.endswith("bias")]
-    assert not still
+    unchanged = [n for n in before if torch.equal(before[n], after[n])]
+    if loss == "relativistic":  # only differences of scores count: a bias has no gradient
+        unchanged = [n for n in unchanged if not n.endswith("bias")]
+    assert not unchanged
 
 
-def test_a_sample_is_the_same_in_any_company(name):
-    player = made(name).generator.eval()
+def test_a_sample_does_not_depend_on_its_batch(name):
+    network = build(name).generator.eval()
     latents = torch.randn(4, 12)
     with torch.no_grad():
-        torch.testing.assert_close(player(latents, LABELS)[1:2], player(latents[1:2], LABELS[1:2]))
+        torch.testing.assert_close(network(latents, LABELS)[1:2], network(latents[1:2], LABELS[1:2]))
 
 
-def test_sizes_that_halvings_do_not_reach_are_refused(name):
+def test_other_sizes_are_refused(name):
     if name == "conditional-mlp":
-        assert made(name, size=27).generator(torch.randn(1, 12), LABELS[:1]).shape[-1] == 27
+        assert build(name, size=27).generator(torch.randn(1, 12), LABELS[:1]).shape[-1] == 27
         return
     with pytest.raises(BadSetting, match="8, 16, 32, 64, 128 pixels; got 28"):
-        made(name, size=28)
+        build(name, size=28)
 
 
-def test_labels_go_to_those_who_take_them():
-    with pytest.raises(BadSetting, match="conditional-dcgan would"):
-        made("dcgan", generator_classes=3)
+def test_labels_are_refused_where_there_is_no_condition():
+    with pytest.raises(BadSetting, match="conditional-dcgan"):
+        build("dcgan", generator_classes=3)
     for name in ("conditional-dcgan", "conditional-mlp"):
-        with pytest.raises(BadSetting, match="dcgan takes none"):
-            made(name, generator_classes=0)
+        with pytest.raises(BadSetting, match="Use dcgan"):
+            build(name, generator_classes=0)
 
 
-def test_dcgan_starts_as_in_the_paper_and_has_its_layers():
-    pair = made("dcgan", size=64, channels=3, latent_size=100, width=64)
+def test_dcgan_has_the_papers_layers_and_initial_weights():
+    pair = build("dcgan", size=64, channels=3, latent_size=100, width=64)
     convolutions = [part.weight for part in pair.generator.layers if hasattr(part, "kernel_size")]
     assert [tuple(weight.shape[:2]) for weight in convolutions] == [
         (100, 512), (512, 256), (256, 128), (128, 64), (64, 3),
@@ -119,11 +120,11 @@ def test_dcgan_starts_as_in_the_paper_and_has_its_layers():
     assert sum(weight.numel() for weight in pair.discriminator.parameters()) == 2_765_568
 
 
-def test_attributes_are_told_as_numbers(name):
+def test_a_condition_of_attributes_is_a_vector(name):
     if name == "dcgan":
         return
-    pair = made(name)
+    pair = build(name)
     images = torch.rand(4, 1, 32, 32) * 2 - 1
     as_classes = torch.nn.functional.one_hot(LABELS, 3).float()
-    for player, given in ((pair.generator.eval(), torch.randn(4, 12)), (pair.discriminator.eval(), images)):
-        assert torch.equal(player(given, LABELS), player(given, as_classes))
+    for network, given in ((pair.generator.eval(), torch.randn(4, 12)), (pair.discriminator.eval(), images)):
+        assert torch.equal(network(given, LABELS), network(given, as_classes))

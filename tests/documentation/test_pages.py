@@ -17,6 +17,10 @@ PAGES = (
     "extending.md",
     "api/vitrail.md",
     "api/attributions.md",
+    "api/gan.md",
+    "api/gan_architectures.md",
+    "api/gan_training.md",
+    "api/metrics.md",
     pytest.param("start.md", marks=pytest.mark.slow),  # a minute: its generator has something to show
 )
 

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from small_players import batches, game_of
+from small_gan import batches, make_state
 
 
 @pytest.fixture
 def new_gan():
-    """A game of small players, always the same at its start."""
-    return game_of
+    """State of a small GAN, with the same initial weights each time."""
+    return make_state
 
 
 @pytest.fixture

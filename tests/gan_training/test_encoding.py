@@ -11,7 +11,7 @@ from vitrail.gan_training.encoding import attributes_of, train_attribute_encoder
 from vitrail.gan_training.inversion import invert
 
 LATENTS, SIZE = 4, 8
-TOLD = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
+LABELS = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
 
 
 class Quarters(nn.Module):
@@ -35,7 +35,7 @@ def encoder(outputs, seed=0):
 
 def error_of_latents(network):
     draws = torch.Generator().manual_seed(5)
-    latents, labels = torch.randn(200, LATENTS, generator=draws), TOLD.repeat(50, 1)
+    latents, labels = torch.randn(200, LATENTS, generator=draws), LABELS.repeat(50, 1)
     with torch.no_grad():
         return float((network(Quarters()(latents, labels)) - latents).square().mean())
 
@@ -43,7 +43,7 @@ def error_of_latents(network):
 @pytest.fixture(scope="module")
 def of_latents():
     network = encoder(LATENTS)
-    steps = list(train_latent_encoder(network, Quarters(), TOLD, steps=150, seed=0))
+    steps = list(train_latent_encoder(network, Quarters(), LABELS, steps=150, seed=0))
     return network, steps
 
 
@@ -58,12 +58,14 @@ def test_latents_are_read_far_better_than_the_priors_variance_of_one(of_latents)
 def test_it_learns_the_same_again_and_otherwise_from_another_seed(of_latents):
     _, steps = of_latents
     again, other = (
-        [float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=seed)]
+        [float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), LABELS, steps=5, seed=seed)]
         for seed in (0, 1)
     )
     # The rates of 5 steps fall sooner than those of 150, so that only the first loss is comparable.
     assert again[0] == float(steps[0].loss) != other[0]
-    repeated = [float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), TOLD, steps=5, seed=0)]
+    repeated = [
+        float(step.loss) for step in train_latent_encoder(encoder(LATENTS), Quarters(), LABELS, steps=5, seed=0)
+    ]
     assert repeated == again
 
 
@@ -72,7 +74,7 @@ def test_attributes_of_real_images_are_read():
 
     def batches():
         while True:
-            labels = TOLD[torch.randint(4, (32,), generator=draws)]
+            labels = LABELS[torch.randint(4, (32,), generator=draws)]
             images = 0.2 * torch.randn(32, 1, SIZE, SIZE, generator=draws)
             images += 0.4 * labels[:, :1, None, None]  # the first: bright; the second: from top to bottom
             images[:, :, : SIZE // 2] += 0.4 * labels[:, 1:, None, None]
@@ -82,32 +84,32 @@ def test_attributes_of_real_images_are_read():
     deque(train_attribute_encoder(network, batches(), steps=60), maxlen=0)
     images, labels = next(batches())
     with torch.no_grad():
-        found = attributes_of(network(images))
-    assert found.abs().max() <= 1
-    assert ((found > 0) == (labels > 0)).float().mean() > 0.95
+        estimates = attributes_of(network(images))
+    assert estimates.abs().max() <= 1
+    assert ((estimates > 0) == (labels > 0)).float().mean() > 0.95
 
 
 def test_refinement_finds_the_latents_and_leaves_the_generator(of_latents):
     network, generator = of_latents[0], Quarters()
     latents = torch.randn(6, LATENTS, generator=torch.Generator().manual_seed(7))
-    labels = TOLD[[0, 1, 2, 3, 0, 1]]
+    labels = LABELS[[0, 1, 2, 3, 0, 1]]
     images = generator(latents, labels)
     with torch.no_grad():
-        begun = network(images)
-    found = list(invert(generator, images, begun, labels, steps=100))
-    errors = [float((each - latents).square().mean()) for each in (begun, found[-1])]
+        initial = network(images)
+    estimates = list(invert(generator, images, initial, labels, steps=100))
+    errors = [float((each - latents).square().mean()) for each in (initial, estimates[-1])]
     assert errors[1] < errors[0] / 5
-    assert len(found) == 100
+    assert len(estimates) == 100
     assert float(generator.scale) == pytest.approx(0.3)
 
 
 def test_a_image_is_refined_as_if_it_were_alone(of_latents):
     generator = Quarters()
     latents = torch.randn(3, LATENTS, generator=torch.Generator().manual_seed(8))
-    images = generator(latents, TOLD[:3])
-    together = deque(invert(generator, images, 0 * latents, TOLD[:3], steps=10), maxlen=1)[0]
-    is_single = deque(invert(generator, images[1:2], 0 * latents[1:2], TOLD[1:2], steps=10), maxlen=1)[0]
-    torch.testing.assert_close(together[1:2], is_single)
+    images = generator(latents, LABELS[:3])
+    together = deque(invert(generator, images, 0 * latents, LABELS[:3], steps=10), maxlen=1)[0]
+    single = deque(invert(generator, images[1:2], 0 * latents[1:2], LABELS[1:2], steps=10), maxlen=1)[0]
+    torch.testing.assert_close(together[1:2], single)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (28, 1), (32, 3), (64, 3)])

@@ -15,7 +15,7 @@ def test_every_epoch_shows_each_image_at_most_once_and_in_another_order():
     assert torch.cat(epochs).unique().tolist() == list(range(10))  # what is left out is not always the same
 
 
-def test_it_goes_on_from_any_position():
+def test_it_resumes_from_any_position():
     whole, later = ShuffledBatches(10, 3, seed=4), ShuffledBatches(10, 3, seed=4)
     batches = [next(whole) for _ in range(11)]
     later.position = 5
@@ -23,22 +23,22 @@ def test_it_goes_on_from_any_position():
         assert torch.equal(batch, next(later))
 
 
-def test_ranks_share_each_batch():
+def test_each_rank_gets_a_part_of_each_batch():
     whole, parts = (
         ShuffledBatches(12, 4, seed=1),
         [ShuffledBatches(12, 4, seed=1, rank=rank, ranks=2) for rank in range(2)],
     )
     for _ in range(5):
-        shares = [next(part) for part in parts]
-        assert sorted(torch.cat(shares).tolist()) == sorted(next(whole).tolist())
-        assert [len(local_slice) for local_slice in shares] == [2, 2]
+        slices = [next(part) for part in parts]
+        assert sorted(torch.cat(slices).tolist()) == sorted(next(whole).tolist())
+        assert [len(part) for part in slices] == [2, 2]
 
 
-def test_shares_that_are_not_equal_are_refused():
-    with pytest.raises(BadSetting, match="A batch of 10 has no equal shares for 4 processes; 12 would"):
+def test_a_batch_that_ranks_do_not_divide_is_refused():
+    with pytest.raises(BadSetting, match="not divisible by 4 processes. Use --batch 12"):
         ShuffledBatches(20, 10, seed=0, ranks=4)
 
 
 def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(BadSetting, match="A batch of 8 is larger than the data of 5 images; 5 would work"):
+    with pytest.raises(BadSetting, match="A batch of 8 is larger than the data .5 images"):
         ShuffledBatches(5, 8, seed=0)

@@ -1,10 +1,10 @@
-"""The game: who moves when, what is left alone, and that it can be taken up again to the bit."""
+"""Training steps: which weights change when, and bit-identical resume."""
 
 from itertools import islice, repeat
 
 import pytest
 import torch
-from small_players import Discriminator, Generator
+from small_gan import Discriminator, Generator
 from torch import nn
 
 from vitrail.errors import BadSetting
@@ -23,7 +23,7 @@ def moved(before, network):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_both_players_move_and_all_figures_are_numbers(new_gan, data, loss):
+def test_both_networks_change_and_all_values_are_numbers(new_gan, data, loss):
     gan = new_gan(loss=loss)
     before = weights(gan.generator), weights(gan.discriminator)
     steps = list(islice(train_steps(gan, data()), 3))
@@ -32,10 +32,10 @@ def test_both_players_move_and_all_figures_are_numbers(new_gan, data, loss):
     assert all(inner)
     assert [step.index for step in steps] == [1, 2, 3]
     for step in steps:
-        figures = step.figures()
-        assert all(value == value for value in figures.values())
-        assert all(0 < figures[name] < 1 for name in ("real", "d_fake_before_g", "d_fake_after_g"))
-        assert (figures["penalty"] > 0) == (loss in ("wasserstein-gp", "relativistic"))
+        values = step.values()
+        assert all(value == value for value in values.values())
+        assert all(0 < values[name] < 1 for name in ("d_real", "d_fake_before_g", "d_fake_after_g"))
+        assert (values["penalty"] > 0) == (loss in ("wasserstein-gp", "relativistic"))
 
 
 def test_it_is_the_usual_step():
@@ -57,8 +57,8 @@ def test_it_is_the_usual_step():
     g_loss.backward()
     adams[0].step()
     step = next(train_steps(gan, iter([(images, labels)])))
-    assert step.figures()["discriminator_loss"] == pytest.approx(d_loss.item(), rel=1e-5)
-    assert step.figures()["generator_loss"] == pytest.approx(g_loss.item(), rel=1e-5)
+    assert step.values()["discriminator_loss"] == pytest.approx(d_loss.item(), rel=1e-5)
+    assert step.values()["generator_loss"] == pytest.approx(g_loss.item(), rel=1e-5)
     for mine, usual in ((gan.generator, g), (gan.discriminator, d)):
         for one, two in zip(mine.parameters(), usual.parameters(), strict=True):
             torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
@@ -88,57 +88,57 @@ def test_no_gradient_of_ds_weights_is_computed_while_g_learns_and_none_of_gs_whi
     assert all(weight.requires_grad for weight in gan.discriminator.parameters())
 
 
-def test_real_and_generated_images_never_share_a_batch(new_gan, data):
-    gan, seen = new_gan(), []
-    gan.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
+def test_real_and_generated_images_pass_in_separate_batches(new_gan, data):
+    gan, calls = new_gan(), []
+    gan.discriminator.register_forward_pre_hook(lambda _, inputs: calls.append(inputs[0].detach().clone()))
     images, labels = next(data())
     next(train_steps(gan, iter([(images, labels)])))
-    assert [len(each) for each in seen] == [8, 8, 8]
-    assert torch.equal(seen[0], images)
+    assert [len(each) for each in calls] == [8, 8, 8]
+    assert torch.equal(calls[0], images)
 
 
-def test_joined_they_give_a_discriminator_without_batch_normalisation_the_same_slopes():
+def test_concatenated_real_and_fake_images_give_the_same_gradients():
     images, labels = torch.rand(8, 1, 8, 8) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
-    games, seen = [], []
-    for joined in (False, True):
+    states, calls = [], []
+    for concat_real_fake in (False, True):
         torch.manual_seed(0)
         pair = conditional_mlp(size=8, latent_size=6, generator_classes=3, discriminator_classes=3, width=16)
-        games.append(GanState(pair.generator, pair.discriminator, TrainingOptions(joined=joined)))
+        states.append(GanState(pair.generator, pair.discriminator, TrainingOptions(concat_real_fake=concat_real_fake)))
         pair.discriminator.eval()  # no dropout: its draws would be others
-        pair.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-        list(islice(train_steps(games[-1], repeat((images, labels))), 2))
-    assert seen == [8, 8, 8] * 2 + [16, 8] * 2
-    for one, two in zip(*(weights(gan.discriminator) + weights(gan.generator) for gan in games), strict=True):
+        pair.discriminator.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+        list(islice(train_steps(states[-1], repeat((images, labels))), 2))
+    assert calls == [8, 8, 8] * 2 + [16, 8] * 2
+    for one, two in zip(*(weights(gan.discriminator) + weights(gan.generator) for gan in states), strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
 
 
-def test_joined_images_of_a_discriminator_with_batch_normalisation_are_refused(new_gan):
-    with pytest.raises(BadSetting, match="apart by their company; joined=False would"):
-        new_gan(joined=True)
+def test_concatenation_is_refused_with_batch_normalisation(new_gan):
+    with pytest.raises(BadSetting, match="batch normalisation"):
+        new_gan(concat_real_fake=True)
 
 
 def test_generated_images_have_the_labels_of_the_data(new_gan, data):
-    gan, told = new_gan(generator=OptimizerOptions(updates=2)), []
-    gan.generator.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1]))
+    gan, conditions = new_gan(generator=OptimizerOptions(updates=2)), []
+    gan.generator.register_forward_pre_hook(lambda _, inputs: conditions.append(inputs[1]))
     batch = next(data())
     next(train_steps(gan, iter([batch])))
-    assert len(told) == 2
-    assert all(torch.equal(labels, batch[1]) for labels in told)
+    assert len(conditions) == 2
+    assert all(torch.equal(labels, batch[1]) for labels in conditions)
 
 
-def test_the_same_seed_plays_the_same_game(new_gan, data):
-    games = [new_gan(augment=True) for _ in range(2)]
-    for gan in games:
+def test_the_same_seed_gives_the_same_training(new_gan, data):
+    states = [new_gan(diffaugment=True) for _ in range(2)]
+    for gan in states:
         torch.manual_seed(9)
         list(islice(train_steps(gan, data()), 4))
-    for one, two in zip(*(gan.state().values() for gan in games), strict=True):
+    for one, two in zip(*(gan.state().values() for gan in states), strict=True):
         assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"loss": "relativistic", "augment": True}, {"channels_last": True, "fused": True}]
+    "options", [{}, {"loss": "relativistic", "diffaugment": True}, {"channels_last": True, "fused": True}]
 )
-def test_taken_up_again_it_goes_on_to_the_bit(new_gan, data, options):
+def test_resume_is_bit_identical(new_gan, data, options):
     whole, first = new_gan(**options), new_gan(**options)
     torch.manual_seed(5)
     list(islice(train_steps(whole, data()), 6))
@@ -149,21 +149,21 @@ def test_taken_up_again_it_goes_on_to_the_bit(new_gan, data, options):
     second.restore(state)
     list(islice(train_steps(second, data(start=3)), 3))
     assert second.steps == 6
-    expected, found = whole.state(), second.state()
-    assert expected.keys() == found.keys()
+    expected, restored = whole.state(), second.state()
+    assert expected.keys() == restored.keys()
     for name in expected:
-        assert torch.equal(expected[name], found[name]), name
+        assert torch.equal(expected[name], restored[name]), name
 
 
-def test_a_game_of_other_players_is_refused(new_gan):
+def test_a_state_of_other_networks_is_refused(new_gan):
     state = {name: value for name, value in new_gan().state().items() if name != "generator.norm.weight"}
-    with pytest.raises(BadSetting, match="between other players"):
+    with pytest.raises(BadSetting, match="other networks"):
         new_gan().restore(state)
 
 
-def test_a_state_does_not_move_with_the_game(new_gan, data):
+def test_a_state_does_not_change_with_further_steps(new_gan, data):
     gan = new_gan()
     state = gan.state()
-    kept = {name: value.clone() for name, value in state.items()}
+    copies = {name: value.clone() for name, value in state.items()}
     next(train_steps(gan, data()))
-    assert all(torch.equal(kept[name], state[name]) for name in kept)
+    assert all(torch.equal(copies[name], state[name]) for name in copies)

@@ -2,6 +2,7 @@
 
 from vitrail.studio.inputs import chosen, mistakes_of
 from vitrail.tasks.fool import Fool
+from vitrail.tasks.gan_train import GanTrain
 
 
 def test_mistakes_of_a_classifier_are_those_whose_files_are_there(tmp_path):
@@ -19,3 +20,9 @@ def test_only_what_was_changed_is_said():
     names = ["confidence", "steps", "magnify", "seed"]
     assert chosen(Fool, names, [0.0, "", 10.0, 3.0]) == {"seed": 3}
     assert chosen(Fool, names, [1.5, "20", 10, 0]) == {"confidence": 1.5, "steps": "20"}
+
+
+def test_a_flag_without_a_default_is_left_automatic():
+    assert chosen(GanTrain, ("conditional", "diffaugment"), ["", False]) == {}
+    values = chosen(GanTrain, ("conditional", "diffaugment"), ["no", True])
+    assert GanTrain(data="digits", **values).conditional is False

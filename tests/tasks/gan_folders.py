@@ -7,19 +7,19 @@ from PIL import Image
 
 from vitrail.events import Checkpoint, Weights
 from vitrail.files import write_json
+from vitrail.gan.networks import build
 from vitrail.gan_training.checkpoints import pack
 from vitrail.runs import environment, write_event
-from vitrail.tasks.gan_players import made
 from vitrail.tasks.gan_train import GanTrain
 
 TOLD = {
-    "classes": {"names": ["zero", "one", "two"], "attributes": False, "told": [[0, 5], [1, 3], [2, 2]]},
+    "classes": {"names": ["zero", "one", "two"], "attributes": False, "condition": [[0, 5], [1, 3], [2, 2]]},
     "attributes": {
         "names": ["Male", "Young"],
         "attributes": True,
-        "told": [[[-1, -1], 2], [[-1, 1], 5], [[1, 1], 3]],
+        "condition": [[[-1, -1], 2], [[-1, 1], 5], [[1, 1], 3]],
     },
-    "nothing": {"names": [], "attributes": False, "told": []},
+    "nothing": {"names": [], "attributes": False, "condition": []},
 }
 
 
@@ -33,7 +33,7 @@ def described(told="classes", architecture="conditional-dcgan", channels=1):
 
 def lively(about):
     """A generator whose images differ: weights as they are drawn at the start give grey ones."""
-    network = made(about, seed=1).generator.eval()
+    network = build(about, seed=1).generator.eval()
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, value in network.state_dict().items():
@@ -53,9 +53,11 @@ def finished(folder, about):
 def unfinished(folder, about):
     """The folder of a run that has kept a checkpoint and no more."""
     _begun(folder)
-    tensors = {f"average.{name}": value for name, value in lively(about).state_dict().items()}
+    tensors = {f"ema.{name}": value for name, value in lively(about).state_dict().items()}
     name = "step-00000007.safetensors"
-    write_event(Checkpoint(name, pack(tensors, {"players": about}), (name,)), folder)
+    write_event(
+        Checkpoint(name, pack(tensors, {"networks": about, "data": about.get("data"), "seed": 0}), (name,)), folder
+    )
     return folder
 
 
@@ -92,7 +94,7 @@ def trained_on_attributes(root):
     """In `root`: `data/`, images and a table; `run/`, a generator and encoders trained on them; `cache/`."""
     images_with_attributes(root / "data")
     options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
-    options += ("--samples", 8, "--final-samples", 8, "--held-out", 0.25, "--speed", "plain")
+    options += ("--eval-samples", 8, "--final-eval-samples", 8, "--held-out", 0.25, "--no-autotune")
     done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")
     assert done.exit_code == 0, done.output
     return root

@@ -31,6 +31,6 @@ def rank_of(launcher, rank):
     return next(int(child) for child in children if wanted in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"))
 
 
-def said(errors):
-    """What vitrail itself says is wrong, in what was printed to stderr; the rest is torchrun's."""
+def own_errors(errors):
+    """The error lines of vitrail in stderr, without torchrun's."""
     return [line.removeprefix("Error: ") for line in errors.splitlines() if line.startswith("Error: ")]

@@ -11,8 +11,8 @@ from vitrail.events import Summary
 from vitrail.tasks.compare import Compare
 
 TINY = (
-    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--speed", "plain"),
-    *("--samples", 64, "--final-samples", 64),
+    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--no-autotune"),
+    *("--eval-samples", 64, "--final-eval-samples", 64),
 )
 
 
@@ -50,8 +50,8 @@ def test_generators_are_compared(generators, tmp_path):
         assert row["run"] == row["architecture"] == folder.name
         assert (row["loss"], row["epochs"]) == ("non-saturating", 1)
         assert row["distance"] == result["metrics"][0]["value"]
-        assert row["distance_floor"] == result["metrics"][0]["floor"]
-        assert row["measured_as"] == result["metrics"][0]["name"]
+        assert row["distance_floor"] == result["metrics"][0]["baseline"]
+        assert row["measured_as"] == result["metrics"][0]["label"]
         assert row["label_agreement"] == result["label_agreement"]
         assert row["judge_accuracy"] == result["judge"]["accuracy"]
         assert row["seconds_training"] == result["seconds"]["training"]
@@ -74,7 +74,7 @@ def test_a_figure_to_a_line_is_printed(generators, tmp_path):
 def test_distances_of_other_counts_are_said_not_to_compare(generators, tmp_path):
     def fewer(result):
         for entry in result["metrics"]:
-            entry |= {"n": 32, "name": entry["name"].replace("64]", "32]")}
+            entry |= {"n": 32, "label": entry["label"].replace("64]", "32]")}
 
     other = changed(generators[0], tmp_path / "other", fewer)
     done = run("compare", generators[0], other, "--run", tmp_path / "run")

@@ -127,9 +127,10 @@ def test_a_repeated_run_gives_the_same_images(home, two):
 
 def test_without_the_data_edits_are_made_and_not_judged(home, tmp_path):
     shutil.copytree(home / "run", tmp_path / "moved")
-    settings = json.loads((tmp_path / "moved" / "settings.json").read_text())
-    settings["settings"]["data"] = str(tmp_path / "gone")
-    (tmp_path / "moved" / "settings.json").write_text(json.dumps(settings))
+    file = tmp_path / "moved" / "weights" / "generator.json"
+    description = json.loads(file.read_text())
+    description["data"]["source"] = str(tmp_path / "gone")
+    file.write_text(json.dumps(description))
     file = home / "data" / "images" / "00.png"
     options = ("--refine", 0, "--run", tmp_path / "run")
     done = run("gan", "edit", tmp_path / "moved", file, "--set", "bright=1", *options)

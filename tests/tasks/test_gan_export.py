@@ -10,9 +10,9 @@ from gan_folders import described, finished, lively, unfinished
 from safetensors.torch import load_file
 
 import vitrail.tasks.gan_export_run as exporting
+from vitrail.gan.networks import build
 from vitrail.gan_architectures.pair import condition
 from vitrail.tasks.gan_generator import read_generator
-from vitrail.tasks.gan_players import made
 
 KINDS = {
     "classes": ("classes", "conditional-dcgan", 1),
@@ -45,7 +45,7 @@ def test_the_weights_and_their_description_are_all_that_is_needed(both):
     about, source, folder, result = both
     kept = json.loads((folder / "weights" / "generator.json").read_text())
     assert kept == about
-    network = made(kept, seed=9).generator.eval()
+    network = build(kept, seed=9).generator.eval()
     network.load_state_dict(load_file(folder / "weights" / "generator.safetensors"))
     latents, labels = torch.randn(4, 12), read_generator(source).labels((), 4, 0)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_the_model_makes_the_same_images_of_any_number_of_latents(both, count):
     assert found.min() < 0.4 < 0.6 < found.max()
 
 
-def test_the_model_says_what_it_is_and_not_where_it_was_made(both):
+def test_the_model_says_what_it_is_and_not_where_it_was_build(both):
     import onnx
 
     about, _, folder, result = both

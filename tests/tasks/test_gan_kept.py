@@ -26,10 +26,10 @@ CHANGES = [
     (("names",), None, "names"),
     (("names",), ["zero"], "does not fit its names"),
     (("attributes",), True, "does not fit its names"),
-    (("told",), [[7, 1]], "does not fit its names"),
-    (("told",), [[0]], "told.0"),
-    (("told",), [[0, -1]], "told.0"),
-    (("told",), [[0, 40_000_000], [1, 40_000_000]], "more than 50,000,000 labels"),
+    (("condition",), [[7, 1]], "does not fit its names"),
+    (("condition",), [[0]], "condition.0"),
+    (("condition",), [[0, -1]], "condition.0"),
+    (("condition",), [[0, 40_000_000], [1, 40_000_000]], "more than 50,000,000 labels"),
 ]
 
 
@@ -61,10 +61,10 @@ def test_a_checkpoint_that_says_something_else_is_refused(about, tmp_path):
     (path,) = (tmp_path / "checkpoints").iterdir()
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
-    save_file(tensors, path, metadata={"layout": "1", "about": about})
+    save_file(tensors, path, metadata={"layout": "2", "about": about})
     with pytest.raises(BadRun, match=r"checkpoint"):
         unpack(path)
-    save_file(tensors, path, metadata={"layout": "1", "about": "{}"})
+    save_file(tensors, path, metadata={"layout": "2", "about": "{}"})
     with pytest.raises(BadRun, match="is damaged, or of another architecture"):
         read_generator(tmp_path)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from math import isfinite
 
 import numpy as np
@@ -14,19 +15,19 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting, UnknownName
 from vitrail.events import Checkpoint, Plot, Progress, Weights
 from vitrail.events import Image as ImageEvent
-from vitrail.tasks import gan_run
+from vitrail.gan.networks import build, describe
+from vitrail.tasks import gan_sweep_run
 from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_players import described, made
 from vitrail.tasks.gan_sheet import real_row, row_of, sheet
 from vitrail.tasks.gan_sweep import GanSweep
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.replay import differences
 
 TINY = (
-    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--speed", "plain"),
-    *("--samples", 64, "--final-samples", 64),
+    *("--size", 16, "--width", 4, "--epochs", 1, "--batch", 64, "--no-autotune"),
+    *("--eval-samples", 64, "--final-eval-samples", 64),
 )
-SMALL = {"size": 16, "width": 4, "epochs": 1, "samples": 64, "final_samples": 64, "speed": "plain"}
+SMALL = {"size": 16, "width": 4, "epochs": 1, "eval_samples": 64, "final_eval_samples": 64, "autotune": False}
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +46,26 @@ def rows_of(folder, name):
 
 
 def test_every_combination_is_a_run():
-    runs = GanSweep(data="digits", values=("beta1=0.5,0.9", "updates=1:1,1:5,5:1"), rate=1e-3).runs
-    assert list(runs) == [
-        f"beta1={beta1} updates={updates}" for beta1 in (0.5, 0.9) for updates in ("1:1", "1:5", "5:1")
+    runs = GanSweep(data="digits", values=("beta1=0.5,0.9", "d-steps=1,5"), learning_rate=1e-3).runs
+    assert list(runs) == [f"beta1={beta1} d-steps={steps}" for beta1 in (0.5, 0.9) for steps in (1, 5)]
+    assert [(task.beta1, task.d_steps) for task in runs.values()] == [
+        (beta1, steps) for beta1 in (0.5, 0.9) for steps in (1, 5)
     ]
-    assert [(task.beta1, task.turns) for task in runs.values()] == [
-        (beta1, turns) for beta1 in (0.5, 0.9) for turns in ((1, 1), (1, 5), (5, 1))
-    ]
-    assert {task.rate for task in runs.values()} == {1e-3}
+    assert {task.learning_rate for task in runs.values()} == {1e-3}
     assert all(type(task) is GanTrain for task in runs.values())
 
 
 def test_one_setting_at_a_time_leaves_the_others_as_given():
     runs = GanSweep(
-        data="digits", values=("beta1=0.5,0.9", "augment=yes", "generator-rate=1e-3"), one_at_a_time=True
+        data="digits", values=("beta1=0.5,0.9", "diffaugment=yes", "generator-learning-rate=1e-3"), one_at_a_time=True
     ).runs
-    assert list(runs) == ["base", "beta1=0.9", "augment=yes", "generator-rate=1e-3"]  # 0.5 is what the base has
-    assert [task.augment for task in runs.values()] == [False, False, True, False]
+    assert list(runs) == [
+        "base",
+        "beta1=0.9",
+        "diffaugment=yes",
+        "generator-learning-rate=1e-3",
+    ]
+    assert [task.diffaugment for task in runs.values()] == [False, False, True, False]
 
 
 def test_what_comes_to_the_same_is_trained_once():
@@ -80,8 +84,8 @@ def test_what_comes_to_the_same_is_trained_once():
         (("--set", "resume=a,b"), "--set knows no setting 'resume'."),
         (("--set", "data=a,b"), "--set cannot vary 'data', as the runs would not compare; run once for each."),
         (("--set", "beta1=0.5,1.5"), "--beta1 must be less than 1; got '1.5'."),
-        (("--set", "updates=1:1,3"), "--updates takes D:G, whole numbers from 1 to 100; got '3'; 5:1 would work."),
-        (("--set", "conditional=yes,perhaps"), "--conditional must be 'auto', 'yes' or 'no'; got 'perhaps'."),
+        (("--set", "d-steps=1,101"), "--d-steps must be less than or equal to 100; got '101'."),
+        (("--set", "conditional=yes,perhaps"), "--conditional must be"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_before_there_is_a_folder(options, says, tmp_path):
@@ -98,12 +102,12 @@ def test_a_wrong_setting_is_one_sentence_before_there_is_a_folder(options, says,
         (("--set", "loss=non-saturating,hings"), "Did you mean 'hinge'?"),
         (("--set", "size=16,20"), "got 20"),
         (("--set", "batch=64,5000"), "A batch of 5000 is larger than the data"),
-        (("--set", "architecture=conditional-dcgan,dcgan", "--conditional", "yes"), "the dcgan takes none"),
-        (("--set", "loss=non-saturating,hinge", "--smoothing", "0.1"), "hinge has no probabilities to smooth"),
+        (("--set", "architecture=conditional-dcgan,dcgan", "--conditional"), "dcgan takes none"),
+        (("--set", "loss=non-saturating,hinge", "--label-smoothing", "0.1"), "label smoothing"),
     ],
 )
 def test_what_the_last_run_would_stumble_over_is_said_before_the_first(options, says, tmp_path, monkeypatch):
-    monkeypatch.setattr(gan_run, "run", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(gan_sweep_run, "train", lambda *_, **__: pytest.fail("it trains"))
     done = run("gan", "sweep", "digits", *options, "--run", tmp_path / "run", "--cache", tmp_path)
     assert done.exit_code == 1
     assert says in done.stderr
@@ -125,14 +129,14 @@ def test_the_result_tells_the_runs_apart(swept):
     ]
     for one in result["runs"]:
         distance = one["metrics"][0]
-        assert distance["metric"] == "frechet-distance"
-        assert distance["backbone"]["sha256"] == result["judge"]["sha256"]
-        figures = [distance["value"], distance["floor"], one["label_agreement"], one["images_per_second"]]
+        assert distance["name"] == "frechet-distance"
+        assert distance["extractor"]["sha256"] == result["judge"]["sha256"]
+        figures = [distance["value"], distance["baseline"], one["label_agreement"], one["images_per_second"]]
         assert all(map(isfinite, figures))
         assert one["seconds"]["training"] > 0
-        assert (one["epochs"], one["way"]) == (1, "plain")
-    assert result["runs"][0]["last_epoch"]["real"] > 0
-    assert result["runs"][1]["last_epoch"]["real"] is None  # a critic's scores are no probabilities
+        assert (one["epochs"], one["mode"]) == (1, "reference")
+    assert result["runs"][0]["last_epoch"]["d_real"] > 0
+    assert result["runs"][1]["last_epoch"]["d_real"] is None  # a critic's scores are no probabilities
     assert (result["failed"], result["left_out"]) == ([], 0)
     assert len(result["backbone"]) == 1
 
@@ -141,11 +145,11 @@ def test_one_table_holds_every_figure(swept):
     folder, result = swept
     rows = rows_of(folder, "sweep")
     assert [row["setting"] for row in rows] == [one["name"] for one in result["runs"]]
-    name = result["runs"][0]["metrics"][0]["name"]
+    name = result["runs"][0]["metrics"][0]["label"]
     assert name == f"FD[judge@{result['judge']['sha256'][:8]}, 128, 64]"
     for row, one in zip(rows, result["runs"], strict=True):
         assert float(row[name]) == one["metrics"][0]["value"]
-        assert float(row["FD of real images"]) == one["metrics"][0]["floor"]
+        assert float(row["FD of real images"]) == one["metrics"][0]["baseline"]
         assert all(isfinite(float(row[key])) for key in ("coverage", "label agreement", "D loss", "G loss", "images/s"))
     assert rows[0].keys() >= {"epochs", "D(x)", "D(G(z))", "alarms"}
 
@@ -173,17 +177,17 @@ def test_progress_says_which_run_it_is_of(judges):
 
 def interrupting(monkeypatch, error):
     """Every second training ends in `error` after it has begun to play."""
-    trains, calls = gan_run.run, []
+    trains, calls = gan_sweep_run.train, []
 
-    def interrupted(task, opened):
-        calls.append(task)
+    def interrupted(data, **keywords):
+        calls.append(data)
         if len(calls) % 2:
-            yield from trains(task, opened)
+            yield from trains(data, **keywords)
         else:
             yield Progress("training", 1, 2, values={"step": 1.0})
             raise error
 
-    monkeypatch.setattr(gan_run, "run", interrupted)
+    monkeypatch.setattr(gan_sweep_run, "train", interrupted)
 
 
 def test_ctrl_c_keeps_what_is_finished(judges, tmp_path, monkeypatch):
@@ -199,10 +203,10 @@ def test_ctrl_c_keeps_what_is_finished(judges, tmp_path, monkeypatch):
 
 
 def test_ctrl_c_before_anything_is_finished_ends_as_ever(tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan_run, "run", interrupted)
+    monkeypatch.setattr(gan_sweep_run, "train", interrupted)
     options = ("--set", "beta1=0.5,0.9", *TINY, "--cache", tmp_path, "--run", tmp_path / "run")
     assert run("gan", "sweep", "digits", *options).exit_code == 130
 
@@ -219,11 +223,11 @@ def test_a_game_that_breaks_does_not_end_the_sweep(judges, tmp_path, monkeypatch
 
 
 def test_if_all_games_break_the_last_ones_reason_is_the_answer(tmp_path, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         yield Progress("training", 1, 2, values={"step": 1.0})
         raise BadSetting("These numbers are none.")
 
-    monkeypatch.setattr(gan_run, "run", broken)
+    monkeypatch.setattr(gan_sweep_run, "train", broken)
     options = ("--set", "beta1=0.5,0.9", *TINY, "--cache", tmp_path, "--run", tmp_path / "run")
     done = run("gan", "sweep", "digits", *options)
     assert done.exit_code == 1
@@ -231,8 +235,8 @@ def test_if_all_games_break_the_last_ones_reason_is_the_answer(tmp_path, monkeyp
 
 
 def generator_of(train, **settings):
-    about = described(GanTrain(data="digits", size=16, width=4, **settings), train)
-    return Generator(made(about).generator.eval(), about, {})
+    about = describe(train, GanTrain(data="digits", width=4, **settings).network_options())
+    return Generator(build(about).generator.eval(), about, {})
 
 
 @pytest.mark.parametrize("told", ["classes", "attributes", "nothing"])
@@ -257,10 +261,10 @@ def test_a_sheet_shows_real_images_in_the_order_of_the_samples(told):
 def test_generators_of_other_sizes_and_labels_fit_on_one_sheet():
     shades = torch.zeros(24, 1, 16, 16, dtype=torch.uint8)
     train = PixelSet(shades, torch.tensor([0, 1, 2] * 8), ("a", "b", "c"))
-    rows = [("16", row_of(generator_of(train))), ("none", row_of(generator_of(train, conditional="no")))]
-    large = GanTrain(data="digits", size=32, width=4)
-    about = described(large, train)
-    rows.append(("32", row_of(Generator(made(about).generator.eval(), about, {}))))
+    rows = [("16", row_of(generator_of(train))), ("none", row_of(generator_of(train, conditional=False)))]
+    large = replace(train, images=train.images.repeat(1, 1, 2, 2))
+    about = describe(large, GanTrain(data="digits", width=4).network_options())
+    rows.append(("32", row_of(Generator(build(about).generator.eval(), about, {}))))
     assert sheet(rows).startswith(b"\x89PNG")
 
 

@@ -1,4 +1,4 @@
-"""`vitrail gan train`: what it leaves behind, that it goes on to the bit, and what it says when something is wrong."""
+"""`vitrail gan train`: the run folder, bit-identical resume, alarms, and messages for wrong settings."""
 
 import json
 import os
@@ -17,8 +17,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from vitrail.gan_training.checkpoints import pack, unpack
+from vitrail.images import read_pixels
 
-TINY = ("--size", 16, "--width", 4, "--batch", 8, "--samples", 12, "--final-samples", 12, "--speed", "plain")
+TINY = ("--size", 16, "--width", 4, "--batch", 8, "--eval-samples", 12, "--final-eval-samples", 12, "--no-autotune")
 
 
 def trained(data, folder, *options, cache):
@@ -47,55 +48,66 @@ def last_checkpoint(folder):
     return unpack(sorted((folder / "checkpoints").glob("step-*"))[-1])
 
 
-def test_every_figure_has_its_floor_and_says_what_measured_it(finished):
+def test_every_metric_has_its_baseline_and_feature_extractor(finished):
     result = result_of(finished)
     assert result["task"] == "gan-train"
     sha = result["judge"]["sha256"]
-    assert {each["metric"] for each in result["metrics"]} >= {
+    assert {each["name"] for each in result["metrics"]} >= {
         *("frechet-distance", "kernel-distance", "precision", "recall", "density", "coverage"),
         *("distance-ratio", "unique-neighbours", "novelty"),
     }
     for each in result["metrics"]:
-        assert each["name"].endswith(f"[judge@{sha[:8]}, 128, 12]")
-        assert np.isfinite([each["value"], each["floor"]]).all()
+        assert each["label"].endswith(f"[judge@{sha[:8]}, 128, 12]")
+        assert np.isfinite([each["value"], each["baseline"]]).all()
         assert each["n"] == 12
-        assert each["backbone"] == {"name": "judge", "sha256": sha}
+        assert each["extractor"] == {"name": "judge", "sha256": sha, "dimension": 128}
     assert 0 <= result["label_agreement"] <= 1
     assert result["judge"]["n"] == 12
-    assert result["choices"]["way"] == "plain"
+    assert result["choices"]["mode"] == "reference"
     assert result["images_per_second"] > 0
     assert result["steps"] == 12
     assert result["epochs"] == 4
 
 
-def test_its_evolution_is_kept(finished):
+def test_samples_and_curves_of_every_epoch_are_stored(finished):
     names = {path.name for folder in ("images", "plots") for path in (finished / folder).iterdir()}
     assert {f"samples_{epoch:04d}.png" for epoch in range(1, 5)} | {"real.png", "samples.png"} <= names
     assert {"losses.png", "beliefs.png", "distance.png", "scores.png", "evolution.gif"} <= names
     with Image.open(finished / "images" / "evolution.gif") as animation:
         assert animation.n_frames == 4
     lines = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
-    figures = [line["values"] for line in lines if line.get("stage") == "training"]
-    assert figures[-1]["step"] == 12
-    assert {"discriminator_loss", "generator_loss", "real", "d_fake_before_g", "d_fake_after_g"} <= figures[0].keys()
+    values = [line["values"] for line in lines if line.get("stage") == "training"]
+    assert values[-1]["step"] == 12
+    assert {"discriminator_loss", "generator_loss", "d_real", "d_fake_before_g", "d_fake_after_g"} <= values[0].keys()
     history = (finished / "tables" / "history.csv").read_text().splitlines()
     assert len(history) == 5
     last = dict(zip(history[0].split(","), history[-1].split(","), strict=True))
-    told = result_of(finished)["last_epoch"]
-    assert told == {name: float(last[name]) for name in told}
-    assert {"discriminator_loss", "generator_loss", "real", "d_fake_before_g", "d_fake_after_g"} <= told.keys()
+    means = result_of(finished)["last_epoch"]
+    assert means == {name: float(last[name]) for name in means}
+    assert {"discriminator_loss", "generator_loss", "d_real", "d_fake_before_g", "d_fake_after_g"} <= means.keys()
 
 
-def test_the_last_checkpoints_and_the_best_are_kept(finished):
-    kept = sorted(path.name for path in (finished / "checkpoints").iterdir())
+def test_no_note_is_given_twice_and_progress_is_short(finished):
+    lines = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
+    notes = [line["text"] for line in lines if line["event"] == "note"]
+    assert len(notes) > 1
+    assert len(notes) == len(set(notes))
+    details = [line["detail"] for line in lines if line.get("stage") == "training"]
+    assert details
+    assert max(map(len, details)) <= 40
+    assert all("img/s" in detail for detail in details)
+
+
+def test_the_latest_checkpoints_and_the_best_are_retained(finished):
+    names = sorted(path.name for path in (finished / "checkpoints").iterdir())
     best = f"step-{result_of(finished)['best']['step']:08d}.safetensors"
-    assert set(kept) == {best, "step-00000009.safetensors", "step-00000012.safetensors"}
+    assert set(names) == {best, "step-00000009.safetensors", "step-00000012.safetensors"}
 
 
-def test_the_generator_that_is_kept_made_the_samples_that_are_shown(finished, tmp_path):
+def test_the_stored_generator_is_that_of_the_samples(finished, tmp_path):
     shown = np.asarray(Image.open(finished / "images" / "samples.png"))
-    made = run("gan", "sample", finished, "--class", "across", "--seed", 0, "--count", 1, "--run", tmp_path / "one")
-    assert made.exit_code == 0, made.output
+    sampled = run("gan", "sample", finished, "--class", "across", "--seed", 0, "--count", 1, "--run", tmp_path / "one")
+    assert sampled.exit_code == 0, sampled.output
     tile = np.asarray(Image.open(tmp_path / "one" / "images" / "sample_000000.png"))
     enlarged = tile.repeat(3, axis=0).repeat(3, axis=1)  # 16 pixels are shown as 48
     height, width = shown.shape[:2]
@@ -108,7 +120,7 @@ def test_the_generator_that_is_kept_made_the_samples_that_are_shown(finished, tm
     assert places
 
 
-def test_a_sample_is_the_same_in_any_company(finished, tmp_path):
+def test_a_sample_does_not_depend_on_its_batch(finished, tmp_path):
     for name, options in (("many", ("--seed", 3, "--count", 9)), ("one", ("--seed", 8, "--count", 1))):
         done = run("gan", "sample", finished, "--class", "noise", *options, "--run", tmp_path / name)
         assert done.exit_code == 0, done.output
@@ -119,16 +131,16 @@ def test_a_sample_is_the_same_in_any_company(finished, tmp_path):
     assert {entry["class"] for entry in entries} == {"noise"}
 
 
-def test_it_is_measured_again_alike(finished, cache, tmp_path):
+def test_an_evaluation_has_the_same_baselines(finished, cache, tmp_path):
     done = run("gan", "evaluate", finished, "--cache", cache, "--samples", 12, "--run", tmp_path / "e")
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "e")
-    floors = {each["name"]: each["floor"] for each in result["metrics"]}
-    assert floors == {each["name"]: each["floor"] for each in result_of(finished)["metrics"]}
-    assert result["gan_train"].keys() == {"accuracy", "floor", "n"}
+    baselines = {each["name"]: each["baseline"] for each in result["metrics"]}
+    assert baselines == {each["name"]: each["baseline"] for each in result_of(finished)["metrics"]}
+    assert result["gan_train"].keys() == {"accuracy", "baseline", "n"}
 
 
-def test_it_is_measured_again_without_what_cannot_be_read(finished, stripes, cache, tmp_path):
+def test_an_evaluation_skips_unreadable_images(finished, stripes, cache, tmp_path):
     copy = shutil.copytree(stripes, tmp_path / "data")
     (copy / "train" / "noise" / "0.png").write_text("no image")
     options = ("--cache", cache, "--samples", 12, "--no-gan-train", "--run", tmp_path / "e")
@@ -137,15 +149,15 @@ def test_it_is_measured_again_without_what_cannot_be_read(finished, stripes, cac
     assert "noise/0.png" in result_of(tmp_path / "e")["skipped"][0]["reason"]
 
 
-def test_few_real_images_are_measured_without_neighbours(stripes, cache, tmp_path):
+def test_with_few_real_images_there_is_no_prdc(stripes, cache, tmp_path):
     done = trained(stripes / "train", tmp_path / "r", "--epochs", 1, "--held-out", 0.1, cache=cache)
     assert done.exit_code == 0, done.output
-    measured = {each["metric"] for each in result_of(tmp_path / "r")["metrics"]}
+    measured = {each["name"] for each in result_of(tmp_path / "r")["metrics"]}
     assert "frechet-distance" in measured
     assert "coverage" not in measured
 
 
-def test_a_judge_that_the_disk_does_not_give_is_made_again(stripes, cache, finished, tmp_path, monkeypatch):
+def test_an_unreadable_cached_judge_is_trained_again(stripes, cache, finished, tmp_path, monkeypatch):
     read_bytes = Path.read_bytes
 
     def failing(path):
@@ -159,27 +171,27 @@ def test_a_judge_that_the_disk_does_not_give_is_made_again(stripes, cache, finis
     assert result_of(tmp_path / "r")["judge"] == result_of(finished)["judge"]
 
 
-def test_a_run_without_labels_or_that_tells_none(stripes, cache, tmp_path):
-    done = trained(stripes, tmp_path / "r", "--epochs", 1, "--conditional", "no", cache=cache)
+def test_an_unconditional_run(stripes, cache, tmp_path):
+    done = trained(stripes, tmp_path / "r", "--epochs", 1, "--no-conditional", cache=cache)
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "r")
     assert result["architecture"] == "dcgan"
     assert result["label_agreement"] is None
     done = run("gan", "sample", tmp_path / "r", "--class", "noise", "--run", tmp_path / "s")
     assert done.exit_code == 1
-    assert "told nothing" in done.stderr
+    assert "noise" in done.stderr
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        ("--architecture", "conditional-mlp", "--updates", "2:1"),
-        ("--architecture", "residual", "--loss", "relativistic", "--augment"),
-        ("--loss", "wasserstein-gp", "--discriminator-sees-label", "no", "--updates", "1:2"),
-        ("--loss", "saturating", "--smoothing", "0.1", "--mismatched", "yes", "--generator-beta1", "0"),
+        ("--architecture", "conditional-mlp", "--d-steps", 2),
+        ("--architecture", "residual", "--loss", "relativistic", "--diffaugment"),
+        ("--loss", "wasserstein-gp", "--no-discriminator-sees-label", "--g-steps", 2),
+        ("--loss", "saturating", "--label-smoothing", "0.1", "--mismatched-labels", "--generator-beta1", "0"),
     ],
 )
-def test_every_knob_turns(stripes, cache, tmp_path, options):
+def test_options_reach_the_training(stripes, cache, tmp_path, options):
     done = trained(stripes, tmp_path / "r", "--epochs", 1, *options, cache=cache)
     assert done.exit_code == 0, done.output
     assert np.isfinite([each["value"] for each in result_of(tmp_path / "r")["metrics"]]).all()
@@ -217,7 +229,7 @@ def wait_for_checkpoints(process, folder, count):
 
 
 def test_ctrl_c_and_kill_lose_nothing(stripes, cache, tmp_path):
-    """Stopped by Ctrl-C, gone on with, killed, gone on with: every tensor and figure as in one run."""
+    """Stopped by Ctrl-C, resumed, killed, resumed: every tensor and metric as in an uninterrupted run."""
     epochs = ("--epochs", 40)
     whole = start(stripes, tmp_path / "whole", cache, *epochs)
     assert whole.wait(300) == 0
@@ -240,21 +252,21 @@ def test_ctrl_c_and_kill_lose_nothing(stripes, cache, tmp_path):
     assert [name for name in one if not torch.equal(one[name], two[name])] == []
     assert about_one == about_two
     assert result_of(tmp_path / "whole")["metrics"] == result_of(tmp_path / "broken")["metrics"]
-    kept = (load_file(tmp_path / name / "weights" / "generator.safetensors") for name in ("whole", "broken"))
-    assert all(torch.equal(a, b) for a, b in zip(*(each.values() for each in kept), strict=True))
+    stored = (load_file(tmp_path / name / "weights" / "generator.safetensors") for name in ("whole", "broken"))
+    assert all(torch.equal(a, b) for a, b in zip(*(each.values() for each in stored), strict=True))
 
 
 def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, finished, monkeypatch):
-    from vitrail.tasks.gan_training_state import Training
+    from vitrail.gan.run_state import RunState
 
-    add = Training.add
+    add = RunState.add
 
     def interrupted(self, step):
         add(self, step)
         if step.index == 6:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Training, "add", interrupted)
+    monkeypatch.setattr(RunState, "add", interrupted)
     assert trained(stripes, tmp_path / "r", "--epochs", 4, cache=cache).exit_code == 130
     monkeypatch.undo()
     assert run("gan", "train", "--resume", tmp_path / "r").exit_code == 0
@@ -263,16 +275,16 @@ def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, 
     assert films[0] == films[1]
 
 
-def test_a_finished_run_is_gone_on_with_only_for_more_epochs(finished):
+def test_a_finished_run_is_resumed_only_for_more_epochs(finished):
     done = run("gan", "train", "--resume", finished)
     assert done.exit_code == 1
-    assert "finished, its 4 epochs are done; --epochs 8 would go on" in done.stderr
+    assert "--epochs 8" in done.stderr
 
 
-def test_other_settings_than_the_runs_are_refused(finished):
+def test_a_resumed_run_refuses_other_settings(finished):
     done = run("gan", "train", "--resume", finished, "--epochs", 9, "--batch", 16)
     assert done.exit_code == 1
-    assert "--resume goes on with batch = 8; got 16" in done.stderr
+    assert "batch = 8; got 16" in done.stderr
 
 
 def copy_of(finished, tmp_path):
@@ -280,7 +292,7 @@ def copy_of(finished, tmp_path):
     return tmp_path / "copy"
 
 
-def test_more_epochs_go_on(finished, tmp_path):
+def test_a_finished_run_is_resumed_for_more_epochs(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
     (folder / "images" / "samples_0002.png").unlink()
     done = run("gan", "train", "--resume", folder, "--epochs", 5)
@@ -292,7 +304,7 @@ def test_more_epochs_go_on(finished, tmp_path):
     assert "resume" not in json.loads((folder / "settings.json").read_text())["settings"]
 
 
-def test_a_checkpoint_cut_short_or_of_other_players(finished, tmp_path):
+def test_a_truncated_checkpoint_or_one_of_other_networks_is_refused(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
     (folder / "result.json").unlink()
     last = sorted((folder / "checkpoints").glob("step-*"))[-1]
@@ -300,14 +312,14 @@ def test_a_checkpoint_cut_short_or_of_other_players(finished, tmp_path):
     last.write_bytes(data[: len(data) // 2])
     done = run("gan", "train", "--resume", folder)
     assert done.exit_code == 1
-    assert "cut short or damaged" in done.stderr
+    assert "truncated or damaged" in done.stderr
     last.write_bytes(data)
     tensors, about = unpack(last)
-    about["players"]["arguments"]["width"] = 8
+    about["networks"]["arguments"]["width"] = 8
     last.write_bytes(pack(tensors, about))
     done = run("gan", "train", "--resume", folder)
     assert done.exit_code == 1
-    assert "other players" in done.stderr
+    assert "other networks" in done.stderr
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(stripes, cache, tmp_path, monkeypatch):
@@ -317,7 +329,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(stripes, cache, tmp_path, monk
 
     def full(descriptor, data):
         nonlocal room
-        if b"players" in bytes(memoryview(data).cast("B")[:20_000]):
+        if b"networks" in bytes(memoryview(data).cast("B")[:20_000]):
             room -= 1
             if room < 0:
                 raise OSError(28, "No space left on device")
@@ -335,32 +347,37 @@ def test_a_full_disk_leaves_the_checkpoint_before(stripes, cache, tmp_path, monk
 
 @pytest.fixture
 def only(monkeypatch):
-    """Alarms of other kinds than the one looked for are kept out: so small a game raises many."""
-    from vitrail.tasks import gan_training_state
+    """Only one kind of alarm is raised: so small a training raises many."""
+    from vitrail.gan import alarm_monitor
 
     def keep(name):
-        for table in ("game_alarms", "sample_alarms"):
-            found = getattr(gan_training_state, table)
+        for table in ("training_alarms", "sample_alarms"):
+            alarms = getattr(alarm_monitor, table)
 
-            def kept(*given, found=found, **options):
-                return (alarm for alarm in found(*given, **options) if alarm.name == name)
+            def of_that_kind(*given, alarms=alarms, **options):
+                return (alarm for alarm in alarms(*given, **options) if alarm.name == name)
 
-            monkeypatch.setattr(gan_training_state, table, kept)
+            monkeypatch.setattr(alarm_monitor, table, of_that_kind)
 
     return keep
 
 
 def test_a_collapse_is_reported_at_the_next_measurement(stripes, cache, tmp_path, monkeypatch, only):
-    """A generator that makes real images, and from the third epoch on always the same one."""
-    from vitrail.tasks.gan_training_state import Training
+    """A generator that gives real images, and from the third epoch on always the same one."""
+    from vitrail.metrics.sample_evaluation import SampleEvaluation
 
-    def images(self, _, evaluation):
-        return (
-            self.train.images[: evaluation.count] if self.epochs_done < 3 else self.train.images[:1].repeat(12, 1, 1, 1)
+    measure, calls = SampleEvaluation.measure, []
+
+    def collapsing(self, pixels, labels, *, conditional):
+        calls.append(pixels)
+        real = torch.cat(
+            [read_pixels(file, short_side=16, crop=16)[None, :1] for file in sorted(stripes.rglob("*.png"))]
         )
+        pixels = real[:12] if len(calls) < 3 else real[:1].repeat(12, 1, 1, 1)
+        return measure(self, pixels, labels, conditional=conditional)
 
     only("mode-collapse")
-    monkeypatch.setattr(Training, "images", images)
+    monkeypatch.setattr(SampleEvaluation, "measure", collapsing)
     done = trained(stripes, tmp_path / "r", "--epochs", 6, "--on-alarm", "stop", cache=cache)
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "r")
@@ -370,30 +387,30 @@ def test_a_collapse_is_reported_at_the_next_measurement(stripes, cache, tmp_path
     assert result["best"]["epoch"] < 3
 
 
-def test_a_game_that_blows_up_at_once_says_so(stripes, cache, tmp_path):
-    done = trained(stripes, tmp_path / "r", "--epochs", 6, "--generator-rate", "1e30", cache=cache)
+def test_a_training_that_fails_at_once_says_so(stripes, cache, tmp_path):
+    done = trained(stripes, tmp_path / "r", "--epochs", 6, "--generator-learning-rate", "1e30", cache=cache)
     assert done.exit_code == 1
-    assert "broke down in epoch 1" in done.stderr
-    assert "--rate 2e-05 may work" in done.stderr
+    assert "failed in epoch 1" in done.stderr
+    assert "--learning-rate" in done.stderr
 
 
 @pytest.mark.parametrize("on_alarm", ["warn", "rollback"])
-def test_a_game_that_blows_up_later_leaves_its_best(stripes, cache, tmp_path, monkeypatch, only, on_alarm):
-    from vitrail.tasks.gan_training_state import Training
+def test_a_training_that_fails_later_leaves_its_best_epoch(stripes, cache, tmp_path, monkeypatch, only, on_alarm):
+    from vitrail.gan.run_state import RunState
 
-    end, seen = Training.end_epoch, []
+    end, calls = RunState.end_epoch, []
 
     def broken(self):
         means = end(self)
-        seen.append(means)
-        if len(seen) == 3:
-            for weights in self.game.generator.parameters():
+        calls.append(means)
+        if len(calls) == 3:
+            for weights in self.gan.generator.parameters():
                 weights.data.fill_(float("nan"))
             return {**means, "generator_loss": float("nan")}
         return means
 
     only("nan")
-    monkeypatch.setattr(Training, "end_epoch", broken)
+    monkeypatch.setattr(RunState, "end_epoch", broken)
     done = trained(stripes, tmp_path / "r", "--epochs", 5, "--on-alarm", on_alarm, cache=cache)
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "r")
@@ -404,19 +421,19 @@ def test_a_game_that_blows_up_later_leaves_its_best(stripes, cache, tmp_path, mo
     assert np.isfinite([each["value"] for each in result["metrics"]]).all()
 
 
-def test_a_rollback_goes_on_from_the_best_at_half_the_rates(stripes, cache, tmp_path, monkeypatch, only):
+def test_a_rollback_resumes_from_the_best_epoch_at_half_the_rates(stripes, cache, tmp_path, monkeypatch, only):
+    from vitrail.gan import alarm_monitor
     from vitrail.gan_training.alarms import Alarm
-    from vitrail.tasks import gan_training_state
 
-    seen = []
+    calls = []
 
     def once(steps, relative=False):
-        seen.append(steps)
-        if len(seen) == 3:
+        calls.append(steps)
+        if len(calls) == 3:
             yield Alarm("discriminator-blind", "difference", 0.0, 0.02, "D is blind.")
 
     only("none")
-    monkeypatch.setattr(gan_training_state, "game_alarms", once)
+    monkeypatch.setattr(alarm_monitor, "training_alarms", once)
     done = trained(stripes, tmp_path / "r", "--epochs", 5, "--on-alarm", "rollback", cache=cache)
     assert done.exit_code == 0, done.output
     assert "Rolled back to epoch" in done.stdout
@@ -426,25 +443,28 @@ def test_a_rollback_goes_on_from_the_best_at_half_the_rates(stripes, cache, tmp_
 
 
 def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypatch, only):
-    """Those of the steps that were undone are gone: a resumed run would go on from the latest."""
+    """Checkpoints of undone steps are removed: a resumed run would start from the latest."""
     from vitrail.events import Checkpoint, Note
+    from vitrail.gan import alarm_monitor
     from vitrail.gan_training.alarms import Alarm
-    from vitrail.tasks import gan_training_state
     from vitrail.tasks.gan_train import GanTrain
 
-    looks = []
+    checks = []
 
     def in_the_fifth(steps, relative=False):
-        looks.append(steps)
-        if len(looks) == 5:
+        checks.append(steps)
+        if len(checks) == 5:
             yield Alarm("discriminator-blind", "difference", 0.0, 0.02, "D is blind.")
 
     only("none")
-    monkeypatch.setattr(gan_training_state, "game_alarms", in_the_fifth)
-    small = {"size": 16, "width": 4, "batch": 8, "samples": 12, "final_samples": 12, "speed": "plain"}
-    task = GanTrain(data=str(stripes), epochs=6, evaluate_every=3, keep=3, on_alarm="rollback", cache=cache, **small)
+    monkeypatch.setattr(alarm_monitor, "training_alarms", in_the_fifth)
+    small = {"size": 16, "width": 4, "batch": 8, "eval_samples": 12, "final_eval_samples": 12}
+    small |= {"autotune": False, "keep_checkpoints": 3}
+    task = GanTrain(data=str(stripes), epochs=6, evaluate_every=3, on_alarm="rollback", cache=cache, **small)
     events = list(task.run())
-    back = next(row for row, event in enumerate(events) if isinstance(event, Note) and "Rolled back" in event.text)
+    back = next(
+        row for row, event in enumerate(events) if isinstance(event, Note) and event.text.startswith("Rolled back")
+    )
     before = [event for event in events[:back] if isinstance(event, Checkpoint)][-1]
     after = next(event for event in events[back:] if isinstance(event, Checkpoint))
     assert after.name == "step-00000009.safetensors"
@@ -455,15 +475,15 @@ def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypat
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--updates", "5"), "--updates takes D:G"),
-        (("--architecture", "dcgan", "--conditional", "yes"), "the dcgan takes none"),
+        (("--d-steps", "0"), "--d-steps"),
+        (("--architecture", "dcgan", "--conditional"), "dcgan takes none"),
         (("--architecture", "conditional-mpl"), "Did you mean 'conditional-mlp'"),
         (("--loss", "hing"), "Did you mean 'hinge'"),
-        (("--size", "20"), "makes images of 8, 16, 32, 64, 128 pixels; got 20"),
+        (("--size", "20"), "8, 16, 32, 64, 128 pixels; got 20"),
         (("--batch", "99"), "larger than the data"),
-        (("--loss", "hinge", "--smoothing", "0.1"), "no probabilities to smooth"),
-        (("--loss", "relativistic", "--mismatched", "yes"), "takes no mismatched labels"),
-        (("--discriminator-sees-label", "no", "--mismatched", "yes"), "it must see them"),
+        (("--loss", "hinge", "--label-smoothing", "0.1"), "label smoothing"),
+        (("--loss", "relativistic", "--mismatched-labels"), "mismatched labels"),
+        (("--no-discriminator-sees-label", "--mismatched-labels"), "--mismatched-labels needs"),
     ],
 )
 def test_bad_settings_are_one_sentence(stripes, cache, tmp_path, options, says):
@@ -473,13 +493,13 @@ def test_bad_settings_are_one_sentence(stripes, cache, tmp_path, options, says):
     assert "Traceback" not in done.output
 
 
-def test_nothing_to_learn_from():
+def test_no_images_given():
     done = run("gan", "train", "--epochs", 1)
     assert done.exit_code == 1
-    assert "nothing to learn from" in done.stderr
+    assert "No images were given" in done.stderr
 
 
-def test_what_is_no_training_is_not_measured_again(finished, cache, tmp_path):
+def test_only_a_training_is_evaluated(finished, cache, tmp_path):
     done = run("gan", "sample", finished, "--count", 1, "--run", tmp_path / "s")
     assert done.exit_code == 0, done.output
     done = run("gan", "evaluate", tmp_path / "s", "--cache", cache, "--run", tmp_path / "e")
@@ -490,7 +510,7 @@ def test_what_is_no_training_is_not_measured_again(finished, cache, tmp_path):
     assert "--seed must be less than" in done.stderr
 
 
-def test_curves_for_tensorboard_are_written_if_asked_for(stripes, cache, tmp_path):
+def test_tensorboard_curves(stripes, cache, tmp_path):
     done = trained(stripes, tmp_path / "r", "--epochs", 1, "--tensorboard", tmp_path / "board", cache=cache)
     assert done.exit_code == 0, done.output
     (file,) = (tmp_path / "board").iterdir()
@@ -499,27 +519,26 @@ def test_curves_for_tensorboard_are_written_if_asked_for(stripes, cache, tmp_pat
         assert name in written
 
 
-def test_curves_for_tensorboard_need_an_extra(stripes, cache, tmp_path, monkeypatch):
+def test_tensorboard_needs_an_extra(stripes, cache, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     done = trained(stripes, tmp_path / "r", "--epochs", 1, "--tensorboard", tmp_path / "board", cache=cache)
     assert done.exit_code == 1
     assert "pip install 'vitrail[tensorboard]'" in done.stderr
 
 
-def test_a_training_is_repeated_with_equal_figures(tmp_path):
+def test_replay_gives_equal_metrics(tmp_path):
     options = (
         "--epochs",
         1,
         "--width",
         4,
-        "--images",
+        "--max-images",
         64,
-        "--samples",
+        "--eval-samples",
         16,
-        "--final-samples",
+        "--final-eval-samples",
         16,
-        "--speed",
-        "plain",
+        "--no-autotune",
     )
     done = run("gan", "train", "digits", *options, "--cache", tmp_path / "cache", "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output

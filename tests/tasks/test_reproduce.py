@@ -28,10 +28,10 @@ TINY = Sizes(
     fooled=1,
     tuned={"backbone": ("squeezenet",), "epochs": 1},
     ascents=(2, 3),
-    faces={"epochs": 1, "size": 16, "width": 4, "samples": 8, "final_samples": 8, "speed": "plain"},
+    faces={"epochs": 1, "size": 16, "width": 4, "eval_samples": 8, "final_eval_samples": 8, "autotune": False},
     digits={
-        **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "images": 64},
-        **{"samples": 16, "final_samples": 16, "speed": "plain"},
+        **{"epochs": 1, "size": 16, "width": 4, "batch": 32, "max_images": 64},
+        **{"eval_samples": 16, "final_eval_samples": 16, "autotune": False},
     },
     connected={"epochs": 2},
     about="The tiny budget.",
@@ -139,7 +139,11 @@ def test_the_third_lab_compares_digits(data, tmp_path):
     assert all(section["said"] for section in found.values())
     assert found["The two side by side"]["run"].keys() == {"digits-compared", "digits-dcgan", "digits-mlp"}
     settings = json.loads((tmp_path / "run/parts/digits-blind/settings.json").read_text())["settings"]
-    assert (settings["mismatched"], settings["discriminator_sees_label"], settings["images"]) == ("no", "no", 64)
+    assert (settings["mismatched_labels"], settings["discriminator_sees_label"], settings["max_images"]) == (
+        False,
+        False,
+        64,
+    )
     assert "Samples after epoch 1" in page
 
 
@@ -287,7 +291,7 @@ def test_markup_in_what_is_said_stays_text(tmp_path, monkeypatch):
 
 
 def test_a_training_that_was_stopped_is_gone_on_with(data, judges, tmp_path, monkeypatch):
-    task = GanTrain(data=str(data / "mnist"), cache=judges, conditional="no", **{**TINY.digits, "epochs": 2})
+    task = GanTrain(data=str(data / "mnist"), cache=judges, conditional=False, **{**TINY.digits, "epochs": 2})
     chapter = Chapter("tp7", "", [Section("", [Part("gan", "gan-train", task)], lambda _: Said(()))])
     monkeypatch.setitem(reproduce_run.CHAPTERS, "tp7", lambda _: chapter)
     home = tmp_path / "run"
@@ -297,7 +301,7 @@ def test_a_training_that_was_stopped_is_gone_on_with(data, judges, tmp_path, mon
     # As it would have been left there by a reproduction.
     (home / "settings.json").write_text('{"task": "reproduce", "settings": {}}')
     notes = [event.text for event in record(Reproduce(chapter="tp7", data=data), "reproduce", home) if is_note(event)]
-    assert any("Goes on after step" in text for text in notes)
+    assert any("Resumed after step" in text for text in notes)
     assert json.loads((home / "parts/gan/result.json").read_text())["epochs"] == 2
     assert [path.name for path in (home / "parts").iterdir()] == ["gan"]
 

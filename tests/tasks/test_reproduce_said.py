@@ -33,11 +33,11 @@ def classified(*indices, folder="photographs", sure=0.9, backbone="squeezenet"):
 
 def trained(*, loss=0.5, real=0.8, fake=0.3, distance=50.0, agreement=0.95, pace=100.0, novelty=1.0, alarms=()):
     metrics = [
-        {"metric": "frechet-distance", "name": "FD[judge, 128, 800]", "value": distance, "floor": 10.0},
-        {"metric": "coverage", "name": "coverage", "value": 0.5, "floor": 0.9},
-        {"metric": "novelty", "name": "novelty", "value": novelty, "floor": 1.0},
+        {"name": "frechet-distance", "label": "FD[judge, 128, 800]", "value": distance, "baseline": 10.0},
+        {"name": "coverage", "label": "coverage", "value": 0.5, "baseline": 0.9},
+        {"name": "novelty", "label": "novelty", "value": novelty, "baseline": 1.0},
     ]
-    means = {"discriminator_loss": loss, "generator_loss": 1.0, "real": real, "d_fake_before_g": fake}
+    means = {"discriminator_loss": loss, "generator_loss": 1.0, "d_real": real, "d_fake_before_g": fake}
     return {
         **{"task": "gan-train", "metrics": metrics, "last_epoch": means, "alarms": [{"name": name} for name in alarms]},
         **{"epochs": 3, "steps": 300, "best": {"epoch": 2}, "seconds": {"total": 9.0}, "images_per_second": pace},

@@ -41,9 +41,10 @@ class Small:
         """Images with attributes, and a generator of such."""
         data = self.home / "faces"
         gan_folders.images_with_attributes(data)
-        run, told = self.home / "faces-run", {**ENCODED, "samples": 8, "final-samples": 8, "speed": "plain"}
+        run = self.home / "faces-run"
+        settings = {**ENCODED, "eval-samples": 8, "final-eval-samples": 8, "autotune": False}
         self.server.run(
-            "gan", "train", data, *options(told), "--cache", self.home / "judges", "--run", run
+            "gan", "train", data, *options(settings), "--cache", self.home / "judges", "--run", run
         ).assert_well()
         return data / "images", run
 

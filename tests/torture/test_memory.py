@@ -77,7 +77,15 @@ def mix(stripes, classifier, number):
     """Settings of six tasks, none of them quite like those of the round before."""
     cache, network = str(classifier.parent / "cache"), {"backbone": str(classifier), "seed": number}
     image = str(stripes / "test" / "across" / f"{number % 4}.png")
-    gan = {"data": str(stripes), "size": 16, "epochs": 1, "batch": 12, "width": 4, "samples": 12, "final_samples": 12}
+    gan = {
+        "data": str(stripes),
+        "size": 16,
+        "epochs": 1,
+        "batch": 12,
+        "width": 4,
+        "eval_samples": 12,
+        "final_eval_samples": 12,
+    }
     return {
         "explain": {"images": [image], "faithfulness": False, **network},
         "visualise": {"classes": ["noise"], "steps": 3, "judge": "none", "size": 64, **network},
@@ -90,7 +98,7 @@ def mix(stripes, classifier, number):
             "seed": number,
             "cache": cache,
         },
-        "gan-train": {**gan, "speed": "plain", "cache": cache},
+        "gan-train": {**gan, "autotune": False, "cache": cache},
     }
 
 

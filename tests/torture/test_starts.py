@@ -7,7 +7,7 @@ import pytest
 from several import done
 
 OPTIONS = ("--size", 16, "--width", 4, "--batch", 32, "--epochs", 1, "--images", 256, "--held-out", 0.2)
-MEASURED = ("--samples", 8, "--final-samples", 8, "--speed", "plain")
+MEASURED = ("--eval-samples", 8, "--final-eval-samples", 8, "--no-autotune")
 
 
 @pytest.mark.slow

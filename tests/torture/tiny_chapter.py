@@ -6,7 +6,15 @@ from typing import Any
 from vitrail.tasks.reproduce_material import Material
 from vitrail.tasks.reproduce_plan import Chapter, Compared, Said, Section, Wanted
 
-GAN = {"size": 16, "epochs": 2, "batch": 12, "width": 4, "samples": 12, "final_samples": 12, "speed": "plain"}
+GAN = {
+    "size": 16,
+    "epochs": 2,
+    "batch": 12,
+    "width": 4,
+    "eval_samples": 12,
+    "final_eval_samples": 12,
+    "autotune": False,
+}
 
 
 def chapter(material: Material) -> Chapter:

@@ -12,7 +12,11 @@ HERE = Path(__file__).parent
 
 def options(settings):
     """Settings as the command line takes them."""
-    return [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", value)]
+    words = []
+    for name, value in settings.items():
+        option = name.replace("_", "-")
+        words += [f"--{'' if value else 'no-'}{option}"] if isinstance(value, bool) else [f"--{option}", value]
+    return words
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ def conditional_dcgan(
     discriminator_classes: int = 10,
     width: int = 32,
 ) -> GanPair:
-    """Players for images of 16, 32, 64 or 128 pixels; the discriminator may be left without labels (0 classes).
+    """Conditional DCGAN for images of 16, 32, 64 or 128 pixels; the discriminator may be unconditional (0 classes).
 
     Raises:
-        BadSetting: another size; a generator without classes.
+        BadSetting: another size, or a generator without classes.
     """
     if not generator_classes:
-        raise BadSetting("A conditional generator needs classes; dcgan takes none.")
+        raise BadSetting("A conditional generator needs classes; got 0. Use dcgan.")
     return pair(size, channels, latent_size, (generator_classes, discriminator_classes), width)

@@ -1,6 +1,6 @@
 """Conditional GAN of fully connected layers (Mirza and Osindero, 2014, https://arxiv.org/abs/1411.1784).
 
-Leaky ReLUs stand where the paper has maxout, and the generator has no normalisation: an image never depends on others.
+Leaky ReLU replaces the paper's maxout. The generator has no normalisation: an image never depends on its batch.
 """
 
 import torch
@@ -12,7 +12,7 @@ from vitrail.tensors import Condition, Scores, SignedImages
 
 
 class MlpGenerator(Generator):
-    """Three layers, each twice as wide as the one before, and the pixels."""
+    """Three hidden layers, each twice as wide as the one before, and the output layer."""
 
     def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
         super().__init__(latent_size, classes)
@@ -26,12 +26,12 @@ class MlpGenerator(Generator):
 
     def forward(self, latents: Latents, labels: Condition) -> SignedImages:
         """See `Generator`."""
-        images: SignedImages = self.layers(self.condition_kind(latents, labels)).view(-1, *self.shape)
+        images: SignedImages = self.layers(self.concat_condition(latents, labels)).view(-1, *self.shape)
         return images
 
 
 class MlpDiscriminator(Discriminator):
-    """Three layers with dropout, each half as wide as the one before, and the score."""
+    """Three hidden layers with dropout, each half as wide as the one before, and the score."""
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
@@ -47,8 +47,8 @@ class MlpDiscriminator(Discriminator):
         pixels = images.flatten(1)
         if self.classes:
             pixels = torch.cat([pixels, condition(labels, self.classes, pixels)], dim=1)
-        found: Scores = self.layers(pixels).flatten()
-        return found
+        scores: Scores = self.layers(pixels).flatten()
+        return scores
 
 
 def conditional_mlp(
@@ -60,13 +60,13 @@ def conditional_mlp(
     discriminator_classes: int = 10,
     width: int = 256,
 ) -> GanPair:
-    """Players for small images of any size; the discriminator may be left without labels (0 classes).
+    """Conditional GAN for small images of any size; the discriminator may be unconditional (0 classes).
 
     Raises:
         BadSetting: a generator without classes.
     """
     if not generator_classes:
-        raise BadSetting("A conditional generator needs classes; dcgan takes none.")
+        raise BadSetting("A conditional generator needs classes; got 0. Use dcgan.")
     return GanPair(
         MlpGenerator(size=size, channels=channels, latent_size=latent_size, classes=generator_classes, width=width),
         MlpDiscriminator(size=size, channels=channels, classes=discriminator_classes, width=width),

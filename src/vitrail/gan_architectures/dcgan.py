@@ -1,7 +1,7 @@
 """DCGAN (Radford et al., 2016, https://arxiv.org/abs/1511.06434): strided convolutions and batch normalisation.
 
-Here also with labels joined to both players: to the latents, and as planes behind the first layer's maps, as IcGAN does
-(Perarnau et al., 2016, https://arxiv.org/abs/1611.06355).
+The conditional form concatenates labels with the latents, and as constant planes with the feature maps of D's first
+layer, as in IcGAN (Perarnau et al., 2016, https://arxiv.org/abs/1611.06355).
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from vitrail.gan_architectures.pair import (
 )
 from vitrail.tensors import Condition, Scores, SignedImages
 
-upwards = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
-downwards = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
+upsample = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
+downsample = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
 
 
 class DcganGenerator(Generator):
-    """From 1x1 over 4x4 to the whole image, each layer twice as large and half as wide."""
+    """Transposed convolutions from 1x1 over 4x4 to the image, each with twice the resolution and half the channels."""
 
     def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
         super().__init__(latent_size, classes)
@@ -36,49 +36,49 @@ class DcganGenerator(Generator):
         layers: list[nn.Module] = [nn.ConvTranspose2d(latent_size + classes, widest, 4, bias=False)]
         for power in reversed(range(times - 1)):
             wide = width << power
-            layers += [nn.BatchNorm2d(2 * wide), nn.ReLU(inplace=True), upwards(2 * wide, wide)]
-        layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), upwards(width, channels), nn.Tanh()]
+            layers += [nn.BatchNorm2d(2 * wide), nn.ReLU(inplace=True), upsample(2 * wide, wide)]
+        layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), upsample(width, channels), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         init_weights(self)
 
     def forward(self, latents: Latents, labels: Condition) -> SignedImages:
         """See `Generator`."""
-        images: SignedImages = self.layers(self.condition_kind(latents, labels)[:, :, None, None])
+        images: SignedImages = self.layers(self.concat_condition(latents, labels)[:, :, None, None])
         return images
 
 
 class ConditionalDownsample(nn.Module):
-    """`downwards` of maps with a plane for each class or attribute behind them, the same value everywhere in a plane.
+    """`downsample` of feature maps concatenated with a constant plane for each class or attribute.
 
-    The planes are never made, which would take a third of its step: a plane of value v adds v times what a plane
-    of ones adds, and that is the same for the whole batch.
+    The planes are not built, which would take a third of a step: a plane of value v contributes v times the response
+    to a plane of ones, which is the same for the whole batch.
     """
 
     def __init__(self, maps: int, classes: int, outputs: int) -> None:
         super().__init__()
-        self.classes, self.layer = classes, downwards(maps + classes, outputs)
+        self.classes, self.layer = classes, downsample(maps + classes, outputs)
 
     def forward(self, maps: Tensor, labels: Condition) -> Tensor:
         """(N, outputs, H / 2, W / 2) from maps (N, maps, H, W)."""
         if not self.classes:
             return self.layer(maps)  # type: ignore[no-any-return]
-        of_maps, of_planes = self.layer.weight.tensor_split([maps.shape[1]], dim=1)
-        found = F.conv2d(maps, of_maps, stride=2, padding=1)
+        map_weights, plane_weights = self.layer.weight.tensor_split([maps.shape[1]], dim=1)
+        outputs = F.conv2d(maps, map_weights, stride=2, padding=1)
         plane = maps.new_ones(1, 1, *maps.shape[2:])
-        each = F.conv2d(plane, of_planes.transpose(0, 1).flatten(0, 1)[:, None], stride=2, padding=1)
-        each = each.view(self.classes, *found.shape[1:]).movedim(1, -1)
-        condition_kind = condition(labels, self.classes, maps) @ each.flatten(1)
-        return found + condition_kind.view(-1, *each.shape[1:]).movedim(-1, 1)
+        responses = F.conv2d(plane, plane_weights.transpose(0, 1).flatten(0, 1)[:, None], stride=2, padding=1)
+        responses = responses.view(self.classes, *outputs.shape[1:]).movedim(1, -1)
+        contribution = condition(labels, self.classes, maps) @ responses.flatten(1)
+        return outputs + contribution.view(-1, *responses.shape[1:]).movedim(-1, 1)
 
 
 class DcganDiscriminator(Discriminator):
-    """The way back: each layer half as large and twice as wide, down to 4x4 and a score."""
+    """Strided convolutions, each with half the resolution and twice the channels, down to 4x4 and a score."""
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
         times = num_downsamplings(size, smallest=8) + 1
-        self.first = nn.Sequential(downwards(channels, width), nn.LeakyReLU(0.2, inplace=True))
-        self.joined = ConditionalDownsample(width, classes, 2 * width)
+        self.first = nn.Sequential(downsample(channels, width), nn.LeakyReLU(0.2, inplace=True))
+        self.conditional = ConditionalDownsample(width, classes, 2 * width)
         self.rest = nn.Sequential(*self._rest(width, times), nn.Conv2d(width << (times - 1), 1, 4, bias=False))
         init_weights(self)
 
@@ -86,14 +86,14 @@ class DcganDiscriminator(Discriminator):
         for power in range(times - 1):
             wide = width << power
             if power:
-                yield downwards(wide, 2 * wide)
+                yield downsample(wide, 2 * wide)
             yield nn.BatchNorm2d(2 * wide)
             yield nn.LeakyReLU(0.2, inplace=True)
 
     def forward(self, images: SignedImages, labels: Condition) -> Scores:
         """See `Discriminator`."""
-        found: Scores = self.rest(self.joined(self.first(images), labels)).flatten()
-        return found
+        scores: Scores = self.rest(self.conditional(self.first(images), labels)).flatten()
+        return scores
 
 
 def dcgan(
@@ -105,20 +105,20 @@ def dcgan(
     discriminator_classes: int = 0,
     width: int = 64,
 ) -> GanPair:
-    """Players for images of 16, 32, 64 or 128 pixels, told no labels.
+    """Unconditional DCGAN for images of 16, 32, 64 or 128 pixels.
 
     Args:
-        width: channels of the layer nearest the image.
+        width: channels of the layer next to the image.
     Raises:
-        BadSetting: another size; classes, which `conditional-dcgan` takes.
+        BadSetting: another size, or classes.
     """
     if generator_classes or discriminator_classes:
-        raise BadSetting("The dcgan takes no labels; conditional-dcgan would.")
+        raise BadSetting("The dcgan takes no labels. Use conditional-dcgan.")
     return pair(size, channels, latent_size, (0, 0), width)
 
 
 def pair(size: int, channels: int, latent_size: int, classes: tuple[int, int], width: int) -> GanPair:
-    """Generator and discriminator, told so many classes each."""
+    """Generator and discriminator; `classes` of each, 0: unconditional."""
     return GanPair(
         DcganGenerator(size=size, channels=channels, latent_size=latent_size, classes=classes[0], width=width),
         DcganDiscriminator(size=size, channels=channels, classes=classes[1], width=width),

@@ -1,22 +1,22 @@
-"""The way back: an image's latents or attributes (IcGAN; Perarnau et al., 2016, https://arxiv.org/abs/1611.06355)."""
+"""Encoder of images to latents or attributes (IcGAN; Perarnau et al., 2016, https://arxiv.org/abs/1611.06355)."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitrail.tensors import SignedImages
 
-HIDDEN = 512  # units between the convolutions and the answer
+HIDDEN = 512  # units of the hidden layer
 
 
 class Encoder(nn.Module):
-    """Four strided 5x5 convolutions, each twice as wide as the one before, and two layers on top.
+    """Four strided 5x5 convolutions, each twice as wide as the one before, and two linear layers.
 
-    One class for both of the paper's encoders: E_z answers with a generator's latents, E_y with logits of attributes.
+    Both of the paper's encoders: E_z gives a generator's latents, E_y logits of attributes.
 
     Args:
         size: side of the images in pixels; any.
-        outputs: numbers in an answer.
-        width: channels of the first convolution; 32 are the paper's.
+        outputs: number of outputs.
+        width: channels of the first convolution; 32 in the paper.
     """
 
     def __init__(self, *, size: int, channels: int, outputs: int, width: int = 32) -> None:
@@ -30,6 +30,6 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
 
     def forward(self, images: SignedImages) -> Float[Tensor, "batch outputs"]:
-        """The answer for each image."""
-        found: Tensor = self.layers(images)
-        return found
+        """Latents or logits of images in [-1, 1], (N, outputs)."""
+        outputs: Tensor = self.layers(images)
+        return outputs

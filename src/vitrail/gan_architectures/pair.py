@@ -1,4 +1,4 @@
-"""The two players of a game, and how labels reach them."""
+"""Base classes of generators and discriminators, and the encoding of conditions."""
 
 from dataclasses import dataclass
 
@@ -14,35 +14,35 @@ Latents = Float[Tensor, "batch latent"]
 
 
 class Generator(nn.Module):
-    """Makes images from random numbers; its `forward` takes latents and labels, and gives `Signed`.
+    """Maps latents and labels to images in [-1, 1].
 
     Attributes:
-        latent_size: how many numbers an image is made from.
-        classes: how many classes or attributes it is told; 0: none, whatever comes with the latents.
+        latent_size: dimension of the latents.
+        classes: number of classes or attributes of the condition; 0: unconditional, labels are ignored.
     """
 
     def __init__(self, latent_size: int, classes: int) -> None:
         super().__init__()
         self.latent_size, self.classes = latent_size, classes
 
-    def condition_kind(self, latents: Latents, labels: Condition) -> Tensor:
-        """(N, latent_size + classes): the latents with the labels behind them, see `condition`."""
+    def concat_condition(self, latents: Latents, labels: Condition) -> Tensor:
+        """(N, latent_size + classes): latents concatenated with the condition, see `condition`."""
         return torch.cat([latents, condition(labels, self.classes, latents)], dim=1) if self.classes else latents
 
 
 class Discriminator(nn.Module):
-    """Scores images, higher for real ones; its `forward` takes `Signed` and labels, and gives logits (N,).
+    """Maps images in [-1, 1] and labels to logits (N,), higher for real images.
 
     Attributes:
-        classes: how many classes or attributes it is told; 0: none.
+        classes: number of classes or attributes of the condition; 0: unconditional.
     """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
 
-    def condition_kind(self, maps: Tensor, labels: Condition) -> Tensor:
-        """Maps (N, C, H, W) with one more for each class or attribute behind them, the same value everywhere."""
+    def concat_condition(self, maps: Tensor, labels: Condition) -> Tensor:
+        """(N, C + classes, H, W): images or feature maps concatenated with a constant plane per class or attribute."""
         if not self.classes:
             return maps
         planes = condition(labels, self.classes, maps)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
@@ -51,32 +51,32 @@ class Discriminator(nn.Module):
 
 @dataclass(frozen=True)
 class GanPair:
-    """Who plays against whom."""
+    """A generator and the discriminator that it is trained with."""
 
     generator: Generator
     discriminator: Discriminator
 
 
 def condition(labels: Condition, classes: int, like: Tensor) -> Float[Tensor, "batch classes"]:
-    """(N, classes) in the number type of `like`: classes one-hot, attributes as they are."""
+    """(N, classes) in the dtype and on the device of `like`: classes one-hot, attributes unchanged."""
     return (F.one_hot(labels, classes) if labels.ndim == 1 else labels).to(like)
 
 
 def num_downsamplings(size: int, *, smallest: int) -> int:
-    """How often `size` is halved until `smallest` is reached.
+    """How many times `size` must be halved to reach `smallest`.
 
     Raises:
-        BadSetting: it never is.
+        BadSetting: it is not `smallest` times a power of 2.
     """
     times = (size // smallest).bit_length() - 1
     if times < 1 or smallest << times != size:
         sides = ", ".join(str(smallest << power) for power in range(1, 6))
-        raise BadSetting(f"This architecture makes images of {sides} pixels; got {size}.")
+        raise BadSetting(f"This architecture generates images of {sides} pixels; got {size}. Use one of these.")
     return times
 
 
 def init_weights(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), those of batch normalisation around 1; biases 0."""
+    """Initialises weights from N(0, 0.02), those of batch normalisation from N(1, 0.02), and biases with 0."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(part.weight, 0.0, 0.02)

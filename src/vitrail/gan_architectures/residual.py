@@ -1,8 +1,8 @@
-"""A small residual pair without normalisation, made for the relativistic loss with R1 and R2.
+"""Residual GAN without normalisation, for the relativistic loss with R1 and R2.
 
 Source: R3GAN (Huang et al., 2024, https://arxiv.org/abs/2501.05441): blocks of 1x1, grouped 3x3 and 1x1 convolutions
-that start as the identity, bilinear resampling. The discriminator learns one vector a class or attribute and adds its
-product with the features to the score (Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637).
+initialised as the identity, bilinear resampling. The discriminator is conditioned by projection: it adds the product of
+an embedding and the features to the score (Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637).
 """
 
 import torch
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from vitrail.gan_architectures.pair import Discriminator, GanPair, Generator, Latents, condition, num_downsamplings
 from vitrail.tensors import Condition, Scores, SignedImages
 
-GROUP = 16  # channels that a 3x3 convolution looks at together
-SLOPE = 0.2
+GROUP = 16  # channels per group of a 3x3 convolution
+SLOPE = 0.2  # of the leaky ReLU
 
 
 class Block(nn.Module):
-    """x + a change of it, which is none at the start: the last convolution begins at zero."""
+    """Residual block, initialised as the identity: the last convolution starts at zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -35,13 +35,13 @@ class Block(nn.Module):
         nn.init.zeros_(self.change[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """(N, C, H, W) to the same shape."""
         changed: Tensor = maps + self.change(maps)
         return changed
 
 
 class ResidualGenerator(Generator):
-    """A 4x4 start from the latents, then two blocks at each size."""
+    """A linear layer to 4x4, then two blocks at each resolution."""
 
     def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
         super().__init__(latent_size, classes)
@@ -52,7 +52,7 @@ class ResidualGenerator(Generator):
 
     def forward(self, latents: Latents, labels: Condition) -> SignedImages:
         """See `Generator`."""
-        maps = self.start(self.condition_kind(latents, labels)).view(-1, self.width, 4, 4)
+        maps = self.start(self.concat_condition(latents, labels)).view(-1, self.width, 4, 4)
         for number, block in enumerate(self.blocks):
             if number:
                 maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
@@ -61,7 +61,7 @@ class ResidualGenerator(Generator):
 
 
 class ResidualDiscriminator(Discriminator):
-    """Two blocks at each size, the features of the last 4x4, and a score from them."""
+    """Two blocks at each resolution, features from the last 4x4, and a score from them."""
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
@@ -70,9 +70,9 @@ class ResidualDiscriminator(Discriminator):
         self.blocks = nn.ModuleList(nn.Sequential(Block(width), Block(width)) for _ in range(times + 1))
         self.features = nn.Conv2d(width, width, 4, groups=width, bias=False)
         self.score = nn.Linear(width, 1)
-        self.of_class = nn.Linear(classes, width, bias=False) if classes else None
-        if self.of_class is not None:
-            nn.init.zeros_(self.of_class.weight)
+        self.embedding = nn.Linear(classes, width, bias=False) if classes else None
+        if self.embedding is not None:
+            nn.init.zeros_(self.embedding.weight)
 
     def forward(self, images: SignedImages, labels: Condition) -> Scores:
         """See `Discriminator`."""
@@ -82,11 +82,11 @@ class ResidualDiscriminator(Discriminator):
                 maps = F.avg_pool2d(maps, 2)
             maps = block(maps)
         features = self.features(maps).flatten(1)
-        found: Scores = self.score(features)[:, 0]
-        if self.of_class is not None:
-            condition_kind = condition(labels, self.classes, features)
-            found = found + (features * self.of_class(condition_kind)).sum(dim=1)
-        return found
+        scores: Scores = self.score(features)[:, 0]
+        if self.embedding is not None:
+            embedding = self.embedding(condition(labels, self.classes, features))
+            scores = scores + (features * embedding).sum(dim=1)
+        return scores
 
 
 def residual(
@@ -98,7 +98,7 @@ def residual(
     discriminator_classes: int = 0,
     width: int = 64,
 ) -> GanPair:
-    """Players for images of 8, 16, 32, 64 or 128 pixels, told labels or not; no layer looks beyond one image.
+    """Residual GAN for images of 8, 16, 32, 64 or 128 pixels, conditional or not.
 
     Raises:
         BadSetting: another size.

@@ -1,7 +1,7 @@
 """Differentiable augmentation (Zhao et al., 2020, https://arxiv.org/abs/2006.10738).
 
-D sees real and generated images changed in the same ways, so that it cannot learn few images by heart, and G is not
-taught the changes.
+D gets real and generated images under the same random transformations, so that it cannot memorise a small data set and
+G does not learn the transformations.
 """
 
 import torch
@@ -11,15 +11,15 @@ from torch import Generator, Tensor
 from vitrail.distributed import local_slice
 from vitrail.tensors import SignedImages
 
-SHIFT = 1 / 8  # of a side
-HOLE = 1 / 2  # of a side
+SHIFT = 1 / 8  # largest translation, of a side
+CUTOUT = 1 / 2  # side of the cutout, of a side
 
 
-def augmented(images: SignedImages, generator: Generator) -> SignedImages:
-    """Colours, place and a hole changed, each image by draws of its own; images are in [-1, 1]."""
+def augment(images: SignedImages, generator: Generator) -> SignedImages:
+    """Colour, translation and cutout, drawn for each image; images in [-1, 1] (N, C, H, W), same shape."""
     count, channels, height, width = images.shape
-    joined, mine = local_slice(count)
-    draws = torch.rand(7, joined, 1, 1, 1, generator=generator)[:, mine].to(images)
+    batch, mine = local_slice(count)
+    draws = torch.rand(7, batch, 1, 1, 1, generator=generator)[:, mine].to(images)
     images = images + draws[0] - 0.5
     if channels > 1:
         grey = images.mean(dim=1, keepdim=True)
@@ -27,12 +27,12 @@ def augmented(images: SignedImages, generator: Generator) -> SignedImages:
     middle = images.mean(dim=(1, 2, 3), keepdim=True)
     images = middle + (images - middle) * (draws[2] + 0.5)
     images = _shifted(images, draws[3].flatten(), draws[4].flatten())
-    rows, columns = (_hole(side, draw, images) for side, draw in ((height, draws[5]), (width, draws[6])))
+    rows, columns = (_cutout(side, draw, images) for side, draw in ((height, draws[5]), (width, draws[6])))
     return images * (1 - rows[..., :, None] * columns[..., None, :])
 
 
 def _shifted(images: SignedImages, down: Tensor, across: Tensor) -> SignedImages:
-    """Moved by whole pixels, black coming in."""
+    """Translation by whole pixels, filled with black."""
     count, _, height, width = images.shape
     reach = (round(SHIFT * height), round(SHIFT * width))
     padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]), value=-1.0)
@@ -42,8 +42,8 @@ def _shifted(images: SignedImages, down: Tensor, across: Tensor) -> SignedImages
     return padded.movedim(1, 3)[which, top[:, :, None], left[:, None, :]].movedim(3, 1)
 
 
-def _hole(side: int, draw: Tensor, like: Tensor) -> Tensor:
-    """(N, 1, side), ones along the hole; its middle may lie anywhere."""
+def _cutout(side: int, draw: Tensor, like: Tensor) -> Tensor:
+    """(N, 1, side), 1 within the cutout; its centre may lie anywhere."""
     middle = draw.view(-1, 1, 1) * side
     places = torch.arange(side, device=like.device) + 0.5
-    return ((places - middle).abs() < HOLE * side / 2).to(like)
+    return ((places - middle).abs() < CUTOUT * side / 2).to(like)

@@ -1,4 +1,4 @@
-"""A game in a file: tensors, and all else as JSON in the file's own header, so that neither comes without the other."""
+"""Checkpoint files: safetensors, with everything else as JSON in the header of the same file."""
 
 import json
 from collections.abc import Mapping
@@ -10,29 +10,27 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vitrail.distributed import all_gather, rank_and_world_size
-from vitrail.errors import BadRun
+from vitrail.errors import BadRun, one_line
 from vitrail.image_files import display_name
 
-LAYOUT = "1"  # raised when the content changes: other layouts are refused
-
-
-OWN = ("random", "random_cuda")  # of a game's state: what each of several processes has for itself, for dropout
+LAYOUT = "2"  # raised when the content changes: other layouts are refused
+PER_RANK = ("random", "random_cuda")  # tensors of a state that differ between ranks: the random numbers of dropout
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
     """The content of a checkpoint file.
 
     Args:
-        about: JSON values.
+        about: JSON values for the header.
     """
     return save(dict(tensors), metadata={"layout": LAYOUT, "about": json.dumps(about, allow_nan=False)})
 
 
 def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What was packed.
+    """Tensors and header of a checkpoint file.
 
     Raises:
-        BadRun: the file is cut short, damaged, or no checkpoint of ours.
+        BadRun: the file is truncated, damaged, or of another layout.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -40,28 +38,34 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         about = json.loads(header["about"]) if header.get("layout") == LAYOUT else None
     except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise BadRun(
-            f"The checkpoint '{display_name(path)}' is cut short or damaged ({reason}); remove it, and the one "
-            "before it counts."
+            f"The checkpoint '{display_name(path)}' is truncated or damaged ({reason}). Use the previous one: remove "
+            "this file and resume.",
+            path=display_name(path),
         ) from None
     if not isinstance(about, dict):
-        raise BadRun(f"'{display_name(path)}' is no checkpoint of this version of vitrail; train anew.")
+        raise BadRun(
+            f"'{display_name(path)}' is not a checkpoint of this version of vitrail. Use a new run.",
+            path=display_name(path),
+        )
     return tensors, about
 
 
 def merge_ranks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A game's state, and what the ranks after the first have otherwise than it has."""
-    theirs = {f"rank{rank}.{name}": value for name in OWN if name in state for rank, value in _later(state[name])}
-    return {**state, **theirs}
+    """A state with the tensors that differ between ranks added, as `rank1.random`. Collective: every rank calls it."""
+    others = {
+        f"rank{rank}.{name}": value for name in PER_RANK if name in state for rank, value in _from_rank1(state[name])
+    }
+    return {**state, **others}
 
 
 def for_rank(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `with_others` gave the first rank, as the state of this one."""
+    """The state of this rank, from what `merge_ranks` gave."""
     prefix = f"rank{rank_and_world_size()[0]}."
     mine = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     return {**tensors, **mine}
 
 
-def _later(value: Tensor) -> list[tuple[int, Tensor]]:
+def _from_rank1(value: Tensor) -> list[tuple[int, Tensor]]:
     return list(enumerate(all_gather(value)))[1:]

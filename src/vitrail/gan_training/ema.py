@@ -1,4 +1,4 @@
-"""The generator's moving average, and statistics of batch normalisation that belong to the weights they stand beside.
+"""Exponential moving average (EMA) of weights, and recalibration of batch normalisation for the averaged weights.
 
 Source: Yazıcı et al., 2019, https://arxiv.org/abs/1806.04498.
 """
@@ -11,14 +11,15 @@ from torch import Tensor, nn
 
 
 class Ema:
-    """A second copy of a network whose weights follow it slowly.
+    """A copy of a network with the exponential moving average of its weights.
 
-    Statistics of batch normalisation are copied, not averaged: they are those of other weights; see `settle`.
+    Statistics of batch normalisation are copied, not averaged, and do not fit the averaged weights; see
+    `recalibrate_batch_norm`.
 
     Attributes:
         network: the copy, frozen, in evaluation mode.
-        decay: share of the old weights that stays at each step, once many steps are done.
-        steps: how many times it followed.
+        decay: weight of the old average in an update, once many updates are done.
+        steps: number of updates.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -26,19 +27,19 @@ class Ema:
         self.decay, self.steps = decay, 0
 
     @torch.no_grad()
-    def follow(self, network: nn.Module) -> None:
-        """Moves towards the weights of `network`; quicker while few steps are done, so that its start is forgotten."""
+    def update(self, network: nn.Module) -> None:
+        """Averages in the weights of `network`. The decay grows with the updates, to forget the initial weights."""
         self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        mine, theirs = dict(self.network.named_parameters()), dict(network.named_parameters())
-        torch._foreach_lerp_(list(mine.values()), [theirs[name].detach() for name in mine], 1 - keep)
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        averages, weights = dict(self.network.named_parameters()), dict(network.named_parameters())
+        torch._foreach_lerp_(list(averages.values()), [weights[name].detach() for name in averages], 1 - decay)
         buffers = dict(network.named_buffers())
         for name, buffer in self.network.named_buffers():
             buffer.copy_(buffers[name])
 
 
 def has_batch_norm(network: nn.Module) -> bool:
-    """Whether what the network makes of an image depends, in training, on the images beside it."""
+    """Whether the network has batch normalisation."""
     return bool(_batch_norms(network))
 
 
@@ -48,21 +49,21 @@ def _batch_norms(network: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
 
 @torch.no_grad()
 def recalibrate_batch_norm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Gives a network's batch normalisations the mean statistics of what they see in `batches`; else changes nothing.
+    """Sets the running statistics of batch normalisation to the mean statistics over `batches`; changes nothing else.
 
-    Without it a moving average is sampled with statistics of weights it does not have, and a network in training with
-    those of its last few steps; either can cost half of a conditional generator's label agreement.
+    Without it an average of weights is sampled with the statistics of other weights, and a network in training with
+    those of its last few steps. Either can halve a conditional generator's label agreement.
     """
     norms = _batch_norms(network)
     if not norms:
         return
-    before = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # every batch counts alike
+        norm.momentum = None  # a plain mean over the batches
         norm.train()
     for batch in batches:
         network(*batch)
-    for norm, momentum in zip(norms, before, strict=True):
+    for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

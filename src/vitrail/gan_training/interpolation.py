@@ -1,7 +1,7 @@
-"""From one latent to the next: along the sphere (White, 2016, https://arxiv.org/abs/1609.04468), and back if wanted.
+"""Interpolation between latents, spherical (White, 2016, https://arxiv.org/abs/1609.04468) or linear.
 
-Latents from N(0, 1) in many dimensions all lie near one sphere. The straight line between two of them leads through
-its inside, where the generator has never been asked anything.
+Latents from N(0, 1) in many dimensions lie near one sphere. A straight line between two of them leads through its
+inside, where the generator was not trained.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,44 +18,44 @@ Fractions = Float[Tensor, "frames"]
 Interpolation = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def slerp(start: Vector, end: Vector, shares: Fractions) -> Float[Tensor, "frames dimension"]:
-    """Points from `start` (share 0) to `end` (share 1): the direction turns at unit speed, the length goes evenly.
+def slerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "frames dimension"]:
+    """Spherical interpolation from `start` (fraction 0) to `end` (fraction 1), (frames, dimension).
 
-    White interpolates the vectors with their lengths on them, so that the speed depends on these. Between opposite
-    vectors any half circle is as short: it leads past the coordinate axis that `start` leans to least.
+    The direction turns at constant angular speed and the length changes linearly; in White's formula the speed depends
+    on the lengths. Between opposite vectors any half circle is as short: it passes the coordinate axis in which
+    `start` is smallest.
     """
     first, last = start.double(), end.double()
     lengths = torch.stack([first.norm(), last.norm()])
     if not bool((lengths > 0).all()):  # a vector of no length has no direction
-        return lerp(start, end, shares)
+        return lerp(start, end, fractions)
     ahead, aim = first / lengths[0], last / lengths[1]
     across = aim - (aim @ ahead) * ahead
     angle = torch.atan2(across.norm(), aim @ ahead)
     aside = across if across.norm() > 1e-9 else _perpendicular(ahead)
     aside = aside / aside.norm().clamp_min(1e-300)
-    share = shares.double()[:, None]
-    directions = ahead * torch.cos(share * angle) + aside * torch.sin(share * angle)
-    points = directions * torch.lerp(lengths[0], lengths[1], share)
-    return _with_ends(points.to(start), start, end, share)
+    fraction = fractions.double()[:, None]
+    directions = ahead * torch.cos(fraction * angle) + aside * torch.sin(fraction * angle)
+    points = directions * torch.lerp(lengths[0], lengths[1], fraction)
+    return _with_ends(points.to(start), start, end, fraction)
 
 
-def lerp(start: Vector, end: Vector, shares: Fractions) -> Float[Tensor, "frames dimension"]:
-    """Points on the straight line: what a generator is told has a middle that means something, half of each."""
-    share = shares.double()[:, None]
-    return _with_ends(torch.lerp(start.double(), end.double(), share).to(start), start, end, share)
+def lerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "frames dimension"]:
+    """Linear interpolation, (frames, dimension); for conditions, where the midpoint is half of each."""
+    fraction = fractions.double()[:, None]
+    return _with_ends(torch.lerp(start.double(), end.double(), fraction).to(start), start, end, fraction)
 
 
 def interpolate(
     keypoints: Features, between: Interpolation, *, steps: int, loop: bool = False
 ) -> Float[Tensor, "frames dimension"]:
-    """All stations one after another, `steps` frames from each to the next.
+    """Frames through all keypoints, `steps` from each to the next.
 
     Args:
-        loop: go on from the last to the first, which does not come a second time: the frame after the last one is
-            the first again.
+        loop: continue from the last keypoint to the first, which is not repeated at the end.
     """
-    shares = torch.arange(steps) / steps
-    parts = [between(start, end, shares) for start, end in _segments(keypoints, loop=loop)]
+    fractions = torch.arange(steps) / steps
+    parts = [between(start, end, fractions) for start, end in _segments(keypoints, loop=loop)]
     return torch.cat(parts if loop else [*parts, keypoints[-1:]])
 
 
@@ -63,13 +63,13 @@ def _segments(keypoints: Tensor, *, loop: bool) -> Iterator[tuple[Tensor, Tensor
     yield from pairwise([*keypoints, keypoints[0]] if loop else keypoints)
 
 
-def _with_ends(points: Tensor, start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """The points, the first and last exact: those are images that are known otherwise too."""
-    return torch.where(share == 0, start, torch.where(share == 1, end, points))
+def _with_ends(points: Tensor, start: Tensor, end: Tensor, fraction: Tensor) -> Tensor:
+    """The points, with `start` and `end` exact rather than rounded."""
+    return torch.where(fraction == 0, start, torch.where(fraction == 1, end, points))
 
 
 def _perpendicular(unit: Tensor) -> Tensor:
-    """A vector perpendicular to a unit vector; none in one dimension, where there is none."""
+    """A vector perpendicular to a unit vector; the zero vector in one dimension."""
     axis = torch.zeros_like(unit)
     axis[unit.abs().argmin()] = 1.0
     return axis - (axis @ unit) * unit

@@ -1,4 +1,4 @@
-"""Latents that a generator makes a given image from, sought by gradient descent from where an encoder begins.
+"""GAN inversion: latents that reproduce a given image, by gradient descent from an encoder's estimate.
 
 Source: Zhu et al., 2016, https://arxiv.org/abs/1609.03552.
 """
@@ -12,27 +12,27 @@ from vitrail.tensors import Condition, Features, SignedImages
 
 RATE = 0.05  # of Adam
 PRIOR = 0.03
-"""What a latent's squared size weighs against a pixel's squared error: latents far out make no images, and do not
-follow when an attribute is changed."""
+"""Weight of a latent's squared value against a pixel's squared error. Latents far from the prior give poor images, and
+do not respond to a changed attribute."""
 
 
 def invert(
     generator: nn.Module, images: SignedImages, latents: Features, labels: Condition, *, steps: int
 ) -> Iterator[Features]:
-    """Yields latents (N, L) that come nearer to the images in each step; each image as if it were alone.
+    """Yields latents (N, L) after each step, closer to the images; each image independently of the others.
 
     Args:
-        generator: in evaluation mode; its weights stay as they are.
-        latents: where to begin.
-        labels: what the generator is told meanwhile.
+        generator: in evaluation mode; its weights do not change.
+        latents: initial values.
+        labels: the condition.
     """
-    sought = latents.detach().clone().requires_grad_()
-    adam = torch.optim.Adam([sought], lr=RATE)
+    estimate = latents.detach().clone().requires_grad_()
+    adam = torch.optim.Adam([estimate], lr=RATE)
     for step in range(steps):
-        error = (generator(sought, labels) - images).square().mean(dim=(1, 2, 3))
-        loss = (error + PRIOR * sought.square().mean(dim=1)).sum()
-        (sought.grad,) = torch.autograd.grad(loss, [sought])
+        error = (generator(estimate, labels) - images).square().mean(dim=(1, 2, 3))
+        loss = (error + PRIOR * estimate.square().mean(dim=1)).sum()
+        (estimate.grad,) = torch.autograd.grad(loss, [estimate])
         for group in adam.param_groups:
             group["lr"] = RATE * (1 - step / steps)
         adam.step()
-        yield sought.detach().clone()
+        yield estimate.detach().clone()

@@ -1,4 +1,4 @@
-"""Which images come when: batch after batch, every epoch in another order, from any point on again."""
+"""Shuffled batches of row numbers, reproducible from any position."""
 
 from collections.abc import Iterator
 
@@ -12,20 +12,20 @@ Rows = Int[Tensor, "batch"]
 
 
 class ShuffledBatches(Iterator[Rows]):
-    """Endless batches of image numbers; each epoch leaves out what fills no batch, other images each time.
+    """Endless batches of row numbers, shuffled anew in each epoch; the incomplete last batch is dropped.
 
     Attributes:
-        position: batches given so far; set it to go on from there.
+        position: number of batches given so far; set it to resume there.
     Raises:
-        BadSetting: a batch is larger than the data, or does not fall into equal shares.
+        BadSetting: the batch is larger than the data, or not divisible by the number of ranks.
     """
 
     def __init__(self, count: int, batch: int, seed: int, *, rank: int = 0, ranks: int = 1) -> None:
         if batch > count:
-            raise BadSetting(f"A batch of {batch} is larger than the data of {count} images; {count} would work.")
-        if batch % ranks:  # the mean of the shares' slopes would not be that of the batch
+            raise BadSetting(f"A batch of {batch} is larger than the data ({count} images). Use --batch {count}.")
+        if batch % ranks:  # the mean of the ranks' gradients would not be the gradient of the batch
             larger = batch + ranks - batch % ranks
-            raise BadSetting(f"A batch of {batch} has no equal shares for {ranks} processes; {larger} would.")
+            raise BadSetting(f"A batch of {batch} is not divisible by {ranks} processes. Use --batch {larger}.")
         self.count, self.batch, self.seed = count, batch, seed
         self.position = 0
         self._part = slice(rank, None, ranks)
@@ -33,19 +33,19 @@ class ShuffledBatches(Iterator[Rows]):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Whole ones."""
+        """Number of complete batches."""
         return self.count // self.batch
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """Number of completed epochs."""
         return self.position // self.batches_per_epoch
 
     def __next__(self) -> Rows:
-        """The numbers of the next batch, (B,); of several ranks each takes its share of the same batch."""
-        epoch, rank_and_world_size = divmod(self.position, self.batches_per_epoch)
+        """Row numbers of the next batch, (B,); of several ranks, each gets its part of the same batch."""
+        epoch, batch = divmod(self.position, self.batches_per_epoch)
         if epoch != self._epoch:
             draws = torch.Generator().manual_seed((self.seed << 20) + epoch)
             self._epoch, self._shuffled = epoch, torch.randperm(self.count, generator=draws)
         self.position += 1
-        return self._shuffled[rank_and_world_size * self.batch : (rank_and_world_size + 1) * self.batch][self._part]
+        return self._shuffled[batch * self.batch : (batch + 1) * self.batch][self._part]

@@ -1,4 +1,4 @@
-"""Images from a generator: each has a seed of its own, and is the same whatever is made along with it."""
+"""Images from a generator. Each has its own seed and is bit-identical in every batch."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ from vitrail.tensors import Condition, Features, Labels
 DrawnLabels = Int[Tensor, "drawn"] | Float[Tensor, "drawn attributes"]
 
 ROWS = 64
-"""Images of every forward pass, filled up where fewer are wanted: other numbers are rounded in other ways."""
+"""Images in every forward pass, padded where there are fewer: results depend on the batch size by rounding."""
 
-CALIBRATION_BATCHES = 8  # batches that statistics of batch normalisation are taken from
+CALIBRATION_BATCHES = 8  # for the statistics of batch normalisation
 
 
 def latents_of(seed: int, count: int, latent_size: int) -> Features:
-    """(count, latent_size) from N(0, 1); row k is what seed + k gives alone."""
+    """Latents (count, latent_size) from N(0, 1); row k depends on seed + k alone."""
     drawn = [torch.randn(latent_size, generator=torch.Generator().manual_seed(seed + row)) for row in range(count)]
     return torch.stack(drawn) if drawn else torch.empty(0, latent_size)
 
@@ -27,19 +27,20 @@ def latents_of(seed: int, count: int, latent_size: int) -> Features:
 def generate_images(
     generator: nn.Module, latents: Features, labels: Condition
 ) -> UInt8[Tensor, "count channels size size"]:
-    """The images as 8 bits, on the CPU, from a generator in evaluation mode."""
+    """8-bit images on the CPU, from a generator in evaluation mode."""
     device = next(generator.parameters()).device
-    made = []
-    for part, told in zip(torch.split(latents, ROWS), torch.split(labels, ROWS), strict=True):
+    parts = []
+    for part, condition in zip(torch.split(latents, ROWS), torch.split(labels, ROWS), strict=True):
         missing = ROWS - len(part)
-        filled = torch.cat([part, part[:1].expand(missing, -1)])
-        images = generator(filled.to(device), torch.cat([told, told[:1].expand(missing, *told.shape[1:])]).to(device))
-        made.append(to_bytes(from_signed_range(images[: len(part)].float())).cpu())
-    return torch.cat(made)
+        padded = torch.cat([part, part[:1].expand(missing, -1)])
+        conditions = torch.cat([condition, condition[:1].expand(missing, *condition.shape[1:])])
+        images = generator(padded.to(device), conditions.to(device))
+        parts.append(to_bytes(from_signed_range(images[: len(part)].float())).cpu())
+    return torch.cat(parts)
 
 
 def sample_labels(labels: Condition, count: int, seed: int) -> DrawnLabels:
-    """`count` of the labels, drawn again and again: as frequent as among the images."""
+    """`count` labels, sampled with replacement: as frequent as among the images."""
     draws = torch.Generator().manual_seed(seed)
     return labels[torch.randint(len(labels), (count,), generator=draws)]
 
@@ -47,7 +48,7 @@ def sample_labels(labels: Condition, count: int, seed: int) -> DrawnLabels:
 def calibration_batches(
     labels: Condition, latent_size: int, device: torch.device
 ) -> Iterator[tuple[Features, Labels | Features]]:
-    """Batches for `average.settle`: random latents under labels as frequent as those given."""
+    """Batches for `recalibrate_batch_norm`: random latents, and labels as frequent as those given."""
     draws = torch.Generator().manual_seed(0)
     for _ in range(CALIBRATION_BATCHES):
         rows = torch.randint(len(labels), (2 * ROWS,), generator=draws)

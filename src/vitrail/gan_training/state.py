@@ -1,4 +1,4 @@
-"""A game between a generator and a discriminator: its rules, where it stands, and all that going on needs."""
+"""The state of a GAN training (networks, optimisers, EMA, random numbers) and the options it is trained with."""
 
 from __future__ import annotations
 
@@ -18,70 +18,75 @@ from vitrail.gan_training.sync_batch_norm import use_sync_batch_norm
 
 @dataclass(frozen=True)
 class OptimizerOptions:
-    """How one of the two learns: updates a step, and Adam's settings."""
+    """Adam for one network, and the number of its updates in a training step."""
 
     updates: int = 1
-    rate: float = 2e-4
+    learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a game is played.
+    """Options of a GAN training.
 
     Attributes:
-        loss: by name in `LOSSES`.
-        smoothing: real images count as real by 1 - smoothing only (Salimans et al., 2016,
-            https://arxiv.org/abs/1606.03498); for losses of probabilities.
-        penalty: weight of the loss's penalty on slopes; None: the loss's own.
-        mismatched: D also sees real images under labels of others, which count as generated (Reed et al., 2016,
-            https://arxiv.org/abs/1605.05396); for losses that do not pair images.
-        augment: both players' images reach D through `augmented`.
-        decay: of the generator's moving average.
-        channels_last, fused: quicker ways to the same numbers, but for rounding.
-        joined: another for a D without batch normalisation, which sees real and generated images as one batch; what
-            dropout draws is other numbers then.
-        half: convolutions and products in bfloat16.
+        loss: a name in `LOSSES`.
+        generator, discriminator: the optimizer of each.
+        label_smoothing: one-sided label smoothing, the target for real images is 1 minus this (Salimans et al., 2016,
+            https://arxiv.org/abs/1606.03498); for losses on probabilities.
+        gradient_penalty: weight of the loss's gradient penalty; None: the loss's default.
+        mismatched_labels: D also gets real images under wrong labels, with the target "generated" (Reed et al., 2016,
+            https://arxiv.org/abs/1605.05396); for losses that do not pair images. None: not decided yet, no here; see
+            `vitrail.gan.networks.resolve_options`.
+        diffaugment: D gets real and generated images through `augment`.
+        ema_decay: decay of the moving average of the generator's weights.
+        channels_last, fused: faster modes with the same results up to rounding.
+        concat_real_fake: D gets real and generated images in one batch; not for D with batch normalisation. Same
+            results up to rounding, except that dropout draws other numbers.
+        bfloat16: convolutions and matrix products in bfloat16.
     """
 
     loss: str = "non-saturating"
     generator: OptimizerOptions = OptimizerOptions()
     discriminator: OptimizerOptions = OptimizerOptions()
-    smoothing: float = 0.0
-    penalty: float | None = None
-    mismatched: bool = False
-    augment: bool = False
-    decay: float = 0.999
+    label_smoothing: float = 0.0
+    gradient_penalty: float | None = None
+    mismatched_labels: bool | None = None
+    diffaugment: bool = False
+    ema_decay: float = 0.999
     channels_last: bool = False
     fused: bool = False
-    joined: bool = False
+    concat_real_fake: bool = False
     bfloat16: bool = False
 
 
 def loss_of(options: TrainingOptions) -> Loss:
-    """The loss that the rules name, smoothed and weighted as they say.
+    """The loss that the options name, with their label smoothing and weight of the gradient penalty.
 
     Raises:
-        UnknownName: there is none of that name.
-        BadSetting: it takes no smoothing or no mismatched labels, or has no penalty to weight.
+        UnknownName: there is no loss of that name.
+        BadSetting: the loss takes no label smoothing or no mismatched labels, or has no gradient penalty.
     """
     loss: Loss = LOSSES[options.loss]
-    if options.mismatched and loss.relativistic:
-        raise BadSetting(f"{options.loss} pairs images, and takes no mismatched labels; non-saturating would.")
-    if options.penalty is not None:
-        loss = _weighted(loss, options.loss, options.penalty)
-    if not options.smoothing:
+    if options.mismatched_labels and loss.relativistic:
+        raise BadSetting(f"The {options.loss} loss pairs images and takes no mismatched labels. Use non-saturating.")
+    if options.gradient_penalty is not None:
+        loss = _weighted(loss, options.loss, options.gradient_penalty)
+    if not options.label_smoothing:
         return loss
     if loss.discriminator is not cross_entropy:
-        raise BadSetting(f"{options.loss} has no probabilities to smooth; non-saturating and saturating have.")
-    return replace(loss, discriminator=lambda real, fake: cross_entropy(real, fake) + options.smoothing * real.mean())
+        raise BadSetting(
+            f"The {options.loss} loss has no probabilities for label smoothing. Use non-saturating or saturating."
+        )
+    smoothing = options.label_smoothing
+    return replace(loss, discriminator=lambda real, fake: cross_entropy(real, fake) + smoothing * real.mean())
 
 
 def _weighted(loss: Loss, name: str, weight: float) -> Loss:
     penalty: Any = loss.penalty
     if penalty is None:
-        raise BadSetting(f"{name} has no penalty to weight; wasserstein-gp and relativistic have.")
+        raise BadSetting(f"The {name} loss has no gradient penalty. Use wasserstein-gp or relativistic.")
 
     def weighted(score: Any, real: Tensor, fake: Tensor, generator: torch.Generator) -> Value:
         value: Value = penalty(score, real, fake, generator, weight)
@@ -91,29 +96,32 @@ def _weighted(loss: Loss, name: str, weight: float) -> Loss:
 
 
 class GanState:
-    """Two players, their optimisers, the generator's average and the draws.
+    """Generator, discriminator, their optimisers, the generator's EMA and the random number generator.
 
-    Made in several processes at once (`together`), it starts from the players of rank 0, and normalises joined batches.
+    In a process group every rank starts from the weights of rank 0, and batch normalisation is synchronised.
 
     Attributes:
-        steps: how many are done.
-        draws: where latents and augmentations come from; on the CPU, the same for every device.
+        steps: number of completed training steps.
+        draws: source of latents and augmentations; on the CPU, so that it is the same for every device.
     Raises:
-        BadSetting: the rules contradict each other, or ask for joined images of a D with batch normalisation.
+        BadSetting: the options contradict each other, or `concat_real_fake` is set for a D with batch normalisation.
     """
 
     def __init__(
         self, generator: nn.Module, discriminator: nn.Module, options: TrainingOptions, *, seed: int = 0
     ) -> None:
         self.options, self.loss = options, loss_of(options)
-        if options.joined and has_batch_norm(discriminator):
-            raise BadSetting("Batch normalisation would tell joined images apart by their company; joined=False would.")
+        if options.concat_real_fake and has_batch_norm(discriminator):
+            raise BadSetting(
+                "concat_real_fake cannot be used with batch normalisation, which leaks whether a batch is real or "
+                "generated. Use concat_real_fake=False."
+            )
         layout: Any = torch.channels_last if options.channels_last else torch.contiguous_format
         self.layout = layout
         broadcast_parameters(generator, discriminator)
         self.generator = generator.to(memory_format=layout).train()
         self.discriminator = discriminator.to(memory_format=layout).train()
-        self.ema = Ema(self.generator, options.decay)  # sampled by one rank alone: its norms are not joined
+        self.ema = Ema(self.generator, options.ema_decay)  # rank 0 samples from it alone: no synchronised batch norm
         if rank_and_world_size()[1] > 1:
             use_sync_batch_norm(self.generator, self.discriminator)
         self.adams = {
@@ -126,38 +134,38 @@ class GanState:
 
     @property
     def device(self) -> torch.device:
-        """Where the players are."""
+        """Device of the networks."""
         return next(self.generator.parameters()).device
 
     def state(self) -> dict[str, Tensor]:
-        """All that the game needs to go on as if it had never stopped: by name, on the CPU."""
+        """Everything that a bit-identical resume needs: named tensors on the CPU."""
         parts: dict[str, Mapping[str, Tensor]] = {
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "average": self.ema.network.state_dict(),
+            "ema": self.ema.network.state_dict(),
             **{f"{name}_adam": _flat(adam) for name, adam in self.adams.items()},
         }
         tensors = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
         tensors |= {
             "steps": torch.tensor([self.steps, self.ema.steps]),
             "draws": self.draws.get_state(),
-            "random": torch.get_rng_state(),  # dropout's
+            "random": torch.get_rng_state(),  # of dropout
         }
         if self.device.type == "cuda":
             tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
         return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Goes back to `state`, which a game of the same players and rules gave.
+        """Restores what `state()` of a training with the same networks and options gave.
 
         Raises:
-            BadSetting: it was a game of other players.
+            BadSetting: the networks are others.
         """
         try:
             for part, network in (
                 ("generator", self.generator),
                 ("discriminator", self.discriminator),
-                ("average", self.ema.network),
+                ("ema", self.ema.network),
             ):
                 network.load_state_dict(select_prefix(part, state))
             for name, adam in self.adams.items():
@@ -165,7 +173,7 @@ class GanState:
             steps, draws, random = state["steps"], state["draws"], state["random"]
         except (RuntimeError, KeyError, ValueError) as error:
             reason = one_line(error)
-            raise BadSetting(f"The checkpoint is of a game between other players ({reason}).") from None
+            raise BadSetting(f"The checkpoint belongs to other networks ({reason}). Use its own settings.") from None
         self.steps, self.ema.steps = (int(value) for value in steps)
         self.draws.set_state(draws)
         torch.set_rng_state(random)
@@ -173,29 +181,29 @@ class GanState:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def _adam(network: nn.Module, player: OptimizerOptions, *, fused: bool) -> torch.optim.Adam:
-    betas = (player.beta1, player.beta2)
-    return torch.optim.Adam(network.parameters(), lr=player.rate, betas=betas, fused=fused or None)
+def _adam(network: nn.Module, options: OptimizerOptions, *, fused: bool) -> torch.optim.Adam:
+    betas = (options.beta1, options.beta2)
+    return torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=betas, fused=fused or None)
 
 
 def _flat(adam: torch.optim.Adam) -> dict[str, Tensor]:
-    kept = adam.state_dict()["state"]
-    return {f"{number}.{name}": torch.as_tensor(value) for number, of in kept.items() for name, value in of.items()}
+    moments = adam.state_dict()["state"]
+    return {f"{number}.{name}": torch.as_tensor(value) for number, of in moments.items() for name, value in of.items()}
 
 
 def _unflatten(adam: torch.optim.Adam, flat: Mapping[str, Tensor]) -> None:
     whole = adam.state_dict()
-    kept: dict[int, dict[str, Tensor]] = {}
+    moments_by_weight: dict[int, dict[str, Tensor]] = {}
     for name, value in flat.items():
         number, _, key = name.partition(".")
-        kept.setdefault(int(number), {})[key] = value.clone()
-    adam.load_state_dict({**whole, "state": kept})
-    for weight, moments in adam.state.items():  # in the layout of the weight, which fused steps take for granted
+        moments_by_weight.setdefault(int(number), {})[key] = value.clone()
+    adam.load_state_dict({**whole, "state": moments_by_weight})
+    for weight, moments in adam.state.items():  # fused updates need the moments in the weight's memory layout
         for key, value in moments.items():
             if value.shape == weight.shape:
                 moments[key] = torch.empty_like(weight).copy_(value)
 
 
 def select_prefix(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of one part of a state, as `average`, by the names they have in its network."""
+    """The tensors of one part of a state (e.g. `ema`), by their names within that part."""
     return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}

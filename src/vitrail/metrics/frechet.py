@@ -1,23 +1,23 @@
-"""Fréchet distance between two sets of features, each taken for a Gaussian (Dowson and Landau, 1982).
+"""Fréchet distance between two sets of features, each modelled as a Gaussian (Dowson and Landau, 1982).
 
-With the features of Inception it is the FID of Heusel et al., 2017, https://arxiv.org/abs/1706.08500; with those of any
-other network it is another figure, and is never called so here.
+With Inception features it is the FID (Heusel et al., 2017, https://arxiv.org/abs/1706.08500); with the features of any
+other network it is another metric, and is called FD.
 """
 
 import torch
 from torch import Tensor
 
-from vitrail.tensors import Features
+from vitrail.tensors import Features, OtherFeatures
 
 
 class FrechetDistance:
     """‖m₁ - m₂‖² + tr S₁ + tr S₂ - 2 tr (S₁ S₂)^½, in squared units of the features; float64.
 
-    The root is taken of a symmetric matrix (S₁^½ S₂ S₁^½ has the same trace), a tenth of the general root's time, and
-    never gives complex numbers. What belongs to the reference is computed once.
+    The square root is taken of a symmetric matrix (S₁^½ S₂ S₁^½ has the same trace): a tenth of the time of the general
+    root, and never complex. The moments of the reference are computed once.
 
     Args:
-        reference: (N, D), of real images; N of 2 or more.
+        reference: features of real images, (N, D), N of 2 or more.
     """
 
     higher_is_better = False
@@ -29,11 +29,20 @@ class FrechetDistance:
         self._root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
     def __call__(self, features: Features) -> float:
-        """The distance of these from the reference; at least 0 but for rounding."""
+        """The distance of features (M, D) from the reference; at least 0 up to rounding."""
         mean, covariance = _moments(features)
         product = self._root @ covariance @ self._root
         both = torch.linalg.eigvalsh(product).clamp_min(0).sqrt().sum()
         return float((mean - self._mean).square().sum() + covariance.trace() + self._trace - 2 * both)
+
+
+def frechet_distance(features: Features, reference: OtherFeatures) -> float:
+    """Fréchet distance of features (M, D) from a reference (N, D), in squared units; 0 for equal sets.
+
+    With Inception features it is the FID (Heusel et al., 2017, https://arxiv.org/abs/1706.08500). The value depends on
+    M and N: compare only values of equal counts. `FrechetDistance` serves several sets with one reference.
+    """
+    return FrechetDistance(reference)(features)
 
 
 def _moments(features: Features) -> tuple[Tensor, Tensor]:

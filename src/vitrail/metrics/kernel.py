@@ -2,17 +2,17 @@
 
 from torch import Tensor
 
-from vitrail.tensors import Features
+from vitrail.tensors import Features, OtherFeatures
 
 
 class KernelDistance:
-    """Unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³; about 0 for equals, also below it.
+    """Unbiased squared maximum mean discrepancy (MMD) with the kernel (x·y / D + 1)³; about 0 for equal distributions.
 
-    Features are brought to the reference's mean and deviation first: on raw ones the cube makes a few large features
-    drown the others.
+    Features are standardised with the reference's mean and deviation: in raw ones a few large features dominate the
+    cubic kernel. With raw Inception features the metric is the KID.
 
     Args:
-        reference: (N, D), of real images.
+        reference: features of real images, (N, D), N of 2 or more.
     """
 
     higher_is_better = False
@@ -21,22 +21,31 @@ class KernelDistance:
         reference = reference.double()
         self._mean, self._spread = reference.mean(dim=0), reference.std(dim=0).clamp_min(1e-12)
         self._reference = self._standard(reference)
-        self._within = _mean_between_others(self._reference)
+        self._within = _mean_off_diagonal(self._reference)
 
     def __call__(self, features: Features) -> float:
-        """The distance of these from the reference."""
+        """The distance of features (M, D) from the reference; negative values are possible, as it is unbiased."""
         features = self._standard(features.double())
         across = _kernel(features, self._reference).mean()
-        return float(_mean_between_others(features) + self._within - 2 * across)
+        return float(_mean_off_diagonal(features) + self._within - 2 * across)
 
     def _standard(self, features: Tensor) -> Tensor:
         return (features - self._mean) / self._spread
+
+
+def kernel_distance(features: Features, reference: OtherFeatures) -> float:
+    """Kernel distance of features (M, D) from a reference (N, D); about 0 for equal distributions.
+
+    As the KID (Bińkowski et al., 2018, https://arxiv.org/abs/1801.01401), but on features standardised with the
+    reference. `KernelDistance` serves several sets with one reference.
+    """
+    return KernelDistance(reference)(features)
 
 
 def _kernel(one: Tensor, two: Tensor) -> Tensor:
     return (one @ two.T / one.shape[1] + 1) ** 3
 
 
-def _mean_between_others(features: Tensor) -> Tensor:
+def _mean_off_diagonal(features: Tensor) -> Tensor:
     kernel, count = _kernel(features, features), len(features)
     return (kernel.sum() - kernel.trace()) / (count * (count - 1))

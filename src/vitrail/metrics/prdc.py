@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: where samples lie among real images, and which of those they meet.
+"""Precision, recall, density and coverage (PRDC) of samples, from nearest neighbours in feature space.
 
 Sources: Kynkäänniemi et al., 2019, https://arxiv.org/abs/1904.06991 (precision, recall); Naeem et al., 2020,
 https://arxiv.org/abs/2002.09797 (density, coverage).
@@ -13,19 +13,21 @@ from vitrail.errors import BadSetting
 from vitrail.tensors import Features, OtherFeatures, Scores
 
 NEAREST = 5
-ROWS = 1024  # distances of so many at once
+ROWS = 1024  # of a block of the distance matrix
 
 
 @dataclass(frozen=True)
 class Prdc:
-    """Shares in [0, 1], but for density, which may exceed 1.
+    """Fractions in [0, 1], except density, which may exceed 1.
+
+    The k-NN radius of an image is the distance to its k-th nearest neighbour in its own set.
 
     Attributes:
-        precision: of the samples, those within a real image's reach (the distance to its k-th real neighbour).
-        recall: of the real images, those within a sample's reach.
-        density: how many real images' reaches a sample lies in, over k.
-        coverage: of the real images, those with a sample within their own reach. Alone among these it sees both that
-            a class is missing and that one image is repeated.
+        precision: fraction of samples within the k-NN radius of any real image.
+        recall: fraction of real images within the k-NN radius of any sample.
+        density: mean number of real images whose k-NN radius contains a sample, divided by k.
+        coverage: fraction of real images whose k-NN radius contains a sample. The only one of the four that falls both
+            when a class is missing and when one image is repeated.
     """
 
     precision: float
@@ -35,46 +37,51 @@ class Prdc:
 
 
 def prdc(features: Features, reference: OtherFeatures, *, nearest: int = NEAREST) -> Prdc:
-    """How samples and real images lie among each other; compare only figures of equal numbers of both.
+    """Precision, recall, density and coverage of samples; compare only values of equal counts.
 
     Args:
-        features, reference: (M, D) of samples, (N, D) of real images.
+        features: of samples, (M, D).
+        reference: features of real images, (N, D).
+        nearest: k.
     Raises:
-        BadSetting: either has no more than `nearest` rows.
+        BadSetting: there are no more than `nearest` samples or real images.
     """
     fewest = min(len(features), len(reference))
     if fewest <= nearest:
-        raise BadSetting(f"Neighbours need more than {nearest} images on each side; got {fewest}.")
-    reach, own_reach = knn_radii(reference, nearest), knn_radii(features, nearest)
-    within, hit = torch.zeros(len(features)), torch.zeros(len(reference), dtype=torch.bool)
+        raise BadSetting(
+            f"PRDC with {nearest} neighbours needs more than {nearest} images on each side; got {fewest}. "
+            "Use more images."
+        )
+    real_radii, sample_radii = knn_radii(reference, nearest), knn_radii(features, nearest)
+    containing, recalled = torch.zeros(len(features)), torch.zeros(len(reference), dtype=torch.bool)
     covered = torch.zeros(len(reference), dtype=torch.bool)
     for start in range(0, len(reference), ROWS):
         rows = slice(start, start + ROWS)
         distances = torch.cdist(reference[rows], features)
-        inside = distances <= reach[rows, None]
-        within += inside.sum(dim=0)
+        inside = distances <= real_radii[rows, None]
+        containing += inside.sum(dim=0)
         covered[rows] = inside.any(dim=1)
-        hit[rows] = (distances <= own_reach).any(dim=1)
+        recalled[rows] = (distances <= sample_radii).any(dim=1)
     return Prdc(
-        precision=float((within > 0).float().mean()),
-        recall=float(hit.float().mean()),
-        density=float(within.mean() / nearest),
+        precision=float((containing > 0).float().mean()),
+        recall=float(recalled.float().mean()),
+        density=float(containing.mean() / nearest),
         coverage=float(covered.float().mean()),
     )
 
 
 def knn_radii(features: Features, nearest: int) -> Scores:
-    """Distance of each to its `nearest`-th neighbour among the others, (N,)."""
+    """k-NN radii: distance of each row to its `nearest`-th neighbour among the other rows, (N,)."""
     return torch.cat([_smallest(part, features, nearest + 1)[:, -1] for part in torch.split(features, ROWS)])
 
 
 def nearest_distances(features: Features, others: OtherFeatures) -> tuple[Scores, Tensor]:
-    """Distance of each to the nearest of `others`, and which that is, (N,) each."""
-    found = [torch.cdist(part, others).min(dim=1) for part in torch.split(features, ROWS)]
-    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
+    """Distance of each row to the nearest of `others`, and the row number of that one, (N,) each."""
+    parts = [torch.cdist(part, others).min(dim=1) for part in torch.split(features, ROWS)]
+    return torch.cat([each.values for each in parts]), torch.cat([each.indices for each in parts])
 
 
 def _smallest(rows: Tensor, others: Tensor, count: int) -> Tensor:
-    """The smallest distances of each row, itself (0) among them, rising: (N, count)."""
+    """The smallest distances of each row in ascending order, its own (0) included: (N, count)."""
     values: Tensor = torch.cdist(rows, others).topk(count, dim=1, largest=False).values
     return values

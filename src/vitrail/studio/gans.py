@@ -23,7 +23,7 @@ from vitrail.tasks.gan_walk import GanWalk
 
 SECONDS = 1.0
 LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
-SCORES = {"real": "D(x)", "d_fake_before_g": "D(G(z)) before", "d_fake_after_g": "after"}
+SCORES = {"d_real": "D(x)", "d_fake_before_g": "D(G(z)) before", "d_fake_after_g": "after"}
 
 
 def screen(desk: Desk) -> gr.Dropdown:
@@ -35,7 +35,7 @@ def screen(desk: Desk) -> gr.Dropdown:
             epochs = gr.Number(30, label="Epochs", precision=0)
             batch = gr.Number(32, label="Batch", precision=0)
             rate = gr.Number(5e-4, label="Learning rate")
-            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "rate"))
+            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "learning_rate"))
             run, stop = buttons("Train")
         with gr.Column(scale=2, min_width=320):
             runs = watchable(desk)
@@ -53,7 +53,7 @@ def screen(desk: Desk) -> gr.Dropdown:
                 "architecture": architecture,
                 "epochs": count,
                 "batch": images,
-                "rate": speed,
+                "learning_rate": speed,
             }
             job = desk.plan(str(request.session_hash), [("gan-train", {**said, **chosen(GanTrain, names, more)})])
         except VitrailError as error:

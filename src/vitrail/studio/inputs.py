@@ -128,6 +128,8 @@ def _component(name: str, info: FieldInfo) -> Any:
     if get_origin(kinds[0]) is Literal:
         choices = [str(each) for each in get_args(kinds[0])]
         return gr.Dropdown(choices, value=default, label=label, info=about)
+    if kinds == [bool] and default is None:
+        return gr.Dropdown([("automatic", ""), "yes", "no"], value="", label=label, info=about)
     if kinds == [bool]:
         return gr.Checkbox(value=bool(default), label=label, info=about)
     if kinds[0] in (int, float) and default is not None:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from vitrail.errors import BadRun, MissingExtra, VitrailError
 from vitrail.events import Event, Image, Note, Plot, Result, Table
+from vitrail.gan.networks import build
 from vitrail.plots import Score, scores
 from vitrail.runs import Run
 from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
 from vitrail.tasks.gan_generator import Generator, read_generator
-from vitrail.tasks.gan_players import made
 from vitrail.tasks.gan_sheet import row_of, sheet
 
 
@@ -59,12 +59,12 @@ def _row(run: Run, result: Mapping[str, Any], generator: Generator | None) -> di
         "loss": result["loss"],
         "epochs": result["epochs"],
         "distance": distance.get("value"),
-        "distance_floor": distance.get("floor"),
+        "distance_floor": distance.get("baseline"),
         "measured_as": distance_name(result),
         "coverage": coverage.get("value"),
-        "coverage_floor": coverage.get("floor"),
+        "coverage_floor": coverage.get("baseline"),
         "novelty": novelty.get("value"),
-        "novelty_floor": novelty.get("floor"),
+        "novelty_floor": novelty.get("baseline"),
         "label_agreement": result["label_agreement"],
         "judge_accuracy": judge.get("accuracy"),
         "images_per_second": result["images_per_second"],
@@ -78,7 +78,7 @@ def _parameters(generator: Generator | None) -> dict[str, int | None]:
     """Numbers that each player learns."""
     if generator is None:
         return {"generator_parameters": None, "discriminator_parameters": None}
-    pair = made(generator.about)
+    pair = build(generator.description)
     counts = {"generator_parameters": pair.generator, "discriminator_parameters": pair.discriminator}
     return {name: sum(weight.numel() for weight in network.parameters()) for name, network in counts.items()}
 

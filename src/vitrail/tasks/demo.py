@@ -67,7 +67,10 @@ class Demo(Task):
         yield "explain", Explain(images=three, method=METHODS, samples=16, backbone=(digits,))
         yield "fool", Fool(images=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
-        yield "gan-train", GanTrain(data="digits", epochs=30, batch=32, rate=5e-4, average=0.99, evaluate_every=10)
+        yield (
+            "gan-train",
+            GanTrain(data="digits", epochs=30, batch=32, learning_rate=5e-4, ema_decay=0.99, evaluate_every=10),
+        )
 
 
 def packaged_images() -> list[Path]:

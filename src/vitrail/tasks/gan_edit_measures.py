@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator as Steps
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,16 @@ from vitrail.datasets.open_pixels import Opened, open_pixels
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note
+from vitrail.gan.training_data import read_data_options
+from vitrail.metrics.feature_extractors import (
+    BackboneFeatures,
+    ClassifierFeatures,
+    classifier_features,
+    train_sample_classifier,
+)
 from vitrail.metrics.sample_classifier import agreement
 from vitrail.tasks.gan_edit_images import Edited
 from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_readers import BackboneReader, JudgeReader, judge_of, judged
-from vitrail.tasks.gan_run import wish_of
-from vitrail.tasks.gan_train import GanTrain
 from vitrail.transfer.classifier import open_network
 
 if TYPE_CHECKING:
@@ -45,8 +48,8 @@ class Measures:
     def __init__(
         self,
         names: tuple[str, ...],
-        reader: BackboneReader | None,
-        judge: JudgeReader | None,
+        reader: BackboneFeatures | None,
+        judge: ClassifierFeatures | None,
         held_out: PixelSet | None,
     ) -> None:
         self.names, self.reader, self.judge = names, reader, judge
@@ -56,7 +59,7 @@ class Measures:
             features = reader.features(held_out.images[:PAIRS])
             self.apart = float(_distances(features, features.roll(1, dims=0)).mean())
         if judge is not None and held_out is not None:
-            right = agreement(judge.judge.look(held_out.images)[1], held_out.labels)
+            right = agreement(judge.classifier.features_and_logits(held_out.images)[1], held_out.labels)
             for name, of, labels in zip(names, right.T, held_out.labels.T, strict=True):
                 self.seen[name] = _share(of[labels < 0]), _share(of[labels > 0])
 
@@ -68,7 +71,7 @@ class Measures:
     @property
     def judge_figures(self) -> dict[str, Any] | None:
         """The judge as `result.json` has it."""
-        return None if self.judge is None else self.judge.figures()
+        return None if self.judge is None else self.judge.values()
 
     def measure(self, found: Edited, wishes: Mapping[int, float]) -> list[dict[str, Any]]:
         """What `result.json` says of each image."""
@@ -105,7 +108,9 @@ class Measures:
 
     def _add_verdicts(self, entries: list[dict[str, Any]], found: Edited, wishes: Mapping[int, float]) -> None:
         assert self.judge is not None
-        before, after = (self.judge.judge.look(pixels)[1].sigmoid() for pixels in (found.original, found.edited))
+        before, after = (
+            self.judge.classifier.features_and_logits(pixels)[1].sigmoid() for pixels in (found.original, found.edited)
+        )
         for entry, was, now in zip(entries, before, after, strict=True):
             entry["judge"] = {"before": self._shares(was), "after": self._shares(now)}
             entry["success"] = all((float(now[index]) > 0.5) == (value > 0) for index, value in wishes.items())
@@ -122,7 +127,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
     """
     reader, judge, held_out = None, None, None
     try:
-        reader = BackboneReader(open_network(IDENTITY, device=device))
+        reader = BackboneFeatures(open_network(IDENTITY, device=device))
     except MissingWeights as error:
         yield Note(f"Likeness is not measured: {error}")
     try:
@@ -131,17 +136,16 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
         yield Note(f"Whether edits succeeded is not judged: the images the generator learned cannot be had: {error}")
     else:
         yield from map(Note, opened.skipped)
-        made = yield from judge_of(opened.train, seed=seed, device=device, cache=task.cache / "judges")
+        made = yield from train_sample_classifier(opened.train, seed=seed, device=device, cache=task.cache / "judges")
         held_out = opened.held_out
-        judge = judged(*made, held_out)
+        judge = classifier_features(*made, held_out)
     return Measures(generator.names, reader, judge, held_out)
 
 
 def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
     """The images of the generator's training, parted as they were then, and its seed."""
-    trained = GanTrain(**generator.settings)
-    wish = replace(wish_of(trained), home=cache / "datasets", download=download)
-    return open_pixels(trained.data, wish), trained.seed
+    source, options = read_data_options(generator.description, home=cache / "datasets", download=download)
+    return open_pixels(source, options), int(generator.description["seed"])
 
 
 def _distances(features: Tensor, others: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,9 +37,6 @@ from vitrail.images import to_signed_range, to_unit
 from vitrail.settings import parse_model
 from vitrail.tasks.gan_kept import Size
 from vitrail.tensors import Features, SignedImages
-
-if TYPE_CHECKING:
-    from vitrail.tasks.gan_training_state import Training
 
 PARTS = ("latents", "attributes")
 WIDTH = 32  # IcGAN's
@@ -74,31 +71,32 @@ class Encoders:
         return torch.cat(latents), torch.cat(attributes)
 
 
-def encoded(training: Training, opened: Opened) -> Generator[Event, None, dict[str, Any] | None]:
-    """Trains the encoders of the best generator of a training on attributes; what `result.json` says of them.
+def train_encoders(
+    generator: nn.Module, description: Mapping[str, Any], opened: Opened, *, epochs: int, seed: int, device: str
+) -> Generator[Event, None, dict[str, Any] | None]:
+    """Trains the encoders of a generator of images with attributes; their metrics on held-out images.
 
-    None where there are no attributes, or no epochs are wanted.
+    None without attributes or with 0 epochs.
     """
-    epochs = training.task.encoder_epochs
-    if not training.about["attributes"] or not epochs:
+    if not description["attributes"] or not epochs:
         return None
-    started, seed = time.perf_counter(), training.task.seed
-    generator = training.best_generator().eval().requires_grad_(False)
-    made, names = training.about["arguments"], opened.train.names
+    started = time.perf_counter()
+    generator = generator.eval().requires_grad_(False)
+    made, names = description["arguments"], opened.train.names
     about = {
         "arguments": {"size": made["size"], "channels": made["channels"], "width": WIDTH},
         "outputs": [made["latent_size"], len(names)],
         "names": list(names),
     }
-    encoders = _new(about, seed=seed, device=training.device)
+    encoders = _new(about, seed=seed, device=device)
     order = ShuffledBatches(len(opened.train), min(BATCH, len(opened.train)), seed)
     steps = epochs * order.batches_per_epoch
     learned = train_latent_encoder(encoders.latents, generator, opened.train.labels, steps=steps, seed=seed)
     yield from _shown("encoder of latents", learned)
-    images = _batches(opened.train, order, training.device)
+    images = _batches(opened.train, order, device)
     yield from _shown("encoder of attributes", train_attribute_encoder(encoders.attributes, images, steps=steps))
     yield _kept(encoders)
-    figures = _figures(encoders, generator, opened.held_out, training.device)
+    figures = _figures(encoders, generator, opened.held_out, device)
     return {**figures, "epochs": epochs, "seconds": time.perf_counter() - started}
 
 
@@ -162,7 +160,7 @@ def _of(networks: Iterable[nn.Module], about: dict[str, Any], device: str | torc
     return Encoders(latents, attributes, about)
 
 
-def _batches(train: PixelSet, order: ShuffledBatches, device: torch.device) -> Iterator[tuple[SignedImages, Features]]:
+def _batches(train: PixelSet, order: ShuffledBatches, device: str) -> Iterator[tuple[SignedImages, Features]]:
     for rows in order:
         yield to_signed_range(to_unit(train.images[rows])).to(device), train.labels[rows].to(device)
 
@@ -187,7 +185,7 @@ def _kept(encoders: Encoders) -> Weights:
 
 
 @torch.no_grad()
-def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, device: torch.device) -> dict[str, Any]:
+def _figures(encoders: Encoders, generator: nn.Module, held_out: PixelSet, device: str) -> dict[str, Any]:
     """How far the encoders' answers are off, on images that they have not seen."""
     held_out = held_out.take(slice(0, MEASURED))
     labels = held_out.labels.to(device)

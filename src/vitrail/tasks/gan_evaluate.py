@@ -1,92 +1,58 @@
-"""What a trained generator's images are worth, measured again: by another network, on other images, on more."""
+"""Evaluation of a trained generator: other metrics, on other or on more images."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from vitrail.errors import BadRun, BadSetting
-from vitrail.events import Event, Note, Result, Table
-from vitrail.runs import read_run
-from vitrail.settings import cache_folder, setting
+from vitrail.events import Event, Result, Summary
+from vitrail.settings import DATA, MEASURING, RUNNING, cache_folder, device_setting, setting
 from vitrail.task import Task
+from vitrail.tasks.gan_train import EXTRACTOR_HELP
 
 
 class GanEvaluate(Task):
-    """Measure the images of a trained generator: each figure with what real images get for the same count."""
+    """Measure the images of a trained generator: each metric beside its baseline, the same of real images."""
 
-    generator: Path = setting(..., "Run folder of `vitrail gan train`", positional=True)
-    data: str = setting("", "Real images to compare with; else those it was trained on")
-    samples: int = setting(10_000, "Images on each side, if there are so many", ge=8)
-    measure: str = setting(
-        "auto", "What measures: judge, a backbone, or inception:FILE; auto: judge where there are labels"
-    )
-    gan_train: bool = setting(True, "Teach a judge from generated images alone and ask it about real ones (GAN-train)")
-    seed: int = setting(0, "Seed of the images that are measured", ge=0, lt=2**62)
-    download: bool = setting(False, "Let a data set be downloaded")
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
-    cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
+    generator: Path = setting(..., "Run folder of `vitrail gan train`", panel=DATA, positional=True)
+    data: str = setting("", "Real images to compare with; default: those of the training", panel=DATA)
+    feature_extractor: str = setting("auto", EXTRACTOR_HELP, panel=MEASURING)
+    samples: int = setting(10_000, "Images on each side, at most as many as there are", panel=MEASURING, ge=8)
+    gan_train: bool = setting(True, "GAN-train score: a classifier trained on generated images", panel=MEASURING)
+    seed: int = setting(0, "Seed of the generated images", panel=RUNNING, ge=0, lt=2**62)
+    download: bool = setting(False, "Download of a named data set", panel=DATA)
+    device: str = device_setting()
+    cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
 
     def run(self) -> Iterator[Event]:
-        """Yields the table of figures; the last event is the `Result`."""
-        from vitrail.datasets.open_pixels import open_pixels
+        """Yields the table of metrics; the last event is the `Result`."""
         from vitrail.devices import choose_device
-        from vitrail.tasks.gan_evaluation import Evaluation, taught
+        from vitrail.formatting import duration, percent
+        from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
         from vitrail.tasks.gan_generator import read_generator
-        from vitrail.tasks.gan_readers import JudgeReader, open_reader
-        from vitrail.tasks.gan_report import metric_rows
-        from vitrail.tasks.gan_run import wish_of
-        from vitrail.tasks.gan_train import GanTrain
+        from vitrail.tasks.gan_train_report import metric_lines, metric_table, skipped
 
-        started = time.perf_counter()
-        device = choose_device(self.device)
-        generator = read_generator(self.generator, device)
-        if read_run(self.generator).task != "gan-train":
-            raise BadRun(
-                f"{str(self.generator)!r} does not say what its generator was trained on; give a run of gan train."
-            )
-        trained = GanTrain(**generator.settings)
-        wish = replace(wish_of(trained), home=self.cache / "datasets", download=self.download)
-        if self.data:
-            wish = replace(wish, labels=None, attributes=generator.names if generator.has_attributes else ())
-        opened = open_pixels(self.data or trained.data, wish)
-        for note in opened.notes:
-            yield Note(note)
-        if generator.names and opened.train.names != generator.names:
-            raise BadSetting(
-                f"The generator is told {', '.join(generator.names)}, and these images are "
-                f"{', '.join(opened.train.names) or 'unnamed'}; images with the same names would work."
-            )
-        reader = yield from open_reader(
-            self.measure, opened.train, opened.held_out, seed=trained.seed, device=device, cache=self.cache / "judges"
+        generator = read_generator(self.generator, choose_device(self.device))
+        data = open_evaluation_data(generator, self.data, home=self.cache / "datasets", download=self.download)
+        events = evaluate(
+            generator,
+            data,
+            extractor=self.feature_extractor,
+            samples=self.samples,
+            gan_train=self.gan_train,
+            seed=self.seed,
+            device=self.device,
+            cache=self.cache,
         )
-        evaluation = Evaluation(reader, opened.train, opened.held_out, count=self.samples, seed=self.seed)
-        labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
-        pixels = generator.images(generator.latents(self.seed, evaluation.count), labels)
-        measured = evaluation.measure(pixels, labels, conditional=bool(generator.names))
-        figures: dict[str, Any] = {"metrics": evaluation.named(measured), "label_agreement": measured.label_agreement}
-        if self.gan_train and generator.names:
-            learned = yield from taught(pixels, labels, opened, seed=self.seed, device=device)
-            figures |= {"gan_train": learned}
-        yield Table("metrics", "Samples", ("figure", "samples", "real images"), metric_rows(evaluation, measured))
-        if "gan_train" in figures:
-            yield Note(
-                f"GAN-train: {learned['accuracy']:.2%} of real images, against {learned['floor']:.2%} when "
-                f"taught from {learned['n']} real ones."
-            )
-        yield Result(
-            {
-                "generator": str(self.generator),
-                "backbone": [{"name": reader.name, "sha256": reader.weights_sha256}],
-                "device": device,
-                "skipped": [{"file": "", "reason": note} for note in opened.skipped],
-                "judge": reader.figures() if isinstance(reader, JudgeReader) else None,
-                **figures,
-                "label_agreement_per_name": measured.per_name,
-                "alarms": [],
-                "seconds": {"total": time.perf_counter() - started},
-            }
-        )
+        for event in events:
+            if not isinstance(event, EvaluationEnd):
+                yield event
+                continue
+            yield metric_table(event.metrics, event.values)
+            lines = list(metric_lines(event.metrics, event.values))
+            if event.gan_train is not None:
+                score, baseline = (percent(event.gan_train[key]) for key in ("accuracy", "baseline"))
+                lines.append(("GAN-train score", f"{score} (classifier trained on real images: {baseline})"))
+            lines.append(("time", duration(event.values["seconds"]["total"])))
+            yield Summary(lines, ["vitrail gan sample {run} --count 64".replace("{run}", str(self.generator))])
+            yield Result({"generator": str(self.generator), "skipped": skipped(data.opened.skipped), **event.values})

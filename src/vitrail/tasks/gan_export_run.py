@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from vitrail.errors import BadWeights
 from vitrail.events import Attachment, Event, Note, Result, Weights
+from vitrail.gan.networks import build
 from vitrail.gan_architectures.pair import condition
 from vitrail.images import from_signed_range
 from vitrail.tasks.gan_generator import Generator, read_generator
 from vitrail.tasks.gan_onnx import OPSET, need_onnx, onnx_images, to_onnx
-from vitrail.tasks.gan_players import made
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_export import GanExport
@@ -96,12 +96,12 @@ def _weights(task: GanExport, generator: Generator) -> tuple[Weights, bytes]:
     tensors = {name: np.asarray(value.numpy(), order="C") for name, value in generator.network.state_dict().items()}
     own = task.generator / "README.md"
     card = own.read_text(encoding="utf-8") if own.is_file() else _card(generator)
-    return Weights("generator", tensors, dict(generator.about), card), save(tensors)
+    return Weights("generator", tensors, dict(generator.description), card), save(tensors)
 
 
 def _read_again(data: bytes, description: Mapping[str, Any]) -> nn.Module:
     """The generator as whoever has nothing but the two files builds it."""
-    network = made(json.loads(json.dumps(description))).generator
+    network = build(json.loads(json.dumps(description))).generator
     network.load_state_dict(load(data))
     return network.eval()
 
@@ -127,7 +127,7 @@ def _output(file: str, data: bytes, difference: float | None) -> dict[str, Any]:
 
 def _card(generator: Generator) -> str:
     """The model card of a generator whose training has written none yet."""
-    architecture = generator.about["architecture"]
+    architecture = generator.description["architecture"]
     return f"""---
 library_name: vitrail
 pipeline_tag: unconditional-image-generation

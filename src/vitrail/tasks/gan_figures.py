@@ -13,12 +13,12 @@ Figures = Mapping[str, Any]
 
 def metric(result: Figures, name: str) -> Figures:
     """One entry of a result's `metrics`; empty where it was not measured."""
-    return next((entry for entry in result["metrics"] if entry["metric"] == name), {})
+    return next((entry for entry in result["metrics"] if entry["name"] == name), {})
 
 
 def distance_name(result: Figures) -> str:
     """`FD[judge@1234abcd, 128, 1000]`: the Fréchet distance with its network, dimension and number of images."""
-    return str(metric(result, "frechet-distance").get("name", "FD"))
+    return str(metric(result, "frechet-distance").get("label", "FD"))
 
 
 def distances(results: Sequence[Figures]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -28,7 +28,7 @@ def distances(results: Sequence[Figures]) -> tuple[tuple[str, ...], list[tuple[A
     """
     names = [distance_name(result) for result in results]
     found = [metric(result, "frechet-distance") for result in results]
-    rows: list[tuple[Any, ...]] = [(entry.get("value"), entry.get("floor")) for entry in found]
+    rows: list[tuple[Any, ...]] = [(entry.get("value"), entry.get("baseline")) for entry in found]
     if len(set(names)) == 1:
         return (names[0], "FD of real images"), rows
     return ("FD", "FD of real images", "measured as"), [(*row, name) for row, name in zip(rows, names, strict=True)]
@@ -37,13 +37,13 @@ def distances(results: Sequence[Figures]) -> tuple[tuple[str, ...], list[tuple[A
 def incomparable(results: Sequence[Figures]) -> Note | None:
     """Said where distances were not all measured by the same weights on as many images."""
     measures = [metric(result, "frechet-distance") for result in results]
-    kinds = {(entry["backbone"]["sha256"], entry["n"]) for entry in measures if entry}
+    kinds = {(entry["extractor"]["sha256"], entry["n"]) for entry in measures if entry}
     if len(kinds) < 2:
         return None
     names = ", ".join(dict.fromkeys(map(distance_name, results)))
     return Note(
         f"Distances, coverage and novelty of these runs cannot be compared, as they were measured in different ways: "
-        f"{names}; runs with the same images, --seed, --measure and --final-samples can."
+        f"{names}; runs with the same images, --seed, --feature-extractor and --final-eval-samples can."
     )
 
 

@@ -16,6 +16,8 @@ from vitrail.backbones.weights import assemble
 from vitrail.class_names import class_index
 from vitrail.errors import BadRun, BadSetting, one_line
 from vitrail.files import read_json
+from vitrail.gan.checkpoints import latest_checkpoint
+from vitrail.gan.networks import build, condition_name, condition_table
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches, generate_images, latents_of, sample_labels
@@ -23,7 +25,6 @@ from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
 from vitrail.runs import read_run
 from vitrail.tasks.gan_kept import check
-from vitrail.tasks.gan_players import combination, made, told_labels
 from vitrail.tensors import Condition
 
 
@@ -33,33 +34,33 @@ class Generator:
 
     Attributes:
         network: in evaluation mode, on its device.
-        about: `architecture`, `arguments`, `names`, `attributes`, `told`; what else belongs to it.
+        description: `architecture`, `arguments`, `names`, `attributes`, `condition`; what else belongs to it.
         settings: of the run that made it.
     """
 
     network: nn.Module = field(repr=False)
-    about: Mapping[str, Any]
+    description: Mapping[str, Any]
     settings: Mapping[str, Any]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Classes or attributes it is told; none if it is told nothing."""
-        return tuple(self.about["names"])
+        return tuple(self.description["names"])
 
     @property
     def has_attributes(self) -> bool:
         """Whether what it is told is one number an attribute."""
-        return bool(self.about["attributes"])
+        return bool(self.description["attributes"])
 
     @property
     def latent_size(self) -> int:
         """Numbers that an image is made from."""
-        return int(self.about["arguments"]["latent_size"])
+        return int(self.description["arguments"]["latent_size"])
 
     @property
     def size(self) -> int:
         """Side of its images in pixels."""
-        return int(self.about["arguments"]["size"])
+        return int(self.description["arguments"]["size"])
 
     def latents(self, seed: int, count: int) -> Tensor:
         """(count, latent_size); row k is what seed + k gives alone."""
@@ -74,7 +75,7 @@ class Generator:
             UnknownName: there is no such class or attribute.
             BadSetting: it is told nothing, or an attribute is neither 0 nor 1.
         """
-        drawn = sample_labels(told_labels(self.about), count, seed)
+        drawn = sample_labels(condition_table(self.description), count, seed)
         if not wanted:
             return drawn
         if not self.names:
@@ -102,7 +103,7 @@ class Generator:
     def told(self, label: Tensor) -> str:
         """What one image is told, in words."""
         if self.has_attributes:
-            return combination(label.tolist(), self.names)
+            return condition_name(label.tolist(), self.names)
         return self.names[int(label)] if self.names else ""
 
     def images(self, latents: Tensor, labels: Condition) -> Tensor:
@@ -122,14 +123,16 @@ def read_generator(run: Path, device: str = "cpu") -> Generator:
         about, tensors = _kept(weights)
         network = _loaded(about, tensors, run).to(device)
         return Generator(network, about, settings)
-    found = sorted((run / "checkpoints").glob("step-*.safetensors"))
-    if not found:
-        raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.")
-    state, header = unpack(found[-1])
-    about = header.get("players", {})
-    network = _loaded(about, select_prefix("average", state), run).to(device)
+    try:
+        file = latest_checkpoint(run)
+    except BadRun:
+        raise BadRun(f"'{display_name(run)}' holds no generator; give a run of `vitrail gan train`.") from None
+    state, header = unpack(file)
+    about = {**header.get("networks", {}), "data": header.get("data"), "seed": header.get("seed")}
+    network = _loaded(about, select_prefix("ema", state), run).to(device)
     recalibrate_batch_norm(
-        network, calibration_batches(told_labels(about), int(about["arguments"]["latent_size"]), torch.device(device))
+        network,
+        calibration_batches(condition_table(about), int(about["arguments"]["latent_size"]), torch.device(device)),
     )
     return Generator(network, about, settings)
 
@@ -146,7 +149,7 @@ def _kept(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _loaded(about: Mapping[str, Any], tensors: Mapping[str, Tensor], run: Path) -> nn.Module:
     try:
         check(about)
-        network = assemble(lambda: made(about).generator, tensors, owner=about["architecture"], path=run)
+        network = assemble(lambda: build(about).generator, tensors, owner=about["architecture"], path=run)
     except (ValueError, RuntimeError) as error:
         reason = one_line(error)
         raise BadRun(

@@ -40,15 +40,15 @@ class _Described(BaseModel):
     arguments: _Arguments
     names: list[str]
     attributes: bool
-    told: list[Annotated[tuple[Row, Count], Strict(False)]]
+    condition: list[Annotated[tuple[Row, Count], Strict(False)]]
 
     @model_validator(mode="after")
     def _fits(self) -> _Described:
         told = self.arguments.generator_classes
-        rows = [row for row, _ in self.told]
+        rows = [row for row, _ in self.condition]
         if len(self.names) != told or bool(told) != bool(rows) or not self._known(rows):
             raise ValueError("what it is told does not fit its names")
-        if sum(count for _, count in self.told) * max(told, 1) > MOST_ROWS:
+        if sum(count for _, count in self.condition) * max(told, 1) > MOST_ROWS:
             raise ValueError(f"it was told more than {MOST_ROWS:,} labels")
         return self
 

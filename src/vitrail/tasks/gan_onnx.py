@@ -95,10 +95,10 @@ def _describe(model: Any, generator: Generator) -> None:
     }
     said = {
         "made by": f"vitrail {__version__}",
-        "architecture": generator.about["architecture"],
+        "architecture": generator.description["architecture"],
         "latents": "random numbers from N(0, 1)",
         **(told | {"names": json.dumps(list(generator.names), ensure_ascii=False)} if generator.names else {}),
-        "images": f"{'grey' if generator.about['arguments']['channels'] == 1 else 'RGB'}, in [0, 1]",
+        "images": f"{'grey' if generator.description['arguments']['channels'] == 1 else 'RGB'}, in [0, 1]",
     }
     del model.metadata_props[:]
     for key, value in said.items():

@@ -30,7 +30,7 @@ class GanSample(Task):
         from vitrail.plots import grid
         from vitrail.plots.encode import encode_png
         from vitrail.tasks.gan_generator import read_generator
-        from vitrail.tasks.gan_report import shaped
+        from vitrail.tasks.gan_train_report import image_rows
 
         started = time.perf_counter()
         device = choose_device(self.device)
@@ -38,7 +38,7 @@ class GanSample(Task):
         labels = generator.labels(self.wanted, self.count, self.seed)
         pixels = generator.images(generator.latents(self.seed, self.count), labels)
         entries = []
-        for index, image in enumerate(shaped(pixels, self.count)[:, 0]):
+        for index, image in enumerate(image_rows(pixels, self.count)[:, 0]):
             seed, told = self.seed + index, ""
             if generator.names:
                 told = generator.told(labels[index])
@@ -46,7 +46,7 @@ class GanSample(Task):
             entries.append({"seed": seed, "class": told or None, "output": f"images/{name}.png"})
             yield Image(name, f"seed {seed} {told}".strip(), encode_png(image), "sample", seed)
         whole = max(1, self.count // COLUMNS)
-        sheet = grid({f"{self.count} images": shaped(pixels, whole)}, tile=64)
+        sheet = grid({f"{self.count} images": image_rows(pixels, whole)}, tile=64)
         yield Image(
             "samples", f"The first {whole * max(1, len(pixels) // whole)}, from seed {self.seed} on", encode_png(sheet)
         )

@@ -57,7 +57,7 @@ def real_row(train: PixelSet, generator: Generator) -> Row:
 
 def shown_labels(generator: Generator) -> Condition:
     """What a row's images are told, (count,) or (count, A)."""
-    told = generator.about["told"]
+    told = generator.description["condition"]
     if not generator.names:
         return torch.zeros(IMAGES, dtype=torch.long)
     if not generator.has_attributes:

@@ -12,7 +12,7 @@ from vitrail.events import Event
 from vitrail.settings import setting, split_commas
 from vitrail.tasks.gan_train import GanSettings, GanTrain
 
-FIXED = {"data", "labels", "images", "held_out", "measure", "download", "device", "cache"}
+FIXED = {"data", "labels", "max_images", "held_out", "feature_extractor", "download", "device", "cache"}
 """Settings that are the same in all runs: figures of other images, or of another network, would not compare."""
 
 EXAMPLE = "--set beta1=0.5,0.9"

@@ -17,10 +17,10 @@ from vitrail.tasks.gan_sheet import Row, sheet
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
 
-LAST = {"discriminator_loss": "D loss", "generator_loss": "G loss", "real": "D(x)", "d_fake_before_g": "D(G(z))"}
+LAST = {"discriminator_loss": "D loss", "generator_loss": "G loss", "d_real": "D(x)", "d_fake_before_g": "D(G(z))"}
 """Means of the last epoch, by their names in a history, and what columns call them."""
 
-BELIEFS = ("real", "d_fake_before_g")
+BELIEFS = ("d_real", "d_fake_before_g")
 USUAL = 10  # times the middle run's largest loss that still fit into one scale with it
 
 
@@ -62,7 +62,7 @@ class Finished:
             "name": self.name,
             "settings": self.task.model_dump(mode="json", include=set(varied)),
             **{key: self.result[key] for key in kept},
-            "way": self.result["choices"]["way"],
+            "mode": self.result["choices"]["mode"],
             "last_epoch": self.last_epoch(),
         }
 
@@ -132,11 +132,11 @@ def _distance(finished: Sequence[Finished]) -> bytes:
                 one.name,
                 [one.curve("frechet-distance", "this run")],
                 [other.curve("frechet-distance") for other in alike],
-                {"real images": one.result["floors_while_training"]["frechet-distance"]},
+                {"real images": one.result["baselines_while_training"]["frechet-distance"]},
                 _measure(one),
             )
         )
-    counts = {one.result["floors_while_training"]["n"] for one in finished}
+    counts = {one.result["baselines_while_training"]["n"] for one in finished}
     where = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
     return multiples(shown, Axis("step", where, log_y=True))
 
@@ -144,4 +144,4 @@ def _distance(finished: Sequence[Finished]) -> bytes:
 def _measure(one: Finished) -> str:
     """What the distances while training were measured with."""
     network = distance_name(one.result).partition(",")[0]
-    return f"{network}, {one.result['floors_while_training']['n']}"
+    return f"{network}, {one.result['baselines_while_training']['n']}"

@@ -7,18 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.open_pixels import Wish
 from vitrail.devices import choose_device
 from vitrail.errors import VitrailError
-from vitrail.events import Event, Note, Progress, Result, Table, Weights
-from vitrail.gan_training.sampler import ShuffledBatches
-from vitrail.gan_training.state import loss_of
+from vitrail.events import Event, Note, Progress, Result
+from vitrail.gan.training import check_training, train
+from vitrail.gan.training_data import TrainingData, open_training_data
+from vitrail.gan.training_events import TrainingEnd, TrainingEvent
 from vitrail.interrupts import until_stopped
-from vitrail.tasks import gan_run
 from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_players import described, made, training_options
 from vitrail.tasks.gan_sheet import Row, real_row, row_of
 from vitrail.tasks.gan_sweep_report import Finished, report
 
@@ -31,7 +28,7 @@ def run(sweep: GanSweep) -> Iterator[Event]:
     """See `GanSweep.run`."""
     started = time.perf_counter()
     tasks, device = sweep.runs, choose_device(sweep.device)
-    opened: dict[Wish, Opened] = {}
+    opened: dict[Wish, TrainingData] = {}
     for task in tasks.values():
         _check(task, opened)
     yield Note(f"{len(tasks)} runs, one after another.")
@@ -62,22 +59,19 @@ class Course:
     failed: list[dict[str, str]] = field(default_factory=list)
 
 
-def _check(task: GanTrain, opened: dict[Wish, Opened]) -> None:
+def _check(task: GanTrain, opened: dict[Wish, TrainingData]) -> None:
     """What a training would only find out when it begins is found out now: the last run may begin in hours.
 
     Raises:
         BadSetting, UnknownName: its settings go with each other, but not with these images.
     """
-    wish = gan_run.wish_of(task)
+    wish = task.pixel_options()
     if wish not in opened:
-        opened[wish] = open_pixels(task.data, wish)
-    about = described(task, opened[wish].train)
-    loss_of(training_options(task, about))
-    ShuffledBatches(len(opened[wish].train), task.batch, task.seed)
-    made(about)
+        opened[wish] = open_training_data(task.data, wish)
+    check_training(opened[wish], **task.train_keywords())
 
 
-def _each(tasks: Mapping[str, GanTrain], opened: Mapping[Wish, Opened], course: Course) -> Iterator[Event]:
+def _each(tasks: Mapping[str, GanTrain], opened: Mapping[Wish, TrainingData], course: Course) -> Iterator[Event]:
     """All runs; one that breaks while it plays, as at a rate that is too high, does not end the sweep.
 
     Raises:
@@ -85,7 +79,7 @@ def _each(tasks: Mapping[str, GanTrain], opened: Mapping[Wish, Opened], course: 
     """
     said: set[str] = set()
     for number, (name, task) in enumerate(tasks.items(), 1):
-        heard = Heard(name, task, opened[gan_run.wish_of(task)])
+        heard = Heard(name, task, opened[task.pixel_options()])
         try:
             for event in heard.events():
                 if not (isinstance(event, Note) and event.text in said):
@@ -106,7 +100,7 @@ class Heard:
 
     name: str
     task: GanTrain
-    opened: Opened
+    opened: TrainingData
     history: list[dict[str, Any]] | None = None
     rows: tuple[Row, Row] | None = None
     result: Mapping[str, Any] | None = None
@@ -114,10 +108,10 @@ class Heard:
 
     def events(self) -> Iterator[Event]:
         """Trains; of what it says, what is worth hearing at once."""
-        for event in gan_run.run(self.task, self.opened):
+        for event in train(self.opened, **self.task.train_keywords()):
             yield from self._passed_on(event)
 
-    def _passed_on(self, event: Event) -> Iterator[Event]:
+    def _passed_on(self, event: TrainingEvent) -> Iterator[Event]:
         """Progress and notes; they have the run's name before them once it plays. Before that, they are all runs'."""
         match event:
             case Progress():
@@ -125,12 +119,11 @@ class Heard:
                 yield replace(event, stage=f"{self.name}: {event.stage}") if self.plays else event
             case Note():
                 yield Note(f"{self.name}: {event.text}") if self.plays else event
-            case Table(name="history"):
-                self.history = [dict(zip(event.columns, row, strict=True)) for row in event.rows]
-            case Weights(name="generator"):
+            case TrainingEnd():
+                self.history = [dict(entry) for entry in event.history]
                 self.rows = self._samples(event)
-            case Result():
-                self.result = event.values
+                skipped = [{"file": "", "kind": "unreadable", "reason": note} for note in self.opened.opened.skipped]
+                self.result = {**event.values, "skipped": skipped}
 
     def finished(self) -> Finished:
         """What is left of it."""
@@ -139,9 +132,7 @@ class Heard:
         assert self.result is not None
         return Finished(self.name, self.task, self.result, self.history, *self.rows)
 
-    def _samples(self, weights: Weights) -> tuple[Row, Row]:
+    def _samples(self, end: TrainingEnd) -> tuple[Row, Row]:
         """The trained generator's images, and real ones in the same order."""
-        network = made(weights.description).generator
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.tensors.items()})
-        generator = Generator(network.eval().requires_grad_(False), weights.description, self.task.model_dump())
+        generator = Generator(end.generator.requires_grad_(False), end.description, self.task.model_dump())
         return row_of(generator), real_row(self.opened.train, generator)

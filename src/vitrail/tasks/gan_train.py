@@ -1,141 +1,272 @@
-"""Images in, a generator of more like them out, with figures that say whether to believe it."""
+"""Training of a generative adversarial network on images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from vitrail.errors import BadRun, BadSetting
-from vitrail.events import Event
+from vitrail.events import Event, Result
 from vitrail.runs import read_run
-from vitrail.settings import Names, cache_folder, setting
+from vitrail.settings import (
+    DATA,
+    MEASURING,
+    METHOD,
+    NETWORK,
+    OPTIMISATION,
+    OUTPUT,
+    RUNNING,
+    Names,
+    cache_folder,
+    device_setting,
+    setting,
+)
 from vitrail.task import Task
 
-MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep", "evaluate_every", "tensorboard", "cache", "device"}
-"""Settings that a run may be gone on with otherwise than it began."""
+if TYPE_CHECKING:
+    from vitrail.datasets.open_pixels import Wish
+    from vitrail.gan.networks import NetworkOptions
+    from vitrail.gan_training.state import TrainingOptions
+
+MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep_checkpoints", "evaluate_every", "tensorboard", "cache"}
+MAY_CHANGE |= {"device"}
+"""Settings that may change when a run is resumed."""
+
+LOSS_HELP = "GAN loss: non-saturating, saturating, hinge, least-squares, wasserstein-gp or relativistic"
+EXTRACTOR_HELP = "Feature extractor of metrics: auto, judge, a backbone, or inception:FILE"
 
 
 class GanSettings(Task):
-    """What a training can be told, whether it is the only one or one of a sweep."""
+    """Settings of a training, alone or in a sweep."""
 
-    data: str = setting("", "A folder of images or of idx files, digits, mnist, or torchvision:NAME", positional=True)
-    architecture: str = setting("auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels")
-    size: int | None = setting(None, "Side of the images in pixels; else 32, and 16 for digits", ge=8, le=128)
-    loss: str = setting("non-saturating", "Loss, by name; `vitrail list losses` has all")
-    epochs: int = setting(20, "How often every image is seen", ge=1)
-    batch: int = setting(64, "Images of one step", ge=2)
-    latent_size: int = setting(100, "Random numbers that an image is made from", ge=1)
-    width: int | None = setting(None, "Channels nearest the image; else the architecture's own", ge=1)
-    rate: float = setting(2e-4, "Learning rate of both players", gt=0)
-    generator_rate: float | None = setting(None, "Learning rate of the generator alone", gt=0)
-    discriminator_rate: float | None = setting(None, "Learning rate of the discriminator alone", gt=0)
-    beta1: float = setting(0.5, "Adam's first decay, of both players", ge=0, lt=1)
-    generator_beta1: float | None = setting(None, "The generator's alone", ge=0, lt=1)
-    discriminator_beta1: float | None = setting(None, "The discriminator's alone", ge=0, lt=1)
-    beta2: float = setting(0.999, "Adam's second decay, of both players", ge=0, lt=1)
-    updates: str = setting("1:1", "Updates of the discriminator and of the generator in a step, as 5:1")
-    conditional: Literal["auto", "yes", "no"] = setting("auto", "Whether the generator is told what to make")
-    discriminator_sees_label: Literal["yes", "no"] = setting("yes", "Whether the discriminator is told it too")
-    mismatched: Literal["auto", "yes", "no"] = setting(
-        "auto", "Show the discriminator real images under wrong labels too; auto: where it is told labels"
+    data: str = setting(
+        "", "Folder of images or idx files, digits, mnist, or torchvision:NAME", panel=DATA, positional=True
     )
-    smoothing: float = setting(0.0, "Real images count as real by so much less than 1", ge=0, lt=1)
-    penalty: float | None = setting(None, "Weight of the loss's penalty on slopes; else its own", ge=0)
-    augment: bool = setting(False, "Change what the discriminator sees (DiffAugment), for few images")
-    average: float = setting(0.999, "Decay of the generator's moving average, which is what is kept", ge=0, lt=1)
-    precision: Literal["float32", "bfloat16"] = setting("float32", "Of convolutions and products")
-    speed: Literal["auto", "plain"] = setting("auto", "auto: time quicker ways to the same numbers, take the quickest")
-    samples: int = setting(1000, "Images that are measured while training", ge=8)
-    final_samples: int = setting(10_000, "Images that are measured at the end", ge=8)
-    evaluate_every: int | None = setting(None, "Epochs from measurement to measurement; else 20 a run", ge=1)
-    measure: str = setting(
-        "auto", "What measures: judge, a backbone, or inception:FILE; auto: judge where there are labels"
+    architecture: str = setting(
+        "auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels", panel=NETWORK
     )
+    size: int | None = setting(None, "Side of the images in pixels; default: 32, digits 16", panel=DATA, ge=8, le=128)
+    loss: str = setting("non-saturating", LOSS_HELP, panel=METHOD)
+    epochs: int = setting(20, "Number of epochs", panel=OPTIMISATION, ge=1)
+    batch: int = setting(64, "Images per step", panel=OPTIMISATION, ge=2)
+    learning_rate: float = setting(2e-4, "Learning rate of generator and discriminator", panel=OPTIMISATION, gt=0)
     on_alarm: Literal["warn", "stop", "rollback"] = setting(
-        "warn", "What an alarm does; rollback: go on from the best checkpoint, at half the rates"
+        "warn", "At an alarm: warn, stop, or roll back to the best epoch at half the rates", panel=RUNNING
     )
-    labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column for each, 1 or 0")
-    attributes: Names = setting((), "Columns of that table, with commas; else Male,Young or all")
-    images: int | None = setting(None, "Images to learn from, drawn at random; else all", ge=8)
-    held_out: float = setting(0.1, "Share of images kept for measuring where there is no test part", gt=0, lt=0.9)
-    download: bool = setting(False, "Let a data set be downloaded")
-    seed: int = setting(0, "Seed of weights, latents and order", ge=0, lt=2**32)
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
-    cache: Path = setting(cache_folder().parent, "Folder for judges and downloaded data")
+    conditional: bool | None = setting(None, "Conditional generator; default: where there are labels", panel=NETWORK)
+    discriminator_sees_label: bool = setting(True, "Conditional discriminator", panel=NETWORK)
+    latent_size: int = setting(100, "Dimension of the latents", panel=NETWORK, ge=1)
+    width: int | None = setting(
+        None, "Channels of the layer next to the image; default: by architecture", panel=NETWORK, ge=1
+    )
+    mismatched_labels: bool | None = setting(
+        None, "Real images under wrong labels as fakes; default: where D sees labels", panel=METHOD
+    )
+    label_smoothing: float = setting(
+        0.0, "One-sided label smoothing: the target of real images is 1 minus this", panel=METHOD, ge=0, lt=1
+    )
+    gradient_penalty: float | None = setting(
+        None, "Weight of the gradient penalty; default: the loss's own", panel=METHOD, ge=0
+    )
+    diffaugment: bool = setting(False, "Differentiable augmentation (DiffAugment), for few images", panel=METHOD)
+    ema_decay: float = setting(0.999, "Decay of the moving average (EMA) of the generator", panel=METHOD, ge=0, lt=1)
+    generator_learning_rate: float | None = setting(
+        None, "Learning rate of the generator; default: --learning-rate", panel=OPTIMISATION, gt=0
+    )
+    discriminator_learning_rate: float | None = setting(
+        None, "Learning rate of the discriminator; default: --learning-rate", panel=OPTIMISATION, gt=0
+    )
+    beta1: float = setting(0.5, "Adam's beta1 of generator and discriminator", panel=OPTIMISATION, ge=0, lt=1)
+    generator_beta1: float | None = setting(
+        None, "Adam's beta1 of the generator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
+    )
+    discriminator_beta1: float | None = setting(
+        None, "Adam's beta1 of the discriminator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
+    )
+    beta2: float = setting(0.999, "Adam's beta2 of generator and discriminator", panel=OPTIMISATION, ge=0, lt=1)
+    d_steps: int = setting(1, "Updates of the discriminator per step", panel=OPTIMISATION, ge=1, le=100)
+    g_steps: int = setting(1, "Updates of the generator per step", panel=OPTIMISATION, ge=1, le=100)
+    feature_extractor: str = setting("auto", EXTRACTOR_HELP, panel=MEASURING)
+    eval_samples: int = setting(1000, "Images of an evaluation while training", panel=MEASURING, ge=8)
+    final_eval_samples: int = setting(10_000, "Images of the last evaluation", panel=MEASURING, ge=8)
+    evaluate_every: int | None = setting(
+        None, "Epochs between evaluations; default: 20 evaluations in a run", panel=MEASURING, ge=1
+    )
+    labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column of 1 and 0 for each", panel=DATA)
+    attributes: Names = setting((), "Columns of that table: a,b; default: Male,Young, or all", panel=DATA)
+    max_images: int | None = setting(None, "Number of training images, sampled at random", panel=DATA, ge=8)
+    held_out: float = setting(0.1, "Share of held-out images where there is no test part", panel=DATA, gt=0, lt=0.9)
+    download: bool = setting(False, "Download of a named data set", panel=DATA)
+    seed: int = setting(0, "Seed of weights, latents and order of images", panel=RUNNING, ge=0, lt=2**32)
+    device: str = device_setting()
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32", "Number type of convolutions and matrix products", panel=RUNNING
+    )
+    autotune: bool = setting(True, "Choice of the fastest equivalent training mode, by timing", panel=RUNNING)
+    cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
 
-    @property
-    def turns(self) -> tuple[int, int]:
-        """Updates of the discriminator and of the generator in a step.
+    def pixel_options(self) -> Wish:
+        """How the images are opened."""
+        from vitrail.datasets.open_pixels import Wish
+        from vitrail.gan.training_data import default_size
 
-        Raises:
-            BadSetting: they are not written so.
-        """
-        first, _, second = self.updates.partition(":")
-        if not (first.isdecimal() and second.isdecimal() and 0 < int(first) <= 100 and 0 < int(second) <= 100):
-            raise BadSetting(f"--updates takes D:G, whole numbers from 1 to 100; got {self.updates!r}; 5:1 would work.")
-        return int(first), int(second)
+        return Wish(
+            size=self.size or default_size(self.data),
+            labels=self.labels,
+            attributes=self.attributes,
+            images=self.max_images,
+            held_out=self.held_out,
+            seed=self.seed,
+            home=self.cache / "datasets",
+            download=self.download,
+        )
+
+    def network_options(self) -> NetworkOptions:
+        """Architecture and condition."""
+        from vitrail.gan.networks import NetworkOptions
+
+        return NetworkOptions(
+            self.architecture, self.conditional, self.discriminator_sees_label, self.latent_size, self.width
+        )
+
+    def training_options(self) -> TrainingOptions:
+        """Loss, optimisers, EMA and augmentation."""
+        from vitrail.gan_training.state import OptimizerOptions, TrainingOptions
+
+        generator_beta1 = self.beta1 if self.generator_beta1 is None else self.generator_beta1
+        discriminator_beta1 = self.beta1 if self.discriminator_beta1 is None else self.discriminator_beta1
+        generator_rate = self.generator_learning_rate or self.learning_rate
+        discriminator_rate = self.discriminator_learning_rate or self.learning_rate
+        return TrainingOptions(
+            loss=self.loss,
+            generator=OptimizerOptions(self.g_steps, generator_rate, generator_beta1, self.beta2),
+            discriminator=OptimizerOptions(self.d_steps, discriminator_rate, discriminator_beta1, self.beta2),
+            label_smoothing=self.label_smoothing,
+            gradient_penalty=self.gradient_penalty,
+            mismatched_labels=self.mismatched_labels,
+            diffaugment=self.diffaugment,
+            ema_decay=self.ema_decay,
+            bfloat16=self.precision == "bfloat16",
+        )
+
+    def train_keywords(self) -> dict[str, Any]:
+        """The keywords of `vitrail.gan.train`."""
+        from vitrail.gan.training import EvaluationOptions
+
+        return {
+            "networks": self.network_options(),
+            "options": self.training_options(),
+            "evaluation": EvaluationOptions(
+                self.feature_extractor, self.eval_samples, self.final_eval_samples, self.evaluate_every
+            ),
+            "batch": self.batch,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "device": self.device,
+            "autotune": self.autotune,
+            "on_alarm": self.on_alarm,
+            "cache": self.cache,
+        }
 
     @model_validator(mode="after")
     def _settings_that_go_together(self) -> Self:
         if not self.data:
-            raise BadSetting("There is nothing to learn from; give a folder, as `vitrail gan train IMAGES`, or digits.")
-        _ = self.turns
-        if self.discriminator_sees_label == "no" and self.mismatched == "yes":
-            raise BadSetting("--mismatched shows the discriminator wrong labels; it must see them then.")
+            raise BadSetting("No images were given. Use `vitrail gan train FOLDER` or `vitrail gan train digits`.")
+        if not self.discriminator_sees_label and self.mismatched_labels:
+            raise BadSetting("--mismatched-labels needs a discriminator that sees labels. Use one of the two.")
         return self
 
 
 class GanTrain(GanSettings):
-    """Train a generative adversarial network on images: DCGAN, conditional or not."""
+    """Train a generative adversarial network (GAN) on images: DCGAN and others, conditional or not."""
 
     supports_torchrun: ClassVar[bool] = True
     unrecorded: ClassVar[frozenset[str]] = frozenset({"resume"})
 
-    keep: int = setting(2, "Checkpoints that are kept beside the best one", ge=1)
-    encoder_epochs: int = setting(8, "Where there are attributes: training of the encoders that editing needs", ge=0)
-    tensorboard: Path | None = setting(None, "Folder to write curves for TensorBoard to")
-    resume: Path | None = setting(None, "Run folder to go on with, from its last checkpoint")
+    keep_checkpoints: int = setting(2, "Number of latest checkpoints kept beside the best", panel=OUTPUT, ge=1)
+    encoder_epochs: int = setting(
+        8, "With attributes: epochs of the encoders that `gan edit` needs; 0: none", panel=OPTIMISATION, ge=0
+    )
+    tensorboard: Path | None = setting(None, "Folder of TensorBoard curves", panel=OUTPUT)
+    resume: Path | None = setting(None, "Run folder to resume from its latest checkpoint", panel=RUNNING)
 
     def run(self) -> Iterator[Event]:
-        """Yields progress, samples of each epoch, figures and checkpoints; the last event is the `Result`.
+        """Yields progress, samples of each epoch, metrics and checkpoints; the last event is the `Result`.
 
-        Ctrl-C ends the step, keeps a checkpoint and stops; `--resume` goes on from there, to the bit on a CPU.
+        Ctrl-C finishes the step, stores a checkpoint and stops; `--resume` continues, bit-identically on a CPU.
         """
-        from vitrail.tasks.gan_run import run
+        import time
 
-        yield from run(self)
+        from vitrail.gan.training import train
+        from vitrail.gan.training_data import open_training_data
+        from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
+        from vitrail.tasks.gan_encoders import train_encoders
+        from vitrail.tasks.gan_train_report import TrainingReport
+
+        started = time.perf_counter()
+        data = open_training_data(self.data, self.pixel_options())
+        events = train(
+            data,
+            keep_checkpoints=self.keep_checkpoints,
+            resume=self.resume,
+            tensorboard=self.tensorboard,
+            **self.train_keywords(),
+        )
+        for event in events:
+            if isinstance(event, TrainingStart):
+                report = TrainingReport(event, resume=self.resume)
+                yield from report.start()
+            elif isinstance(event, EpochEnd):
+                yield from report.epoch(event)
+            elif isinstance(event, TrainingEnd):
+                yield from report.finish(event)
+                encoder = yield from train_encoders(
+                    event.generator,
+                    event.description,
+                    data.opened,
+                    epochs=self.encoder_epochs,
+                    seed=self.seed,
+                    device=event.values["device"],
+                )
+                total = time.perf_counter() - started
+                yield report.summary(event, total)
+                seconds = {**event.values["seconds"], "total": total}
+                yield Result({**event.values, **report.data_values(), "encoder": encoder, "seconds": seconds})
+            else:
+                yield event
 
     @property
     def resume_folder(self) -> Path | None:
-        """The run folder that is gone on with."""
+        """The run folder that is resumed."""
         return self.resume
 
     @model_validator(mode="before")
     @classmethod
     def _of_resumed_run(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The settings of a run that is gone on with, but for those that may change."""
+        """The settings of the resumed run, except those that may change."""
         if not values.get("resume"):
             return values
-        run = read_run(Path(values["resume"]))
+        folder = str(values["resume"])
+        run = read_run(Path(folder))
         if run.task != "gan-train":
-            raise BadRun(f"{str(values['resume'])!r} is a run of {run.task}; give one of `vitrail gan train`.")
-        other = [name for name in values if name not in MAY_CHANGE and _told(values[name]) != run.settings.get(name)]
+            raise BadRun(f"{folder!r} is a run of {run.task}. Use a run of `vitrail gan train`.")
+        other = [
+            name for name in values if name not in MAY_CHANGE and _recorded(values[name]) != run.settings.get(name)
+        ]
         if other or (values.get("data") and values["data"] != run.settings["data"]):
             name = other[0] if other else "data"
             raise BadSetting(
-                f"--resume goes on with {name} = {run.settings.get(name)!r}; got {values[name]!r}; leave it out."
+                f"The resumed run has {name} = {run.settings.get(name)!r}; got {values[name]!r}. Leave it out."
             )
         if run.result is not None and int(values.get("epochs") or 0) <= int(run.settings["epochs"]):
             done = run.settings["epochs"]
-            raise BadRun(
-                f"{str(values['resume'])!r} is finished, its {done} epochs are done; --epochs {2 * done} would go on."
-            )
+            raise BadRun(f"{folder!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.")
         return {**run.settings, **values, "data": run.settings["data"]}
 
 
-def _told(value: Any) -> Any:
-    """A setting as settings.json has it."""
+def _recorded(value: Any) -> Any:
+    """A setting as in settings.json."""
     return str(value) if isinstance(value, Path) else value

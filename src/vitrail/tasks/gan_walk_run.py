@@ -20,7 +20,7 @@ from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.plots import animation, film, grid
 from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_generator import Generator, read_generator
-from vitrail.tasks.gan_report import shaped
+from vitrail.tasks.gan_train_report import image_rows
 from vitrail.tensors import Condition
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(task: GanWalk) -> Iterator[Event]:
         yield Note(f"The first {ROWS} of {len(rows)} walk; --class would name another one.")
         rows = rows[:ROWS]
     pixels = generator.images(points.repeat(len(rows), 1), torch.cat([row.told for row in rows]))
-    images = shaped(pixels, len(rows))  # (rows, frames, S, S, 3)
+    images = image_rows(pixels, len(rows))  # (rows, frames, S, S, 3)
     yield _strip(task, rows, images)
     outputs, skipped = ["images/strip.png", "images/walk.gif"], []
     frames = _frames(task, rows, images)
@@ -91,7 +91,9 @@ def _rows(task: GanWalk, generator: Generator) -> list[Row]:
     if task.wanted or not generator.names:
         return [_asked(task, generator)]
     if generator.has_attributes:
-        often = sorted(generator.about["told"], key=lambda row: -row[1])  # as the samples of a training are ordered
+        often = sorted(
+            generator.description["condition"], key=lambda row: -row[1]
+        )  # as the samples of a training are ordered
         labels: Condition = torch.tensor([row for row, _ in often]).float()
     else:
         labels = torch.arange(len(generator.names))

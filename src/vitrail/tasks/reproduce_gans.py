@@ -54,8 +54,8 @@ def rows_of(name: str, result: Figures) -> list[Compared]:
     distance, coverage = (metric(result, key) for key in ("frechet-distance", "coverage"))
     rows = [
         Compared(f"{name}: {distance_name(result)}", distance.get("value")),
-        Compared(f"{name}: the same of real images", distance.get("floor")),
-        Compared(f"{name}: coverage (real images {coverage.get('floor', 0):.3f})", coverage.get("value")),
+        Compared(f"{name}: the same of real images", distance.get("baseline")),
+        Compared(f"{name}: coverage (real images {coverage.get('baseline', 0):.3f})", coverage.get("value")),
     ]
     rows += [Compared(f"{name}: last epoch, {what}", value) for what, value in last_epoch(result).items()]
     return [*rows, Compared(f"{name}: time", result["seconds"]["total"], None, SECONDS)]
@@ -63,7 +63,7 @@ def rows_of(name: str, result: Figures) -> list[Compared]:
 
 def last_epoch(result: Figures) -> dict[str, float | None]:
     """What the last epoch's steps come to, as the report calls it; nothing where no epoch was ended."""
-    kept = {"D loss": "discriminator_loss", "G loss": "generator_loss", "D(x)": "real", "D(G(z))": "d_fake_before_g"}
+    kept = {"D loss": "discriminator_loss", "G loss": "generator_loss", "D(x)": "d_real", "D(G(z))": "d_fake_before_g"}
     means = result["last_epoch"] or {}
     return {what: means.get(key) for what, key in kept.items() if means}
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress, Result
+from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.interrupts import Interrupts
 from vitrail.runs import Run, read_run, record
 from vitrail.task import Task
-from vitrail.tasks.gan_run import latest
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.reproduce_plan import Part
 
@@ -104,7 +104,7 @@ def _gone_on_with(task: Task, folder: Path) -> Task | None:
     if not isinstance(task, GanTrain) or run is None or run.result is not None or not _same(run, task):
         return None
     try:
-        latest(folder)
+        latest_checkpoint(folder)
         return GanTrain(resume=folder)
     except VitrailError:
         return None

@@ -12,17 +12,17 @@ GRIDS = ("samples_0001", "samples", "losses")
 
 NOTE = (
     "As in the lab, D is not shown real images under wrong labels, which Vitrail does unless told otherwise "
-    "(--mismatched no). Both architectures make images of 32 pixels, so that one judge measures both."
+    "(--no-mismatched-labels). Both architectures make images of 32 pixels, so that one judge measures both."
 )
 
 
 def tp10(material: Material) -> Chapter:
     """The chapter on conditional GANs."""
-    shared = {"mismatched": "no", "size": 32, **material.sizes.digits}
+    shared = {"mismatched_labels": False, "size": 32, **material.sizes.digits}
     training = Training(material, DIGITS, shared)
     dcgan = training.part("digits-dcgan", GRIDS, architecture="conditional-dcgan")
     mlp = training.part("digits-mlp", GRIDS, architecture="conditional-mlp", **material.sizes.connected)
-    blind = training.part("digits-blind", GRIDS, architecture="conditional-dcgan", discriminator_sees_label="no")
+    blind = training.part("digits-blind", GRIDS, architecture="conditional-dcgan", discriminator_sees_label=False)
     sections = [
         Section("A conditional DCGAN on MNIST", [dcgan], say_conditional),
         Section("A conditional GAN of fully connected layers", [mlp], say_conditional),

@@ -19,7 +19,7 @@ def tp9(material: Material) -> Chapter:
     changed = partial(training.part, shows=SHOWN)
     base = training.part("faces", ("samples_0001", *SHOWN))
     beta1 = changed("faces-beta1", beta1=0.9)
-    generator, discriminator = changed("faces-1-to-5", updates="1:5"), changed("faces-5-to-1", updates="5:1")
+    generator, discriminator = changed("faces-1-to-5", g_steps=5), changed("faces-5-to-1", d_steps=5)
     saturating = changed("faces-saturating", loss="saturating")
     everything = [base, beta1, generator, discriminator, saturating]
     sections = [

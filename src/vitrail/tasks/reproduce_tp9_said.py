@@ -19,7 +19,7 @@ def say_training(results: Results) -> Said:
     """Of one training: how near its samples come to real images, and how the game stands."""
     ((name, result),) = results.items()
     distance = metric(result, "frechet-distance")
-    value, floor = distance["value"], distance["floor"]
+    value, floor = distance["value"], distance["baseline"]
     near = "close to real images" if value < NEAR * floor else "still far from real images"
     return Said(
         [

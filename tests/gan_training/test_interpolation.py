@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.gan_training.sampling import latents_of
 
-SHARES = torch.linspace(0, 1, 11)
+FRACTIONS = torch.linspace(0, 1, 11)
 
 
 def angle(one, other):
@@ -24,22 +24,22 @@ def angle(one, other):
 def test_the_direction_turns_evenly_and_the_length_goes_evenly(seed, dimension, scale):
     start, end = latents_of(seed, 2, dimension)
     end = scale * end
-    points = slerp(start, end, SHARES)
+    points = slerp(start, end, FRACTIONS)
     assert torch.equal(points[0], start)
     assert torch.equal(points[-1], end)
     whole = angle(start, end)
-    for local_slice, point in zip(SHARES.tolist(), points, strict=True):
-        assert angle(start, point) == pytest.approx(local_slice * whole, abs=1e-5)
-        assert angle(point, end) == pytest.approx((1 - local_slice) * whole, abs=1e-5)
-    torch.testing.assert_close(points.norm(dim=1), torch.lerp(start.norm(), end.norm(), SHARES))
+    for fraction, point in zip(FRACTIONS.tolist(), points, strict=True):
+        assert angle(start, point) == pytest.approx(fraction * whole, abs=1e-5)
+        assert angle(point, end) == pytest.approx((1 - fraction) * whole, abs=1e-5)
+    torch.testing.assert_close(points.norm(dim=1), torch.lerp(start.norm(), end.norm(), FRACTIONS))
 
 
 def test_for_vectors_of_one_length_it_is_whites_formula():
     start, end = torch.nn.functional.normalize(latents_of(3, 2, 50), dim=1).double()
     omega = torch.arccos(start @ end)
-    local_slice = SHARES.double()[:, None]
-    written = (torch.sin((1 - local_slice) * omega) * start + torch.sin(local_slice * omega) * end) / torch.sin(omega)
-    points = slerp(start, end, SHARES)
+    fraction = FRACTIONS.double()[:, None]
+    written = (torch.sin((1 - fraction) * omega) * start + torch.sin(fraction * omega) * end) / torch.sin(omega)
+    points = slerp(start, end, FRACTIONS)
     torch.testing.assert_close(points, written)
     assert torch.equal(points[0], start)
     assert torch.equal(points[-1], end)
@@ -49,18 +49,18 @@ def test_for_vectors_of_one_length_it_is_whites_formula():
 @pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-6, 2.0, -1.0, -3.0, 0.0])
 def test_equal_and_opposite_vectors_and_nothing_at_all(dimension, factor):
     start = latents_of(1, 1, dimension)[0]
-    points = slerp(start, factor * start, SHARES)
+    points = slerp(start, factor * start, FRACTIONS)
     assert points.isfinite().all()
     lengths = points.norm(dim=1)
     if dimension > 1 or factor > 0:
         torch.testing.assert_close(
-            lengths, start.norm() * torch.lerp(torch.tensor(1.0), torch.tensor(abs(factor)), SHARES)
+            lengths, start.norm() * torch.lerp(torch.tensor(1.0), torch.tensor(abs(factor)), FRACTIONS)
         )
     if factor == 1:
         torch.testing.assert_close(points, start.expand(11, -1))
     if factor == -1 and dimension > 1:
         assert angle(start, points[5]) == pytest.approx(math.pi / 2, abs=1e-6)
-    assert slerp(torch.zeros(dimension), torch.zeros(dimension), SHARES).eq(0).all()
+    assert slerp(torch.zeros(dimension), torch.zeros(dimension), FRACTIONS).eq(0).all()
 
 
 def test_a_walk_meets_every_station_once():
@@ -75,6 +75,6 @@ def test_a_walk_meets_every_station_once():
     torch.testing.assert_close(back[18:], slerp(keypoints[3], keypoints[0], torch.arange(6) / 6))
 
 
-def test_what_is_told_goes_straight():
-    told = interpolate(torch.eye(3)[[0, 2]], lerp, steps=4)
-    assert told.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]
+def test_conditions_are_interpolated_linearly():
+    conditions = interpolate(torch.eye(3)[[0, 2]], lerp, steps=4)
+    assert conditions.tolist() == [[1, 0, 0], [0.75, 0, 0.25], [0.5, 0, 0.5], [0.25, 0, 0.75], [0, 0, 1]]

@@ -1,4 +1,4 @@
-"""Small players, and images that tell classes apart by where they are bright."""
+"""A small GAN, and images whose class is where they are bright."""
 
 import torch
 from torch import nn
@@ -16,8 +16,8 @@ class Generator(nn.Module):
         self.end = nn.ConvTranspose2d(16, 1, 4, 2, 1)
 
     def forward(self, latents, labels):
-        told = torch.cat([latents, nn.functional.one_hot(labels, 3).to(latents)], dim=1)
-        return self.end(self.norm(self.start(told).view(-1, 16, 4, 4)).relu()).tanh()
+        condition = torch.cat([latents, nn.functional.one_hot(labels, 3).to(latents)], dim=1)
+        return self.end(self.norm(self.start(condition).view(-1, 16, 4, 4)).relu()).tanh()
 
 
 class Discriminator(nn.Module):
@@ -37,7 +37,7 @@ class Discriminator(nn.Module):
         return self.layers(torch.cat([images, planes], dim=1)).flatten()
 
 
-def game_of(seed=0, **options):
+def make_state(seed=0, **options):
     torch.manual_seed(seed)
     return GanState(Generator(), Discriminator(), TrainingOptions(**options), seed=seed)
 

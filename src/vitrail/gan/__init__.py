@@ -1,0 +1,55 @@
+"""GAN workflows: train and evaluate generators.
+
+`train` yields events while it works; the last one, `TrainingEnd`, has the generator and its metrics.
+"""
+
+from typing import TYPE_CHECKING
+
+from vitrail.registry import lazy_names
+
+if TYPE_CHECKING:
+    from vitrail.gan.evaluation import EvaluationEnd as EvaluationEnd
+    from vitrail.gan.evaluation import evaluate as evaluate
+    from vitrail.gan.networks import NetworkOptions as NetworkOptions
+    from vitrail.gan.training import EvaluationOptions as EvaluationOptions
+    from vitrail.gan.training import train as train
+    from vitrail.gan.training_data import TrainingData as TrainingData
+    from vitrail.gan.training_data import open_training_data as open_training_data
+    from vitrail.gan.training_events import EpochEnd as EpochEnd
+    from vitrail.gan.training_events import TrainingEnd as TrainingEnd
+    from vitrail.gan.training_events import TrainingStart as TrainingStart
+    from vitrail.gan_training.state import OptimizerOptions as OptimizerOptions
+    from vitrail.gan_training.state import TrainingOptions as TrainingOptions
+
+__all__ = [
+    "EpochEnd",
+    "EvaluationEnd",
+    "EvaluationOptions",
+    "NetworkOptions",
+    "OptimizerOptions",
+    "TrainingData",
+    "TrainingEnd",
+    "TrainingOptions",
+    "TrainingStart",
+    "evaluate",
+    "open_training_data",
+    "train",
+]
+
+lazy_names(
+    __name__,
+    {
+        "EpochEnd": "vitrail.gan.training_events",
+        "EvaluationEnd": "vitrail.gan.evaluation",
+        "EvaluationOptions": "vitrail.gan.training",
+        "NetworkOptions": "vitrail.gan.networks",
+        "OptimizerOptions": "vitrail.gan_training.state",
+        "TrainingData": "vitrail.gan.training_data",
+        "TrainingEnd": "vitrail.gan.training_events",
+        "TrainingOptions": "vitrail.gan_training.state",
+        "TrainingStart": "vitrail.gan.training_events",
+        "evaluate": "vitrail.gan.evaluation",
+        "open_training_data": "vitrail.gan.training_data",
+        "train": "vitrail.gan.training",
+    },
+)

@@ -1,0 +1,91 @@
+"""The alarms of a run: which were raised, and whether the training stops or rolls back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from vitrail.events import Note
+from vitrail.gan_training.alarms import Alarm, sample_alarms, training_alarms
+
+GRACE = 500
+"""Steps, or a fifth of all if that is fewer, before an alarm other than "nan": every training begins badly."""
+
+ROLLBACKS = 3  # at most; then the training stops
+
+OnAlarm = Literal["warn", "stop", "rollback"]
+
+
+class AlarmMonitor:
+    """Checks every epoch for alarms; one that was raised in the epoch before is recorded, and not noted again.
+
+    Args:
+        on_alarm: "warn" continues (but stops at NaN), "stop" stops, "rollback" returns to the best epoch.
+        relative: whether D's scores are no logits of probabilities (`Loss.relative`).
+        total_steps: training steps of the whole run.
+
+    Attributes:
+        alarms: all alarms of the run, as in `result.json`.
+        rollbacks: number of rollbacks.
+        stopped: whether an alarm has stopped the training.
+    """
+
+    def __init__(self, on_alarm: OnAlarm, *, relative: bool, total_steps: float) -> None:
+        self._on_alarm, self._relative, self._grace = on_alarm, relative, min(GRACE, total_steps / 5)
+        self.alarms: list[dict[str, Any]] = []
+        self.rollbacks, self.stopped = 0, False
+        self._raised: list[Alarm] = []  # in this epoch
+
+    @property
+    def broken(self) -> bool:
+        """Whether a value of this epoch is NaN or infinite."""
+        return any(alarm.name == "nan" for alarm in self._raised)
+
+    def check_steps(self, means: Mapping[str, float], *, epoch: int, step: int) -> Iterator[Note]:
+        """Begins the checks of an epoch with the means of its steps; yields a note for each new alarm."""
+        self._raised = []
+        alarms = training_alarms([means], relative=self._relative)
+        yield from self._raise((each for each in alarms if each.name == "nan" or step >= self._grace), epoch, step)
+        if self.broken and self._on_alarm == "warn":
+            self.stopped = True
+
+    def check_samples(
+        self, ratios: Mapping[str, float], *, best_coverage: float, epoch: int, step: int
+    ) -> Iterator[Note]:
+        """Checks the metrics of samples, as ratios to their baselines; yields a note for each new alarm."""
+        if step >= self._grace:
+            yield from self._raise(sample_alarms(ratios, best_coverage=best_coverage), epoch, step)
+
+    def end_epoch(self, *, can_roll_back: bool) -> Iterator[Note]:
+        """Decides whether the training stops.
+
+        Args:
+            can_roll_back: whether there is a best epoch to return to.
+        """
+        if not self._raised:
+            return
+        if self._on_alarm == "stop":
+            self.stopped = True
+        elif self._on_alarm == "rollback" and (self.rollbacks == ROLLBACKS or not can_roll_back):
+            self.stopped = True
+            yield Note(f"Training stops after {self.rollbacks} rollbacks.", "warning")
+
+    def takes_rollback(self) -> bool:
+        """Whether the run has to roll back now; counts it, and clears the alarms of this epoch."""
+        rolls_back = bool(self._raised) and self._on_alarm == "rollback" and not self.stopped
+        if rolls_back:
+            self.rollbacks += 1
+            self._raised = []
+        return rolls_back
+
+    def _raise(self, alarms: Iterable[Alarm], epoch: int, step: int) -> Iterator[Note]:
+        for alarm in alarms:
+            repeated = any(each["name"] == alarm.name and each["epoch"] == epoch - 1 for each in self.alarms)
+            self._raised.append(alarm)
+            value = alarm.value if math.isfinite(alarm.value) else None
+            self.alarms.append({**asdict(alarm), "value": value, "epoch": epoch, "step": step})
+            if not repeated:
+                text = f"Alarm ({alarm.name}, epoch {epoch}): {alarm.text} The threshold is {alarm.threshold:g}."
+                yield Note(text, "warning")

@@ -1,0 +1,141 @@
+"""Evaluation of a trained generator: other metrics than those of its training, on other or on more images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from vitrail.devices import choose_device
+from vitrail.errors import BadSetting
+from vitrail.events import Event, Note
+from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
+from vitrail.metrics.feature_extractors import ClassifierFeatures
+from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
+from vitrail.settings import cache_folder
+from vitrail.tensors import Condition
+
+
+@runtime_checkable
+class GeneratorLike(Protocol):
+    """What an evaluation needs of a generator."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Description, with `data` and `seed` of the training."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes or attributes of its condition."""
+
+    def latents(self, seed: int, count: int) -> Tensor:
+        """Latents (count, L)."""
+
+    def images(self, latents: Tensor, labels: Condition) -> Tensor:
+        """Images (count, C, S, S) uint8."""
+
+
+@dataclass(frozen=True)
+class EvaluationEnd:
+    """The evaluation has ended.
+
+    Attributes:
+        metrics: each with `name`, `label`, `value`, `baseline`, `n` and `extractor`.
+        label_agreement: fraction of images in which the judge sees their label; None without labels or judge.
+        gan_train: GAN-train score with its baseline, if it was computed.
+        values: everything, as in `result.json`.
+    """
+
+    metrics: Sequence[Mapping[str, Any]]
+    label_agreement: float | None
+    gan_train: Mapping[str, Any] | None
+    values: Mapping[str, Any] = field(repr=False)
+
+
+def evaluate(
+    generator: GeneratorLike,
+    data: str | Path | TrainingData | None = None,
+    *,
+    extractor: str = "auto",
+    samples: int = 10_000,
+    gan_train: bool = True,
+    seed: int = 0,
+    device: str = "auto",
+    download: bool = False,
+    cache: str | Path | None = None,
+) -> Iterator[Event | EvaluationEnd]:
+    """Measures the images of a generator against real ones; yields notes and progress, and `EvaluationEnd` last.
+
+    Args:
+        generator: trained by `train`.
+        data: a folder of real images or the name of a data set; None: the images that it was trained on.
+        extractor: feature extractor, see `gan.extractors.open_feature_extractor`.
+        samples: images on each side, at most as many as there are.
+        gan_train: compute the GAN-train score of a conditional generator, too.
+        seed: of the generated images.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        download: whether a data set may be downloaded.
+        cache: folder of trained judges and downloaded data; None: the user's cache.
+    Raises:
+        BadRun: the generator does not say what it was trained on.
+        BadSetting: the real images have other names than the generator's condition.
+    """
+    started, device = time.perf_counter(), choose_device(device)
+    cache = Path(cache or cache_folder().parent)
+    if not isinstance(data, TrainingData):
+        data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
+    for text in dict.fromkeys(data.opened.notes):
+        yield Note(text)
+    if generator.names and data.train.names != generator.names:
+        raise BadSetting(
+            f"The generator's condition is {', '.join(generator.names)}; these images have "
+            f"{', '.join(data.train.names) or 'no labels'}. Use images with the same names."
+        )
+    features = yield from open_feature_extractor(
+        extractor,
+        data.train,
+        data.held_out,
+        seed=int(generator.description.get("seed", 0)),
+        device=device,
+        cache=cache / "judges",
+    )
+    evaluation = SampleEvaluation(features, data.train, data.held_out, count=samples, seed=seed)
+    labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
+    pixels = generator.images(generator.latents(seed, evaluation.count), labels)
+    metrics = evaluation.measure(pixels, labels, conditional=bool(generator.names))
+    score = None
+    if gan_train and generator.names:
+        score = yield from gan_train_score(pixels, labels, data.train, data.held_out, seed=seed, device=device)
+    entries = evaluation.entries(metrics)
+    values = {
+        "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
+        "device": device,
+        "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
+        "metrics": entries,
+        "label_agreement": metrics.label_agreement,
+        "label_agreement_per_name": metrics.per_name,
+        **({} if score is None else {"gan_train": score}),
+        "alarms": [],
+        "seconds": {"total": time.perf_counter() - started},
+    }
+    yield EvaluationEnd(entries, metrics.label_agreement, score, values)
+
+
+def open_evaluation_data(
+    generator: GeneratorLike, source: str | Path | None, *, home: Path, download: bool
+) -> TrainingData:
+    """The real images to compare with: those of `source`, by default those that the generator was trained on.
+
+    Raises:
+        BadRun: the generator does not say what it was trained on.
+    """
+    own, options = read_data_options(generator.description, home=home, download=download)
+    if source:
+        attributes = generator.names if generator.description["attributes"] else ()
+        options = replace(options, labels=None, attributes=attributes)
+    return open_training_data(source or own, options)

@@ -1,0 +1,148 @@
+"""Generator and discriminator of a run: their description, the networks built from it, and their conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from vitrail.datasets.pixels import PixelSet
+from vitrail.errors import BadSetting
+from vitrail.gan_architectures import GANS
+from vitrail.gan_architectures.pair import GanPair
+from vitrail.gan_training.autotune import REFERENCE, Batch, autotune
+from vitrail.gan_training.losses import LOSSES
+from vitrail.gan_training.state import GanState, TrainingOptions
+
+WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for images of 64 pixels and more
+
+MODES = ("channels_last", "fused", "concat_real_fake")  # of `TrainingOptions`: the same results up to rounding
+REFERENCE_CHOICE: dict[str, Any] = {"mode": REFERENCE, "reason": "autotune is off", **dict.fromkeys(MODES, False)}
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Options of generator and discriminator.
+
+    Attributes:
+        architecture: a name in `GANS`; "auto": conditional-dcgan with labels, otherwise dcgan.
+        conditional: whether the generator is conditional; None: where there are labels.
+        discriminator_sees_label: whether the discriminator is conditional, too.
+        latent_size: dimension of the latents.
+        width: channels of the layer next to the image; None: the architecture's default.
+    """
+
+    architecture: str = "auto"
+    conditional: bool | None = None
+    discriminator_sees_label: bool = True
+    latent_size: int = 100
+    width: int | None = None
+
+
+def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
+    """Description of the networks for these images, in JSON values: `build` makes the networks from it.
+
+    `architecture`, `arguments` of its function, `names` of the classes or attributes, whether they are `attributes`,
+    and `condition`: the distinct conditions of the training images with their counts.
+
+    Raises:
+        UnknownName: there is no such architecture.
+        BadSetting: a conditional generator without labels, or of an architecture that takes none.
+    """
+    has_labels = bool(train.names) and options.architecture != "dcgan"
+    if options.conditional and not has_labels:
+        reason = "dcgan takes none" if train.names else "these images have none"
+        raise BadSetting(f"A conditional generator needs labels, and {reason}. Use --no-conditional.")
+    classes = len(train.names) if has_labels and options.conditional is not False else 0
+    default = "conditional-dcgan" if classes else "dcgan"
+    architecture = default if options.architecture == "auto" else options.architecture
+    GANS.check(architecture)
+    if architecture.startswith("conditional") and not classes:
+        raise BadSetting(f"The architecture {architecture} needs labels; there are none. Use dcgan.")
+    return {
+        "architecture": architecture,
+        "arguments": {
+            "size": train.size,
+            "channels": train.channels,
+            "latent_size": options.latent_size,
+            "generator_classes": classes,
+            "discriminator_classes": classes if options.discriminator_sees_label else 0,
+            "width": options.width or WIDTHS.get(architecture, 64 if train.size >= 64 else 32),
+        },
+        "names": list(train.names) if classes else [],
+        "attributes": bool(classes) and train.has_attributes,
+        "condition": _frequencies(train) if classes else [],
+    }
+
+
+def build(description: Mapping[str, Any], *, seed: int = 0) -> GanPair:
+    """Generator and discriminator of a description, with initial weights drawn from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pair: GanPair = GANS[description["architecture"]](**description["arguments"])
+    return pair
+
+
+def resolve_options(options: TrainingOptions, description: Mapping[str, Any]) -> TrainingOptions:
+    """The options with `mismatched_labels` decided: used where D gets labels and the loss does not pair images.
+
+    Raises:
+        BadSetting: mismatched labels for a discriminator that gets no labels.
+    """
+    sees_labels = description["arguments"]["discriminator_classes"] > 0
+    if options.mismatched_labels and not sees_labels:
+        raise BadSetting("Mismatched labels need a discriminator that gets labels. Use --no-mismatched-labels.")
+    if options.mismatched_labels is not None:
+        return options
+    return replace(options, mismatched_labels=sees_labels and not LOSSES[options.loss].relativistic)
+
+
+def initialise(
+    description: Mapping[str, Any],
+    options: TrainingOptions,
+    batch: Batch,
+    *,
+    seed: int,
+    tune: bool,
+    choice: Mapping[str, Any] | None = None,
+) -> tuple[GanState, dict[str, Any]]:
+    """A new state on the batch's device, and the training mode that it uses (the key `choices` of `result.json`).
+
+    Args:
+        batch: of the size that this process trains on.
+        tune: whether the fastest equivalent mode is determined by timing; otherwise the reference mode is used.
+        choice: the mode of the checkpoint that the run resumes from.
+    """
+    pair = build(description, seed=seed)
+    pair.generator.to(batch[0].device)
+    pair.discriminator.to(batch[0].device)
+    if choice is None and tune:
+        fastest = autotune(pair, options, batch)
+        choice = {"mode": fastest.mode, "reason": "fastest by timing", "speedup": fastest.speedups}
+        choice |= {name: getattr(fastest.options, name) for name in MODES}
+    choice = dict(choice or REFERENCE_CHOICE)
+    options = replace(options, **{name: choice[name] for name in MODES})
+    return GanState(pair.generator, pair.discriminator, options, seed=seed), choice
+
+
+def condition_table(description: Mapping[str, Any]) -> torch.Tensor:
+    """The condition of each training image, (N,) classes or (N, A) attributes; one zero without conditions."""
+    if not description["condition"]:
+        return torch.zeros(1, dtype=torch.long)
+    rows = torch.tensor([row for row, _ in description["condition"]])
+    counts = torch.tensor([count for _, count in description["condition"]])
+    return (
+        rows.float().repeat_interleave(counts, dim=0) if description["attributes"] else rows.repeat_interleave(counts)
+    )
+
+
+def condition_name(values: Sequence[float], names: Sequence[str]) -> str:
+    """A combination of attributes for people: `+Male −Young`."""
+    return " ".join(f"{'+' if value > 0 else '−'}{name}" for value, name in zip(values, names, strict=True))
+
+
+def _frequencies(train: PixelSet) -> list[list[Any]]:
+    rows, counts = torch.unique(train.labels, dim=0, return_counts=True)
+    return [[row, count] for row, count in zip(rows.long().tolist(), counts.tolist(), strict=True)]

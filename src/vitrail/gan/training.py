@@ -1,0 +1,274 @@
+"""GAN training: one loop from the first step to the metrics of the best epoch, with checkpoints and alarms."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitrail.datasets.open_pixels import Wish
+from vitrail.devices import choose_device, seed_everything
+from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, rank_and_world_size
+from vitrail.events import Note, Progress
+from vitrail.formatting import count, number, percent
+from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
+from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
+from vitrail.gan.run_state import STEP_VALUES, RunState
+from vitrail.gan.tensorboard import TensorBoardWriter
+from vitrail.gan.training_data import TrainingData, default_size, open_training_data
+from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingEvent, TrainingStart
+from vitrail.gan_training.sampler import ShuffledBatches
+from vitrail.gan_training.sampling import generate_images, latents_of
+from vitrail.gan_training.state import TrainingOptions, loss_of
+from vitrail.gan_training.steps import train_steps
+from vitrail.interrupts import Interrupts
+from vitrail.metrics.feature_extractors import ClassifierFeatures
+from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
+from vitrail.settings import cache_folder
+
+LINES = 20  # of progress in an epoch
+EVALUATIONS = 20  # in a run, by default
+EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How generators are evaluated while training and at the end.
+
+    Attributes:
+        extractor: feature extractor, see `gan.extractors.open_feature_extractor`.
+        samples: images of an evaluation while training.
+        final_samples: images of the last evaluation, of the best epoch.
+        every: epochs between evaluations; None: 20 evaluations in a run.
+    """
+
+    extractor: str = "auto"
+    samples: int = 1000
+    final_samples: int = 10_000
+    every: int | None = None
+
+
+def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
+    data: str | Path | TrainingData,
+    *,
+    networks: NetworkOptions = NetworkOptions(),
+    options: TrainingOptions = TrainingOptions(),
+    evaluation: EvaluationOptions = EvaluationOptions(),
+    batch: int = 64,
+    epochs: int = 20,
+    seed: int = 0,
+    device: str = "auto",
+    autotune: bool = True,
+    on_alarm: OnAlarm = "warn",
+    keep_checkpoints: int = 2,
+    resume: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    cache: str | Path | None = None,
+) -> Iterator[TrainingEvent]:
+    """Trains a GAN; yields progress, notes, checkpoints and `EpochEnd`, and `TrainingEnd` last.
+
+    Ctrl-C finishes the step, yields a checkpoint and raises KeyboardInterrupt. A resumed run is bit-identical to an
+    uninterrupted one on a CPU. In a process group (torchrun) every rank calls this; rank 0 evaluates, and is the only
+    one to yield checkpoints, `EpochEnd` and `TrainingEnd`.
+
+    Args:
+        data: a folder of images, the name of a data set ("digits", "mnist", "torchvision:NAME"), or an opened one.
+        networks: architecture and condition.
+        options: loss, optimisers, EMA, augmentation.
+        evaluation: feature extractor, and number of images.
+        batch: images per step, over all ranks.
+        epochs: number of epochs, those of a resumed run included.
+        seed: of initial weights, latents and order of images.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        autotune: use the fastest equivalent training mode, by timing.
+        on_alarm: "warn", "stop", or "rollback" to the best epoch with halved learning rates.
+        keep_checkpoints: number of latest checkpoints to retain beside the best.
+        resume: a run folder with checkpoints; its latest one is continued.
+        tensorboard: folder for TensorBoard curves.
+        cache: folder of trained judges and downloaded data; None: the user's cache.
+    Raises:
+        BadSetting, BadRun, UnknownName, BadFolder, BadImage: settings, run or images that cannot be used.
+        MissingExtra: TensorBoard is not installed.
+    """
+    started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
+    seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
+    cache = Path(cache or cache_folder().parent)
+    resume = None if resume is None else Path(resume)
+
+    # ---- Images and networks
+    device = choose_device(device)
+    seed_everything(seed)
+    if not isinstance(data, TrainingData):
+        data = open_training_data(data, Wish(size=default_size(str(data)), seed=seed, home=cache / "datasets"))
+    for text in dict.fromkeys(data.opened.notes):
+        yield Note(text)
+    description = describe(data.train, networks)
+    options = resolve_options(options, description)
+    order = ShuffledBatches(len(data.train), batch, seed, rank=rank, ranks=ranks)
+
+    # ---- Feature extractor and baselines, on rank 0
+    evaluator: SampleEvaluation | None = None
+    if rank == 0:
+        begin = time.perf_counter()
+        extractor = yield from open_feature_extractor(
+            evaluation.extractor, data.train, data.held_out, seed=seed, device=device, cache=cache / "judges"
+        )
+        judge = extractor.values() if isinstance(extractor, ClassifierFeatures) else None
+        if judge is not None:
+            yield Note(f"Judge: accuracy {percent(judge['accuracy'])} on {count(judge['n'], 'held-out image')}.")
+        evaluator = SampleEvaluation(extractor, data.train, data.held_out, count=evaluation.samples, seed=seed)
+        seconds["judge"] = time.perf_counter() - begin
+
+    # ---- Initial weights, or those of a checkpoint
+    barrier()  # rank 0 has trained the judge
+    run = RunState(data, description, options, order, seed=seed, device=device, tune=autotune, resume=resume)
+    total = epochs * order.batches_per_epoch
+    monitor = AlarmMonitor(on_alarm, relative=run.gan.loss.relative, total_steps=total / options.discriminator.updates)
+    if rank:
+        torch.manual_seed(seed + rank)  # of dropout
+    if resume is not None:
+        run.restore(monitor)
+        yield Note(f"Resumed after step {run.gan.steps}.")
+    if evaluator is not None:
+        extractor_name = evaluator.extractor.name
+        yield TrainingStart(data, description, extractor_name, evaluator.count, evaluator.baselines, judge)
+
+    # ---- Training: all ranks decide alike, from values of the global batch and from metrics of rank 0
+    every = evaluation.every or max(1, epochs // EVALUATIONS)
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        curves = stack.enter_context(TensorBoardWriter(tensorboard if rank == 0 else None))
+        while order.epoch < epochs and not monitor.stopped:
+            begin, first = time.perf_counter(), order.position
+            interval = max(1, order.batches_per_epoch // (LINES * options.discriminator.updates))
+            for step in train_steps(run.gan, run.batches()):
+                run.add(step)
+                epoch_ended = order.epoch > run.epochs_done
+                if step.index % interval == 0 or epoch_ended:
+                    pace = (order.position - first) * batch / (time.perf_counter() - begin)
+                    values = step.values()
+                    yield _progress(values, min(order.position, total), total, step.index, pace)
+                    curves.add(step.index, values)
+                    epoch_ended = epoch_ended or not all(map(math.isfinite, values.values()))
+                if epoch_ended:  # before Ctrl-C: a resumed epoch must not begin with this one's last step
+                    break
+                if any_rank(interrupts.wanted):
+                    yield from run.checkpoint(monitor, keep=keep_checkpoints)
+                    barrier()  # a rank that ends would end the others before the checkpoint is written
+                    raise KeyboardInterrupt
+            seconds["training"] += time.perf_counter() - begin
+
+            # ---- End of the epoch: alarms, metrics, rollback, checkpoint
+            begin = time.perf_counter()
+            means = run.end_epoch()
+            place = {"epoch": run.epochs_done, "step": run.gan.steps}
+            yield from monitor.check_steps(means, **place)
+            if not monitor.broken:
+                if run.epochs_done % every == 0 or run.epochs_done >= epochs:
+                    metrics = _measure(run, evaluator)
+                    run.add_metrics(metrics)
+                    curves.add(run.gan.steps, metrics.values)
+                    yield from monitor.check_samples(metrics.ratios, best_coverage=run.best_coverage(), **place)
+                if rank == 0:
+                    yield EpochEnd(run.epochs_done, run.gan.steps, run.history[-1], run.generator())
+            yield from monitor.end_epoch(can_roll_back=run.best is not None)
+            if monitor.takes_rollback():
+                run.roll_back(monitor.rollbacks)
+                assert run.best is not None
+                text = f"Rolled back to epoch {run.best['epoch']}; learning rates divided by {2**monitor.rollbacks}."
+                yield Note(text, "warning")
+            if not monitor.broken:
+                yield from run.checkpoint(monitor, keep=keep_checkpoints)
+            seconds["evaluation"] += time.perf_counter() - begin
+            if any_rank(interrupts.wanted) and order.epoch < epochs:
+                raise KeyboardInterrupt
+
+    # ---- The best epoch, with more images, on rank 0
+    if evaluator is None:
+        return
+    begin = time.perf_counter()
+    generator = run.best_generator()
+    final = SampleEvaluation(evaluator.extractor, data.train, data.held_out, count=evaluation.final_samples, seed=seed)
+    metrics = final.measure(_images(run, generator, final), final.labels, conditional=run.conditional)
+    seconds["evaluation"] += time.perf_counter() - begin
+    description = {**description, "data": data.description, "seed": seed}
+    description["epoch"] = run.best["epoch"] if run.best else run.epochs_done
+    entries = final.entries(metrics)
+    result: dict[str, Any] = {
+        "backbone": [{"name": extractor.name, "sha256": extractor.weights_sha256}],
+        "device": device,
+        "judge": judge,
+        "metrics": entries,
+        "label_agreement": metrics.label_agreement,
+        "label_agreement_per_name": metrics.per_name,
+        **_run_values(run, monitor, seconds),
+        "loss": options.loss,
+        "baselines_while_training": {"n": evaluator.count, **evaluator.baselines},
+        "seconds": {**seconds, "total": time.perf_counter() - started},
+    }
+    yield TrainingEnd(generator, description, run.history, entries, result)
+
+
+def check_training(
+    data: TrainingData, *, networks: NetworkOptions, options: TrainingOptions, batch: int, seed: int, **_: Any
+) -> None:
+    """Raises what `train` with these arguments would raise before its first step.
+
+    Raises:
+        BadSetting, UnknownName: the settings contradict each other, or do not fit these images.
+    """
+    description = describe(data.train, networks)
+    loss_of(resolve_options(options, description))
+    ShuffledBatches(len(data.train), batch, seed)
+    build(description)
+
+
+def _measure(run: RunState, evaluator: SampleEvaluation | None) -> SampleMetrics:
+    """Metrics of the current EMA, computed on rank 0, the same on every rank."""
+    metrics = None
+    if evaluator is not None:
+        pixels = _images(run, run.generator(), evaluator)
+        metrics = asdict(evaluator.measure(pixels, evaluator.labels, conditional=run.conditional))
+    return SampleMetrics(**broadcast_from_rank0(metrics))
+
+
+def _images(run: RunState, generator: nn.Module, evaluator: SampleEvaluation) -> Tensor:
+    """The generated images of an evaluation, (count, C, S, S) uint8."""
+    latents = latents_of(EVALUATION_SEED + run.seed, evaluator.count, run.gan.latent_size)
+    return generate_images(generator, latents, evaluator.labels)
+
+
+def _progress(values: Mapping[str, float], done: int, total: int, step: int, pace: float) -> Progress:
+    losses = f"D {values['discriminator_loss']:.3g} G {values['generator_loss']:.3g}"
+    shown = {**values, "step": step, "images_per_second": pace}
+    return Progress(
+        "training", done, total, unit="batches", detail=f"{losses} {number(round(pace))} img/s", values=shown
+    )
+
+
+def _run_values(run: RunState, monitor: AlarmMonitor, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """What `result.json` says of the run itself."""
+    spent = seconds["training"]
+    share = seconds["evaluation"] / max(seconds["training"] + seconds["evaluation"], 1e-9)
+    return {
+        "architecture": run.description["architecture"],
+        "conditional": run.conditional,
+        "epochs": run.epochs_done,
+        "steps": run.gan.steps,
+        "last_epoch": {name: run.history[-1][name] for name in STEP_VALUES} if run.history else None,
+        "best": run.best,
+        "alarms": monitor.alarms,
+        "rollbacks": monitor.rollbacks,
+        "images_per_second": run.images_seen / spent if spent else None,
+        "processes": rank_and_world_size()[1],
+        "choices": run.choice,
+        "evaluation_share": share,
+    }

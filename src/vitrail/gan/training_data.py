@@ -1,0 +1,108 @@
+"""The images of a training: opened once, and described so that the run's generator can find them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.pixels import PixelSet
+from vitrail.distributed import barrier, rank_and_world_size
+from vitrail.errors import BadRun
+from vitrail.settings import parse_model
+
+OF_THE_MACHINE = ("home", "download")  # options that do not select images
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training and held-out images, with where they came from.
+
+    Attributes:
+        source: a folder, or the name of a data set.
+        options: that it was opened with.
+        opened: the images.
+    """
+
+    source: str
+    options: Wish
+    opened: Opened = field(repr=False)
+
+    @property
+    def train(self) -> PixelSet:
+        """The training images."""
+        return self.opened.train
+
+    @property
+    def held_out(self) -> PixelSet:
+        """The held-out images."""
+        return self.opened.held_out
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """Source, options and SHA-256 of the training images, in JSON values; `read_data_options` reads it."""
+        options = {name: value for name, value in asdict(self.options).items() if name not in OF_THE_MACHINE}
+        labels = None if self.options.labels is None else str(self.options.labels)
+        options |= {"labels": labels, "attributes": list(self.options.attributes)}
+        return {"source": self.source, "options": options, "sha256": self.train.sha256}
+
+
+def default_size(source: str) -> int:
+    """Default side of the images in pixels: 16 for digits, otherwise 32."""
+    return 16 if source == "digits" else 32
+
+
+def open_training_data(source: str | Path, options: Wish) -> TrainingData:
+    """Opens a folder of images or a named data set. Of several ranks, the first one downloads or unpacks it.
+
+    Raises:
+        UnknownName, BadFolder, BadImage, BadSetting, MissingWeights: as `datasets.open_pixels`.
+    """
+    source = str(source)
+    opened = open_pixels(source, options) if rank_and_world_size()[0] == 0 else None
+    barrier()
+    return TrainingData(source, options, opened or open_pixels(source, options))
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    size: int = Field(ge=1, le=4096)
+    labels: str | None
+    attributes: list[str]
+    images: int | None
+    held_out: float
+    seed: int
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    source: str
+    options: _Options
+
+
+def read_data_options(description: Mapping[str, Any], *, home: Path, download: bool) -> tuple[str, Wish]:
+    """Source and options of the images that a generator was trained on, from its description.
+
+    Args:
+        home: folder of downloaded and unpacked data sets.
+        download: whether a data set may be downloaded.
+    Raises:
+        BadRun: the description has none, or a damaged one.
+    """
+    try:
+        data = parse_model(_Data, description.get("data"))
+    except ValueError as error:
+        raise BadRun(
+            f"The generator does not say what it was trained on ({error}). Use a run folder of `vitrail gan train`."
+        ) from None
+    values = data.options.model_dump()
+    labels = None if values["labels"] is None else Path(values["labels"])
+    values |= {"labels": labels, "attributes": tuple(values["attributes"])}
+    return data.source, Wish(**values, home=home, download=download)

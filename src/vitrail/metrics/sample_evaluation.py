@@ -1,0 +1,163 @@
+"""Metrics of generated images, each beside its baseline: the same metric of equally many held-out real images."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitrail.datasets.pixels import PixelSet, groups
+from vitrail.events import Progress
+from vitrail.metrics.distances import METRICS
+from vitrail.metrics.diversity import diversity
+from vitrail.metrics.feature_extractors import (
+    ClassifierFeatures,
+    FeatureExtractor,
+    classifier_features,
+    train_sample_classifier,
+)
+from vitrail.metrics.inception import InceptionFeatures
+from vitrail.metrics.prdc import NEAREST, prdc
+from vitrail.metrics.sample_classifier import agreement
+from vitrail.tensors import Condition
+
+ABBREVIATIONS = {"frechet-distance": "FD", "kernel-distance": "KD"}
+FID_COUNT = 50_000  # images; the distance grows with fewer, and is not comparable with published FIDs
+ALARM_METRICS = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
+"""Metrics whose ratio to the baseline shows repeated samples or copied training images."""
+
+
+@dataclass(frozen=True)
+class SampleMetrics:
+    """Metrics of generated images.
+
+    Attributes:
+        values: by name, e.g. `frechet-distance`.
+        baselines: the same metrics of held-out real images.
+        label_agreement: fraction of labels that the judge confirms; None without labels or judge.
+        per_name: label agreement of each class or attribute.
+        n: number of images.
+    """
+
+    values: dict[str, float]
+    baselines: dict[str, float]
+    label_agreement: float | None
+    per_name: dict[str, float]
+    n: int
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Ratios to the baselines for `sample_alarms`; coverage is missing where there are too few real images."""
+        ratios = {
+            name: self.values[name] / max(self.baselines[name], 1e-12) for name in ALARM_METRICS if name in self.values
+        }
+        return {name.replace("-", "_"): value for name, value in ratios.items()}
+
+
+class SampleEvaluation:
+    """Compares generated images with real ones in the features of one network.
+
+    Args:
+        count: images on each side, at most as many as there are training and held-out images.
+        seed: of the selection of real images and of the labels.
+
+    Attributes:
+        count: the number of images on each side.
+        labels: (count,) or (count, A), conditions for the generated images: as frequent as among the training images.
+        baselines: metrics of the held-out images.
+    """
+
+    def __init__(
+        self, extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
+    ) -> None:
+        self.extractor = extractor
+        self.count = min(count, len(train), len(held_out))
+        draws = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(len(train), generator=draws)
+        training = train.take(rows[: max(self.count, extractor.max_images)])
+        real = held_out.take(torch.randperm(len(held_out), generator=draws)[: self.count])
+        self.labels: Condition = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
+        self._training = extractor.features(training.images)
+        self._reference = self._training[: self.count]
+        self._real = extractor.features(real.images), groups(real.labels)
+        self._distances = {name: METRICS[name](self._reference) for name in METRICS}
+        self.baselines = self._values(*self._real)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Accuracy of the judge on real images; None with another feature extractor."""
+        return self.extractor.accuracy if isinstance(self.extractor, ClassifierFeatures) else None
+
+    def measure(self, pixels: Tensor, labels: Condition, *, conditional: bool) -> SampleMetrics:
+        """Metrics of `count` generated images.
+
+        Args:
+            pixels: (count, C, S, S) uint8.
+            labels: their conditions.
+            conditional: whether they depend on the labels; otherwise there is no label agreement.
+        """
+        label_agreement, per_name = None, {}
+        if isinstance(self.extractor, ClassifierFeatures):
+            features, logits = self.extractor.classifier.features_and_logits(pixels)
+            if conditional:
+                correct = agreement(logits, labels).float()
+                label_agreement, per_name = float(correct.mean()), self._per_name(correct, labels)
+        else:
+            features = self.extractor.features(pixels)
+        values = self._values(features, groups(labels))
+        return SampleMetrics(values, self.baselines, label_agreement, per_name, self.count)
+
+    def entries(self, metrics: SampleMetrics) -> list[dict[str, Any]]:
+        """The key `metrics` of `result.json`: every value with its baseline, count and feature extractor."""
+        extractor = self.extractor
+        identity = {"name": extractor.name, "sha256": extractor.weights_sha256, "dimension": extractor.dimension}
+        abbreviations = {**ABBREVIATIONS, "frechet-distance": "FID"} if self._is_fid() else ABBREVIATIONS
+        where = f"[{extractor.name}@{extractor.weights_sha256[:8]}, {extractor.dimension}, {metrics.n}]"
+        return [
+            {
+                "name": name,
+                "label": f"{abbreviations.get(name, name)}{where}",
+                "value": value,
+                "baseline": metrics.baselines[name],
+                "n": metrics.n,
+                "extractor": identity,
+            }
+            for name, value in metrics.values.items()
+        ]
+
+    def _is_fid(self) -> bool:
+        return isinstance(self.extractor, InceptionFeatures) and self.count >= FID_COUNT
+
+    def _values(self, features: Tensor, labels: Tensor) -> dict[str, float]:
+        values = {name: distance(features) for name, distance in self._distances.items()}
+        if self.count > NEAREST:
+            values |= vars(prdc(features, self._reference))
+        varied = diversity((features, labels), self._real, self._training)
+        return values | {name.replace("_", "-"): value for name, value in vars(varied).items()}
+
+    def _per_name(self, correct: Tensor, labels: Condition) -> dict[str, float]:
+        assert isinstance(self.extractor, ClassifierFeatures)
+        names = list(self.extractor.per_name)
+        if labels.ndim == 2:
+            return dict(zip(names, correct.mean(dim=0).tolist(), strict=True))
+        each = {name: correct[labels == index] for index, name in enumerate(names)}
+        return {name: float(values.mean()) for name, values in each.items() if len(values)}
+
+
+def gan_train_score(
+    pixels: Tensor, labels: Condition, train: PixelSet, held_out: PixelSet, *, seed: int, device: str
+) -> Generator[Progress, None, dict[str, Any]]:
+    """GAN-train score: accuracy on held-out real images of a classifier trained on generated images; yields progress.
+
+    Shmelkov et al., 2018, https://arxiv.org/abs/1807.09499. The baseline is the accuracy of the same classifier trained
+    on equally many real images.
+    """
+    real = train.take(slice(0, len(pixels)))
+    accuracies = []
+    for stage, data in (("GAN-train", replace(real, images=pixels, labels=labels)), ("GAN-train baseline", real)):
+        classifier, sha = yield from train_sample_classifier(data, seed=seed, device=device, cache=None, stage=stage)
+        accuracies.append(classifier_features(classifier, sha, held_out).accuracy)
+    return {"accuracy": accuracies[0], "baseline": accuracies[1], "n": len(pixels)}

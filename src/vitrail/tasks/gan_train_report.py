@@ -1,0 +1,246 @@
+"""Report of a GAN training: samples of the same latents after each epoch, curves, tables, summary and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vitrail.datasets.pixels import PixelSet, groups
+from vitrail.decoding import decode
+from vitrail.errors import BadImage, MissingExtra
+from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
+from vitrail.formatting import count, duration, number, percent
+from vitrail.gan.networks import condition_name
+from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
+from vitrail.gan_training.sampling import generate_images, latents_of
+from vitrail.images import to_rgb
+from vitrail.model_card import model_card
+from vitrail.plots import Axis, Line, animation, curve, grid
+from vitrail.plots.encode import encode_png
+from vitrail.tensors import Condition
+
+ROWS, COLUMNS = 10, 10  # of a grid of samples, at most
+FRAMES = 60  # of the animation, at most
+CAPTION_VALUES = ("frechet-distance", "coverage", "label_agreement")
+SUMMARY_METRICS = ("precision", "recall", "coverage")
+
+
+class TrainingReport:
+    """Turns the events of a training into images, plots, tables and weights.
+
+    Args:
+        resume: the resumed run folder, whose earlier samples are frames of the animation, too.
+    """
+
+    def __init__(self, start: TrainingStart, *, resume: Path | None) -> None:
+        self._start, self._resume = start, resume
+        train, self._conditional = start.data.train, bool(start.description["names"])
+        self._labels, self._names = sample_grid_labels(train if self._conditional else None)
+        latent_size = int(start.description["arguments"]["latent_size"])
+        self._latents = latents_of(0, len(self._labels), latent_size)
+        self._frames: dict[int, np.ndarray] = {}  # by epoch
+        self._real = real_rows(train, self._labels if self._conditional else None)
+
+    def start(self) -> Iterator[Event]:
+        """Training images."""
+        yield Image("real", "Training images", encode_png(grid({"real": self._real}, self._names)))
+
+    def epoch(self, event: EpochEnd) -> Iterator[Event]:
+        """Samples of the EMA, from the same latents after each epoch."""
+        samples, epoch = self._samples(event.generator), event.epoch
+        sheet = grid({f"epoch {epoch}": samples, "real": self._real}, self._names)
+        self._frames[epoch] = grid({f"epoch {epoch}": samples}, self._names)
+        values = [f"{name} {number(event.values[name])}" for name in CAPTION_VALUES if name in event.values]
+        caption = f"Samples after epoch {epoch}: {', '.join(values) or 'not evaluated'}"
+        yield Image(f"samples_{epoch:04d}", caption, encode_png(sheet), "samples", epoch)
+
+    def finish(self, end: TrainingEnd) -> Iterator[Event]:
+        """Samples of the best epoch, the animation, curves, tables, and the generator's weights."""
+        samples, epoch = self._samples(end.generator), end.description["epoch"]
+        yield Image(
+            "samples",
+            f"Samples of the best epoch, {epoch}",
+            encode_png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
+        )
+        frames = self._animation_frames(samples, end.history)
+        if frames:
+            interval = max(1, -(-len(frames) // FRAMES))
+            yield Attachment("images", "evolution.gif", animation(frames[::-interval][::-1], milliseconds=250))
+        yield from self._curves(end.history)
+        yield from _tables(end)
+        tensors = {name: value.cpu().numpy() for name, value in end.generator.state_dict().items()}
+        yield Weights("generator", tensors, dict(end.description), generator_card(end, self._start.data.train))
+
+    def summary(self, end: TrainingEnd, seconds: float) -> Summary:
+        """What was trained, how good it is beside its baseline, and what to do next."""
+        values, train = end.values, self._start.data.train
+        lines = [
+            ("data", f"{count(len(train), 'training image')}, {len(self._start.data.held_out):,} held out"),
+            ("generator", f"{values['architecture']}, {values['loss']} loss, epoch {end.description['epoch']} (best)"),
+            *metric_lines(end.metrics, values),
+            ("alarms", alarm_names(values["alarms"]) or "none"),
+            ("time", f"{duration(seconds)}, {number(round(values['images_per_second'] or 0))} images/s in training"),
+        ]
+        return Summary(lines, ["vitrail gan sample {run} --count 64", "vitrail gan evaluate {run}"])
+
+    def data_values(self) -> dict[str, Any]:
+        """The keys `data` and `skipped` of `result.json`."""
+        data = self._start.data
+        sizes = {"train": len(data.train), "held_out": len(data.held_out), "names": list(data.train.names)}
+        return {"skipped": skipped(data.opened.skipped), "data": sizes}
+
+    def _samples(self, generator: nn.Module) -> np.ndarray:
+        return image_rows(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)
+
+    def _animation_frames(self, samples: np.ndarray, history: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        """A frame for each epoch; those before a resume are cut out of the stored sheets."""
+        shape = grid({"": samples}, self._names).shape
+        before = {entry["epoch"] for entry in history} - self._frames.keys() if self._resume else set()
+        for epoch in before:
+            with suppress(BadImage):  # deleted, or of an epoch that failed
+                _, sheet = decode(f"{self._resume}/images/samples_{epoch:04d}.png")
+                frame = np.asarray(sheet)[: shape[0], : shape[1]]
+                self._frames |= {epoch: frame} if frame.shape == shape else {}
+        return [self._frames[epoch] for epoch in sorted(self._frames)]
+
+    def _curves(self, history: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+        steps = [entry["step"] for entry in history]
+
+        def line(key: str, name: str) -> Line:
+            return Line(steps, [float("nan") if entry.get(key) is None else entry[key] for entry in history], name)
+
+        evaluated = [entry for entry in history if "frechet-distance" in entry]
+        baseline = self._start.baselines["frechet-distance"]
+        try:
+            losses = [line("discriminator_loss", "D"), line("generator_loss", "G")]
+            yield Plot("losses", "Losses, means of each epoch", curve(losses, Axis("step", "loss")))
+            probabilities = [
+                line("d_real", "D(x)"),
+                line("d_fake_before_g", "D(G(z)) before"),
+                line("d_fake_after_g", "D(G(z)) after"),
+            ]
+            axis = Axis("step", "D", percent_y=True)
+            yield Plot("beliefs", "D(x) and D(G(z)), before and after the update of G", curve(probabilities, axis))
+            if evaluated:
+                at = [entry["step"] for entry in evaluated]
+                distances = [
+                    Line(at, [entry["frechet-distance"] for entry in evaluated], "samples"),
+                    Line([at[0], at[-1]], [baseline, baseline], "real images (baseline)"),
+                ]
+                axis = Axis("step", f"Fréchet distance ({self._start.extractor}, N = {self._start.n})")
+                yield Plot("distance", "Fréchet distance while training, and its baseline", curve(distances, axis))
+                names = [name for name in ("coverage", "precision", "label_agreement") if name in evaluated[0]]
+                scores = [Line(at, [entry[name] for entry in evaluated], name.replace("_", " ")) for name in names]
+                yield Plot("scores", "Scores while training", curve(scores, Axis("step", "score", percent_y=True)))
+        except MissingExtra as error:
+            yield Note(f"{error} No curves were plotted.", "missing-extra")
+
+
+def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Lines of a summary: the main metrics, each with its baseline."""
+    by_name = {entry["name"]: entry for entry in metrics}
+    distance = by_name["frechet-distance"]
+    yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
+    yield "measured with", f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
+    for name in SUMMARY_METRICS:
+        if name in by_name:
+            entry = by_name[name]
+            yield name, f"{percent(entry['value'])} (real images: {percent(entry['baseline'])})"
+    if values["label_agreement"] is not None:
+        accuracy = values["judge"]["accuracy"]
+        yield "label agreement", f"{percent(values['label_agreement'])} (real images: {percent(accuracy)})"
+
+
+def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Table:
+    """The table of all metrics."""
+    rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
+    if values["label_agreement"] is not None:
+        rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
+    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, shown=False)
+
+
+def skipped(notes: Sequence[str]) -> list[dict[str, str]]:
+    """The key `skipped` of `result.json`."""
+    return [{"file": "", "kind": "unreadable", "reason": note.removeprefix("Skipped: ")} for note in notes]
+
+
+def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:
+    """The raised alarms: `mode-collapse (epoch 2, 3), copies (epoch 3)`."""
+    epochs: dict[str, list[str]] = {}
+    for alarm in alarms:
+        epochs.setdefault(alarm["name"], []).append(str(alarm["epoch"]))
+    ranges = {name: ", ".join(at) if len(at) <= 3 else f"{at[0]} to {at[-1]}" for name, at in epochs.items()}
+    return ", ".join(f"{name} (epoch {text})" for name, text in ranges.items())
+
+
+def _tables(end: TrainingEnd) -> Iterator[Event]:
+    yield metric_table(end.metrics, end.values)
+    alarms = end.values["alarms"]
+    if alarms:
+        columns = ("epoch", "step", "name", "metric", "value", "threshold")
+        rows = [[alarm[column] for column in columns] for alarm in alarms]
+        yield Table("alarms", "Alarms", columns, rows, shown=False)
+    names = list(dict.fromkeys(name for entry in end.history for name in entry))
+    rows = [[entry.get(name) for name in names] for entry in end.history]
+    yield Table("history", "Epochs", names, rows, shown=False)
+
+
+def sample_grid_labels(train: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:
+    """Conditions of a grid of samples, row after row, and the names of the rows.
+
+    One row per class, or per combination of attributes, the most frequent first; without labels, rows without names.
+    """
+    if train is None:
+        return torch.zeros(ROWS * COLUMNS, dtype=torch.long), ()
+    if not train.has_attributes:
+        return torch.arange(len(train.names)).repeat_interleave(COLUMNS), train.names
+    rows, counts = torch.unique(train.labels, dim=0, return_counts=True)
+    rows = rows[counts.argsort(descending=True)][:ROWS]
+    return rows.repeat_interleave(COLUMNS, dim=0), tuple(condition_name(row.tolist(), train.names) for row in rows)
+
+
+def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
+    """Real images in the layout of a grid of samples; white where there are too few."""
+    if labels is None:
+        return image_rows(train.images[: ROWS * COLUMNS], ROWS)
+    both = groups(torch.cat([train.labels, labels]))
+    rows = []
+    for group in both[len(train) :].view(-1, COLUMNS)[:, 0]:
+        images = train.images[torch.nonzero(both[: len(train)] == group)[:COLUMNS, 0]]
+        blank = torch.full((COLUMNS - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
+        rows.append(torch.cat([images, blank]))
+    return image_rows(torch.cat(rows), len(rows))
+
+
+def image_rows(pixels: Tensor, rows: int) -> np.ndarray:
+    """(N, C, S, S) uint8 as (rows, N // rows, S, S, 3); images that do not fill the rows are left out."""
+    columns = max(1, len(pixels) // rows)
+    colour = to_rgb(pixels[: rows * columns]).permute(0, 2, 3, 1).contiguous().numpy()
+    table: np.ndarray = colour.reshape(-1, columns, *colour.shape[1:])
+    return table
+
+
+def generator_card(end: TrainingEnd, train: PixelSet) -> str:
+    """The generator's model card."""
+    values = end.values
+    metrics = {
+        entry["label"]: f"{number(entry['value'])} (real images: {number(entry['baseline'])})" for entry in end.metrics
+    }
+    if values["label_agreement"] is not None:
+        accuracy = percent(values["judge"]["accuracy"])
+        metrics["label agreement"] = f"{percent(values['label_agreement'])} (real images: {accuracy})"
+    return model_card(
+        "Generator trained with Vitrail",
+        f"GAN generator: {values['architecture']}, {values['loss']} loss, trained on {count(len(train), 'image')} of "
+        f"{train.size} x {train.size} pixels. Generated images are in [-1, 1].",
+        tags=("unconditional-image-generation", "gan", values["architecture"]),
+        metrics=metrics,
+        details=("Labels name the feature extractor, the dimension of its features and the number of images.",),
+        usage=("vitrail gan sample RUN --count 16",),
+    )

@@ -1,0 +1,76 @@
+"""What a run does at an alarm."""
+
+import pytest
+
+from vitrail.gan.alarm_monitor import ROLLBACKS, AlarmMonitor
+
+BLIND = {"discriminator_loss": 1.3, "penalty": 0.0, "d_real": 0.5, "d_fake_before_g": 0.5, "d_fake_after_g": 0.5}
+FINE = BLIND | {"d_real": 0.6, "d_fake_before_g": 0.3}
+NAN = FINE | {"discriminator_loss": float("nan")}
+
+
+def end_epoch(monitor, means, *, epoch=1, step=1000, can_roll_back=True):
+    notes = list(monitor.check_steps(means, epoch=epoch, step=step))
+    notes += monitor.end_epoch(can_roll_back=can_roll_back)
+    return notes, monitor.takes_rollback()
+
+
+def monitor_of(on_alarm):
+    return AlarmMonitor(on_alarm, relative=False, total_steps=10_000)
+
+
+@pytest.mark.parametrize(
+    ("on_alarm", "means", "stopped", "rolls_back"),
+    [
+        ("warn", FINE, False, False),
+        ("warn", BLIND, False, False),
+        ("warn", NAN, True, False),
+        ("stop", FINE, False, False),
+        ("stop", BLIND, True, False),
+        ("rollback", FINE, False, False),
+        ("rollback", BLIND, False, True),
+        ("rollback", NAN, False, True),
+    ],
+)
+def test_what_an_alarm_does(on_alarm, means, stopped, rolls_back):
+    monitor = monitor_of(on_alarm)
+    assert end_epoch(monitor, means)[1] == rolls_back
+    assert monitor.stopped == stopped
+    assert len(monitor.alarms) == (means is not FINE)
+
+
+def test_only_nan_is_an_alarm_at_the_beginning():
+    monitor = monitor_of("warn")
+    end_epoch(monitor, BLIND, step=499)
+    assert not monitor.alarms
+    end_epoch(monitor, NAN, step=1)
+    assert [(alarm["name"], alarm["value"]) for alarm in monitor.alarms] == [("nan", None)]
+
+
+def test_rollbacks_are_limited_and_need_a_best_epoch():
+    monitor = monitor_of("rollback")
+    taken = [end_epoch(monitor, BLIND, epoch=epoch)[1] for epoch in range(ROLLBACKS + 1)]
+    assert taken == [True] * ROLLBACKS + [False]
+    assert monitor.stopped
+    without_best = monitor_of("rollback")
+    notes, rolls_back = end_epoch(without_best, NAN, can_roll_back=False)
+    assert (rolls_back, without_best.stopped, without_best.broken) == (False, True, True)
+    assert {note.kind for note in notes} == {"warning"}
+
+
+def test_an_alarm_of_several_epochs_is_noted_once():
+    monitor = monitor_of("warn")
+    counts = [len(end_epoch(monitor, means, epoch=epoch)[0]) for epoch, means in enumerate((BLIND, BLIND, FINE, BLIND))]
+    assert counts == [1, 0, 0, 1]
+    assert [alarm["epoch"] for alarm in monitor.alarms] == [0, 1, 3]
+
+
+def test_samples_are_compared_with_the_best_coverage():
+    monitor = monitor_of("stop")
+    list(monitor.check_steps(FINE, epoch=1, step=1000))
+    place = {"epoch": 1, "step": 1000}
+    assert not list(monitor.check_samples({"coverage": 0.5}, best_coverage=0.6, **place))
+    (note,) = monitor.check_samples({"coverage": 0.2}, best_coverage=0.6, **place)
+    list(monitor.end_epoch(can_roll_back=True))
+    assert note.kind == "warning"
+    assert (monitor.stopped, monitor.alarms[0]["metric"]) == (True, "coverage")

@@ -1,0 +1,143 @@
+"""The Python face: `gan.train` and `gan.evaluate` on a few digits."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from vitrail import gan
+from vitrail.datasets.open_pixels import Wish
+from vitrail.errors import BadRun, BadSetting
+from vitrail.events import Checkpoint, Note, Progress
+from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
+from vitrail.gan.training import check_training
+from vitrail.gan.training_data import read_data_options
+
+SMALL = {
+    "networks": gan.NetworkOptions(width=4, latent_size=8),
+    "evaluation": gan.EvaluationOptions(samples=32, final_samples=32),
+    "batch": 16,
+    "autotune": False,
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return gan.open_training_data("digits", Wish(size=16, images=64))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def events(data, cache):
+    return list(gan.train(data, epochs=2, cache=cache, **SMALL))
+
+
+def test_the_last_event_has_the_generator_and_its_metrics(events, data):
+    end = events[-1]
+    assert isinstance(end, gan.TrainingEnd)
+    assert end.metrics[0]["name"] == "frechet-distance"
+    assert end.metrics[0]["n"] == 32
+    assert [entry["epoch"] for entry in end.history] == [1, 2]
+    assert end.description["data"]["sha256"] == data.train.sha256
+    images = end.generator(torch.randn(3, 8), torch.tensor([0, 1, 2]))
+    assert images.shape == (3, 1, 16, 16)
+    assert json.loads(json.dumps(end.values)) == end.values
+
+
+def test_every_epoch_has_an_event_and_a_checkpoint(events):
+    assert isinstance(next(event for event in events if not isinstance(event, Note | Progress)), gan.TrainingStart)
+    assert [event.epoch for event in events if isinstance(event, gan.EpochEnd)] == [1, 2]
+    assert [event.name for event in events if isinstance(event, Checkpoint)] == [file_name(4), file_name(8)]
+
+
+def test_a_resumed_training_is_bit_identical(events, data, cache, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    first = next(event for event in events if isinstance(event, Checkpoint))
+    (tmp_path / "checkpoints" / first.name).write_bytes(first.data)
+    resumed = list(gan.train(data, epochs=2, cache=cache, resume=tmp_path, **SMALL))[-1]
+    assert resumed.metrics == events[-1].metrics
+    weights = zip(resumed.generator.parameters(), events[-1].generator.parameters(), strict=True)
+    assert all(torch.equal(one, two) for one, two in weights)
+
+
+def test_a_run_on_other_images_is_not_resumed(events, cache, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    first = next(event for event in events if isinstance(event, Checkpoint))
+    (tmp_path / "checkpoints" / first.name).write_bytes(first.data)
+    other = gan.open_training_data("digits", Wish(size=16, images=72))
+    with pytest.raises(BadRun, match="other"):
+        list(gan.train(other, epochs=2, cache=cache, resume=tmp_path, **SMALL))
+
+
+def test_the_data_of_a_generator_can_be_opened_again(events, data, tmp_path):
+    description = json.loads(json.dumps(events[-1].description))
+    source, options = read_data_options(description, home=tmp_path, download=False)
+    assert gan.open_training_data(source, options).train.sha256 == data.train.sha256
+    assert options.home == tmp_path
+
+
+@pytest.mark.parametrize("change", [None, {"source": 5}, {"options": {}}, {"source": "digits"}])
+def test_a_damaged_description_of_data_is_refused(change, tmp_path):
+    with pytest.raises(BadRun, match="trained on"):
+        read_data_options({"data": change}, home=tmp_path, download=False)
+
+
+def test_settings_are_checked_without_training(data):
+    checked = {**SMALL, "options": gan.TrainingOptions(), "seed": 0}
+    check_training(data, **checked)
+    with pytest.raises(BadSetting, match="larger than the data"):
+        check_training(data, **{**checked, "batch": 100})
+    with pytest.raises(BadSetting, match="label smoothing"):
+        check_training(data, **{**checked, "options": gan.TrainingOptions(loss="hinge", label_smoothing=0.1)})
+
+
+class Generator:
+    """A trained generator, as an evaluation takes it."""
+
+    def __init__(self, end):
+        self.network, self.description = end.generator, end.description
+        self.names = tuple(end.description["names"])
+
+    def latents(self, seed, count):
+        from vitrail.gan_training import latents_of
+
+        return latents_of(seed, count, 8)
+
+    def images(self, latents, labels):
+        from vitrail.gan_training import generate_images
+
+        return generate_images(self.network, latents, labels)
+
+
+def test_an_evaluation_has_the_baselines_of_the_training(events, data, cache):
+    end = list(gan.evaluate(Generator(events[-1]), data, samples=32, gan_train=False, cache=cache))[-1]
+    assert isinstance(end, gan.EvaluationEnd)
+    assert [each["baseline"] for each in end.metrics] == [each["baseline"] for each in events[-1].metrics]
+    assert end.gan_train is None
+
+
+def test_an_evaluation_refuses_images_with_other_names(events, data, cache):
+    renamed = replace(data.opened, train=replace(data.train, names=tuple("abcdefghij")))
+    other = gan.TrainingData("digits", data.options, renamed)
+    with pytest.raises(BadSetting, match="same names"):
+        list(gan.evaluate(Generator(events[-1]), other, samples=32, cache=cache))
+
+
+def test_the_latest_and_the_best_checkpoints_are_retained(tmp_path):
+    names = []
+    for step in (1, 2, 3, 4):
+        names = retained_names(names, file_name(step), best=file_name(2), count=2)
+    assert names == [file_name(2), file_name(3), file_name(4)]
+    assert retained_names(names, file_name(5), best=None, count=1) == [file_name(5)]
+    with pytest.raises(BadRun, match="no checkpoint"):
+        latest_checkpoint(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    for step in (9, 10):
+        Path(tmp_path / "checkpoints" / file_name(step)).touch()
+    assert latest_checkpoint(tmp_path).name == file_name(10)
