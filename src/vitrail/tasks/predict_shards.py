@@ -45,7 +45,7 @@ class PredictWork:
                 member.spec,
                 member.layers,
                 weights=member.weights,
-                flip=self._classifier.about["flip"],
+                flip=self._classifier.flip,
                 cache=cache,
                 device=device,
                 deterministic=deterministic,
@@ -65,10 +65,9 @@ class PredictWork:
         images: list[dict[str, Any]] = []
         if len(features.rows):
             blocks = [block for layers in features.blocks.values() for block in layers.values()]
-            about = self._classifier.about
-            probabilities = self._classifier.head.probabilities(scale(blocks, about["scaling"]))
+            probabilities = self._classifier.head.probabilities(scale(blocks, self._classifier.scaling))
             readable = [files[index] for index in features.rows]
-            images = top_classes(readable, probabilities, about["classes"], self._top_k)
+            images = top_classes(readable, probabilities, self._classifier.classes, self._top_k)
         start = rows.indices(len(self.files))[0]
         numbered = [{"index": start + int(row), **image} for row, image in zip(features.rows, images, strict=True)]
         return Part({"device": features.device or self._device}, numbered, features.skipped)

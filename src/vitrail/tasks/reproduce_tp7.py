@@ -104,7 +104,13 @@ def _heads(material: Material) -> list[Part]:
     backbone, tuned = material.second, dict(material.sizes.tuned)
     (name,) = tuned.pop("backbone")
     logistic = _transfer(
-        material, f"logistic-{backbone}", backbone, (), layer=(LAYER[backbone],), feature_scaling="unit", head="logistic"
+        material,
+        f"logistic-{backbone}",
+        backbone,
+        (),
+        layer=(LAYER[backbone],),
+        feature_scaling="unit",
+        head="logistic",
     )
     fine = _transfer(material, f"tuned-{name}", name, ("curve_epoch",), head="fine-tune", **tuned)
     return list({part.name: part for part in (_svm(material, backbone), logistic, _svm(material, name), fine)}.values())
