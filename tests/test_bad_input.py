@@ -99,7 +99,7 @@ def test_a_name_that_is_not_text_is_shown_with_escapes(tmp_path):
     assert done.exit_code == 0, done.output
     (entry,) = json.loads(done.stdout)["images"]
     assert entry["file"].endswith(r"caf\udce9\n.png")
-    assert r"caf\udce9\n.png" in (tmp_path / "run" / "tables" / "classes.csv").read_text()
+    assert r"caf\udce9\n.png" in (tmp_path / "run" / "tables" / "predictions.csv").read_text()
 
 
 def test_a_run_folder_that_cannot_be_made(tmp_path):
@@ -136,7 +136,7 @@ def test_a_cache_that_takes_no_more_costs_only_the_cache(tmp_path, stripes, monk
     monkeypatch.setattr(files, "_write_all", full)
     done = transfer(stripes, tmp_path)
     assert done.exit_code == 0, done.output
-    assert "Going on without the cache" in done.output
+    assert "The run continues without the cache" in done.output
 
 
 def test_weights_of_another_network_and_weights_cut_short(tmp_path):

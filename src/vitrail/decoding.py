@@ -18,7 +18,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from vitrail.errors import BadImage
-from vitrail.image_files import AnyPath, damaged_message, display_name, open_image, read_bytes
+from vitrail.files import AnyPath
+from vitrail.image_files import damaged_message, display_name, open_image, read_bytes
 
 Size = tuple[int, int]  # width, height
 Pixels = UInt8[np.ndarray, "height width channels"]  # one channel, or three

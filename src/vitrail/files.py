@@ -12,6 +12,9 @@ from typing import Any, BinaryIO
 
 from vitrail.errors import CannotWrite
 
+AnyPath = str | os.PathLike[str]
+"""A path as callers may give it."""
+
 _REASONS = {  # errno -> why, and what would work
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",

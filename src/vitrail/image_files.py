@@ -20,10 +20,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from vitrail.errors import BadFolder, BadImage
+from vitrail.files import AnyPath
 from vitrail.tables import is_table, iter_listed_files
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
-
-AnyPath = str | os.PathLike[str]
 
 PIXEL_LIMIT = 50_000_000
 """Width times height, as the header states them: a full-frame camera passes, a decompression bomb does not."""

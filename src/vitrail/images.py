@@ -18,8 +18,8 @@ from torch import Tensor
 
 from vitrail.decoding import Size, decode_fast
 from vitrail.errors import BadImage, BadSetting
-from vitrail.files import write_bytes
-from vitrail.image_files import PIXEL_LIMIT, AnyPath, display_name
+from vitrail.files import AnyPath, write_bytes
+from vitrail.image_files import PIXEL_LIMIT, display_name
 
 Interpolation = Literal["bilinear", "bicubic"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -63,6 +63,15 @@ def read_pixels(
     resized = full if short_side is None else resized_size(full, short_side)
     box = _crop_box(resized, crop, name)
     return _framed(opened, resized, box, interpolation=interpolation)
+
+
+def read_image(path: AnyPath) -> Float[Tensor, "3 height width"]:
+    """The image in a file, (3, H, W), RGB, float32 in [0, 1], upright; `model(image[None])` takes it.
+
+    Raises:
+        BadImage: the file is missing, damaged or no image.
+    """
+    return to_unit(read_pixels(path))
 
 
 def resized_size(size: Size, short_side: int) -> Size:

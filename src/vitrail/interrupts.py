@@ -11,6 +11,9 @@ from vitrail.events import Event, Note
 
 Shown = TypeVar("Shown", bound=Event)
 
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended, as shells have it."""
+
 
 def until_stopped(events: Iterator[Shown], done: Callable[[], int], what: str = "image") -> Iterator[Shown | Note]:
     """`events`, until they end or Ctrl-C is pressed, which is passed on only if nothing is `done` yet.
@@ -25,7 +28,7 @@ def until_stopped(events: Iterator[Shown], done: Callable[[], int], what: str = 
         if not count:
             raise
         kept = f"1 {what} was finished and is kept" if count == 1 else f"{count} {what}s were finished and are kept"
-        yield Note(f"Stopped: {kept}.")
+        yield Note(f"Stopped: {kept}.", "stopped")
 
 
 class Interrupts:

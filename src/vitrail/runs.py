@@ -235,13 +235,33 @@ class Run:
     environment: Mapping[str, Any]
     result: Mapping[str, Any] | None
 
+    @property
+    def images(self) -> list[Path]:
+        """The images that were made, by name."""
+        return sorted((self.folder / "images").glob("*.png"))
 
-def read_run(folder: Path) -> Run:
+    @property
+    def plots(self) -> list[Path]:
+        """The plots, by name."""
+        return sorted((self.folder / "plots").glob("*.png"))
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, str]]]:
+        """The tables by name: a mapping from column to text for each row."""
+        tables = {}
+        for path in sorted((self.folder / "tables").glob("*.csv")):
+            with path.open(newline="", encoding="utf-8") as file:
+                tables[path.stem] = list(csv.DictReader(file))
+        return tables
+
+
+def read_run(folder: files.AnyPath) -> Run:
     """The run in `folder`.
 
     Raises:
         BadRun: `folder` is not a run, or its settings are damaged.
     """
+    folder = Path(folder)
     if not (folder / "settings.json").is_file():
         raise BadRun(f"{str(folder)!r} is not a run: it holds no settings.json; give a folder that vitrail made.")
     settings = _read(folder / "settings.json")

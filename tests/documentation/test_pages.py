@@ -15,6 +15,7 @@ PAGES = (
     "tutorials/robust.md",
     "tutorials/believable-gan.md",
     "extending.md",
+    "api/vitrail.md",
     "api/attributions.md",
     pytest.param("start.md", marks=pytest.mark.slow),  # a minute: its generator has something to show
 )

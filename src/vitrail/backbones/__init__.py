@@ -3,6 +3,8 @@
 Every entry is a `BackboneSpec`: `(weights) -> Backbone`.
 """
 
+from fnmatch import fnmatchcase
+
 from vitrail.registry import Registry
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -26,3 +28,12 @@ BACKBONES = Registry(
         "timm:": "timm_models:timm_spec",
     },
 )
+
+
+def list_backbones(pattern: str = "*") -> list[str]:
+    """Names that `vitrail.load` takes, those of installed extensions among them.
+
+    Args:
+        pattern: shell pattern, as "*net*". A family of networks ends in a colon: `timm:` stands for `timm:NAME`.
+    """
+    return [name for name in BACKBONES if fnmatchcase(name, pattern)]

@@ -3,11 +3,10 @@
 import os
 import sys
 
+from vitrail.interrupts import INTERRUPTED
 from vitrail.process import configure_process
 
-INTERRUPTED = 130
-
-__all__ = ["INTERRUPTED", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from vitrail.registry import Registry
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
-GROUPS = {"gan": "Train a generator of images; sample, measure, walk, edit, compare and export it."}
+GROUPS = {"gan": "Train a GAN; sample, evaluate, interpolate, edit, compare and export its generator."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
 
 

@@ -14,10 +14,10 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from vitrail.cli import INTERRUPTED
 from vitrail.errors import BadSetting, VitrailError
+from vitrail.interrupts import INTERRUPTED
 from vitrail.process_group import ProcessGroup
-from vitrail.settings import option_name
+from vitrail.settings import METHOD, OUTPUT, PANELS, RUNNING, option_name
 from vitrail.task import Task
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def command_for(name: str, task: type[Task]) -> Any:
     def run(**values: Any) -> None:
         execute(name, task, values)
 
-    fields = sorted(task.model_fields.items(), key=lambda field: field[0] in task.help_last)
+    order = {field: (PANELS.index(_panel(info)), field in task.help_last) for field, info in task.model_fields.items()}
+    fields = sorted(task.model_fields.items(), key=lambda each: order[each[0]])
     parameters = [_parameter(field, info) for field, info in fields]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -61,13 +62,15 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
             group.wait()  # all have read the folder that is gone on with; the first one now changes it
             if group.rank == 0:
                 printer.show(record(chosen, name, folder) if folder else chosen.run())
+                if printer.failed:
+                    raise BrokenPipeError
             else:
                 deque(chosen.run(), maxlen=0)
     except VitrailError as error:
         _fail(printer if group.reports_errors else None, str(error), 1)
     except KeyboardInterrupt:
         _fail(printer if group.reports_errors else None, _stopped(folder), INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, as in `vitrail models | head`
+    except BrokenPipeError:  # nobody reads our output any more, as in `vitrail models | head`; the work was finished
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
 
@@ -93,7 +96,12 @@ def _stopped(folder: Path | None) -> str:
 def _parameter(field: str, info: FieldInfo) -> Parameter:
     if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
         return _argument(field, info)
-    option = typer.Option(*_flags(field, info), help=info.description, show_default=_shown(info.get_default()))
+    # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
+    text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
+    metavar = "<name>" if _literal(info) else None
+    option = typer.Option(
+        *_flags(field, info), help=text, metavar=metavar, show_default=False, rich_help_panel=_panel(info)
+    )
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
     kind = list[str] if several else _kind(info.annotation)
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
@@ -119,15 +127,37 @@ def _kind(annotation: Any) -> Any:
 
 
 def _flags(field: str, info: FieldInfo) -> tuple[str, ...]:
-    given = info.json_schema_extra.get("flag") if isinstance(info.json_schema_extra, Mapping) else None
-    flag = str(given) if given else option_name(field)
-    return (f"{flag}/--no-{flag[2:]}",) if info.annotation is bool else (flag,)
+    flag = option_name(field, info)
+    return (f"{flag}/--no-{flag[2:]}",) if _kind(info.annotation) is bool else (flag,)
 
 
-def _shown(default: Any) -> str | bool:
-    if default is None or default is PydanticUndefined or default == ():
-        return False
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+def _panel(info: FieldInfo) -> str:
+    """The heading under which `--help` lists the option."""
+    return str(info.json_schema_extra["panel"]) if isinstance(info.json_schema_extra, Mapping) else METHOD
+
+
+def _literal(info: FieldInfo) -> tuple[Any, ...]:
+    """The values that a setting of fixed choices takes."""
+    kind = _kind(info.annotation)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _choices(info: FieldInfo) -> str:
+    """The choices, unless the help text names them all: beside the option they would leave the text no room."""
+    choices = [str(choice) for choice in _literal(info)]
+    named = all(choice in (info.description or "") for choice in choices)
+    return "" if named else f": {', '.join(choices)}"
+
+
+def _default(value: Any) -> str:
+    """The default as the end of a help text."""
+    if value is None or value is PydanticUndefined or value == ():
+        return ""
+    if isinstance(value, bool):
+        return f"; default: {'yes' if value else 'no'}"
+    if isinstance(value, Path) and value.is_relative_to(Path.home()):
+        value = Path("~") / value.relative_to(Path.home())
+    return f"; default: {','.join(map(str, value)) if isinstance(value, tuple) else value}"
 
 
 def _face_parameters(task: type[Task]) -> list[Parameter]:
@@ -138,11 +168,36 @@ def _face_parameters(task: type[Task]) -> list[Parameter]:
 
 
 def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
-    yield "config", Path | None, None, typer.Option("--config", help="YAML file of settings; options given here win.")
-    yield "json", bool, False, typer.Option("--json", help="Print the result as one JSON document on stdout.")
+    yield (
+        "config",
+        Path | None,
+        None,
+        typer.Option("--config", help="YAML file of settings; options given here win", rich_help_panel=RUNNING),
+    )
+    yield (
+        "json",
+        bool,
+        False,
+        typer.Option("--json", help="Print the result as one JSON document on stdout", rich_help_panel=OUTPUT),
+    )
     if task.records:
-        yield "run", Path | None, None, typer.Option("--run", help="Folder to keep this run in.", show_default=False)
-        yield "runs", Path, Path("runs"), typer.Option("--runs", help="Where run folders are made.")
+        yield (
+            "run",
+            Path | None,
+            None,
+            typer.Option("--run", help="Folder of this run", show_default=False, rich_help_panel=OUTPUT),
+        )
+        yield (
+            "runs",
+            Path,
+            Path("runs"),
+            typer.Option(
+                "--runs",
+                help="Folder in which run folders are made; default: runs",
+                show_default=False,
+                rich_help_panel=OUTPUT,
+            ),
+        )
 
 
 def _help(task: type[Task]) -> str:

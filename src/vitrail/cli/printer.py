@@ -1,122 +1,167 @@
-"""Events on a terminal: figures and prose on stdout, progress on stderr; with JSON, only the result on stdout."""
+"""Events on a terminal: the outcome on stdout, progress on stderr; with JSON, only the result on stdout."""
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-from rich.table import Table as Grid
 
-from vitrail.events import Event, Note, Plot, Progress, Result, Table
+from vitrail.cli.progress import ProgressLines
+from vitrail.cli.table import grid
+from vitrail.cli.text import printable
+from vitrail.events import Event, Note, Plot, Progress, Result, Summary, Table
 
-SECONDS_BETWEEN_LINES = 5
+SKIPPED_LINES = 5
+"""Notes about skipped files that are printed one by one; the others are counted."""
+
+LABELS = 22
+"""Characters of the longest label of a summary that others are aligned with."""
+
+
+class QuietConsole(Console):
+    """A console whose reader may leave: rich would end the process, and with it the work."""
+
+    def on_broken_pipe(self) -> None:
+        """Leaves the decision to the printer."""
+        raise BrokenPipeError
 
 
 class Printer:
-    """Shows the events of one task.
+    """Shows the events of one task: notes as they come; the summary and the tables once the result is stored.
+
+    A terminal that takes no more text (a closed pipe, a full disk) does not stop the work; `failed` says so at its end.
 
     Args:
-        as_json: print `result.json`'s content on stdout and everything else on stderr.
+        as_json: print the content of `result.json` on stdout and everything else on stderr.
     """
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self._out = Console(stderr=as_json, highlight=False, soft_wrap=True)
-        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._out = QuietConsole(stderr=as_json, highlight=False, soft_wrap=True)
+        self._errors = QuietConsole(stderr=True, highlight=False, soft_wrap=True)
         self._progress = ProgressLines(self._errors)
+        self._summary: Summary | None = None
+        self._tables: list[Table] = []
+        self._plots: list[str] = []
+        self._skipped = 0
+        self.failed = False
 
     def show(self, events: Iterator[Event]) -> None:
-        """Prints every event as it comes."""
-        with self._progress.open():
+        """Shows every event as it comes, or at the end where it belongs there."""
+        with self._writing():
+            self._progress.start()
+        try:
             for event in events:
-                self._one(event)
+                with self._writing():
+                    self._one(event)
+        finally:
+            with self._writing():
+                self._progress.stop()
 
     def error(self, sentence: str) -> None:
         """The one line that a user's error becomes."""
-        self._errors.print(f"[bold red]Error:[/] {escape(printable(sentence))}")
+        with self._writing():
+            self._errors.print(f"[bold red]Error:[/] {escape(printable(sentence))}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The block writes unless an earlier one could not."""
+        if self.failed:
+            self._out.quiet = self._errors.quiet = True
+        try:
+            yield
+        except OSError:
+            self.failed = True
 
     def _one(self, event: Event) -> None:
         match event:
             case Progress():
                 self._progress.update(event)
+            case Note(kind="skipped") if self._skipped >= SKIPPED_LINES:
+                self._skipped += 1
             case Note():
-                self._out.print(escape(printable(event.text)))
+                self._skipped += event.kind == "skipped"
+                self._note(printable(event.text))
             case Table(shown=True):
-                self._out.print(grid(event))
+                self._tables.append(event)
             case Plot():
-                self._out.print(
-                    f"[dim]image[/] {escape(printable(event.name))}.png: {escape(printable(event.caption))}"
-                )
+                self._plots.append(f"{event.name}.png")
+            case Summary():
+                self._summary = event
             case Result():
-                self._result(event)
+                self._outcome(event)
 
-    def _result(self, event: Result) -> None:
+    def _note(self, text: str) -> None:
+        """A sentence, broken at spaces where the terminal has an end."""
+        self._line(escape("\n".join(_wrapped(text, self._width())) if self._bounded() else text))
+
+    def _line(self, text: str) -> None:
+        self._progress.pause()
+        self._out.print(text)
+
+    def _outcome(self, result: Result) -> None:
+        """Everything that is shown at the end: by now it is stored."""
+        self._progress.pause()
+        run = str(result.values["run"]) if "run" in result.values else None
+        if self._skipped > SKIPPED_LINES:
+            self._line(f"{self._skipped - SKIPPED_LINES:,} more skipped; result.json lists all.")
+        for line in summary_lines(self._summary, run, self._plots, self._width()):
+            self._line(line)
+        for table in self._tables:
+            self._line("")
+            self._out.print(grid(table, self._width() if self._bounded() else None))
+        for step in next_steps(self._summary, run):
+            self._line(step)
         if self._as_json:
-            sys.stdout.write(json.dumps(dict(event.values), indent=2, allow_nan=False) + "\n")
-        elif "run" in event.values:
-            self._out.print(f"[bold]run[/] {escape(printable(str(event.values['run'])))}")
+            # Straight to stdout: a console would wrap or colour it.
+            sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
+            sys.stdout.flush()
+
+    def _bounded(self) -> bool:
+        """Whether lines longer than the width would be broken; a file takes whole ones."""
+        return self._out.is_terminal or "COLUMNS" in os.environ
+
+    def _width(self) -> int:
+        return self._out.width
 
 
-class ProgressLines:
-    """Bars on a terminal; elsewhere one line every few seconds and at each part's end."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars: Bars | None = None
-        self._ids: dict[str, TaskID] = {}
-        self._last = time.monotonic()
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Shows the bars while the block runs, if stderr is a terminal."""
-        if not self._console.is_terminal:
-            yield
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bars(*columns, TextColumn("{task.fields[detail]}"), console=self._console, transient=True) as self._bars:
-            yield
-
-    def update(self, event: Progress) -> None:
-        """Moves the part's bar, or prints a line if it is time for one."""
-        if self._bars is not None:
-            if event.stage not in self._ids:
-                self._ids[event.stage] = self._bars.add_task(event.stage, total=event.total, detail="")
-            self._bars.update(self._ids[event.stage], completed=event.done, total=event.total, detail=event.detail)
-        elif event.done == event.total or time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
-            of = f"/{event.total}" if event.total is not None else ""
-            self._console.print(escape(f"{event.stage}: {event.done}{of} {event.unit} {event.detail}".rstrip()))
+def summary_lines(summary: Summary | None, run: str | None, plots: list[str], width: int) -> Iterator[str]:
+    """Labels and values in two columns, as rich markup; values that are too long go on below themselves."""
+    lines = list(summary.lines) if summary else []
+    if run is not None:
+        lines.append(("run folder", run))
+        lines += [("plots", ", ".join(plots))] if plots else []
+    if summary:
+        yield ""
+    margin = min(LABELS, max((len(label) for label, _ in lines), default=0)) + 2
+    for label, value in lines:
+        first, *others = _wrapped(printable(value), max(20, width - margin)) or [""]
+        yield f"[bold]{escape(printable(label).ljust(margin - 2))}[/]  {escape(first)}"
+        yield from (" " * margin + escape(line) for line in others)
 
 
-def grid(table: Table) -> Grid:
-    """A table as rich draws it; numbers to the right."""
-    drawn = Grid(title=escape(printable(table.title)), title_justify="left", header_style="bold")
-    for index, column in enumerate(table.columns):
-        numeric = all(isinstance(row[index], (int, float)) for row in table.rows)
-        drawn.add_column(escape(printable(column)), justify="right" if numeric else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(escape(printable(cell(value))) for value in row))
-    return drawn
+def next_steps(summary: Summary | None, run: str | None) -> Iterator[str]:
+    """Commands to copy, each on a line of its own; those about a run folder only where there is one."""
+    steps = [step for step in (summary.next_steps if summary else ()) if run is not None or "{run}" not in step]
+    if steps:
+        yield ""
+        yield "[bold]Next:[/]"
+    for step in steps:
+        yield f"  {escape(printable(step.replace('{run}', shlex.quote(run or ''))))}"
 
 
-def cell(value: Any) -> str:
-    """A value as a table shows it: four significant decimals, thousands in groups, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def printable(text: str) -> str:
-    """Text that any terminal takes: undecodable bytes and control characters as escapes."""
-    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in safe)
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines broken at spaces only."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

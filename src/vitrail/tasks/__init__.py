@@ -8,6 +8,7 @@ TASKS = Registry(
     {
         "demo": "demo:Demo",
         "models": "models:Models",
+        "list": "list_names:List",
         "classify": "classify:Classify",
         "transfer": "transfer:Transfer",
         "predict": "predict:Predict",

@@ -24,7 +24,7 @@ class GanSettings(Task):
     data: str = setting("", "A folder of images or of idx files, digits, mnist, or torchvision:NAME", positional=True)
     architecture: str = setting("auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels")
     size: int | None = setting(None, "Side of the images in pixels; else 32, and 16 for digits", ge=8, le=128)
-    loss: str = setting("non-saturating", "What the players lower; see `vitrail models`")
+    loss: str = setting("non-saturating", "Loss, by name; `vitrail list losses` has all")
     epochs: int = setting(20, "How often every image is seen", ge=1)
     batch: int = setting(64, "Images of one step", ge=2)
     latent_size: int = setting(100, "Random numbers that an image is made from", ge=1)

@@ -13,8 +13,9 @@ from torch import Generator, Tensor
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.errors import BadSetting
+from vitrail.files import AnyPath
 from vitrail.image_ascent import MEMORY, max_batch_size
-from vitrail.image_files import AnyPath, find_images
+from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
 from vitrail.visualisation.parametrisations import Parametrisation, fourier, maco
 from vitrail.visualisation.pixel_ascent import PixelAscentOptions, gaussian_noise, pixel_ascent

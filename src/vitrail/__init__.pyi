@@ -1,0 +1,12 @@
+from vitrail.backbones import BACKBONES as BACKBONES
+from vitrail.backbones import list_backbones as list_backbones
+from vitrail.backbones.backbone import Backbone as Backbone
+from vitrail.datasets.open_dataset import open_dataset as open_dataset
+from vitrail.errors import VitrailError as VitrailError
+from vitrail.image_files import find_images as find_images
+from vitrail.images import read_image as read_image
+from vitrail.run_task import run as run
+from vitrail.runs import Run as Run
+from vitrail.runs import read_run as read_run
+from vitrail.transfer.classifier import load as load
+from vitrail.version import __version__ as __version__

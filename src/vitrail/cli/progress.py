@@ -1,0 +1,93 @@
+"""Progress on a terminal: one line that moves; in a file, a line now and then."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from vitrail.cli.text import printable
+from vitrail.events import Progress
+
+SECONDS_BETWEEN_LINES = 5
+BAR = 18
+REMAINING = len("0:00:00")
+
+
+class ProgressLines:
+    """The bar of the stage that is being worked on; elsewhere one line every few seconds and at each stage's end.
+
+    A finished or an abandoned bar disappears. Before anything else is printed, `pause` takes the bar away; the next
+    update brings it back below what was printed.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = False
+        self._bars: Bars | None = None
+        self._task = TaskID(0)
+        self._stage = ""
+        self._last = time.monotonic()
+
+    def start(self) -> None:
+        """From now on there may be a bar, if stderr is a terminal."""
+        self._live = self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def stop(self) -> None:
+        """No more bars."""
+        self.pause()
+        self._live = False
+
+    def pause(self) -> None:
+        """Takes the bar off the terminal."""
+        if self._bars is not None and self._bars.live.is_started:
+            self._bars.stop()
+
+    def update(self, event: Progress) -> None:
+        """Moves the stage's bar, or prints a line if it is time for one."""
+        if self._live:
+            self._move(event)
+        elif event.done == event.total or time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            self._console.print(escape(printable(f"{event.stage}: {_count(event)} {event.detail}".rstrip())))
+
+    def _move(self, event: Progress) -> None:
+        if self._bars is None or event.stage != self._stage:
+            self.pause()
+            self._bars, self._stage = self._new_bars(), event.stage
+            self._task = self._bars.add_task("", total=event.total, label="", count="", detail="")
+        if event.total is not None and event.done >= event.total:
+            self.pause()
+            return
+        self._bars.start()
+        label, count = _cut(event.stage, 28), _count(event)
+        room = self._console.width - len(label) - len(count) - BAR - REMAINING - 6
+        texts = {"label": label, "count": count, "detail": _cut(event.detail, max(room, 0))}
+        fields: dict[str, Any] = {name: escape(printable(text)) for name, text in texts.items()}
+        self._bars.update(self._task, completed=event.done, total=event.total, **fields)
+
+    def _new_bars(self) -> Bars:
+        # No redirection: it would send what other parts print on stdout to stderr.
+        return Bars(
+            TextColumn("{task.fields[label]}"),
+            BarColumn(BAR),
+            TextColumn("{task.fields[count]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+
+def _count(event: Progress) -> str:
+    return f"{event.done:,}{f'/{event.total:,}' if event.total is not None else ''} {event.unit}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"[:width]

@@ -1,0 +1,114 @@
+"""A table in the width of a terminal: no word broken, no number folded; the last columns go first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len, chop_cells
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from vitrail.cli.text import printable
+from vitrail.events import Table
+
+SHORTEST = 14
+"""Cells that a long text keeps, its middle left out, before a column is dropped."""
+
+BETWEEN = 2
+
+
+def grid(table: Table, width: int | None = None) -> Grid:
+    """A table as rich draws it, numbers to the right.
+
+    Args:
+        width: cells that a line has; where the columns need more, texts are shortened in their middle, then the last
+            columns are left out, and the title says where they are. None: everything, however wide.
+    """
+    columns = [printable(column) for column in table.columns]
+    texts = [[printable(cell(row[index])) for row in table.rows] for index in range(len(columns))]
+    numeric = [_is_numeric([row[index] for row in table.rows]) for index in range(len(columns))]
+    widths = [_natural(column, text) for column, text in zip(columns, texts, strict=True)]
+    shown = len(columns)
+    if width is not None:
+        least = [
+            natural if fixed else min(natural, max(SHORTEST, _longest_word(column)))
+            for natural, fixed, column in zip(widths, numeric, columns, strict=True)
+        ]
+        while shown > 1 and _total(least[:shown]) > width:
+            shown -= 1
+        widths = _shared(widths[:shown], least[:shown], width)
+    hidden = columns[shown:]
+    title = escape(printable(table.title))
+    caption = escape(f"Also in tables/{table.name}.csv: {', '.join(hidden)}") if hidden else None
+    drawn = Grid(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+        title_style="italic",
+        show_edge=False,
+    )
+    for index in range(shown):
+        drawn.add_column(escape(columns[index]), justify="right" if numeric[index] else "left", width=widths[index])
+    for number in range(len(table.rows)):
+        drawn.add_row(*(escape(shortened(texts[index][number], widths[index])) for index in range(shown)))
+    return drawn
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it: four significant digits, thousands in groups, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` cells: without its middle, since a file's name differs at both ends."""
+    lines = text.split("\n")
+    if len(lines) > 1:
+        return "\n".join(shortened(line, width) for line in lines)
+    if cell_len(text) <= width or width < 3:
+        return text
+    end = (width - 1) // 2
+    start = chop_cells(text, width - 1 - end)[0]
+    tail = text[len(text) - end :]
+    while cell_len(tail) > end:
+        tail = tail[1:]
+    return f"{start}…{tail}"
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, (int, float, type(None))) for value in values)
+
+
+def _natural(column: str, texts: Sequence[str]) -> int:
+    """Cells of the widest value, and of the heading's longest word: headings may take several lines."""
+    values = max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
+    return max(values, _longest_word(column), 1)
+
+
+def _longest_word(column: str) -> int:
+    return max((cell_len(word) for word in column.split()), default=0)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + (1 + BETWEEN) * len(widths)
+
+
+def _shared(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Least widths, and what the line has left given to the columns that need more, a cell at a time."""
+    chosen = list(least)
+    spare = width - _total(least)
+    while spare > 0 and any(now < most for now, most in zip(chosen, widths, strict=True)):
+        narrowest = min((now, index) for index, now in enumerate(chosen) if now < widths[index])[1]
+        chosen[narrowest] += 1
+        spare -= 1
+    return chosen

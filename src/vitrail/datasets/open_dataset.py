@@ -1,0 +1,34 @@
+"""One door to labelled images: folders, tables, tar files, and the data sets inside packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from vitrail.datasets.folder import folder, parts
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.listed import is_list, listed
+from vitrail.files import AnyPath
+
+Part = Literal["train", "test"]
+
+
+def open_dataset(path: AnyPath, part: Part | None = None) -> LabelledImages:
+    """The labelled images in a folder, a table or tar files; files are read when they are asked for.
+
+        images = vitrail.open_dataset("flowers")
+        images.files[0], images.classes[images.labels[0]]
+
+    Args:
+        path: a folder of class folders (or of `train/` and `test/` with such), a table with the columns `file` and
+            `class`, or tar files.
+        part: "train" or "test" of data that is split. None: all images of data that is not, else the training part.
+
+    Raises:
+        BadFolder: there is no such folder or file, or it holds no labelled images of this part.
+    """
+    root = Path(path)
+    if is_list(root):
+        images = listed(root)
+        return images.labelled(part or ("train" if "train" in images.parts else None))
+    return folder(root, part or ("train" if parts(root) else None))
