@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.metrics.calibration import expected_calibration_error
+
+NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,17 @@ class Evaluation:
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """95 % confidence interval of a share (Wilson, 1927, https://doi.org/10.2307/2276774)."""
+    """95 % confidence interval of a share (Wilson, 1927, https://doi.org/10.2307/2276774).
+
+    As `scipy.stats.binomtest(correct, n).proportion_ci(method="wilson")`, without the import of `scipy.stats`, which
+    takes 0.7 s.
+    """
     if n == 0:
         return 0.0, 1.0
-    from scipy.stats import binomtest
-
-    interval = binomtest(correct, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    share, scale = correct / n, NORMAL_QUANTILE**2 / n
+    half_width = NORMAL_QUANTILE * math.sqrt((share * (1 - share) + scale / 4) / n)
+    low, high = ((share + scale / 2 + sign * half_width) / (1 + scale) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
