@@ -1,4 +1,4 @@
-"""Predictions for a slice of the images, and the result for all of them."""
+"""Predictions for any slice of the images, and the result for all of them: the work of `predict`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ from vitrail.transfer.scaling import scale
 
 
 class PredictWork:
-    """A classifier and the images it is applied to; see `Work`."""
+    """A classifier, and the images to classify; see `Work`.
+
+    Args:
+        classifier: run folder of `transfer`.
+        images: files, folders, patterns, tar files or tables.
+        top_k: number of classes of each image.
+        cache: folder of the feature cache; None: no cache.
+        deterministic: whether each image's result may not depend on the process that computes it, as in shards.
+    """
 
     def __init__(
         self,
@@ -73,7 +81,7 @@ class PredictWork:
         return Part({"device": features.device or self._device}, numbered, features.skipped)
 
     def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
-        """The predictions; of very many images, how often each class was the most probable."""
+        """The predictions; of very many images, the number of images of each class."""
         named, counts, device = ResultSummary(limit), Counter[str](), self._device
         for part in parts:
             named.add(part)
@@ -85,7 +93,8 @@ class PredictWork:
         if limit is None:
             first = shlex.quote(named.rows[0]["file"])
             steps = [f"vitrail explain {first} --backbone {shlex.quote(str(self._folder))}"]
-            yield from report([self.files[row["index"]] for row in named.rows], named.rows, named.left_out, steps)
+            files = [self.files[row["index"]] for row in named.rows]
+            yield from report(files, named.rows, self._top_k, named.left_out, steps)
         else:
             yield Table("counts", "Images of each predicted class", ("class", "images"), counts.most_common())
             left_out = f", {named.left_out:,} skipped" if named.left_out else ""

@@ -160,7 +160,8 @@ class Extractor:
             yield Progress("features", start + len(new), self._total, detail=self._name)
         for problem in self._store_rows(new):
             yield Note(f"{problem} The run continues without the cache.", "warning")
-        yield Progress("features", start + len(files), self._total, detail=self._name)
+        if len(new) < len(files):  # the others were in the cache, or cannot be read
+            yield Progress("features", start + len(files), self._total, detail=self._name)
         return [
             self._error_of(file, bad[digest]) if isinstance(digest, bytes) and digest in bad else digest
             for file, digest in zip(files, outcome, strict=True)

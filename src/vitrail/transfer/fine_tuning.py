@@ -134,7 +134,8 @@ class FineTuning:
         """
         total = 0.0
         targets = torch.from_numpy(labels)
-        for part, classes in zip(pixels.split(self._micro_batch), targets.split(self._micro_batch), strict=True):
+        micro_batches = (torch.split(tensor, self._micro_batch) for tensor in (pixels, targets))
+        for part, classes in zip(*micro_batches, strict=True):
             logits = network(part)
             summed = F.cross_entropy(
                 logits, classes.to(logits.device), label_smoothing=self.label_smoothing, reduction="sum"
