@@ -17,6 +17,7 @@ PAGES = (
     "extending.md",
     "api/vitrail.md",
     "api/attributions.md",
+    "api/transfer.md",
     pytest.param("start.md", marks=pytest.mark.slow),  # a minute: its generator has something to show
 )
 
