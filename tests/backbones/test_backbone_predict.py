@@ -6,7 +6,7 @@ from PIL import Image
 from torch import nn
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadImage
+from vitrail.errors import BadImage, BadSetting
 
 
 class Brightness(nn.Module):
@@ -65,3 +65,8 @@ def test_a_file_that_is_no_image_is_named(backbone, tmp_path):
     (tmp_path / "text.png").write_text("text")
     with pytest.raises(BadImage, match=r"text\.png"):
         backbone.predict(tmp_path / "text.png")
+
+
+def test_no_class_at_all_cannot_be_asked_for(backbone, files):
+    with pytest.raises(BadSetting, match="top_k"):
+        backbone.predict(files, top_k=0)

@@ -137,7 +137,10 @@ class Backbone(nn.Module):
             top_k: number of classes of each image.
         Raises:
             BadImage: a file cannot be read.
+            BadSetting: `top_k` is below 1.
         """
+        if top_k < 1:
+            raise BadSetting(f"top_k must be at least 1; got {top_k}. Use e.g. 1.")
         paths = [files] if isinstance(files, str | Path) else list(files)
         how, predictions = self.preprocessing, []
         for start in range(0, len(paths), PREDICT_BATCH):
