@@ -1,8 +1,8 @@
-"""What our way of decoding and resizing changes in accuracy, against Pillow's two steps.
+"""Accuracy with our decoding and resizing, against Pillow's decoding followed by its resizing.
 
     python benchmarks/decode_accuracy.py FOLDER [--backbone efficientnet-lite0]
 
-FOLDER holds `train/` and `test/`. The whole default recipe runs twice, once on images that Pillow decoded, resized
+FOLDER holds `train/` and `test/`. `transfer` runs twice with its defaults, once on images that Pillow decoded, resized
 and cropped; one JSON document goes to stdout.
 """
 

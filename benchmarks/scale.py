@@ -1,12 +1,12 @@
-"""What very many images cost: time an image and memory of `vitrail predict --shards`, from 1,000 to 200,000.
+"""Time per image and memory of `vitrail predict --shards`, from 1,000 to 200,000 images.
 
     python benchmarks/scale.py --counts 1000 10000 50000 200000
     python benchmarks/scale.py --part listing
     python benchmarks/scale.py --part tasks
 
-Synthetic JPEGs of 96 x 96 pixels, each of its own, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so
-that all of it is one process, whose CPU time and peak memory the system counts. The slope leaves out what every start
-costs.
+Synthetic JPEGs of 96 x 96 pixels, all different, in tar files of 10,000; SqueezeNet; shards of 1,000, one worker, so
+that everything runs in one process, whose CPU time and peak memory the system counts. Differences between runs exclude
+the cost of starting.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 import time
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ IN_TAR, IN_SHARD, SIDE = 10_000, 1000, 96
 
 
 def make(folder: Path, count: int) -> None:
-    """So many different images, in tar files."""
+    """Different images in tar files."""
     rng = np.random.default_rng(0)
     base = rng.integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     for start in range(0, count, IN_TAR):
@@ -47,8 +48,8 @@ def make(folder: Path, count: int) -> None:
                 tar.addfile(member, out)
 
 
-def measured(task: list[str], run: Path, shards: int) -> dict[str, float]:
-    """One run in a process of its own: CPU and wall seconds, and peak memory."""
+def measure(task: list[str], run: Path, shards: int) -> dict[str, float]:
+    """CPU and wall seconds and peak memory of one run, in a separate process."""
     command = [sys.executable, "-m", "vitrail", *task, "--run", str(run), "--shards", str(shards), "--workers", "1"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -62,38 +63,38 @@ def measured(task: list[str], run: Path, shards: int) -> dict[str, float]:
     }
 
 
-def classifier_on(home: Path, backbone: str, layer: str) -> str:
-    """A classifier to predict with."""
+def train_classifier(home: Path, backbone: str, layer: str) -> str:
+    """Run folder of a classifier of digits."""
     run = home / f"classifier-{backbone}"
-    teach = ["transfer", "digits", "--backbone", backbone, "--layer", layer, "--run", str(run)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([sys.executable, "-m", "vitrail", *teach], check=True, **quiet)
+    command = ["transfer", "digits", "--backbone", backbone, "--layer", layer, "--run", str(run)]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([sys.executable, "-m", "vitrail", *command], check=True, **silent)
     return str(run)
 
 
 def growth(home: Path, counts: list[int]) -> None:
-    """The same with more and more images."""
-    classifier = classifier_on(home, "squeezenet", "fire9")
-    found = []
+    """The same task with rising numbers of images."""
+    classifier = train_classifier(home, "squeezenet", "fire9")
+    points = []
     for count in counts:
         images = home / f"images-{count}"
         images.mkdir()
         make(images, count)
-        figures = measured(["predict", classifier, str(images)], home / f"run-{count}", -(-count // IN_SHARD))
-        found.append({"images": count, **figures})
-        print(json.dumps(found[-1]), flush=True)
-    for before, after in zip(found, found[1:], strict=False):
+        values = measure(["predict", classifier, str(images)], home / f"run-{count}", -(-count // IN_SHARD))
+        points.append({"images": count, **values})
+        print(json.dumps(points[-1]), flush=True)
+    for before, after in pairwise(points):
         more = after["images"] - before["images"]
         cpu, wall = (1000 * (after[key] - before[key]) / more for key in ("cpu", "wall"))
         print(
-            f"{before['images']:>9,} to {after['images']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms an image; "
+            f"{before['images']:>9,} to {after['images']:>9,}: {cpu:.2f} CPU ms and {wall:.2f} ms per image; "
             f"peak memory {after['peak_mib'] / before['peak_mib']:.3f} times"
         )
 
 
 def tasks(home: Path) -> None:
-    """What one more image costs each task: CPU time of a run on three times as many, less that of the first."""
-    classifier = classifier_on(home, "efficientnet-lite0", "pool")
+    """CPU time per image of each task: the difference of two runs, one on three times as many images."""
+    classifier = train_classifier(home, "efficientnet-lite0", "pool")
     for name, count, task in (
         ("predict, EfficientNet-Lite0", 600, ["predict", classifier]),
         (
@@ -108,12 +109,12 @@ def tasks(home: Path) -> None:
             images = home / f"{task[0]}-{size}"
             images.mkdir()
             make(images, size)
-            seconds.append(measured([*task, str(images)], home / f"run-{task[0]}-{size}", 1)["cpu"])
-        print(f"{name}: {1000 * (seconds[1] - seconds[0]) / (2 * count):.1f} CPU ms an image", flush=True)
+            seconds.append(measure([*task, str(images)], home / f"run-{task[0]}-{size}", 1)["cpu"])
+        print(f"{name}: {1000 * (seconds[1] - seconds[0]) / (2 * count):.1f} CPU ms per image", flush=True)
 
 
 def listing(home: Path, count: int) -> None:
-    """What it takes to know the names of so many images, as each process of a run must."""
+    """CPU time and memory of the list of images, which each process of a run holds."""
     names = [f"{number % 1000:03d}/{number:09d}.jpg" for number in range(count)]
     (home / "folder").mkdir()
     for name in names:
@@ -128,25 +129,25 @@ def listing(home: Path, count: int) -> None:
             tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     for source in ("folder", "list.csv", "list.parquet", "all.tar"):
         tracemalloc.start()
-        kept = PathList(iter_images([home / source]))
-        held, _ = tracemalloc.get_traced_memory()
+        paths = PathList(iter_images([home / source]))
+        size, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         started = time.process_time()
-        assert len(PathList(iter_images([home / source]))) == len(kept) == count
+        assert len(PathList(iter_images([home / source]))) == len(paths) == count
         seconds = time.process_time() - started
-        print(f"{source:>12}: {1e6 * seconds / count:.1f} CPU us and {held / count:.0f} bytes an image")
+        print(f"{source:>12}: {1e6 * seconds / count:.1f} CPU us and {size / count:.0f} bytes per image")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 50_000, 200_000])
     parser.add_argument("--part", choices=("growth", "listing", "tasks"), default="growth")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        if told.part == "growth":
-            growth(Path(name), sorted(told.counts))
-        elif told.part == "listing":
-            listing(Path(name), max(told.counts))
+        if options.part == "growth":
+            growth(Path(name), sorted(options.counts))
+        elif options.part == "listing":
+            listing(Path(name), max(options.counts))
         else:
             tasks(Path(name))
 

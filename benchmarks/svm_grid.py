@@ -1,12 +1,12 @@
-"""Choosing C: LinearSVMCV against GridSearchCV(LinearSVC), the same folds and the same ten values.
+"""Search over C: LinearSVMCV against GridSearchCV(LinearSVC), with the same folds and the same ten values.
 
     python benchmarks/svm_grid.py [--features x.npy --labels y.npy] [--rounds 2]
 
-Runs alternate in one process; one JSON document goes to stdout. Without files, features are drawn with the falling
-spectrum and the overlapping classes of deep features. LinearSVC runs its dual solver, which is the faster one here
-and, unlike the primal one that `dual="auto"` takes at some shapes, does not stop far from the optimum.
+Runs alternate in one process; one JSON document goes to stdout. Without files, random features have the falling
+spectrum and the overlapping classes of deep features. LinearSVC uses its dual solver, which is the faster one here and,
+unlike the primal one that `dual="auto"` chooses at some shapes, does not stop far from the optimum.
 
-`cpu_seconds` counts this process and, for `n_jobs` above 1, its workers: they are started afresh for each run.
+`cpu_seconds` counts this process and, for `n_jobs` above 1, its workers, which are started anew for each run.
 """
 
 import argparse
@@ -79,18 +79,16 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def measure(
-    contestants: dict[str, Callable[..., dict[str, object]]], data: tuple[ndarray, ndarray], rounds: int
-) -> dict:
-    """The median wall and CPU seconds of every contestant over alternating runs, and what it found."""
-    results: dict[str, dict] = {name: {"wall_seconds": [], "cpu_seconds": []} for name in contestants}
+def measure(methods: dict[str, Callable[..., dict[str, object]]], data: tuple[ndarray, ndarray], rounds: int) -> dict:
+    """Wall and CPU seconds of each method in alternating runs, and its C and accuracy."""
+    results: dict[str, dict] = {name: {"wall_seconds": [], "cpu_seconds": []} for name in methods}
     for _ in range(rounds):
-        for name, run in contestants.items():
+        for name, run in methods.items():
             wall, cpu = time.perf_counter(), _cpu_seconds()
-            found = run(*data)
+            outcome = run(*data)
             results[name]["wall_seconds"].append(round(time.perf_counter() - wall, 3))
             results[name]["cpu_seconds"].append(round(_cpu_seconds() - cpu, 3))
-            results[name].update(found)
+            results[name].update(outcome)
     return results
 
 
@@ -102,10 +100,10 @@ def main() -> None:
     parser.add_argument("--tol", type=float, nargs="+", default=[1e-4, 1e-2], help="LinearSVC's tolerances to try")
     options = parser.parse_args()
     data = synthetic() if options.features is None else (np.load(options.features), np.load(options.labels))
-    contestants = {"vitrail": ours}
+    methods = {"vitrail": ours}
     for tol in options.tol:
-        contestants |= {f"grid tol={tol:g} n_jobs={jobs}": grid_search(tol, jobs) for jobs in (1, 2)}
-    results = measure(contestants, data, options.rounds)
+        methods |= {f"grid tol={tol:g} n_jobs={jobs}": grid_search(tol, jobs) for jobs in (1, 2)}
+    results = measure(methods, data, options.rounds)
     ratios = {
         name: {
             key: round(median(result[key]) / median(results["vitrail"][key]), 2)

@@ -1,11 +1,11 @@
-"""`vitrail transfer` against the script a user would write, whole processes, from images to accuracy.
+"""`vitrail transfer` against a script with torchvision and scikit-learn, whole processes, from images to accuracy.
 
     python benchmarks/whole_run.py FOLDER [--rounds 2]
 
 FOLDER holds `train/` and `test/`. The script: torchvision's `ImageFolder` and transforms, a `DataLoader` with two
-workers, the same EfficientNet-Lite0 with the same weights run eagerly in float32, its pooled features, `LinearSVC` at
-the C that the command chose. Runs alternate: script, command with an empty cache, command with a full one; one JSON
-document goes to stdout.
+workers, the same EfficientNet-Lite0 with the same weights run eagerly in float32, its pooled features, and `LinearSVC`
+with the C that the command chose. Runs alternate: command with an empty cache, command with a full cache, script; one
+JSON document goes to stdout.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from statistics import median
 
 
 def script(folder: Path, C: float) -> None:
-    """What a user would write; prints the accuracy."""
+    """The script; prints its accuracy."""
     import torch
     from sklearn.svm import LinearSVC
     from torch.utils.data import DataLoader
@@ -39,18 +39,18 @@ def script(folder: Path, C: float) -> None:
 
     def features(part: str):
         images = datasets.ImageFolder(folder / part, transforms.Compose(steps))
-        found, labels = [], []
+        rows, labels = [], []
         with torch.no_grad():
             for batch, targets in DataLoader(images, batch_size=32, num_workers=2):
-                found.append(network(batch))
+                rows.append(network(batch))
                 labels.append(targets)
-        return torch.cat(found).numpy(), torch.cat(labels).numpy()
+        return torch.cat(rows).numpy(), torch.cat(labels).numpy()
 
     classifier = LinearSVC(C=C).fit(*features("train"))
     print(json.dumps({"accuracy": classifier.score(*features("test"))}))
 
 
-def timed(command: list[str]) -> dict:
+def run_timed(command: list[str]) -> dict:
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return {"wall_seconds": round(time.perf_counter() - started, 2), "result": json.loads(done.stdout)}
@@ -59,13 +59,13 @@ def timed(command: list[str]) -> dict:
 def transfer(folder: Path, cache: Path) -> dict:
     with tempfile.TemporaryDirectory() as runs:
         command = [sys.executable, "-m", "vitrail", "transfer", str(folder), "--cache", str(cache), "--runs", runs]
-        outcome = timed([*command, "--json"])
+        outcome = run_timed([*command, "--json"])
     result = outcome.pop("result")
     return {**outcome, "accuracy": result["test"]["accuracy"], "C": result["choice"]["C"], "parts": result["seconds"]}
 
 
-def rival(folder: Path, C: float) -> dict:
-    outcome = timed([sys.executable, __file__, str(folder), "--script", str(C)])
+def run_script(folder: Path, C: float) -> dict:
+    outcome = run_timed([sys.executable, __file__, str(folder), "--script", str(C)])
     return {"wall_seconds": outcome["wall_seconds"], **outcome["result"]}
 
 
@@ -83,8 +83,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as cache:
             runs["cold"].append(transfer(options.folder, Path(cache)))
             runs["warm"].append(transfer(options.folder, Path(cache)))
-        runs["script"].append(rival(options.folder, runs["cold"][-1]["C"]))
-    seconds = {name: median(run["wall_seconds"] for run in found) for name, found in runs.items()}
+        runs["script"].append(run_script(options.folder, runs["cold"][-1]["C"]))
+    seconds = {name: median(run["wall_seconds"] for run in repeats) for name, repeats in runs.items()}
     faster = {name: round(seconds["script"] / seconds[name], 2) for name in ("cold", "warm")}
     print(json.dumps({"times_faster": faster, "runs": runs}, indent=2))
 

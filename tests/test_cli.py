@@ -115,7 +115,7 @@ def test_models_lists_what_there_is_and_the_layers_of_one():
     said = run("models", "vgg16").stdout
     assert "fc6" in said
     assert "512×7×7" in said
-    assert "138,357,544 parameters" in said
+    assert "138,357,544" in said
 
 
 def test_a_report_calls_the_network_by_its_name(tmp_path, image):

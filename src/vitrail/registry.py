@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from inspect import getdoc
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -56,6 +61,19 @@ class Registry(Mapping[str, Any]):
         module, attribute = self._own[name].split(":")
         return getattr(import_module(f"{self._package}.{module}"), attribute)
 
+    def describe(self, name: str) -> str:
+        """First sentence of an entry's documentation; our own entries are read from their source, without an import.
+
+        Raises:
+            UnknownName: there is no such entry.
+        """
+        self.check(name)
+        if name in self._own:
+            module, attribute = self._own[name].split(":")
+            return first_sentence(documentation(f"{self._package}.{module}", attribute))
+        entry = self._entry_points[name].load()
+        return first_sentence(getdoc(entry) or "")
+
     def __iter__(self) -> Iterator[str]:
         yield from self._own
         yield from self._entry_points
@@ -74,6 +92,30 @@ class Registry(Mapping[str, Any]):
 def display_name(name: str) -> str:
     """How a table's name is written for people: a family as `timm:NAME`."""
     return f"{name}NAME" if name.endswith(":") else name
+
+
+def documentation(module: str, attribute: str) -> str:
+    """The docstring of a function, class or constant of a module, from its source; else that of the module."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node, following in zip(tree.body, [*tree.body[1:], None], strict=True):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if name == attribute:
+                return ast.get_docstring(node) or ""
+            case ast.Assign(targets=[ast.Name(id=name)]) if name == attribute:
+                match following:
+                    case ast.Expr(value=ast.Constant(value=str(text))):
+                        return text
+    return ast.get_docstring(tree) or ""
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, without addresses and without its full stop."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    sentence = re.split(r"(?<!e\.g)(?<!i\.e)\. ", paragraph, maxsplit=1)[0]
+    return re.sub(r",? ?https?://[^\s)]+", "", sentence).replace(" ()", "").rstrip(".:")
 
 
 class Room(ModuleType):

@@ -21,6 +21,7 @@ PAGES = (
     "api/gan_architectures.md",
     "api/gan_training.md",
     "api/metrics.md",
+    "api/transfer.md",
     pytest.param("start.md", marks=pytest.mark.slow),  # a minute: its generator has something to show
 )
 

@@ -222,7 +222,7 @@ def test_one_class_cannot_be_learned(estimator):
 
 
 def test_nothing_can_be_held_out_of_classes_of_one():
-    with pytest.raises(BadSetting, match="at least 2 samples to hold one out"):
+    with pytest.raises(BadSetting, match="class of at least 2 samples"):
         LinearSVMCV().fit(np.eye(3), [0, 1, 2])
 
 
@@ -234,7 +234,7 @@ def test_features_must_be_finite(estimator):
         estimator().fit(features, labels)
 
 
-def test_an_unfinished_fit_is_owned_up_to():
+def test_a_fit_that_has_not_converged_warns():
     features, labels = clouds([50, 50], 5)
     with pytest.warns(ConvergenceWarning, match="after 1 rounds at a relative gap of"):
         model = LinearSVM(max_iter=1).fit(features, labels)
@@ -258,8 +258,8 @@ def test_long_deep_features_reach_the_optimum_at_every_C(length):
     assert model.path_gap_.max() <= svm_search.PATH_TOLERANCE
     assert model.gap_.max() <= 1e-6
     for C in (0.01, 1.0, 100.0):
-        value, input_gradient = objective(LinearSVM(C).fit(features, labels), features, labels, C)
-        assert (input_gradient**2).sum() / 2 <= 2e-6 * value  # ½‖gradient‖² bounds how far above the optimum it is
+        value, gradient = objective(LinearSVM(C).fit(features, labels), features, labels, C)
+        assert (gradient**2).sum() / 2 <= 2e-6 * value  # ½‖gradient‖² bounds how far above the optimum it is
 
 
 def objective(model, features, labels, C):
@@ -273,7 +273,7 @@ def objective(model, features, labels, C):
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("folds", [2, 5])
-def test_parts_are_scikit_learns(folds, seed):
+def test_folds_are_scikit_learns(folds, seed):
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(4), [5, 9, 20, 13]))
     theirs = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
     ours = one_vs_rest.stratified_folds(labels, folds=folds, seed=seed)

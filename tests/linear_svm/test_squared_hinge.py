@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitrail.linear_svm import primal_newton
+from vitrail.linear_svm import dual_newton, primal_newton
 from vitrail.linear_svm.dual_newton import DualSolver
 from vitrail.linear_svm.primal_newton import PrimalSolver
 from vitrail.linear_svm.squared_hinge import Problems, Stop, solve_path
 
 EXACT = Stop(1e-12, 200)
-SPACES = pytest.mark.parametrize("solver", [DualSolver, PrimalSolver])
+SOLVERS = pytest.mark.parametrize("solver", [DualSolver, PrimalSolver])
 
 
 def clouds(samples, dimension, columns, *, seed=0):
@@ -41,7 +41,7 @@ def gradient(features, problems, C, weights):
     return weights - 2 * C * extended.T @ (problems.weights * problems.signs * hinge)
 
 
-@SPACES
+@SOLVERS
 def test_two_points_on_a_line_have_the_closed_form(solver):
     # By symmetry the intercept is 0 and ½w² + 2C(1 − w)² is least at w = 4C / (1 + 4C).
     features, problems = np.array([[1.0], [-1.0]]), Problems(np.array([[1.0], [-1.0]]), np.ones((2, 1)))
@@ -49,7 +49,7 @@ def test_two_points_on_a_line_have_the_closed_form(solver):
         assert weights[:, 0] == pytest.approx([4 * C / (1 + 4 * C), 0], abs=1e-9)
 
 
-@SPACES
+@SOLVERS
 def test_separable_points_reach_the_margin_as_C_grows(solver):
     features, problems = np.array([[2.0], [-2.0]]), Problems(np.array([[1.0], [-1.0]]), np.ones((2, 1)))
     ((weights, solution),) = solve(solver(features), problems, [1e6])
@@ -57,7 +57,7 @@ def test_separable_points_reach_the_margin_as_C_grows(solver):
     assert np.abs(solution.scores[:, 0]) == pytest.approx([1, 1], abs=1e-5)
 
 
-@SPACES
+@SOLVERS
 def test_a_sample_twice_is_a_sample_of_weight_two(solver):
     features, problems = clouds(40, 5, 3)
     heavy = Problems(problems.signs, np.repeat([[2.0], [1.0]], [10, 30], axis=0) * problems.weights)
@@ -67,7 +67,7 @@ def test_a_sample_twice_is_a_sample_of_weight_two(solver):
     np.testing.assert_allclose(weighted, doubled, atol=1e-7)
 
 
-@SPACES
+@SOLVERS
 def test_weight_zero_leaves_out_and_still_scores(solver):
     features, problems = clouds(60, 4, 2)
     kept = np.arange(60) >= 20
@@ -83,7 +83,7 @@ def problems_at(problems, rows):
 
 
 @pytest.mark.parametrize(("samples", "dimension"), [(400, 10), (400, 300), (60, 500)])
-def test_both_spaces_agree(samples, dimension):
+def test_both_solvers_agree(samples, dimension):
     features, problems = clouds(samples, dimension, 4)
     Cs = [0.001, 0.1, 10.0]
     pairs = zip(solve(DualSolver(features), problems, Cs), solve(PrimalSolver(features), problems, Cs), strict=True)
@@ -99,7 +99,7 @@ def test_conjugate_gradients_agree_with_factored_hessians(monkeypatch):
     factored = solve(PrimalSolver(features), problems, [0.01, 1.0])
     monkeypatch.setattr(primal_newton, "DIRECT_SIZE", 0)
     monkeypatch.setattr(primal_newton, "DIRECT_ITERATIONS", 0)
-    monkeypatch.setattr(PrimalSolver, "_direct", None)
+    monkeypatch.setattr(primal_newton, "cho_factor", None)  # so that a direct solution would fail
     iterated = solve(PrimalSolver(features), problems, [0.01, 1.0])
     for (left, _), (right, _) in zip(factored, iterated, strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
@@ -108,29 +108,29 @@ def test_conjugate_gradients_agree_with_factored_hessians(monkeypatch):
 def test_a_shared_inverse_gives_what_separate_factors_give(monkeypatch):
     # With little loss all samples are inside the margin, and 20 problems make one inverse worth its price.
     features, problems = clouds(300, 320, 20)
-    used = []
-    inverted = DualSolver._by_inverse
-    monkeypatch.setattr(DualSolver, "_by_inverse", lambda *given: used.append(1) or inverted(*given))
     ((shared, _),) = solve(DualSolver(features), problems, [1e-4])
-    assert used
-    monkeypatch.setattr(DualSolver, "_worth_inverting", lambda *given: False)
-    ((fit_svm, _),) = solve(DualSolver(features), problems, [1e-4])
-    np.testing.assert_allclose(shared, fit_svm, atol=1e-7)
+    monkeypatch.setattr(dual_newton, "INVERSE_CONDITION", 0)  # no matrix is inverted
+    ((separate, _),) = solve(DualSolver(features), problems, [1e-4])
+    assert not np.array_equal(shared, separate)  # the inverse was used
+    np.testing.assert_allclose(shared, separate, atol=1e-7)
 
 
-def test_a_step_that_does_not_hold_is_made_again_in_a_surer_way(monkeypatch):
+def test_an_inaccurate_step_is_solved_again_by_a_more_accurate_method(monkeypatch):
     features, problems = clouds(300, 320, 20)
     ((expected, _),) = solve(DualSolver(features), problems, [1e-4])
+    inversions = []
 
-    def wrong(self, image, active, columns, correction):
-        correction[:, columns] = 1e6 * active[:, columns]
+    def wrong_inverse(factor, **options):
+        inversions.append(len(factor))
+        return 1e3 * np.eye(len(factor), dtype=np.float32), 0
 
-    monkeypatch.setattr(DualSolver, "_by_inverse", wrong)
-    ((found, _),) = solve(DualSolver(features), problems, [1e-4])
-    np.testing.assert_allclose(found, expected, atol=1e-7)
+    monkeypatch.setattr(dual_newton, "spotri", wrong_inverse)
+    ((weights, _),) = solve(DualSolver(features), problems, [1e-4])
+    assert inversions
+    np.testing.assert_allclose(weights, expected, atol=1e-7)
 
 
-@SPACES
+@SOLVERS
 def test_single_precision_features_lose_nothing_beyond_their_rounding(solver):
     features, problems = clouds(300, 40, 3)
     single = features.astype(np.float32)
@@ -139,7 +139,7 @@ def test_single_precision_features_lose_nothing_beyond_their_rounding(solver):
     np.testing.assert_allclose(weights, exact, atol=1e-6)
 
 
-@SPACES
+@SOLVERS
 def test_the_gap_bounds_the_distance_to_the_optimum(solver):
     features, problems = clouds(80, 6, 3)
     ((weights, _),) = solve(solver(features), problems, [1.0])
@@ -160,8 +160,8 @@ def test_a_path_is_what_single_solutions_are():
         np.testing.assert_allclose(weights, alone, atol=1e-7)
 
 
-@SPACES
-def test_badly_scaled_features_are_solved_or_owned_up_to(solver):
+@SOLVERS
+def test_badly_scaled_features_are_solved_or_warned_about(solver):
     features, problems = clouds(300, 20, 2)
     for _, solution in solve(solver(features * 1e5), problems, [1e5], Stop(1e-6, 50)):
         assert np.isfinite(solution.gap).all()

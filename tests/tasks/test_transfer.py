@@ -21,15 +21,15 @@ def run(*arguments):
 
 
 @pytest.fixture(scope="module")
-def made(stripes, tmp_path_factory):
-    home = tmp_path_factory.mktemp("made")
+def trained(stripes, tmp_path_factory):
+    home = tmp_path_factory.mktemp("trained")
     done = run("transfer", stripes, "--backbone", "squeezenet", "--json", "--run", home / "run", "--cache", home / "c")
     assert done.exit_code == 0, done.output
     return home, json.loads(done.stdout)
 
 
-def test_the_result_has_the_keys_others_rely_on(made):
-    _, result = made
+def test_the_result_has_the_keys_others_rely_on(trained):
+    _, result = trained
     assert result["test"]["accuracy"] == 1.0
     assert result["test"]["n"] == 12
     assert result["test"]["interval"][0] < 1
@@ -38,25 +38,26 @@ def test_the_result_has_the_keys_others_rely_on(made):
     assert result["choice"].keys() == {"backbone", "layer", "C", "head"}
     assert len(result["curve_C"]) == 10
     assert {"features", "fit", "total"} <= result["seconds"].keys()
+    assert result.keys() >= {"task", "backbone", "device", "seed", "run", "skipped", "curve_layer", "images_per_second"}
     assert result["backbone"][0]["sha256"].startswith("f286bbf4")
 
 
-def test_a_second_run_sends_nothing_through_the_network(made, stripes):
-    home, first = made
+def test_a_second_run_sends_nothing_through_the_network(trained, stripes):
+    home, first = trained
     done = run("transfer", stripes, "--backbone", "squeezenet", "--json", "--run", home / "two", "--cache", home / "c")
     second = json.loads(done.stdout)
     assert (first["computed"], second["computed"]) == (36, 0)
     assert second["test"] == first["test"]
 
 
-def test_a_run_is_repeated_bit_identically(made):
-    home, _ = made
+def test_a_run_is_repeated_bit_identically(trained):
+    home, _ = trained
     done = run("replay", home / "run", "--runs", home / "again", "--json")
     assert json.loads(done.stdout)["equal"], done.output
 
 
-def test_predict_and_the_differentiable_network_agree(made, stripes):
-    home, _ = made
+def test_predict_and_the_differentiable_network_agree(trained, stripes):
+    home, _ = trained
     file = stripes / "test" / "down" / "0.png"
     done = run("predict", home / "run", file, "--json", "--run", home / "p", "--cache", home / "c")
     top = json.loads(done.stdout)["images"][0]["top"]
@@ -71,8 +72,8 @@ def test_predict_and_the_differentiable_network_agree(made, stripes):
     assert float(logits.detach().softmax(1)[0, top[0]["index"]]) == pytest.approx(top[0]["probability"], abs=1e-3)
 
 
-def test_two_runs_are_compared_and_reported(made, stripes):
-    home, _ = made
+def test_two_runs_are_compared_and_reported(trained, stripes):
+    home, _ = trained
     extra = ["--head", "logistic", "--layer", "fire9", "--cache", home / "c", "--run", home / "logistic"]
     assert run("transfer", stripes, "--backbone", "squeezenet", *extra).exit_code == 0
     done = run("compare", home / "run", home / "logistic", "--json", "--run", home / "compared")
@@ -81,7 +82,7 @@ def test_two_runs_are_compared_and_reported(made, stripes):
     assert "http" not in (home / "r.html").read_text().replace("http-equiv", "")
 
 
-def test_a_folder_without_test_part_is_split_and_the_split_kept(stripes, tmp_path):
+def test_a_folder_without_test_part_is_split_and_the_split_recorded(stripes, tmp_path):
     done = run(
         "transfer", stripes / "train", "--backbone", "squeezenet", "--layer", "fire9", "--json",
         "--run", tmp_path / "run", "--cache", tmp_path / "c",
@@ -91,7 +92,7 @@ def test_a_folder_without_test_part_is_split_and_the_split_kept(stripes, tmp_pat
 
 
 @pytest.mark.parametrize("trouble", ["missing", "empty class", "broken class", "one class"])
-def test_a_folder_that_cannot_be_learned_from_is_one_sentence(trouble, tmp_path):
+def test_an_unusable_folder_is_one_error(trouble, tmp_path):
     root = tmp_path / "set"
     for name in {"missing": (), "one class": ("a",)}.get(trouble, ("a", "b")):
         (root / name).mkdir(parents=True)
@@ -114,8 +115,8 @@ def transfer(*arguments):
     return json.loads(done.stdout)
 
 
-def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
-    home, plain = made
+def test_features_are_averaged_with_those_of_mirror_images_and_cached_apart(trained, stripes):
+    home, plain = trained
     arguments = (stripes, "--backbone", "squeezenet", "--layer", "fire9", "--cache", home / "c")
     flipped = transfer(*arguments, "--average-flip", "--run", home / "flipped")
     assert flipped["computed"] == 36  # the mirrored copies only: the others were in the cache
@@ -132,17 +133,17 @@ def test_mirrored_copies_are_averaged_and_kept_apart(made, stripes):
     assert float(probabilities[best["index"]]) == pytest.approx(best["probability"], abs=1e-3)
 
 
-def test_several_networks_are_joined(made, stripes):
-    home, _ = made
+def test_features_of_several_networks_are_concatenated(trained, stripes):
+    home, _ = trained
     names = "squeezenet,efficientnet-lite0"
     result = transfer(
-        stripes, "--backbone", names, "--layer", "logits", "--cache", home / "c", "--run", home / "joined"
+        stripes, "--backbone", names, "--layer", "logits", "--cache", home / "c", "--run", home / "several"
     )
     assert [entry["name"] for entry in result["backbone"]] == names.split(",")
     assert result["test"]["accuracy"] == 1.0
     file = stripes / "test" / "across" / "1.png"
-    top = json.loads(run("predict", home / "joined", file, "--json", "--run", home / "p2").stdout)["images"][0]["top"]
-    classifier = vitrail.load(home / "joined")
+    top = json.loads(run("predict", home / "several", file, "--json", "--run", home / "p2").stdout)["images"][0]["top"]
+    classifier = vitrail.load(home / "several")
     how = classifier.preprocessing
     image = to_unit(read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation))
     with torch.no_grad():
@@ -161,15 +162,15 @@ def test_the_best_preset_is_three_networks_and_their_mirror_images(stripes, tmp_
     assert json.loads((tmp_path / "run" / "weights" / "head.json").read_text())["flip"]
 
 
-@pytest.mark.parametrize("tune", ["deep", "all"])
-def test_fine_tuning_changes_what_it_should_and_predict_uses_it(tune, stripes, tmp_path):
+@pytest.mark.parametrize("layers", ["deep", "all"])
+def test_fine_tuning_trains_the_chosen_layers_and_predict_uses_them(layers, stripes, tmp_path):
     arguments = (
         "--backbone",
         "squeezenet",
         "--head",
         "fine-tune",
         "--train-layers",
-        tune,
+        layers,
         "--epochs",
         2,
         "--cache",
@@ -186,7 +187,7 @@ def test_fine_tuning_changes_what_it_should_and_predict_uses_it(tune, stripes, t
     deep = {"features.9", "features.10", "features.11", "features.12"}  # fire6 is features.9, the first feature layer
     lowest = {name for name in changed if ".".join(name.split(".")[:2]) not in deep}
     assert changed
-    assert bool(lowest) == (tune == "all")
+    assert bool(lowest) == (layers == "all")
     compared = json.loads(run("compare", tmp_path / "run", tmp_path / "run", "--json", "--runs", tmp_path).stdout)
     assert [row["head"] for row in compared["runs"]] == ["fine-tune", "fine-tune"]
     file = stripes / "test" / "noise" / "0.png"
@@ -226,15 +227,26 @@ def test_fine_tuning_takes_one_network(stripes, tmp_path):
         "transfer", stripes, "--backbone", "squeezenet,alexnet", "--head", "fine-tune", "--run", tmp_path / "run"
     )
     assert done.exit_code == 1
-    assert "fine-tune takes one network; got 2" in done.stderr
+    assert "one network; got 2" in done.stderr
     layers = ("--backbone", "squeezenet", "--layer", "fire8,fire9")
     done = run("transfer", stripes, *layers, "--head", "fine-tune", "--run", tmp_path / "run")
-    assert "fine-tune takes one layer; got 2: fire8, fire9" in done.stderr
+    assert "one layer; got 2" in done.stderr
 
 
-def test_a_preset_is_kept_as_what_it_stands_for():
+def test_a_preset_is_recorded_as_the_settings_it_stands_for():
     best = Transfer(folder="anywhere", preset="best")
     assert (best.backbone, best.average_flip) == (BEST, True)
     assert Transfer(**best.model_dump(mode="json")) == best  # so that a replay does the same
     assert Transfer(folder="anywhere", preset="best", backbone="squeezenet").backbone == ("squeezenet",)
     assert Transfer(folder="anywhere", backbone="squeezenet,squeezenet").backbone == ("squeezenet",)
+
+
+def test_the_summary_names_what_a_person_wants_to_know(stripes, tmp_path):
+    options = ("--backbone", "squeezenet", "--layer", "fire9", "--cache", tmp_path / "c", "--run", tmp_path / "run")
+    output = run("transfer", stripes, *options).stdout
+    for label in ("accuracy", "chance level", "classifier", "time", "vitrail predict", "vitrail explain"):
+        assert label in output
+    assert "rows true" not in output  # the confusion matrix is in a file
+    assert (tmp_path / "run" / "tables" / "confusion.csv").is_file()
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert all(part in card for part in ("image-classification", "squeezenet: MIT", "95 % interval", "vitrail.load"))

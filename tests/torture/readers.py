@@ -203,12 +203,10 @@ def classifier(folder: Path) -> None:
 
 
 def read_head(folder: Path, changed: Path) -> None:
-    kept = read_classifier(folder)
-    linear_layer(kept.head)
-    assert kept.head.logits(np.zeros((1, kept.head.weights.shape[1]), np.float32)).shape == (
-        1,
-        len(kept.about["classes"]),
-    )
+    saved = read_classifier(folder)
+    linear_layer(saved.head)
+    logits = saved.head.logits(np.zeros((1, saved.head.weights.shape[1]), np.float32))
+    assert logits.shape == (1, len(saved.classes))
 
 
 def read_network(folder: Path, changed: Path) -> None:

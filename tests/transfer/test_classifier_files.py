@@ -1,4 +1,4 @@
-"""A kept classifier that somebody changed is refused in a sentence, before a network is built for it."""
+"""A changed classifier file is refused with one error, before a network is built."""
 
 import json
 
@@ -27,10 +27,13 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_what_was_kept_is_read(run):
-    kept = read_classifier(run)
-    assert kept.about == ABOUT
-    np.testing.assert_array_equal(kept.head.weights, TENSORS["weights"])
+def test_a_saved_classifier_is_read(run):
+    saved = read_classifier(run)
+    assert (saved.name, saved.scaling, saved.flip, saved.classes) == ("mine", "unit", False, ("a", "b", "c"))
+    assert [(member.spec.name, member.layers, member.weights) for member in saved.members] == [
+        ("squeezenet", ("fire9",), None)
+    ]
+    np.testing.assert_array_equal(saved.head.weights, TENSORS["weights"])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_changed_tensors_are_refused(run, change):
         read_classifier(run)
 
 
-def test_layers_that_the_head_was_not_made_for_are_said(run):
+def test_layers_of_another_width_than_the_heads_are_an_error(run):
     twice = MEMBER | {"layers": MEMBER["layers"] * 2}
     (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [twice]}))
     network = load(run)

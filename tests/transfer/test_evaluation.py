@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from scipy.stats import binomtest
 
 from vitrail.metrics.calibration import expected_calibration_error
 from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
 from vitrail.transfer.head import fit_logit_scale
 
 
-def test_wilsons_interval():
-    low, high = wilson_interval(8, 10)
-    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+@pytest.mark.parametrize(("correct", "n"), [(8, 10), (0, 7), (7, 7), (1393, 1495)])
+def test_wilsons_interval_is_scipys(correct, n):
+    expected = binomtest(correct, n).proportion_ci(method="wilson")
+    assert wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_without_an_image_the_interval_is_all_shares():
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 

@@ -20,18 +20,18 @@ from vitrail.images import read_pixels, to_unit
 from vitrail.preprocessing import Preprocessing
 from vitrail.tensors import Features, Images, Logits
 
-PREDICTED_AT_ONCE = 32  # images
+PREDICT_BATCH = 32  # images
 LOGITS = "logits"  # the layer that every network has: its output
 PROBABILITY_SUM = 1e-4  # how far a sum of probabilities may be from 1 by rounding
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one image.
+    """The most probable classes of one image.
 
     Attributes:
         file: the path as given.
-        top: name and probability of the most probable classes, the first one first.
+        top: name and probability of each class, the most probable one first.
     """
 
     file: str
@@ -110,11 +110,11 @@ class Backbone(nn.Module):
         backbone._check_output()
         return backbone
 
-    def __call__(self, images: Images) -> Logits:
+    def __call__(self, images: Any) -> Logits:  # Any: what is no tensor is met with an error that helps
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1].
 
         Raises:
-            TypeError: `images` is no tensor; image files go into `predict`.
+            TypeError: `images` is not a tensor; `predict` takes image files.
         """
         if not isinstance(images, Tensor):
             raise TypeError(
@@ -129,18 +129,22 @@ class Backbone(nn.Module):
         return self._run(images)
 
     def predict(self, files: str | Path | Sequence[str | Path], *, top_k: int = 1) -> list[Prediction]:
-        """The most probable classes of image files.
+        """The most probable classes of image files, in their order.
 
         Args:
-            files: one path or several; each image is read, turned upright, resized and cropped as the network expects.
+            files: one path or several. Each image is turned upright by its EXIF orientation, resized and cropped as
+                the network expects.
             top_k: number of classes of each image.
         Raises:
             BadImage: a file cannot be read.
+            BadSetting: `top_k` is below 1.
         """
+        if top_k < 1:
+            raise BadSetting(f"top_k must be at least 1; got {top_k}. Use e.g. 1.")
         paths = [files] if isinstance(files, str | Path) else list(files)
         how, predictions = self.preprocessing, []
-        for start in range(0, len(paths), PREDICTED_AT_ONCE):
-            batch = paths[start : start + PREDICTED_AT_ONCE]
+        for start in range(0, len(paths), PREDICT_BATCH):
+            batch = paths[start : start + PREDICT_BATCH]
             pixels = [
                 read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
                 for file in batch

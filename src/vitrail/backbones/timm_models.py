@@ -59,7 +59,7 @@ class _TimmRecipe(BackboneSpec):
 
 
 def timm_spec(name: str) -> BackboneSpec:
-    """The recipe of timm's network `name`.
+    """Any network of timm (https://github.com/huggingface/pytorch-image-models), by its name there.
 
     Raises:
         MissingExtra: timm is not installed.

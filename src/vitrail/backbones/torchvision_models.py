@@ -37,16 +37,31 @@ def _function(weights: Any) -> str:
 
 
 vgg16 = spec("vgg16", models.VGG16_Weights.IMAGENET1K_V1, ("pool4", "pool5", "relu6", "relu7"), VGG16)
+"""VGG16 of torchvision (Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556)."""
+
 alexnet = spec("alexnet", models.AlexNet_Weights.IMAGENET1K_V1, ("pool5", "relu6", "relu7"), ALEXNET)
+"""AlexNet of torchvision (Krizhevsky, 2014, https://arxiv.org/abs/1404.5997)."""
+
 squeezenet1_1 = spec(
     "squeezenet1_1", models.SqueezeNet1_1_Weights.IMAGENET1K_V1, ("features.9", "features.10", "features.12")
 )
+"""SqueezeNet 1.1 of torchvision (Iandola et al., 2016, https://arxiv.org/abs/1602.07360)."""
+
 resnet18 = spec("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, ("layer2", "layer3", "layer4"))
+"""ResNet-18 of torchvision (He et al., 2016, https://arxiv.org/abs/1512.03385)."""
+
 resnet50 = spec("resnet50", models.ResNet50_Weights.IMAGENET1K_V2, ("layer2", "layer3", "layer4"))
+"""ResNet-50 of torchvision, second weights (He et al., 2016, https://arxiv.org/abs/1512.03385)."""
+
 mobilenet_v3 = spec(
     "mobilenet_v3", models.MobileNet_V3_Large_Weights.IMAGENET1K_V2, ("features.12", "features.15", "features.16")
 )
+"""MobileNetV3-Large of torchvision (Howard et al., 2019, https://arxiv.org/abs/1905.02244)."""
+
 convnext_tiny = spec(
     "convnext_tiny", models.ConvNeXt_Tiny_Weights.IMAGENET1K_V1, ("features.3", "features.5", "features.7")
 )
+"""ConvNeXt-Tiny of torchvision (Liu et al., 2022, https://arxiv.org/abs/2201.03545)."""
+
 vit_b_16 = spec("vit_b_16", models.ViT_B_16_Weights.IMAGENET1K_V1, ("encoder.layers.encoder_layer_8", "encoder.ln"))
+"""Vision Transformer ViT-B/16 of torchvision (Dosovitskiy et al., 2021, https://arxiv.org/abs/2010.11929)."""

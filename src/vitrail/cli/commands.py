@@ -30,8 +30,13 @@ def command_for(name: str, task: type[Task]) -> Any:
     def run(**values: Any) -> None:
         execute(name, task, values)
 
-    order = {field: (PANELS.index(_panel(info)), field in task.help_last) for field, info in task.model_fields.items()}
-    fields = sorted(task.model_fields.items(), key=lambda each: order[each[0]])
+    def order(field: tuple[str, FieldInfo]) -> tuple[bool, int, bool]:
+        """Arguments as they are declared, since they are told apart by their place; options by panel."""
+        name, info = field
+        option = not _is_positional(info)
+        return option, PANELS.index(_panel(info)) if option else 0, name in task.help_last
+
+    fields = sorted(task.model_fields.items(), key=order)
     parameters = [_parameter(field, info) for field, info in fields]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -94,7 +99,7 @@ def _stopped(folder: Path | None) -> str:
 
 
 def _parameter(field: str, info: FieldInfo) -> Parameter:
-    if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["positional"]:
+    if _is_positional(info):
         return _argument(field, info)
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
     text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
@@ -105,6 +110,10 @@ def _parameter(field: str, info: FieldInfo) -> Parameter:
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
     kind = list[str] if several else _kind(info.annotation)
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
+
+
+def _is_positional(info: FieldInfo) -> bool:
+    return isinstance(info.json_schema_extra, Mapping) and bool(info.json_schema_extra["positional"])
 
 
 def _argument(field: str, info: FieldInfo) -> Parameter:

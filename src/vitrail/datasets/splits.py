@@ -1,4 +1,4 @@
-"""A training part and a test part of a labelled data set."""
+"""Training and test images of a labelled data set."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class TrainTestSplit:
 
 
 def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> TrainTestSplit:
-    """The training and the test part of `root`; without a test part a stratified one is split off.
+    """Training and test images of `root`; without a test part, a stratified share is held out.
 
     Args:
         root: a folder, a table, tar files (`datasets/listed`), or the name of a data set; an existing path wins.
-        home: where data sets that come inside packages are written as files.
-        test_share: share of each class that is split off.
+        home: folder in which packaged data sets are written as files.
+        test_share: share of each class that is held out.
         seed: of the split.
     Raises:
         BadFolder: the folder is missing, has fewer than two classes, or its test part has a class that train lacks.

@@ -1,9 +1,9 @@
-"""Newton steps through the Gram matrix: for a few thousand samples, whatever their dimension.
+"""Newton steps through the Gram matrix: for a few thousand samples of any dimension.
 
-Weights are held as w = Σᵢ βᵢ xᵢ. With S the samples inside the margin and G the Gram matrix, the Newton step asks
-for one solution of (G_SS + diag(1 / 2c)) ε = q per problem. Three things keep that cheap: the features are read once;
-in single precision a Cholesky factor takes half the time, and the gradient, always in double, corrects it in the
-next round; and where more samples are inside the margin than outside, the complement is solved instead.
+Weights are represented as w = Σᵢ βᵢ xᵢ. With S the samples inside the margin and G the Gram matrix, a Newton step
+solves (G_SS + diag(1 / 2c)) ε = q for each problem. Three things make that cheap: the features are read once; a
+Cholesky factor in single precision takes half the time, and the gradient, always in double precision, corrects it in
+the next round; where more samples are inside the margin than outside, the complement is solved instead.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,15 +25,15 @@ Features = Float[ndarray, "samples dimension"]
 Mask = Bool[ndarray, "samples columns"]  # which samples are inside the margin, per problem
 
 SINGLE_ORDER = 256  # below this order, single precision saves no time
-SINGLE_CONDITION = 1e6  # above this condition number a single-precision factor misleads Newton's method
-INVERSE_CONDITION = 1e4  # and above this one its inverse, from which the solutions come by cancellation
-FORCING = 0.1  # what a step may leave of the gradient to first order; else it is made again in a surer way
-PARALLEL_ORDER = 2048  # below this order, the threads of a factorisation wait for each other more than they work
+SINGLE_CONDITION = 1e6  # above this condition number a factor in single precision is too inaccurate
+INVERSE_CONDITION = 1e4  # above this condition number its inverse is: solutions come from it by cancellation
+FORCING = 0.1  # largest residual of a step, relative to the gradient; above it, a more accurate method solves again
+PARALLEL_ORDER = 2048  # below this order, the threads of one factorisation mostly wait for each other
 COLUMN_BLOCK = 2048
 
 
 class DualSolver:
-    """Weights as combinations of the samples; holds n² doubles and n² singles."""
+    """Weights as linear combinations of the samples; takes 12 n² bytes of memory."""
 
     def __init__(self, features: Features):
         self.features = features
@@ -63,23 +63,23 @@ class DualSolver:
         return np.vstack([self.features.T @ coefficients, coefficients.sum(axis=0)])
 
     def step(self, gradient: tuple[Coefficients, ...], costs: Table, active: Mask) -> tuple[Coefficients, Table]:
-        """Newton step and what it adds to every score: −gradient + ε, where only ε needs a factorisation."""
+        """Newton step and its change of every score: −gradient + ε, where only ε needs a factorisation."""
         coefficients, image = gradient
-        correction, moved = np.zeros_like(image), np.zeros_like(image)
-        left, length = np.arange(image.shape[1]), np.sqrt(np.maximum(self.inner(coefficients, coefficients, image), 0))
-        for columns, solve in self._ways(image, costs, active):
-            tried = np.intersect1d(left, columns)
-            solve(tried, correction)
-            moved[:, tried] = self.gram @ correction[:, tried]
-            missing = correction[:, tried] + 2 * costs[:, tried] * active[:, tried] * (moved - image)[:, tried]
-            error = self.inner(missing, missing, self.gram @ missing)
-            left = np.setdiff1d(left, tried[error <= (FORCING * length[tried]) ** 2])
-        return correction - coefficients, moved - image
+        correction, change = np.zeros_like(image), np.zeros_like(image)
+        todo, length = np.arange(image.shape[1]), np.sqrt(np.maximum(self.inner(coefficients, coefficients, image), 0))
+        for columns, solve in self._methods(image, costs, active):
+            batch = np.intersect1d(todo, columns)
+            solve(batch, correction)
+            change[:, batch] = self.gram @ correction[:, batch]
+            residual = correction[:, batch] + 2 * costs[:, batch] * active[:, batch] * (change - image)[:, batch]
+            error = self.inner(residual, residual, self.gram @ residual)
+            todo = np.setdiff1d(todo, batch[error <= (FORCING * length[batch]) ** 2])
+        return correction - coefficients, change - image
 
-    def _ways(
+    def _methods(
         self, image: Table, costs: Table, active: Mask
     ) -> Iterator[tuple[ndarray, Callable[[ndarray, Table], None]]]:
-        """Columns, and how to solve them: the cheapest way first, the surest last."""
+        """Columns and a method that solves them: the cheapest method first, the most accurate last."""
         every, inside, ridge = np.arange(image.shape[1]), active.sum(axis=0), _common_ridge(costs)
         if ridge is not None and self._is_single(costs, INVERSE_CONDITION) and self._worth_inverting(inside, ridge):
             yield np.flatnonzero(inside > self.size // 2), partial(self._by_inverse, image, active)
@@ -88,7 +88,7 @@ class DualSolver:
         yield every, partial(self._by_factors, self.gram, image, costs, active)
 
     def _for_each(self, columns: ndarray, solve: Callable[[int], None], *, order: int) -> None:
-        """Solves each column: matrices of a low order on one thread each, several at a time."""
+        """Solves each column; matrices of a low order several at a time, on one BLAS thread each."""
         if order >= PARALLEL_ORDER:
             for column in columns.tolist():
                 solve(column)
@@ -114,7 +114,7 @@ class DualSolver:
         self._for_each(columns, solve, order=int(active[:, columns].sum(axis=0).max(initial=0)))
 
     def _worth_inverting(self, inside: ndarray, ridge: Float[ndarray, " rows"]) -> bool:
-        """Whether one inverse of order n (or the one at hand) costs less than it saves the problems."""
+        """Whether one inverse of order n, if it is not cached, costs less than it saves."""
         if self._inverse is not None and np.array_equal(self._inverse[0], ridge):
             return True
         saved = np.maximum(inside.astype(float) ** 3 - (self.size - inside.astype(float)) ** 3, 0.0)
@@ -133,15 +133,15 @@ class DualSolver:
         """Solves the same from B = (G + diag(1 / 2c))⁻¹: ε = B(image + μ), with μ outside S such that ε is 0 there."""
         assert self._inverse is not None
         inverse, inside = self._inverse[1], active[:, columns]
-        unbound = inverse @ np.where(inside, image[:, columns], 0.0).astype(np.float32)
-        forces = np.zeros_like(unbound)
+        unconstrained = inverse @ np.where(inside, image[:, columns], 0.0).astype(np.float32)
+        multipliers = np.zeros_like(unconstrained)
 
         def solve(column: int) -> None:
             rows = np.flatnonzero(~inside[:, column])
-            forces[rows, column] = cholesky_solve(inverse[rows].take(rows, axis=1), -unbound[rows, column])
+            multipliers[rows, column] = cholesky_solve(inverse[rows].take(rows, axis=1), -unconstrained[rows, column])
 
         self._for_each(np.arange(len(columns)), solve, order=self.size // 2)
-        correction[:, columns] = np.where(inside, unbound + inverse @ forces, 0.0)
+        correction[:, columns] = np.where(inside, unconstrained + inverse @ multipliers, 0.0)
 
 
 def _common_ridge(costs: Table) -> Float[ndarray, " samples"] | None:

@@ -1,7 +1,7 @@
 """Linear support vector machines as scikit-learn estimators, C given or chosen by cross-validation.
 
-The objective is `sklearn.svm.LinearSVC`'s (squared hinge, one against the rest, regularised intercept), so the two
-agree; here every solution also says how far from the optimum it may be (`gap_`).
+The objective is that of `sklearn.svm.LinearSVC` (squared hinge, one-vs-rest, regularised intercept), so both give the
+same classifier; here every solution also has a bound on its distance to the optimum (`gap_`).
 """
 
 import warnings
@@ -35,23 +35,23 @@ from vitrail.linear_svm.svm_search import (
 
 
 class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Linear SVM with squared hinge loss.
+    """Linear SVM with squared hinge loss, one-vs-rest.
 
-    Features are read as they are, float32 or float64, memory-mapped too: they are never copied whole when there are
-    many samples (see `primal_newton`).
+    Features may be float32, float64 or memory-mapped; with many samples they are never copied whole (see
+    `primal_newton`).
 
     Args:
-        C: weight of the loss against the squared length of the weights; more than 0.
-        tol: bound on (objective − optimum) / objective at which a class is done.
-        class_weight: "balanced", or {class: factor of C}, applied as LinearSVC does: to a class's own samples in its
+        C: inverse regularisation strength; above 0.
+        tol: bound on (objective − optimum) / objective at which a class has converged.
+        class_weight: "balanced", or {class: factor of C}, applied as in LinearSVC: to a class's own samples in its
             own problem, and to both classes when there are two.
-        max_iter: Newton rounds after which it gives up, with a ConvergenceWarning.
+        max_iter: maximum number of Newton rounds, after which a ConvergenceWarning is raised.
 
     Attributes:
         coef_: (K, D); (1, D) for two classes, positive for `classes_[1]`.
         intercept_: (K,), or (1,).
-        gap_: (K,), or (1,), the bound reached.
-        n_iter_: Newton rounds taken.
+        gap_: (K,), or (1,), bound on (objective − optimum) / objective at the solution.
+        n_iter_: number of Newton rounds.
     """
 
     def __init__(self, C: float = 1.0, *, tol: float = TOLERANCE, class_weight: Any = None, max_iter: int = MAX_ROUNDS):
@@ -61,7 +61,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iter = max_iter
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearSVM":
-        """Learns from features (n, D) and their labels (n,).
+        """Fits to features (n, D) and their labels (n,).
 
         Raises:
             BadSetting: C, tol or max_iter is out of range, or there is one class only.
@@ -71,7 +71,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_settings([self.C], stop)
         features, labels = self._validate(X, y)
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-        self._keep(
+        self._set_solution(
             fit_svm(
                 choose_solver(features), labels, self.C, stop, class_weight_of=self._class_weights(), weight=weight
             ),
@@ -87,7 +87,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(scores.ravel() if len(self.coef_) == 1 else scores)
 
     def predict(self, X: Any) -> ndarray:
-        """Class of the highest score, per sample: (n,)."""
+        """(n,), the class of the highest score of each sample."""
         scores = self.decision_function(X)
         return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)])
 
@@ -104,35 +104,35 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _class_weights(self) -> ClassWeights:
         return equal_weights if self.class_weight is None else partial(class_weights, self.class_weight, self.classes_)
 
-    def _keep(self, found: LinearSVMFit, stop: Stop) -> None:
-        self.coef_, self.intercept_ = found.coefficients, found.intercept
-        self.gap_, self.n_iter_ = found.gap, found.rounds
-        _warn(convergence_warning(found.gap, stop))
+    def _set_solution(self, fit: LinearSVMFit, stop: Stop) -> None:
+        self.coef_, self.intercept_ = fit.coefficients, fit.intercept
+        self.gap_, self.n_iter_ = fit.gap, fit.rounds
+        _warn(convergence_warning(fit.gap, stop))
 
 
 class LinearSVMCV(LinearSVM):
-    """Linear SVM whose C is the best of several under stratified cross-validation.
+    """Linear SVM whose C is chosen by stratified cross-validation.
 
-    All folds and all C share what was computed from the features. The best C has the highest mean accuracy over
-    folds; of several such, the smallest. The classifier is then fitted to all samples.
+    All folds and all values of C share what is computed from the features. The chosen C has the highest mean accuracy
+    over folds; of several such, the smallest. The classifier is then fitted to all samples.
 
-    A class with one sample is always in the training part. If another has fewer samples than `folds`, there are as
-    many folds as the smallest of them has samples, and so at least 2.
+    The only sample of a class is in every training fold. If another class has fewer samples than `folds`, the number
+    of folds is the size of the smallest such class, and so at least 2.
 
     Args:
-        Cs: values to choose from; None for ten from 0.01 to 100, evenly spaced in logarithm.
-        folds: parts that take turns in being held out; at least 2.
-        seed: of the shuffle before the parts are cut.
+        Cs: candidates for C; None: ten from 0.01 to 100, evenly spaced in logarithm.
+        folds: number of folds; at least 2.
+        seed: of the shuffle before the folds are assigned.
         tol: as for LinearSVM, for the last fit; cross-validation stops at a gap of 1e-3, or at `tol` if larger.
-        class_weight: as for LinearSVM; "balanced" is computed from each training part.
+        class_weight: as for LinearSVM; "balanced" is computed from each training fold.
 
     Attributes:
-        C_: the C chosen.
-        Cs_: (C,), the values tried, rising.
-        accuracy_path_: (folds, C), share of each held-out part classified rightly.
-        out_of_fold_: (n, K), or (n, 1) for two classes, scores at `C_` from classifiers that have not seen the
-            sample; NaN for samples always in the training part.
-        path_gap_: (C,), the largest gap of any class and fold.
+        C_: the chosen C.
+        Cs_: (c,), the candidates, rising.
+        accuracy_path_: (folds, c), accuracy on each held-out fold.
+        out_of_fold_: (n, K), or (n, 1) for two classes, scores at `C_` from classifiers that were not trained on the
+            sample; NaN for samples that are in every training fold.
+        path_gap_: (c,), the largest gap of any class and fold.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class LinearSVMCV(LinearSVM):
         self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any) -> "LinearSVMCV":  # type: ignore[override]
-        """Chooses C, then learns from features (n, D) and their labels (n,).
+        """Chooses C, then fits to features (n, D) and their labels (n,).
 
         Raises:
             BadSetting: a setting is out of range, there is one class only, or no class has two samples.
@@ -159,7 +159,7 @@ class LinearSVMCV(LinearSVM):
         """
         stop = Stop(self.tol, MAX_ROUNDS)
         features, labels = self._validate(X, y)
-        found = search_C(
+        search = search_C(
             features,
             labels,
             self.Cs,
@@ -168,11 +168,11 @@ class LinearSVMCV(LinearSVM):
             tol=self.tol,
             class_weight_of=self._class_weights(),
         )
-        _warn(convergence_warning(found.path.gap, Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)))
-        self.C_, self.Cs_, self.accuracy_path_ = found.C, found.Cs, found.path.accuracy
-        self.path_gap_ = found.path.gap
-        self.out_of_fold_ = found.out_of_fold
-        self._keep(found.chosen, stop)
+        _warn(convergence_warning(search.path.gap, Stop(max(self.tol, PATH_TOLERANCE), MAX_ROUNDS)))
+        self.C_, self.Cs_, self.accuracy_path_ = search.C, search.Cs, search.path.accuracy
+        self.path_gap_ = search.path.gap
+        self.out_of_fold_ = search.out_of_fold
+        self._set_solution(search.chosen, stop)
         return self
 
 

@@ -1,9 +1,10 @@
 """Newton steps on the weights themselves: for many samples of moderate dimension, read in chunks.
 
-A problem with few samples inside the margin, or few features, has its Hessian formed and factored. The others share
-one run of conjugate gradients, so that the features are multiplied by a matrix and not by one vector at a time,
-preconditioned in the eigenbasis of XᵀX. The features are never copied whole: a chunk at a time is brought to double
-precision for gradients and scores; the inner iterations read single precision, which the next gradient corrects.
+The Hessian of a problem with few samples inside the margin, or few features, is formed and factorised. All other
+problems share one run of conjugate gradients, preconditioned in the eigenbasis of XᵀX, so that the features are
+multiplied by a matrix and not by one vector at a time. The features are never copied whole: gradients and scores
+convert one chunk at a time to double precision; the inner iterations use single precision, which the next gradient
+corrects.
 
 Memory beyond the features: two (D + 1)² matrices of doubles, one chunk, and a few (n, columns) tables of doubles.
 """
@@ -19,7 +20,7 @@ from vitrail.linear_svm.squared_hinge import Coefficients, Row, Table, mean_squa
 
 Features = Float[ndarray, "samples dimension"]
 
-DIRECT_SIZE = 128  # up to this size a Hessian is always formed
+DIRECT_SIZE = 128  # up to this size the Hessian is always formed
 DIRECT_ITERATIONS = 15  # above it, if that costs no more than this many iterations of conjugate gradients
 CHUNK_NUMBERS = 2**22  # 32 MB of doubles
 FORCING = 0.1  # residual, relative to the gradient, at which conjugate gradients stop
@@ -27,7 +28,7 @@ MAX_ITERATIONS = 100
 
 
 class PrimalSolver:
-    """Weights as they are, the intercept as last coefficient."""
+    """Weights as a plain vector, the intercept as last coefficient."""
 
     def __init__(self, features: Features):
         self.features = features
@@ -46,17 +47,17 @@ class PrimalSolver:
         return _dot(left, right)
 
     def weights(self, coefficients: Coefficients) -> Coefficients:
-        """Coefficients themselves."""
+        """(D + 1, columns), the weights with the intercept as last row."""
         return coefficients
 
     def step(
         self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
     ) -> tuple[Coefficients, Table]:
-        """Newton step and what it adds to every score."""
+        """Newton step and its change of every score."""
         curvature = np.where(active, 2.0 * costs, 0.0)
         step = np.empty_like(gradient[0])
-        price = active.sum(axis=0) * self.size + self.size**2 / 6
-        direct = (price <= DIRECT_ITERATIONS * len(active)) | (self.size <= DIRECT_SIZE)
+        cost = active.sum(axis=0) * self.size + self.size**2 / 6
+        direct = (cost <= DIRECT_ITERATIONS * len(active)) | (self.size <= DIRECT_SIZE)
         for column in np.flatnonzero(direct):
             step[:, column] = self._direct(-gradient[0][:, column], curvature[:, column])
         if not direct.all():
@@ -80,7 +81,7 @@ class PrimalSolver:
         return total
 
     def _direct(self, right: Float[ndarray, " size"], curvature: Float[ndarray, " rows"]) -> Float[ndarray, " size"]:
-        """Solve (I + X̃ᵀ diag(curvature) X̃) step = right for one problem by Cholesky's factorisation."""
+        """Solves (I + X̃ᵀ diag(curvature) X̃) step = right for one problem by Cholesky's factorisation."""
         hessian = np.eye(self.size)
         inside = np.flatnonzero(curvature)
         for start in range(0, len(inside), self._rows):
@@ -91,32 +92,32 @@ class PrimalSolver:
         return np.asarray(cho_solve(factor, right, check_finite=False))
 
     def _conjugate_gradients(self, right: Coefficients, curvature: Table) -> Coefficients:
-        """Preconditioned conjugate gradients, all problems in step, until each residual is small."""
+        """Preconditioned conjugate gradients for all problems together, until each residual is small."""
         scale = 1.0 + np.outer(self._eigenbasis()[1], curvature.mean(axis=0))
         step, residual = np.zeros_like(right), right.copy()
         preconditioned = self._precondition(residual, scale)
-        direction, l2_norm = preconditioned, _dot(residual, preconditioned)
-        goal = FORCING**2 * _dot(residual, preconditioned)
+        direction, norm = preconditioned, _dot(residual, preconditioned)
+        tolerance = FORCING**2 * norm
         for _ in range(MAX_ITERATIONS):
-            bent = self._hessian(direction, curvature)
-            length = l2_norm / np.maximum(_dot(direction, bent), np.finfo(float).tiny)
+            product = self._hessian_product(direction, curvature)
+            length = norm / np.maximum(_dot(direction, product), np.finfo(float).tiny)
             step += length * direction
-            residual -= length * bent
+            residual -= length * product
             preconditioned = self._precondition(residual, scale)
-            before, l2_norm = l2_norm, _dot(residual, preconditioned)
-            if (l2_norm <= goal).all():
+            previous, norm = norm, _dot(residual, preconditioned)
+            if (norm <= tolerance).all():
                 break
-            direction = preconditioned + l2_norm / np.maximum(before, np.finfo(float).tiny) * direction
+            direction = preconditioned + norm / np.maximum(previous, np.finfo(float).tiny) * direction
         return step
 
-    def _hessian(self, direction: Coefficients, curvature: Table) -> Coefficients:
-        """Product of (I + X̃ᵀ diag(curvature) X̃) with the directions, reading the features once."""
+    def _hessian_product(self, direction: Coefficients, curvature: Table) -> Coefficients:
+        """Product of (I + X̃ᵀ diag(curvature) X̃) with the directions, from one pass over the features."""
         product = direction.copy()
         single = direction.astype(np.float32)
         for rows, chunk in self._chunks(np.float32):
-            bent = (chunk @ single[:-1] + single[-1]) * curvature[rows].astype(np.float32)
-            product[:-1] += chunk.T @ bent
-            product[-1] += bent.sum(axis=0)
+            weighted = (chunk @ single[:-1] + single[-1]) * curvature[rows].astype(np.float32)
+            product[:-1] += chunk.T @ weighted
+            product[-1] += weighted.sum(axis=0)
         return product
 
     def _precondition(self, table: Coefficients, scale: Coefficients) -> Coefficients:
@@ -124,7 +125,7 @@ class PrimalSolver:
         return np.asarray(vectors @ ((vectors.T @ table) / scale))
 
     def _eigenbasis(self) -> tuple[ndarray, ndarray]:
-        """Eigenvectors and eigenvalues of X̃ᵀX̃, found on first use."""
+        """Eigenvectors and eigenvalues of X̃ᵀX̃, computed on first use."""
         if self._basis is None:
             square = np.zeros((self.size, self.size))
             for _, chunk in self._chunks(np.float64):

@@ -1,16 +1,16 @@
-"""Squared-hinge linear SVMs, many at once, along a rising path of C, each with a certificate.
+"""Squared-hinge linear SVMs, many at once, along a rising path of C, each with a bound on its suboptimality.
 
 One column is one problem, over the weights w and a regularised intercept b (LinearSVC's objective):
 
     minimise  ½(‖w‖² + b²) + Σᵢ cᵢ max(0, 1 − yᵢ(w·xᵢ + b))²,    cᵢ = C · weightᵢ.
 
-Newton's method on it is exact as soon as the set of samples inside the margin stays the same, so a few rounds do
+Newton's method is exact as soon as the set of samples inside the margin stays the same, so it takes a few rounds
 (Keerthi & DeCoste, 2005, https://jmlr.org/papers/v6/keerthi05a.html; Chapelle, 2007,
 https://doi.org/10.1162/neco.2007.19.5.1155). The objective is 1-strongly convex: its value is at most
-½‖gradient‖² above the optimum, a bound that costs nothing and is what stops the rounds.
+½‖gradient‖² above the optimum. This bound costs nothing and stops the rounds.
 
-A weight of zero leaves a sample out while its score is still computed: cross-validation is one such path,
-with a column for every class and fold, and the scores of the samples left out are its predictions.
+A sample of weight 0 is left out, while its score is still computed: cross-validation is one such path, with a column
+for every class and fold, and the scores of the samples left out are its predictions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,31 +22,31 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 Table = Float[ndarray, "samples columns"]  # a value per sample and problem
-Coefficients = Float[ndarray, "size columns"]  # a weight vector per problem, as a space holds it
+Coefficients = Float[ndarray, "size columns"]  # a weight vector per problem, in the solver's representation
 Row = Float[ndarray, " columns"]  # a value per problem
 
-EASY = 50.0  # 2C times the mean squared length of samples up to which Newton's method gets there from zero
-RISE = 10.0  # factor of C over which one solution is a good start for the next
-ROUGH = 0.1  # relative gap that is enough on the way
-ARMIJO = 1e-4  # share of the decrease promised by the slope that a step must keep
-HALVINGS = 40
+COLD_START_LIMIT = 50.0  # 2C times the mean squared length of samples up to which Newton's method starts from zero
+WARM_START_RATIO = 10.0  # ratio of C up to which one solution is a good start for the next
+WARM_START_GAP = 0.1  # relative gap of the solutions on the way
+ARMIJO = 1e-4  # share of the decrease predicted by the directional derivative that a step must reach
+HALVINGS = 40  # of the step length
 
 
 @runtime_checkable
 class Solver(Protocol):
-    """How the weights of all problems are held, and how a Newton step is found there."""
+    """Representation of the weights of all problems, and the Newton step in it."""
 
     size: int
     mean_square: float
-    """Mean squared length of the samples, the intercept's 1 included; an estimate will do."""
+    """Mean squared length of the samples, the intercept's 1 included; may be an estimate."""
 
     def gradient(self, coefficients: Coefficients, pull: Table) -> tuple[tuple[Coefficients, ...], Row]:
-        """Gradient w − Σᵢ pullᵢ xᵢ as this space holds it, and its squared length."""
+        """Gradient w − Σᵢ pullᵢ xᵢ in this representation, and its squared length."""
 
     def step(
         self, gradient: tuple[Coefficients, ...], costs: Table, active: Bool[ndarray, "samples columns"]
     ) -> tuple[Coefficients, Table]:
-        """Newton step (I + 2 Σ_active cᵢ xᵢxᵢᵀ)⁻¹(−gradient), and what it adds to every score."""
+        """Newton step (I + 2 Σ_active cᵢ xᵢxᵢᵀ)⁻¹(−gradient), and its change of every score."""
 
     def inner(self, left: Coefficients, right: Coefficients, right_scores: Table) -> Row:
         """Inner product of two weight vectors, per problem."""
@@ -57,7 +57,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Problems:
-    """What every column is to separate.
+    """Two-class problems, one a column.
 
     Args:
         signs: (n, columns), +1 or −1.
@@ -77,10 +77,10 @@ class Solution:
     """All problems at one C.
 
     Args:
-        coefficients: (size, columns), as the space holds them; `Space.weights` turns them into weights.
+        coefficients: (size, columns), in the solver's representation; `Solver.weights` converts them.
         scores: (n, columns), w·x + b of every sample, left-out ones too.
         gap: (columns,), bound on (objective − optimum) / objective.
-        rounds: Newton rounds taken.
+        rounds: number of Newton rounds.
     """
 
     C: float
@@ -92,29 +92,30 @@ class Solution:
 
 @dataclass(frozen=True)
 class Stop:
-    """When a problem is done: at this relative gap, or after this many rounds (`Solution.gap` tells which)."""
+    """Stopping rule of a problem: at this relative gap, or after this many rounds."""
 
     gap: float
     rounds: int
 
 
 def solve_path(solver: Solver, problems: Problems, Cs: Sequence[float], stop: Stop) -> Iterator[Solution]:
-    """Yield the solution at each C, rising, each started from the one before.
+    """Yields the solution at each C, rising, each started from the one before.
 
-    Where C, or the samples' length, is large, Newton's method from zero can take hundreds of rounds; a few rough
-    solutions at smaller C on the way there take a dozen.
+    Where C or the samples' length is large, Newton's method from zero can take hundreds of rounds; with a few rough
+    solutions at smaller C on the way it takes a dozen.
     """
     coefficients = np.zeros((solver.size, problems.signs.shape[1]))
     scores = np.zeros(problems.signs.shape)
-    reached = EASY / (2 * solver.mean_square * max(float(problems.weights.max(initial=0)), np.finfo(float).tiny))
+    heaviest = max(float(problems.weights.max(initial=0)), np.finfo(float).tiny)
+    reached = COLD_START_LIMIT / (2 * solver.mean_square * heaviest)
 
     def solve(C: float, stop: Stop) -> tuple[Row, int]:
         return _Descent(solver, Problems(problems.signs, C * problems.weights), coefficients, scores).run(stop)
 
     for C in sorted(Cs):
-        while reached * RISE < C:
-            solve(reached, Stop(max(stop.gap, ROUGH), stop.rounds))
-            reached *= RISE
+        while reached * WARM_START_RATIO < C:
+            solve(reached, Stop(max(stop.gap, WARM_START_GAP), stop.rounds))
+            reached *= WARM_START_RATIO
         gap, rounds = solve(C, stop)
         reached = max(reached, C)
         yield Solution(C, coefficients.copy(), scores.copy(), gap, rounds)
@@ -128,7 +129,7 @@ def mean_square(features: Float[ndarray, "samples dimension"]) -> float:
 
 @dataclass
 class _Descent:
-    """Newton rounds at one C; changes `coefficients` and `scores` in place, column by column as long as needed."""
+    """Newton rounds at one C; updates `coefficients` and `scores` in place until each column has converged."""
 
     solver: Solver
     problems: Problems
@@ -153,7 +154,7 @@ class _Descent:
 
 
 class _State:
-    """The objective and its pieces at the present weights of some problems."""
+    """The objective and its terms at the current weights of some problems."""
 
     def __init__(self, solver: Solver, problems: Problems, coefficients: Coefficients, scores: Table):
         self.solver, self.problems = solver, problems
@@ -166,24 +167,24 @@ class _State:
     def take(self, columns: Bool[ndarray, " columns"]) -> "_State":
         if columns.all():
             return self
-        kept = self.problems.take(columns)
-        return _State(self.solver, kept, self.coefficients[:, columns], self.scores[:, columns])
+        subset = self.problems.take(columns)
+        return _State(self.solver, subset, self.coefficients[:, columns], self.scores[:, columns])
 
     def newton(self, gradient: tuple[Coefficients, ...]) -> tuple[Coefficients, Table]:
-        """Newton step and its scores, shortened until the objective falls enough."""
+        """Newton step and its change of scores, shortened until the objective decreases enough (Armijo's rule)."""
         costs = self.problems.weights
         step, score_step = self.solver.step(gradient, costs, (self.hinge > 0) & (costs > 0))
         linear = self.solver.inner(self.coefficients, step, score_step)
         quadratic = self.solver.inner(step, step, score_step) / 2
-        promised = linear - (self.pull * score_step).sum(axis=0)
+        predicted = linear - (self.pull * score_step).sum(axis=0)
         length = np.ones(len(linear))
         for _ in range(HALVINGS):
             hinge = np.maximum(0.0, 1.0 - self.problems.signs * (self.scores + length * score_step))
-            reached = self.half_norm + length * linear + length**2 * quadratic + _loss(costs, hinge)
-            short = reached > self.objective + ARMIJO * length * promised
-            if not short.any():
+            objective = self.half_norm + length * linear + length**2 * quadratic + _loss(costs, hinge)
+            too_long = objective > self.objective + ARMIJO * length * predicted
+            if not too_long.any():
                 break
-            length[short] /= 2
+            length[too_long] /= 2
         return length * step, length * score_step
 
 

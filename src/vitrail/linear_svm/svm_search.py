@@ -1,6 +1,6 @@
-"""Linear SVMs at one C, or at the best of several under cross-validation: what the estimators and the tasks share.
+"""Linear SVMs at one C, or at the C that cross-validation chooses, for the estimators and `transfer`.
 
-Without scikit-learn, whose import takes a second.
+Written without scikit-learn, whose import takes a second.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from vitrail.linear_svm.dual_newton import DualSolver
 from vitrail.linear_svm.one_vs_rest import (
     ClassWeights,
     CrossValidation,
-    FoldFit,
+    CrossValidator,
     blocks_of,
     equal_weights,
     one_vs_rest,
@@ -28,23 +28,23 @@ from vitrail.linear_svm.squared_hinge import Solver, Stop, solve_path
 Features = Float[ndarray, "samples dimension"]
 Labels = Int[ndarray, " samples"]
 
-GRAM_SAMPLES = 6000  # the Gram matrix takes 12 n² bytes: 430 MB here
-GRAM_RATIO = 8  # samples per feature up to which Gram steps are the cheaper ones
+GRAM_SAMPLES = 6000  # limit of the Gram matrix, which takes 12 n² bytes: 430 MB
+GRAM_RATIO = 8  # samples per feature up to which steps through the Gram matrix are cheaper
 TOLERANCE = 1e-6
 MAX_ROUNDS = 200
-PATH_TOLERANCE = 3e-3  # a gap that no longer moves the accuracy of cross-validation
+PATH_TOLERANCE = 3e-3  # a smaller gap does not change the accuracy of cross-validation
 DEFAULT_CS = np.logspace(-2, 2, 10)
 
 
 @dataclass(frozen=True)
 class LinearSVMFit:
-    """One linear SVM, one class against the rest.
+    """One linear SVM, one-vs-rest.
 
     Attributes:
         coefficients: (K, D), or (1, D) for two classes, positive for the second.
         intercept: (K,), or (1,).
         gap: (K,), or (1,), bound on (objective − optimum) / objective.
-        rounds: Newton rounds taken.
+        rounds: number of Newton rounds.
     """
 
     coefficients: Float[ndarray, "K D"] = field(repr=False)
@@ -55,7 +55,7 @@ class LinearSVMFit:
 
 @dataclass(frozen=True)
 class Search:
-    """The best C, what cross-validation said of each, and the SVM fitted to all samples."""
+    """The best C, cross-validation of all candidates, and the SVM fitted to all samples."""
 
     C: float
     Cs: Float[ndarray, " Cs"]
@@ -64,7 +64,7 @@ class Search:
 
     @property
     def out_of_fold(self) -> Float[ndarray, "samples columns"]:
-        """Scores at the best C from classifiers that have not seen the sample; NaN where it was never held out."""
+        """Scores at the best C from classifiers not trained on the sample; NaN where it was never held out."""
         return np.asarray(self.path.scores[int(np.flatnonzero(self.Cs == self.C)[0])], np.float64)
 
 
@@ -92,8 +92,8 @@ def fit_svm(
             weights.append(solver.weights(solution.coefficients))
             gaps.append(solution.gap)
             rounds.append(solution.rounds)
-    found = np.concatenate(weights, axis=1)
-    return LinearSVMFit(np.ascontiguousarray(found[:-1].T), found[-1].copy(), np.concatenate(gaps), max(rounds))
+    columns = np.concatenate(weights, axis=1)
+    return LinearSVMFit(np.ascontiguousarray(columns[:-1].T), columns[-1].copy(), np.concatenate(gaps), max(rounds))
 
 
 def search_C(
@@ -111,35 +111,36 @@ def search_C(
     Raises:
         BadSetting: a setting is out of range, there is one class only, or no class has two samples.
     """
-    tried = np.unique(DEFAULT_CS if Cs is None else np.asarray(Cs, dtype=float))
-    check_settings(tried.tolist(), Stop(tol, MAX_ROUNDS))
-    part = stratified_folds(labels, folds=folds, seed=seed)
+    candidates = np.unique(DEFAULT_CS if Cs is None else np.asarray(Cs, dtype=float))
+    check_settings(candidates.tolist(), Stop(tol, MAX_ROUNDS))
+    fold_of = stratified_folds(labels, folds=folds, seed=seed)
     solver, stop = choose_solver(features), Stop(max(tol, PATH_TOLERANCE), MAX_ROUNDS)
-    path = FoldFit(labels, part, class_weight_of).run(solver, tried.tolist(), stop)
+    path = CrossValidator(labels, fold_of, class_weight_of).run(solver, candidates.tolist(), stop)
     best = int(path.accuracy.mean(axis=0).argmax())
-    C = float(tried[best])
-    return Search(C, tried, path, fit_svm(solver, labels, C, Stop(tol, MAX_ROUNDS), class_weight_of=class_weight_of))
+    C = float(candidates[best])
+    chosen = fit_svm(solver, labels, C, Stop(tol, MAX_ROUNDS), class_weight_of=class_weight_of)
+    return Search(C, candidates, path, chosen)
 
 
 def choose_solver(features: Features) -> Solver:
-    """Cheaper way to take Newton steps, by the size of the features."""
+    """The solver with the cheaper Newton steps for features of this shape."""
     samples, dimension = features.shape
     gram = samples <= GRAM_RATIO * dimension if samples <= GRAM_SAMPLES else samples <= dimension
     return DualSolver(features) if gram else PrimalSolver(features)
 
 
 def check_settings(Cs: Sequence[float], stop: Stop) -> None:
-    """Raises `BadSetting` for what is out of range."""
+    """Raises `BadSetting` if C, the tolerance or the number of rounds is out of range."""
     if len(Cs) == 0 or not all(np.isfinite(C) and C > 0 for C in Cs):
         raise BadSetting(f"C must be a finite number above 0; got {', '.join(map(str, Cs)) or 'none'}. Use e.g. 1.")
     if not stop.gap > 0:
-        raise BadSetting(f"tol must be above 0; got {stop.gap}; the default is {TOLERANCE}.")
+        raise BadSetting(f"tol must be above 0; got {stop.gap}. Use e.g. {TOLERANCE}.")
     if stop.rounds < 1:
-        raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}; the default is {MAX_ROUNDS}.")
+        raise BadSetting(f"max_iter must be at least 1; got {stop.rounds}. Use e.g. {MAX_ROUNDS}.")
 
 
 def convergence_warning(gap: Float[ndarray, " problems"], stop: Stop) -> str | None:
-    """The warning if the rounds ended before the gap was reached, else None."""
+    """The warning if a problem stopped above the gap, else None."""
     if (gap <= stop.gap).all():
         return None
     return (

@@ -1,4 +1,4 @@
-"""Whether stated probabilities match observed frequencies."""
+"""Calibration: whether predicted probabilities match observed frequencies."""
 
 from __future__ import annotations
 

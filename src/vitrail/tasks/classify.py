@@ -1,4 +1,4 @@
-"""The classes of images, by a pretrained network."""
+"""Classification of images with a pretrained network."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ from vitrail.task import Task
 if TYPE_CHECKING:
     from vitrail.backbones.spec import BackboneSpec
 
+TOP_K = 5
+
 
 class Classify(Task):
     """Classify images with a pretrained network."""
 
-    images: tuple[Path, ...] = setting(..., "Images, folders of images, or patterns", panel=DATA, positional=True)
-    backbone: str = setting(DEFAULT_BACKBONE, "Pretrained network, by name", panel=NETWORK)
-    top_k: int = setting(5, "Number of classes of each image", panel=OUTPUT, ge=1)
+    images: tuple[Path, ...] = setting(
+        ..., "Images, folders, tar files, tables with a column `file`, or patterns", panel=DATA, positional=True
+    )
+    backbone: str = setting(
+        DEFAULT_BACKBONE, "Pretrained network, by name; see `vitrail list backbones`", panel=NETWORK
+    )
+    top_k: int | None = setting(
+        None, "Number of classes listed for each image; default: 5, of several images 1", panel=OUTPUT, ge=1
+    )
     weights: Path | None = weights_setting()
     device: str = device_setting()
 
     def run(self) -> Iterator[Event]:
-        """Yields a table and a figure with bars; the last event is the `Result`."""
+        """Yields a table and a plot; the last event is the `Result`, with the five most probable classes or `top_k`."""
         from scipy.special import softmax
 
         from vitrail.backbones.imagenet import imagenet_classes
@@ -47,10 +55,11 @@ class Classify(Task):
         readable = [files[index] for index in extraction.rows]
         names = imagenet_classes() if spec.classes is None else spec.classes
         probabilities = softmax(extraction.features["logits"].astype(float), axis=1)
-        images = top_classes(readable, probabilities, names, self.top_k)
+        images = top_classes(readable, probabilities, names, self.top_k or TOP_K)
+        listed = self.top_k or (TOP_K if len(images) == 1 else 1)
         first = shlex.quote(images[0]["file"])
         steps = [f"vitrail explain {first} --backbone {self.backbone}", f"vitrail attack {first} --target any"]
-        yield from report(readable, images, len(extraction.skipped), steps)
+        yield from report(readable, images, listed, len(extraction.skipped), steps)
         yield Result(
             {
                 "backbone": [extractor.identity()],

@@ -1,54 +1,88 @@
-"""Every name that an option takes: networks, methods, losses, architectures and data sets."""
+"""Every name that the command line takes: commands, networks, data sets, methods, architectures and losses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from textwrap import fill
 from typing import ClassVar, NamedTuple
 
 from vitrail.errors import UnknownName
-from vitrail.events import Event, Result, Table
+from vitrail.events import Event, Result, Summary, Table
 from vitrail.registry import Registry, display_name
-from vitrail.settings import setting
+from vitrail.settings import DATA, setting
 from vitrail.task import Task
+
+LINE = 52
+"""Characters of a line in the table: beside the longest name it fits 80 columns."""
 
 
 class Collection(NamedTuple):
-    """Where a table of names is, and which option takes them."""
+    """The table of a collection, and the command that takes its names."""
 
-    module: str
     table: str
-    option: str
+    command: str
 
 
 COLLECTIONS = {
-    "backbones": Collection("vitrail.backbones", "BACKBONES", "--backbone"),
-    "attributions": Collection("vitrail.attributions", "ATTRIBUTIONS", "explain --method"),
-    "attacks": Collection("vitrail.attacks", "ATTACKS", "attack --method"),
-    "losses": Collection("vitrail.gan_training.losses", "LOSSES", "gan train --loss"),
-    "architectures": Collection("vitrail.gan_architectures", "GANS", "gan train --architecture"),
-    "data sets": Collection("vitrail.datasets", "DATASETS", "transfer FOLDER"),
+    "commands": Collection("vitrail.tasks:TASKS", "vitrail NAME --help"),
+    "backbones": Collection("vitrail.backbones:BACKBONES", "vitrail models NAME"),
+    "datasets": Collection("vitrail.datasets:DATASETS", "vitrail transfer NAME"),
+    "attributions": Collection("vitrail.attributions:ATTRIBUTIONS", "vitrail explain IMAGE --method NAME"),
+    "attacks": Collection("vitrail.attacks:ATTACKS", "vitrail attack IMAGE --method NAME"),
+    "visualisation": Collection("vitrail.tasks.list_names:VISUALISATION", "vitrail visualise CLASS --method NAME"),
+    "architectures": Collection("vitrail.gan_architectures:GANS", "vitrail gan train FOLDER --architecture NAME"),
+    "losses": Collection("vitrail.gan_training.losses:LOSSES", "vitrail gan train FOLDER --loss NAME"),
 }
+
+VISUALISATION = Registry(
+    "visualisation method",
+    "vitrail.visualisation",
+    {"fourier": "parametrisations:Fourier", "maco": "parametrisations:Maco", "pixels": "pixel_ascent:__doc__"},
+)
+"""`--method` of `visualise`, for its descriptions."""
 
 
 class List(Task):
-    """List the names that options take: networks, methods, losses, architectures and data sets."""
+    """List every name that the command line takes: networks, data sets, methods, architectures and losses."""
 
     records: ClassVar[bool] = False
 
-    kind: str | None = setting(None, "One kind only: attacks, losses, ...", positional=True)
+    collection: str | None = setting(None, f"One of: {', '.join(COLLECTIONS)}", panel=DATA, positional=True)
 
     def run(self) -> Iterator[Event]:
         """Yields one table; the last event is the `Result`."""
-        if self.kind is not None and self.kind not in COLLECTIONS:
-            raise UnknownName(f"Unknown kind {self.kind!r}. Use one of: {', '.join(COLLECTIONS)}.")
-        kinds = COLLECTIONS if self.kind is None else (self.kind,)
-        entries = [entry for kind in kinds for entry in _entries(kind, COLLECTIONS[kind])]
-        columns = ("name", "kind", "option")
-        yield Table("names", "Names that options take", columns, [[entry[key] for key in columns] for entry in entries])
-        yield Result({"names": entries})
+        if self.collection is not None and self.collection not in COLLECTIONS:
+            raise UnknownName(f"Unknown collection {self.collection!r}. Use one of: {', '.join(COLLECTIONS)}.")
+        collections = tuple(COLLECTIONS) if self.collection is None else (self.collection,)
+        entries = {name: list(_entries(name)) for name in collections}
+        yield _names(entries[self.collection]) if self.collection else _overview(entries)
+        total = sum(map(len, entries.values()))
+        next_step = COLLECTIONS[self.collection].command if self.collection else "vitrail list COLLECTION"
+        yield Summary([("names", str(total))], [next_step])
+        yield Result({"names": [entry for of_one in entries.values() for entry in of_one]})
 
 
-def _entries(kind: str, collection: Collection) -> Iterator[dict[str, str]]:
-    table: Registry = getattr(import_module(collection.module), collection.table)
-    return ({"name": display_name(name), "kind": kind, "option": collection.option} for name in table)
+def _overview(entries: Mapping[str, Sequence[Mapping[str, str]]]) -> Table:
+    """A row for each collection."""
+    rows = []
+    for collection, of_one in entries.items():
+        names = ", ".join(entry["name"].replace(" ", "\0") for entry in of_one)  # no line breaks inside "gan train"
+        rows.append((collection, fill(names, LINE).replace("\0", " ")))
+    return Table("names", "Names by collection", ("collection", "names"), rows)
+
+
+def _names(entries: Sequence[Mapping[str, str]]) -> Table:
+    """A row for each name of one collection."""
+    rows = [(entry["name"], fill(entry["description"], LINE)) for entry in entries]
+    return Table("names", "Names", ("name", "description"), rows)
+
+
+def _entries(collection: str) -> Iterator[dict[str, str]]:
+    """`collection`, `name`, `description` and `command` of each entry."""
+    table, command = COLLECTIONS[collection]
+    module, attribute = table.split(":")
+    registry: Registry = getattr(import_module(module), attribute)
+    for name in registry:
+        shown = name.replace("gan-", "gan ") if collection == "commands" else display_name(name)
+        yield {"collection": collection, "name": shown, "description": registry.describe(name), "command": command}

@@ -1,4 +1,4 @@
-"""The networks there are, and what each is made of."""
+"""Size, cost and licence of the backbones, and the layers of one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from vitrail.backbones import BACKBONES
-from vitrail.events import Event, Note, Result, Table
-from vitrail.settings import setting
+from vitrail.events import Event, Result, Summary, Table
+from vitrail.formatting import number, percent
+from vitrail.settings import NETWORK, setting
 from vitrail.task import Task
+
+MILLION, BILLION = 1e6, 1e9
 
 
 class Models(Task):
-    """List the backbones; with a name, the layers of that one."""
+    """Show the size and cost of every backbone; with a name, the layers and the licence of that one."""
 
     records: ClassVar[bool] = False
 
-    name: str | None = setting(None, "Backbone whose layers to show", positional=True)
+    name: str | None = setting(None, "Backbone to inspect", panel=NETWORK, positional=True)
 
     def run(self) -> Iterator[Event]:
         """Yields one table; the last event is the `Result`."""
@@ -25,11 +28,11 @@ class Models(Task):
     def _list(self) -> Iterator[Event]:
         from vitrail.backbones.inspection import layer_facts
 
-        found = []
+        models = []
         for name in (name for name in BACKBONES if not name.endswith(":")):
             spec = BACKBONES[name]
             facts = layer_facts(spec)
-            found.append(
+            models.append(
                 {
                     "name": name,
                     "parameters": sum(fact.parameters for fact in facts),
@@ -39,20 +42,58 @@ class Models(Task):
                     "licence": spec.licence,
                 }
             )
-        yield Table("models", "Backbones", tuple(found[0]), [tuple(entry.values()) for entry in found])
-        yield Result({"models": found})
+        rows = [
+            (
+                model["name"],
+                round(model["parameters"] / MILLION, 1),
+                round(model["multiply_adds"] / BILLION, 2),
+                model["size"],
+                "yes" if model["weights_here"] else "no",
+                model["licence"].partition(" (")[0],
+            )
+            for model in models
+        ]
+        columns = ("name", "parameters (M)", "MACs (G)", "input", "weights here", "licence")
+        yield Table("models", "Backbones", columns, rows)
+        yield Summary([("backbones", str(len(models)))], ["vitrail models NAME"])
+        yield Result({"models": models})
 
     def _layers(self, name: str) -> Iterator[Event]:
         from vitrail.backbones.inspection import layer_facts
 
-        facts = layer_facts(BACKBONES[name])
-        columns = ("layer", "output", "parameters", "share", "multiply-adds")
+        spec = BACKBONES[name]
+        facts = layer_facts(spec)
+        parameters, multiply_adds = (
+            sum(getattr(fact, key) for fact in facts) for key in ("parameters", "multiply_adds")
+        )
         rows = [
-            (fact.name, "×".join(map(str, fact.shape[1:])), fact.parameters, f"{fact.share:.1%}", fact.multiply_adds)
+            (fact.name, "×".join(map(str, fact.shape[1:])), fact.parameters, percent(fact.share), fact.multiply_adds)
             for fact in facts
         ]
-        total = sum(fact.parameters for fact in facts)
+        columns = ("layer", "output", "parameters", "share", "multiply-adds")
         yield Table("layers", f"Layers of {name}", columns, rows)
-        yield Note(f"{total:,} parameters, {sum(fact.multiply_adds for fact in facts):,} multiply-adds.")
-        layers = [{**vars(fact), "shape": list(fact.shape)} for fact in facts]
-        yield Result({"name": name, "parameters": total, "layers": layers})
+        yield Summary(
+            [
+                ("backbone", f"{name}: {BACKBONES.describe(name)}"),
+                ("input", f"{spec.preprocessing.size} x {spec.preprocessing.size} pixels"),
+                ("parameters", number(parameters)),
+                ("multiply-adds", f"{number(multiply_adds)} per image"),
+                ("feature layers", ", ".join(spec.feature_layers)),
+                (
+                    "weights",
+                    "on this machine" if spec.weights_path() else "not on this machine: downloaded on first use",
+                ),
+                ("licence", spec.licence),
+            ],
+            [f"vitrail transfer FOLDER --backbone {name}"],
+        )
+        yield Result(
+            {
+                "name": name,
+                "parameters": parameters,
+                "multiply_adds": multiply_adds,
+                "feature_layers": list(spec.feature_layers),
+                "licence": spec.licence,
+                "layers": [{**vars(fact), "shape": list(fact.shape)} for fact in facts],
+            }
+        )

@@ -1,4 +1,4 @@
-"""The classes of images, by a classifier made by `transfer`."""
+"""Classification of images with a classifier of `transfer`: the settings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Predict(Sharded):
     images: tuple[Path, ...] = setting(
         ..., "Images, folders, tar files, tables with a column `file`, or patterns", panel=DATA, positional=True
     )
-    top_k: int = setting(1, "Number of classes of each image", panel=OUTPUT, ge=1)
+    top_k: int = setting(1, "Number of classes listed for each image", panel=OUTPUT, ge=1)
     device: str = device_setting()
     cache: Path = cache_setting()
-    use_cache: bool = setting(True, "Feature cache (never used with --shards)", panel=RUNNING)
+    use_cache: bool = setting(True, "Use of the feature cache (never with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
-        """The classifier, and the list of images."""
+        """Opens the classifier, and lists the images."""
         from vitrail.tasks.predict_shards import PredictWork
 
         return PredictWork(

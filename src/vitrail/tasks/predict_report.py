@@ -1,7 +1,8 @@
-"""Table, figure and summary of predictions, for `classify` and `predict`."""
+"""Table, plot and summary of predictions, for `classify` and `predict`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,33 +13,35 @@ from vitrail.formatting import count, percent
 from vitrail.image_files import display_name
 
 IMAGES_DRAWN = 12
+CLASSES_COUNTED = 5  # most frequent classes, in the summary
 
 
 def report(
-    files: Sequence[Path], images: Sequence[Mapping[str, Any]], skipped: int, next_steps: Sequence[str]
+    files: Sequence[Path], images: Sequence[Mapping[str, Any]], listed: int, skipped: int, next_steps: Sequence[str]
 ) -> Iterator[Event]:
-    """One row for each image and class, a figure of the first images, and the summary.
+    """A table, a plot of the first images, and the summary.
 
     Args:
         files: of `images`, which are as in `result.json`.
+        listed: number of rows of each image, one for each class.
         skipped: number of images that could not be read.
     """
-    rows = [(entry["file"], guess["name"], guess["probability"]) for entry in images for guess in entry["top"]]
+    rows = [(entry["file"], top["name"], top["probability"]) for entry in images for top in entry["top"][:listed]]
     yield Table("predictions", "Predictions", ("image", "class", "probability"), rows)
     try:
         yield _bars(files, images)
     except MissingExtra as error:
-        yield Note(f"{error} No figure was drawn.", "missing-extra")
+        yield Note(f"{error} No plot was drawn.", "missing-extra")
     lines = [("images", count(len(images), "image") + (f", {skipped} skipped" if skipped else ""))]
     if len(images) == 1:
         best = images[0]["top"][0]
         lines.append(("class", f"{best['name']} ({percent(best['probability'])})"))
     else:
-        doubtful = min(images, key=lambda entry: float(entry["top"][0]["probability"]))
-        best = doubtful["top"][0]
-        lines.append(
-            ("least certain", f"{Path(doubtful['file']).name}: {best['name']} ({percent(best['probability'])})")
-        )
+        counts = Counter(entry["top"][0]["name"] for entry in images).most_common(CLASSES_COUNTED)
+        lines.append(("classes", ", ".join(f"{name}: {number:,}" for name, number in counts)))
+        least = min(images, key=lambda entry: float(entry["top"][0]["probability"]))
+        best = least["top"][0]
+        lines.append(("least certain", f"{Path(least['file']).name}: {best['name']} ({percent(best['probability'])})"))
     yield Summary(lines, next_steps)
 
 

@@ -1,4 +1,4 @@
-"""Predictions for a slice of the images, and the result for all of them."""
+"""Predictions for any slice of the images, and the result for all of them: the work of `predict`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ from vitrail.transfer.scaling import scale
 
 
 class PredictWork:
-    """A classifier and the images it is applied to; see `Work`."""
+    """A classifier, and the images to classify; see `Work`.
+
+    Args:
+        classifier: run folder of `transfer`.
+        images: files, folders, patterns, tar files or tables.
+        top_k: number of classes of each image.
+        cache: folder of the feature cache; None: no cache.
+        deterministic: whether each image's result may not depend on the process that computes it, as in shards.
+    """
 
     def __init__(
         self,
@@ -45,7 +53,7 @@ class PredictWork:
                 member.spec,
                 member.layers,
                 weights=member.weights,
-                flip=self._classifier.about["flip"],
+                flip=self._classifier.flip,
                 cache=cache,
                 device=device,
                 deterministic=deterministic,
@@ -65,16 +73,15 @@ class PredictWork:
         images: list[dict[str, Any]] = []
         if len(features.rows):
             blocks = [block for layers in features.blocks.values() for block in layers.values()]
-            about = self._classifier.about
-            probabilities = self._classifier.head.probabilities(scale(blocks, about["scaling"]))
+            probabilities = self._classifier.head.probabilities(scale(blocks, self._classifier.scaling))
             readable = [files[index] for index in features.rows]
-            images = top_classes(readable, probabilities, about["classes"], self._top_k)
+            images = top_classes(readable, probabilities, self._classifier.classes, self._top_k)
         start = rows.indices(len(self.files))[0]
         numbered = [{"index": start + int(row), **image} for row, image in zip(features.rows, images, strict=True)]
         return Part({"device": features.device or self._device}, numbered, features.skipped)
 
     def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
-        """The predictions; of very many images, how often each class was the most probable."""
+        """The predictions; of very many images, the number of images of each class."""
         named, counts, device = ResultSummary(limit), Counter[str](), self._device
         for part in parts:
             named.add(part)
@@ -86,7 +93,8 @@ class PredictWork:
         if limit is None:
             first = shlex.quote(named.rows[0]["file"])
             steps = [f"vitrail explain {first} --backbone {shlex.quote(str(self._folder))}"]
-            yield from report([self.files[row["index"]] for row in named.rows], named.rows, named.left_out, steps)
+            files = [self.files[row["index"]] for row in named.rows]
+            yield from report(files, named.rows, self._top_k, named.left_out, steps)
         else:
             yield Table("counts", "Images of each predicted class", ("class", "images"), counts.most_common())
             left_out = f", {named.left_out:,} skipped" if named.left_out else ""

@@ -1,4 +1,4 @@
-"""What tasks share that can run in shards: settings, and the choice between one run and many."""
+"""Base of the tasks that can run in shards: the common settings, and the choice between one run and several."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Sharded(Task):
-    """A task whose images can be done in shards: here, one by one under any scheduler, or on a cluster."""
+    """A task whose images can be processed in shards: on this machine, by any scheduler, or on a Ray cluster."""
 
     help_last: ClassVar[frozenset[str]] = frozenset({"shards", "shard", "engine", "workers"})
 
@@ -28,13 +28,13 @@ class Sharded(Task):
         None, "Number of shards, a file each; rerun with the same --run to resume", panel=RUNNING, ge=1, le=MOST
     )
     shard: str | None = setting(
-        None, "One shard only, e.g. 3/64, for any scheduler; --shards 64 then merges them", panel=RUNNING
+        None, "One shard only, e.g. 3/64, for any scheduler; merge with --shards 64", panel=RUNNING
     )
     engine: Literal["local", "ray"] = setting(
-        "local", "Execution backend of shards: processes of this machine, or Ray here or on a cluster", panel=RUNNING
+        "local", "Execution backend of shards: processes of this machine, or Ray", panel=RUNNING
     )
     workers: int | None = setting(
-        None, "Number of worker processes for shards; default: CPU count, 8 at most", panel=RUNNING, ge=1
+        None, "Number of worker processes of shards; default: CPU count, at most 8", panel=RUNNING, ge=1
     )
 
     @property
@@ -43,20 +43,20 @@ class Sharded(Task):
         return self.shards is not None or self.shard is not None or self.engine == "ray"
 
     def resumes(self, folder: Path, *, same_task: bool | None) -> bool:
-        """Finished shards of an earlier run are not made again."""
+        """Finished shards of an earlier run are not computed again."""
         return self.is_sharded and (holds_shards(folder) if same_task is None else same_task)
 
     def log_folder(self, folder: Path) -> Path:
-        """One shard of many logs beside the shards: several processes share a run folder."""
+        """A single shard has a log folder of its own, as several processes share the run folder."""
         return folder if self.shard is None else folder / "logs" / str(Shard.parse(self.shard))
 
     def run(self) -> Iterator[Event]:
-        """Yields what happens; the last event is the `Result`. In shards: as `run_in`, in a new folder below `runs`."""
+        """Yields events; the last is the `Result`. In shards: as `run_in`, in a new folder below `runs`."""
         name = type(self).__name__.lower()
         yield from self.run_in(new_folder(Path("runs"), name)) if self.is_sharded else self.run_unsharded()
 
     def run_in(self, folder: Path) -> Iterator[Event]:
-        """As `run`; shards are kept in `folder`, and those that are there are not made again."""
+        """As `run`; shards are stored in `folder`, and those that it holds are not computed again."""
         if not self.is_sharded:
             yield from self.run_unsharded()
             return
@@ -76,13 +76,13 @@ class Sharded(Task):
         )
 
     def run_unsharded(self) -> Iterator[Event]:
-        """All images as one part that is kept nowhere."""
+        """All images as one part, which is not stored."""
         work = self.prepare()
         part = yield from work.process(slice(None))
         yield from work.merge([part])
 
     def prepare(self) -> Work:
-        """Opens what processes the task's images."""
+        """Opens networks and images, and gives the work on them."""
         raise NotImplementedError
 
     @model_validator(mode="after")
@@ -90,5 +90,5 @@ class Sharded(Task):
         if self.shard is not None and self.shards not in (None, Shard.parse(self.shard).count):
             raise BadSetting(f"--shard {self.shard} is not one of --shards {self.shards}. Use --shard alone.")
         if self.shard is not None and self.engine == "ray":
-            raise BadSetting("--shard makes one shard here, --engine ray makes all of them. Use one of the two.")
+            raise BadSetting("--shard computes one shard, --engine ray computes all. Use one of the two.")
         return self

@@ -1,4 +1,4 @@
-"""A classifier from a folder of images."""
+"""Training of an image classifier by transfer learning: the settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vitrail.transfer.fitting import Fitting
 
 BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
-"""Networks whose features together gave the highest cross-validated accuracy on the training part of 15-Scene."""
+"""Networks of `--preset best`: the highest cross-validated accuracy on the training images of 15-Scene."""
 
 
 def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -46,38 +46,44 @@ class Transfer(Sharded):
     """Train a classifier on a folder of images: features of a pretrained network and a linear SVM."""
 
     folder: Path = setting(
-        ..., "Folder of class folders (or train/ and test/ with such), table, or tar files", panel=DATA, positional=True
+        ..., "Folder of class folders (or of train/ and test/), table, or tar files", panel=DATA, positional=True
     )
-    test_share: float = setting(0.2, "Share of images held out when there is no test part", panel=DATA, gt=0, lt=1)
-    backbone: Names = setting((DEFAULT_BACKBONE,), "Pretrained networks, by name: a,b", panel=NETWORK)
-    layer: Names = setting(("auto",), "Layers, by name: a,b; auto: by cross-validation", panel=NETWORK)
+    test_share: float = setting(
+        0.2, "Share of images held out for testing, if the data have no test part", panel=DATA, gt=0, lt=1
+    )
+    backbone: Names = setting(
+        (DEFAULT_BACKBONE,), "Pretrained networks, comma-separated; see `vitrail list backbones`", panel=NETWORK
+    )
+    layer: Names = setting(
+        ("auto",), "Feature layers, comma-separated; auto: chosen by cross-validation", panel=NETWORK
+    )
     preset: Literal["default", "best"] = setting(
-        "default", "best: three networks and mirrored copies; slower", panel=METHOD
+        "default", "Preset; best: three networks and --average-flip, slower", panel=METHOD
     )
     head: Literal["svm", "logistic", "fine-tune"] = setting(
-        "svm", "Classifier: linear SVM, logistic regression, or fine-tuning of the network", panel=METHOD
+        "svm", "Classifier: linear SVM, logistic regression, or fine-tuned network", panel=METHOD
     )
     C: Annotated[Numbers, AfterValidator(_positive)] = setting(
-        (), "Candidates for C, chosen by cross-validation: 0.1,1,10", panel=METHOD
+        (), "Values of C to choose from by cross-validation, e.g. 0.1,1,10", panel=METHOD
     )
     feature_scaling: Literal["square-root", "unit", "none"] = setting(
-        "square-root", "Scaling of features: signed square root and unit length, unit length, or none", panel=METHOD
+        "square-root", "Scaling of features; square-root also has unit length", panel=METHOD
     )
-    average_flip: bool = setting(False, "Average of the features of the image and its mirror image", panel=METHOD)
-    folds: int = setting(5, "Number of folds in cross-validation", panel=METHOD, ge=2)
+    average_flip: bool = setting(False, "Features averaged over the image and its mirror image", panel=METHOD)
+    folds: int = setting(5, "Number of folds of cross-validation", panel=METHOD, ge=2)
     train_layers: Literal["deep", "all"] = setting(
-        "deep", "Layers that fine-tuning trains: those after the first feature layer, or all", panel=OPTIMISATION
+        "deep", "Layers that fine-tuning trains; deep: after the first feature layer", panel=OPTIMISATION
     )
     epochs: int = setting(8, "Number of epochs of fine-tuning", panel=OPTIMISATION, ge=1)
     learning_rate: float = setting(1e-4, "Maximum learning rate of fine-tuning", panel=OPTIMISATION, gt=0)
     weights: Path | None = weights_setting()
     seed: int = seed_setting("the split, cross-validation and fine-tuning")
     inference_engine: Literal["auto", "eager", "channels-last", "openvino"] = setting(
-        "auto", "Inference engine; auto: the fastest that agrees", panel=RUNNING
+        "auto", "Inference engine of the networks; auto measures", panel=RUNNING
     )
     device: str = device_setting()
     cache: Path = cache_setting()
-    use_cache: bool = setting(True, "Feature cache (never used with --shards)", panel=RUNNING)
+    use_cache: bool = setting(True, "Use of the feature cache (never with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
         """Opens the networks, and the images to train and to test on."""
@@ -137,7 +143,7 @@ class Transfer(Sharded):
     @model_validator(mode="before")
     @classmethod
     def _preset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The settings of a preset, unless they are given; recorded in settings.json as if they had been given."""
+        """Sets the preset's values where none are given; settings.json records them like given ones."""
         return {"backbone": BEST, "average_flip": True, **values} if values.get("preset") == "best" else values
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Summary, tables and figures of `transfer`, and the classifier's files."""
+"""Summary, tables and plots of `transfer`, and the files of the classifier."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ import numpy as np
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
-from vitrail.formatting import duration, interval, percent
+from vitrail.formatting import count, duration, interval, percent
 from vitrail.image_files import display_name
 from vitrail.transfer.evaluation import Evaluation
 from vitrail.transfer.pipeline import FitResult
 
-MISTAKES_SHOWN = 24
-CLASSES_SHOWN = 20  # classes of which a table is printed
+MISTAKES_SHOWN = 24  # images
+HEADS = {"svm": "linear SVM", "logistic": "logistic regression", "fine-tune": "fine-tuned network"}
+CLASSES_SHOWN = 20  # number of classes up to which the table per class is printed
 
 
 def report(
     fit: FitResult, assignment: Sequence[tuple[str, str]], *, train: int, seconds: Mapping[str, float]
 ) -> Iterator[Event]:
-    """All that is kept and shown.
+    """All events but the result.
 
     Args:
-        assignment: file and part of each image, if the split was made by this run.
+        assignment: file and part ("train" or "test") of each image, if this run made the split.
         train: number of training images.
+        seconds: `features`, `fit` and `total`.
     """
     evaluation = fit.evaluation
     if assignment:
-        yield Table("split", "The split into train and test", ("file", "part"), list(assignment), shown=False)
+        yield Table("split", "Split into train and test", ("file", "part"), list(assignment), shown=False)
     yield from _tables(evaluation)
     try:
         yield from _plots(evaluation)
     except MissingExtra as error:
-        yield Note(f"{error} No figures were drawn.", "missing-extra")
+        yield Note(f"{error} No plots were drawn.", "missing-extra")
     yield from fit.weights
     yield _summary(evaluation, train, seconds)
 
@@ -42,20 +44,21 @@ def report(
 def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -> Summary:
     test, choice = evaluation.metrics()["test"], evaluation.selection["choice"]
     classes = evaluation.test.classes
-    lines = [("data", f"{len(classes)} classes, {train:,} training images, {test['n']:,} test images")]
+    lines = [("data", f"{len(classes)} classes, {count(train, 'training image')}, {count(test['n'], 'test image')}")]
     if test["accuracy"] is None:
-        lines.append(("accuracy", "not measured: no test image could be read"))
+        lines.append(("accuracy", "not measured, because no test image could be read"))
     else:
+        bounds = interval(*test["interval"])
         chance = np.bincount(evaluation.test.labels, minlength=len(classes)).max() / test["n"]
         lines += [
-            ("accuracy", f"{percent(test['accuracy'])} (95 % interval {interval(*test['interval'])})"),
-            ("chance", f"{percent(chance)} (always the most frequent class)"),
+            ("accuracy", f"{percent(test['accuracy'])} (95 % interval {bounds}, {count(test['n'], 'image')})"),
+            ("chance level", f"{percent(chance)} (always the most frequent class)"),
             *_weakest(evaluation, test),
             ("calibration", f"expected calibration error {percent(test['ece'])}"),
         ]
     C = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
     lines += [
-        ("classifier", f"{choice['head']} on {choice['backbone']}, layer {choice['layer']}{C}"),
+        ("classifier", f"{HEADS[choice['head']]} on {choice['backbone']}, {choice['layer'].replace('+', ' + ')}{C}"),
         (
             "time",
             f"{duration(seconds['total'])}: features {duration(seconds['features'])}, fit {duration(seconds['fit'])}",
@@ -66,16 +69,20 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
 
 
 def _weakest(evaluation: Evaluation, test: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The class of the lowest recall, and the most frequent confusion."""
+    """The class of the lowest recall, and the most frequent confusion; nothing where all images are right."""
     tested = [row for row in test["per_class"] if row["n"]]
     worst = min(tested, key=lambda row: (row["recall"], row["name"]))
-    yield "worst class", f"{worst['name']}: {percent(worst['recall'])} of {worst['n']} found"
+    if worst["recall"] < 1:
+        yield "worst class", f"{worst['name']}: recall {percent(worst['recall'])} of {count(worst['n'], 'image')}"
     matrix = np.array(evaluation.metrics()["confusion"])
     np.fill_diagonal(matrix, 0)
     if matrix.max():
         true, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
         classes = evaluation.test.classes
-        yield "confusion", f"{classes[true]} as {classes[predicted]}: {matrix.max()} times"
+        yield (
+            "top confusion",
+            f"{classes[true]} classified as {classes[predicted]}, {count(int(matrix.max()), 'image')}",
+        )
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Event]:
@@ -128,7 +135,7 @@ def _curves(selection: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _layer_names(points: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names short enough to stand under a curve."""
+    """Names short enough for the axis."""
     several = len({point["backbone"] for point in points}) > 1
     names = ["all layers" if "+" in point["layer"] else point["layer"] for point in points]
     return [f"{p['backbone']}: {name}" for p, name in zip(points, names, strict=True)] if several else names
@@ -148,7 +155,7 @@ def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
         for i in worst
     ]
     columns = ("file", "true", "predicted", "probability")
-    yield Table("mistakes", "The most confident mistakes", columns, rows, shown=False)
+    yield Table("mistakes", "Most confident mistakes", columns, rows, shown=False)
     captions = [f"{true} → {guess} {percent(probability)}" for _, true, guess, probability in rows]
     sheet = contact_sheet([load_thumbnail(files[i]) for i in worst], captions)
-    yield Plot("mistakes", "The most confident mistakes: true → predicted", sheet)
+    yield Plot("mistakes", "Most confident mistakes: true → predicted", sheet)

@@ -1,4 +1,4 @@
-"""Features of a slice of the images, and the classifier that is fitted to all of them."""
+"""Features of any slice of the images, and the classifier fitted to all of them: the work of `transfer`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TransferWork:
         }
 
     def process(self, rows: slice) -> Generator[Event, None, Part]:
-        """Features of some images: for each network and layer a tensor `network/layer`, (n, d) float32."""
+        """Features of some images; in shards as tensors `network/layer`, (n, d) float32."""
         files = self.files[rows]
         features = yield from extract_all(self._extractors, files)
         first = rows.indices(len(self.files))[0]
@@ -74,11 +74,11 @@ class TransferWork:
 
     @property
     def _device(self) -> str:
-        """The device that was asked for: of a run whose features were all in the cache."""
+        """The requested device, for a run whose features were all in the cache."""
         return self._extractors[0].device
 
     def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
-        """The classifier on the features of all images, and how good it is."""
+        """The classifier on the features of all images, its metrics and its files."""
         features = self._features or self._merged(list(parts))
         yield from skipped_notes(features.skipped)
         fit_started = time.perf_counter()
@@ -133,10 +133,10 @@ class TransferWork:
 
 
 def _tensor_name(backbone: str, layer: str) -> str:
-    """How a layer's features are called in a shard's file."""
+    """Name of a layer's features in the file of a shard."""
     return f"{backbone}/{layer}"
 
 
 def _untimed(engines: Mapping[str, Any]) -> dict[str, Any]:
-    """Engines without measured times: a shard is the same file, whichever process makes it."""
+    """Engines without measured times, so that the file of a shard does not depend on the process."""
     return {name: {key: engine[key] for key in ("engine", "device")} for name, engine in engines.items()}

@@ -1,4 +1,4 @@
-"""Classifiers on the features of pretrained networks, as scikit-learn estimators."""
+"""Image classifiers on the features of pretrained networks, as scikit-learn estimators; `load` opens a saved one."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Random views of an image, so that a network does not learn its pixels by heart."""
+"""Data augmentation of fine-tuning: random crops, resized and mirrored."""
 
 from pathlib import Path
 
@@ -9,35 +9,35 @@ from torch import Tensor
 from vitrail.images import read_pixels
 from vitrail.preprocessing import Preprocessing
 
-SMALLEST, WIDEST = 0.5, 4 / 3  # share of the image that is kept, and width over height of the window
+MIN_AREA, MAX_ASPECT = 0.5, 4 / 3  # area of the crop as a share of the image, and its width over its height
 TRIES = 10
 
 
 def random_resized_crop(file: Path, preprocessing: Preprocessing, rng: np.random.Generator) -> Tensor:
-    """(3, S, S) uint8: a random window of the image, resized to the network's input, every second one mirrored.
+    """(3, S, S) uint8: a random crop of the image, resized to the network's input, mirrored with probability 1/2.
 
-    As in Inception's training (Szegedy et al., 2015, https://arxiv.org/abs/1409.4842), but of at least half the
-    image: what is in it should stay in it.
+    As in the training of Inception (Szegedy et al., 2015, https://arxiv.org/abs/1409.4842), but with at least half of
+    the image's area, so that the object stays in the crop.
 
     Raises:
         BadImage: the file cannot be read.
     """
     pixels = read_pixels(file, short_side=preprocessing.short_side, interpolation=preprocessing.interpolation)
     height, width = pixels.shape[1:]
-    tall, wide = _window(height, width, rng)
-    top, left = (int(rng.integers(0, whole - part + 1)) for whole, part in ((height, tall), (width, wide)))
-    window = pixels[None, :, top : top + tall, left : left + wide]
+    crop_height, crop_width = _crop_size(height, width, rng)
+    top, left = (int(rng.integers(0, rest + 1)) for rest in (height - crop_height, width - crop_width))
+    crop = pixels[None, :, top : top + crop_height, left : left + crop_width]
     size = (preprocessing.size, preprocessing.size)
-    view = torch.nn.functional.interpolate(window, size=size, mode=preprocessing.interpolation, antialias=True)[0]
-    return view.flip(2) if rng.random() < 0.5 else view
+    resized = torch.nn.functional.interpolate(crop, size=size, mode=preprocessing.interpolation, antialias=True)[0]
+    return resized.flip(2) if rng.random() < 0.5 else resized
 
 
-def _window(height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Height and width of a window inside the image; the largest square if none is found by chance."""
+def _crop_size(height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Height and width of a random crop; the largest square if no try fits into the image."""
     for _ in range(TRIES):
-        area = height * width * rng.uniform(SMALLEST, 1)
-        ratio = np.exp(rng.uniform(-np.log(WIDEST), np.log(WIDEST)))
-        tall, wide = round(float(np.sqrt(area / ratio))), round(float(np.sqrt(area * ratio)))
-        if 1 <= tall <= height and 1 <= wide <= width:
-            return tall, wide
+        area = height * width * rng.uniform(MIN_AREA, 1)
+        ratio = np.exp(rng.uniform(-np.log(MAX_ASPECT), np.log(MAX_ASPECT)))
+        crop_height, crop_width = round(float(np.sqrt(area / ratio))), round(float(np.sqrt(area * ratio)))
+        if 1 <= crop_height <= height and 1 <= crop_width <= width:
+            return crop_height, crop_width
     return (min(height, width),) * 2

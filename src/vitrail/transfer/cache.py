@@ -1,7 +1,7 @@
-"""Features that were computed once: a folder of shards, each whole or absent, and never a wrong row.
+"""Feature cache on the disk: a folder of shards, each complete or absent; a damaged row is never returned.
 
-A shard is a safetensors file that is named after the sha256 of its own bytes, so that one changed bit anywhere in it,
-the header included, makes its name a lie. The digests are those of the images' content.
+A shard is a safetensors file named after the sha256 of its own bytes, so that one changed bit anywhere in it, the
+header included, is detected. Rows are indexed by the sha256 digests of the images' content.
 """
 
 import hashlib
@@ -21,28 +21,28 @@ from safetensors.numpy import save
 from vitrail.errors import BadWeights
 from vitrail.files import remove_leftovers, write_bytes, write_json
 
-_LAYOUT = 1  # raised when the content of a shard changes: older shards are then never looked at
+_LAYOUT = 1  # raised when the format of a shard changes: older shards are then ignored
 _DIGEST_SIZE = 32  # bytes of a sha256
 
 
 class FeatureCache:
-    """The features of images for one way of computing them; other processes may read and write it at the same time.
+    """Features of images, computed in one way; several processes may read and write it at the same time.
 
-    A damaged shard is no case of its own for the caller, its rows are missing again:
+    The rows of a damaged shard count as missing, so the caller needs no case of its own:
 
         missing = np.flatnonzero(cache.positions(digests) < 0)
         ...  # for each batch of them: cache.append(digests of the batch, features of the batch)
         features = cache.read(cache.positions(digests))
 
-    A folder that cannot be written can still be read. Each `append` writes one file: some hundreds of rows at a time
-    are cheap, single rows are not. The index takes about 150 bytes of memory a row.
+    A folder that cannot be written can still be read. Each `append` writes one file: some hundreds of rows per call
+    are cheap, single rows are not. The index takes about 150 bytes of memory per row.
 
     Args:
-        folder: holds the caches of every description, each in a subfolder of its own.
-        description: JSON that says everything the features depend on: network, weights, layer, preparation, precision.
+        folder: holds the caches of all descriptions, each in a subfolder.
+        description: JSON of everything the features depend on: network, weights, layer, preprocessing, precision.
 
     Attributes:
-        damaged: names of the shards found damaged, cut off or foreign; they are renamed to `.bad` where possible.
+        damaged: names of damaged, truncated or foreign shards; they are renamed to `.bad` where possible.
     """
 
     def __init__(self, folder: Path, description: Mapping[str, object]) -> None:
@@ -52,47 +52,44 @@ class FeatureCache:
         self._folder = folder / self._key
         self._shards: list[_Shard] = []
         self._index: dict[bytes, int] = {}
-        self._seen: set[str] = set()
+        self._known: set[str] = set()
         remove_leftovers(self._folder)
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in the shards that others have written since; positions given out before stay right."""
+        """Loads the shards that other processes have written since; earlier positions stay valid."""
         for path in sorted(self._folder.glob("shard-*.safetensors")):
-            if path.name not in self._seen:
-                self._take_in(path)
+            if path.name not in self._known:
+                self._load_shard(path)
 
     def positions(self, digests: Sequence[bytes]) -> Int64[np.ndarray, " n"]:
-        """Where each image's row is; −1 where there is none.
+        """(n,), the position of each image's row; −1 where there is none.
 
-        The shards that are hit are checked here, each once and whole, so that what `read` is then asked for is right.
+        Verifies the shards that hold these rows, each once and completely, so that `read` returns no damaged row.
         """
-        found = self._look_up(digests)
-        doubtful = [self._shards[number] for number in self._touched(found) if not self._shards[number].proven]
-        if not doubtful:
-            return found
-        with ThreadPoolExecutor(min(len(doubtful), os.cpu_count() or 1)) as pool:  # hashing lets other threads run
-            for shard, proven in zip(doubtful, pool.map(_proven, [shard.path for shard in doubtful]), strict=True):
-                shard.proven = proven is True
-                if not shard.proven:
-                    self._forget(shard, readable=proven is not None)
+        positions = self._look_up(digests)
+        unverified = [self._shards[i] for i in self._shards_of(positions) if not self._shards[i].verified]
+        if not unverified:
+            return positions
+        with ThreadPoolExecutor(min(len(unverified), os.cpu_count() or 1)) as pool:  # hashing releases the GIL
+            for shard, intact in zip(unverified, pool.map(_verify, [s.path for s in unverified]), strict=True):
+                shard.verified = intact is True
+                if not shard.verified:
+                    self._drop(shard, readable=intact is not None)
         return self._look_up(digests)
 
     def read(
         self, positions: Int64[np.ndarray, " n"], *, out: Float32[np.ndarray, "n d"] | None = None
     ) -> Float32[np.ndarray, "n d"]:
-        """Copy rows from the disk, only those asked for.
+        """(n, d), the rows at these positions, in this order, copied from the disk.
 
         Args:
             positions: (n,), as `positions` gave them.
-            out: filled and returned if given; it may itself be a memory map.
-
-        Returns:
-            (n, d), in the order asked for.
+            out: filled and returned if given; may be a memory map.
 
         Raises:
             IndexError: a position is −1 or beyond the end.
-            OSError: the cache was deleted since `positions` was asked.
+            OSError: the cache was deleted since `positions` was called.
         """
         if np.any((positions < 0) | (positions >= self._end)):
             raise IndexError(f"positions must be in [0, {self._end}); those of missing images are -1")
@@ -103,18 +100,18 @@ class FeatureCache:
             raise ValueError(f"out must have shape {(len(positions), width)}. Got {out.shape}.")
         order = np.argsort(positions, kind="stable")  # shard by shard, and each from front to back
         ordered = positions[order]
-        for number in self._touched(positions):
+        for number in self._shards_of(positions):
             shard = self._shards[number]
             first, last = np.searchsorted(ordered, (shard.start, shard.start + shard.count))
             out[order[first:last]] = shard.rows()[ordered[first:last] - shard.start]
         return out
 
     def append(self, digests: Sequence[bytes], rows: Float32[np.ndarray, "m d"]) -> None:
-        """Store rows as one new shard.
+        """Stores rows as one new shard.
 
         Raises:
             BadWeights: a feature is NaN or infinite.
-            CannotWrite: the disk is full, read-only, ...; the cache is as before, and the caller may go on without it.
+            CannotWrite: e.g. the disk is full; the cache is unchanged, and the caller may continue without it.
         """
         self._check(digests, rows)
         if not len(rows):
@@ -128,11 +125,11 @@ class FeatureCache:
         if not (self._folder / "meta.json").exists():
             write_json(self._folder / "meta.json", self.description)  # for people: nothing reads it
         write_bytes(path, data)
-        self._take_in(path, proven=True)
+        self._load_shard(path, verified=True)
 
     @property
     def _end(self) -> int:
-        """Rows in all shards, doubles and damaged ones included: positions are below it."""
+        """Number of rows in all shards, duplicates and damaged ones included: positions are below it."""
         return self._shards[-1].start + self._shards[-1].count if self._shards else 0
 
     def _check(self, digests: Sequence[bytes], rows: Float32[np.ndarray, "m d"]) -> None:
@@ -143,27 +140,26 @@ class FeatureCache:
         bad = len(rows) - np.count_nonzero(np.isfinite(rows).all(axis=1))
         if bad:
             raise BadWeights(
-                f"The features of {bad} of {len(rows)} images are not finite numbers; check the network's weights, "
-                "or compute in float32."
+                f"The features of {bad} of {len(rows)} images are not finite. Use other weights, or float32."
             )
 
     def _look_up(self, digests: Sequence[bytes]) -> Int64[np.ndarray, " n"]:
         return np.fromiter((self._index.get(digest, -1) for digest in digests), np.int64, len(digests))
 
-    def _touched(self, positions: Int64[np.ndarray, " n"]) -> list[int]:
-        """Numbers of the shards that hold these positions, ascending; −1 is in none."""
+    def _shards_of(self, positions: Int64[np.ndarray, " n"]) -> list[int]:
+        """Indices of the shards that hold these positions, ascending; −1 is in none."""
         starts = np.array([shard.start for shard in self._shards], np.int64)
         numbers: list[int] = np.unique(np.searchsorted(starts, positions[positions >= 0], side="right") - 1).tolist()
         return numbers
 
-    def _take_in(self, path: Path, *, proven: bool = False) -> None:
-        self._seen.add(path.name)
+    def _load_shard(self, path: Path, *, verified: bool = False) -> None:
+        self._known.add(path.name)
         try:
             shard, digests = _open_shard(path, self._key, self._end)
-            shard.proven = proven
+            shard.verified = verified
             if not self._fits(shard):
                 raise ValueError("a shard of another network, or damaged")
-        except OSError:  # gone, or not ours to read: nothing to set aside
+        except OSError:  # deleted, or no permission to read: nothing to set aside
             self.damaged.append(path.name)
             return
         except (ValueError, KeyError, SafetensorError):
@@ -173,24 +169,24 @@ class FeatureCache:
         self._index.update(zip(digests, range(shard.start, shard.start + shard.count), strict=True))
 
     def _fits(self, shard: "_Shard") -> bool:
-        """Whether it has the width of the first one, which says how wide all are and so is checked at once."""
+        """Whether it has the width of the first shard, which sets the width of all and is therefore verified."""
         if self._shards:
             return shard.width == self._shards[0].width
-        return shard.proven or _is_whole(shard.path)
+        return shard.verified or _is_intact(shard.path)
 
-    def _forget(self, shard: "_Shard", *, readable: bool) -> None:
+    def _drop(self, shard: "_Shard", *, readable: bool) -> None:
         gone = range(shard.start, shard.start + shard.count)
         self._index = {digest: position for digest, position in self._index.items() if position not in gone}
         if readable:
             self._set_aside(shard.path)
-        else:  # a disk that fails now may be read again tomorrow
+        else:  # a read error may be temporary
             self.damaged.append(shard.path.name)
 
     def _set_aside(self, path: Path) -> None:
         self.damaged.append(path.name)
-        with suppress(OSError):  # in a folder that cannot be written it stays, and is passed over
+        with suppress(OSError):  # in a read-only folder it stays, and is ignored
             path.replace(path.with_suffix(".bad"))
-            self._seen.discard(path.name)
+            self._known.discard(path.name)
 
 
 @dataclass
@@ -200,16 +196,16 @@ class _Shard:
     count: int  # rows
     width: int  # columns
     offset: int  # bytes before the first row
-    proven: bool = False  # its bytes are those that its name says
+    verified: bool = False  # its bytes have the sha256 in its name
 
     def rows(self) -> np.ndarray:
-        """Map the rows, anew each time: a map that is kept open holds a file handle, and a process has 1,024."""
+        """Memory map of the rows, opened at each call: an open map holds a file handle, and a process has 1,024."""
         mapped = np.memmap(self.path, "<f4", mode="r", offset=self.offset, shape=(self.count, self.width))
         return mapped.view(np.ndarray)
 
 
 def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
-    """Read what a shard says of itself, and its digests, but not its rows."""
+    """Reads the header and the digests of a shard, but not its rows."""
     with safe_open(path, framework="numpy") as file:  # refuses offsets that leave the file, holes and overlaps
         rows, digests = file.get_slice("rows"), file.get_slice("digests")
         count, width = rows.get_shape()
@@ -218,21 +214,21 @@ def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
         if (rows.get_dtype(), digests.get_dtype(), digests.get_shape()) != ("F32", "U8", [count, _DIGEST_SIZE]):
             raise ValueError("not the tensors of a shard")
         names: list[bytes] = file.get_tensor("digests").reshape(-1).view(f"V{_DIGEST_SIZE}").tolist()
-    with path.open("rb") as stream:  # safetensors does not tell where in the file a tensor is
+    with path.open("rb") as stream:  # safetensors does not give a tensor's position in the file
         size = int.from_bytes(stream.read(8), "little")
         offset = 8 + size + json.loads(stream.read(size))["rows"]["data_offsets"][0]
     return _Shard(path, start, count, width, offset), names
 
 
-def _is_whole(path: Path) -> bool:
+def _is_intact(path: Path) -> bool:
     with path.open("rb") as file:
         return path.name == f"shard-{hashlib.file_digest(file, 'sha256').hexdigest()}.safetensors"
 
 
-def _proven(path: Path) -> bool | None:
-    """Whether it is whole; None if it cannot be read."""
+def _verify(path: Path) -> bool | None:
+    """Whether the file is intact; None if it cannot be read."""
     try:
-        return _is_whole(path)
+        return _is_intact(path)
     except OSError:
         return None
 

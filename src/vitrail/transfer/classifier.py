@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,10 +31,12 @@ from vitrail.transfer.scaling import Scaling
 
 
 class Classifier(nn.Module):
-    """Backbones, feature scaling and a linear head as one module.
+    """Backbones, feature scaling and a linear head as one differentiable module.
 
     Args:
         members: the networks, each with the layers whose features are used.
+        scaling: of the features; see `vitrail.transfer.scaling`.
+        flip: whether features are averaged with those of the mirror image.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class Classifier(nn.Module):
         if self.scaling == "none":
             return block
         if self.scaling == "square-root":
-            # The derivative of a square root is infinite at 0; the bound keeps gradients finite and changes no value.
+            # The derivative of a square root is infinite at 0; the bound keeps gradients finite.
             block = block.sign() * block.abs().clamp_min(1e-12).sqrt()
         return F.normalize(block, dim=1)
 
 
 def linear_layer(head: LinearHead) -> nn.Linear:
-    """Scaled features (N, D) to logits (N, K), calibrated."""
+    """The head as a layer: scaled features (N, D) to calibrated logits (N, K)."""
     layer = nn.Linear(head.weights.shape[1], len(head.weights))
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(head.logit_scale * head.weights))
@@ -94,10 +95,10 @@ def fit_to_size(images: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 @dataclass(frozen=True)
 class Member:
-    """One network of a classifier, and the layers whose features it gives.
+    """One network of a classifier, and the layers whose features are used.
 
     Attributes:
-        weights: a file, if not the network's own weights.
+        weights: file that replaces the network's own weights; None: its own.
     """
 
     spec: BackboneSpec
@@ -105,56 +106,58 @@ class Member:
     weights: Path | None = None
 
 
-def assemble(members: Sequence[Member], head: LinearHead, about: Mapping[str, Any]) -> Backbone:
-    """A classifier as one network.
-
-    Args:
-        about: `name`, `scaling`, `flip` and `classes`.
-    """
-    sizes = {member.spec.preprocessing for member in members}
-    preprocessing = sizes.pop() if len(sizes) == 1 else _widest([member.spec.preprocessing for member in members])
-    made = [(member.spec(member.weights), member.layers) for member in members]
-    network = Classifier(made, head, scaling=about["scaling"], flip=about["flip"])
-    description = Description(
-        name=about["name"],
-        preprocessing=preprocessing,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        feature_layers=("linear",),
-        classes=tuple(about["classes"]),
-    )
-    return Backbone(network, description)
-
-
-def _widest(preparations: Sequence[Preprocessing]) -> Preprocessing:
-    """A preprocessing from which the input of every member can be cropped."""
-    side = max(preprocessing.short_side for preprocessing in preparations)
-    return Preprocessing(short_side=side, size=side, interpolation=preparations[0].interpolation)
-
-
 @dataclass(frozen=True)
 class SavedClassifier:
-    """A classifier as read from a run folder.
+    """A linear classifier on the features of networks, before the networks are built.
 
     Attributes:
-        about: `name`, `scaling`, `flip` and `classes`.
+        scaling: of the features; see `vitrail.transfer.scaling`.
+        flip: whether features are averaged with those of the mirror image.
+        classes: names, in the order of the logits.
     """
 
     members: tuple[Member, ...]
     head: LinearHead
-    about: Mapping[str, Any]
+    name: str
+    scaling: Scaling
+    flip: bool
+    classes: tuple[str, ...]
+
+    def build(self) -> Backbone:
+        """The classifier as one differentiable network.
+
+        Raises:
+            MissingWeights, BadWeights: those of a member are not on this machine, or damaged.
+        """
+        members = [(member.spec(member.weights), member.layers) for member in self.members]
+        description = Description(
+            name=self.name,
+            preprocessing=_common_preprocessing([member.spec.preprocessing for member in self.members]),
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            feature_layers=("linear",),
+            classes=self.classes,
+        )
+        return Backbone(Classifier(members, self.head, scaling=self.scaling, flip=self.flip), description)
+
+
+def _common_preprocessing(members: Sequence[Preprocessing]) -> Preprocessing:
+    """The members' preprocessing, or one from which the input of every member can be cropped."""
+    if len(set(members)) == 1:
+        return members[0]
+    side = max(preprocessing.short_side for preprocessing in members)
+    return Preprocessing(short_side=side, size=side, interpolation=members[0].interpolation)
 
 
 def read_classifier(run: Path) -> SavedClassifier:
-    """Reads the classifier in a run folder.
+    """The classifier in a run folder; no network is built.
 
     Raises:
         BadRun: the folder holds no classifier, or a damaged one.
     """
     stem = run / "weights" / "head"
     try:
-        about = read_json(stem.with_suffix(".json"))
-        header = parse_model(_Header, about)
+        header = parse_model(_Header, read_json(stem.with_suffix(".json")))
         head = unpack_head(load_file(stem.with_suffix(".safetensors")), len(header.classes))
         members = tuple(_member(member, stem.parent) for member in header.members)
     except FileNotFoundError:
@@ -164,14 +167,14 @@ def read_classifier(run: Path) -> SavedClassifier:
         raise BadRun(
             f"The classifier in '{display_name(run)}' is damaged ({reason}). Use `vitrail transfer` again."
         ) from None
-    return SavedClassifier(members, head, about)
+    return SavedClassifier(members, head, header.name, header.scaling, header.flip, tuple(header.classes))
 
 
 NO_NULL = r"^[^\x00]*$"  # no path can hold a null character
 
 
 class _MemberHeader(BaseModel):
-    """One network in the description of a classifier."""
+    """One network in the JSON description of a classifier."""
 
     model_config = ConfigDict(strict=True)
 
@@ -182,7 +185,7 @@ class _MemberHeader(BaseModel):
 
 
 class _Header(BaseModel):
-    """The description beside the head's tensors."""
+    """The JSON description beside the head's tensors."""
 
     model_config = ConfigDict(strict=True)
 
@@ -195,7 +198,7 @@ class _Header(BaseModel):
 
 def _member(header: _MemberHeader, folder: Path) -> Member:
     spec, layers = BACKBONES[header.backbone], tuple(header.layers)
-    if header.network:  # fine-tuned: its weights are beside the head
+    if header.network:  # fine-tuned: its weights lie beside the head
         return Member(spec.for_own_names(), layers, folder / Path(header.network).name)
     return Member(spec, layers, Path(header.weights) if header.weights else None)
 
@@ -204,23 +207,24 @@ def load(source: str | Path, *, weights: str | Path | None = None, device: str =
     """A backbone by name, or the classifier in a run folder, as one differentiable network.
 
     Args:
-        weights: file to read instead of the backbone's own.
+        source: name of a backbone, or run folder of `vitrail transfer`.
+        weights: file that replaces the backbone's own weights.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
         UnknownName: neither a run folder nor a backbone's name.
         BadRun: the folder holds no classifier.
+        MissingWeights, BadWeights: the weights are not on this machine, or damaged.
     """
     if Path(source).is_dir():
-        saved = read_classifier(Path(source))
-        backbone = assemble(saved.members, saved.head, saved.about)
+        backbone = read_classifier(Path(source)).build()
     else:
         backbone = BACKBONES[str(source)](None if weights is None else Path(weights))
     return backbone.to(choose_device(device))
 
 
 def open_network(source: str, *, weights: Path | None = None, device: str = "auto") -> Network:
-    """The network called `source`, or the classifier in the run folder `source`.
+    """As `load`, with an optimised copy for forward passes and the identity of the weights.
 
     Raises:
         UnknownName: neither a run folder nor a backbone's name.

@@ -1,9 +1,4 @@
-"""scikit-learn estimators on image files: they can be cloned, searched over and put into pipelines.
-
-model = TransferClassifier(C=1.0).fit(files, labels)
-model.score(other_files, other_labels)
-model.network_      # backbone, scaling and linear head as one differentiable module
-"""
+"""scikit-learn estimators on image files, for pipelines and searches."""
 
 from __future__ import annotations
 
@@ -36,14 +31,14 @@ Files = Sequence[str | Path] | ndarray
 
 
 class _Networks(BaseEstimator):  # type: ignore[misc]
-    """The networks of both estimators."""
+    """Feature extraction, common to both estimators."""
 
     backbone: str | Sequence[str]
     layers: str | Sequence[str]
-    flip: bool
+    average_flip: bool
     weights: str | Path | None
     cache: str | Path | None
-    engine: str
+    inference_engine: str
     device: str
 
     def _blocks(self, files: Files, layers: dict[str, tuple[str, ...]]) -> Blocks:
@@ -53,9 +48,9 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
                 BACKBONES[name],
                 chosen,
                 weights=None if self.weights is None else Path(self.weights),
-                flip=self.flip,
+                flip=self.average_flip,
                 cache=cache_folder() if self.cache == "user" else None if self.cache is None else Path(self.cache),
-                engine=self.engine,
+                engine=self.inference_engine,
                 device=self.device,
             )
             for name, chosen in layers.items()
@@ -66,24 +61,27 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
             raise BadImage(first["reason"], kind=first["kind"], path=first["file"])
         return features.blocks
 
-    def _asked_layers(self) -> dict[str, tuple[str, ...]]:
-        """Backbone -> layers: the given ones, or all feature layers of the network."""
+    def _candidate_layers(self) -> dict[str, tuple[str, ...]]:
+        """Backbone -> layers: those of the setting, or all feature layers of the network."""
         named = None if self.layers == "auto" else tuple(split_commas(self.layers))
         return {name: named or BACKBONES[name].feature_layers for name in split_commas(self.backbone)}
 
 
 class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
-    """Scaled features of one or several pretrained networks, from image files. Nothing is fitted.
+    """Scaled features of one or several pretrained networks, from image files; `fit` learns nothing.
 
     Args:
         backbone: name of a network, or several (a sequence, or "a,b") whose features are concatenated.
-        layers: names of layers, or "auto" for the last feature layer of the network.
-        scaling: "square-root", "unit" or "none"; see `vitrail.transfer.scaling`.
-        flip: average the features of an image with those of its mirror image.
-        weights: file to read instead of the network's own.
-        cache: folder of the feature cache; "user" for that of the command line, None for none.
-        engine: inference engine: "auto", "eager", "channels-last" or "openvino".
-        device: "auto", "cpu", "cuda", "cuda:1" ...
+        layers: names of layers; "auto": the last feature layer of each network.
+        feature_scaling: "square-root", "unit" or "none"; see `vitrail.transfer.scaling`.
+        average_flip: whether features are averaged with those of the mirror image.
+        weights: file that replaces the network's own weights.
+        cache: folder of the feature cache; "user": that of the command line; None: no cache.
+        inference_engine: "auto", "eager", "channels-last" or "openvino".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Attributes:
+        layers_: backbone -> layers used.
     """
 
     def __init__(
@@ -91,66 +89,70 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
         backbone: str | Sequence[str] = "efficientnet-lite0",
         *,
         layers: str | Sequence[str] = "auto",
-        scaling: str = "square-root",
-        flip: bool = False,
+        feature_scaling: str = "square-root",
+        average_flip: bool = False,
         weights: str | Path | None = None,
         cache: str | Path | None = "user",
-        engine: str = "auto",
+        inference_engine: str = "auto",
         device: str = "auto",
     ):
         self.backbone = backbone
         self.layers = layers
-        self.scaling = scaling
-        self.flip = flip
+        self.feature_scaling = feature_scaling
+        self.average_flip = average_flip
         self.weights = weights
         self.cache = cache
-        self.engine = engine
+        self.inference_engine = inference_engine
         self.device = device
 
     def fit(self, X: Any, y: Any = None) -> DeepFeatures:
-        """Checks the settings.
+        """Checks the settings; `X` and `y` are not read.
 
         Raises:
             UnknownName: there is no such network.
-            BadSetting: there is no such scaling.
+            BadSetting: there is no such feature scaling.
         """
-        _check_choice("scaling", self.scaling, get_args(Scaling))
+        _check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
         self.layers_ = {
-            name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._asked_layers().items()
+            name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._candidate_layers().items()
         }
         return self
 
     def transform(self, X: Files) -> ndarray:
-        """(n, D) float32, a row for each file.
+        """(n, D) float32, one row for each file.
 
         Raises:
             BadImage: a file cannot be read.
-            UnknownName, MissingWeights, BadWeights: see `vitrail.transfer.features.Extractor`.
+            UnknownName: a network has no such layer.
+            MissingWeights, BadWeights: the weights are not on this machine, or damaged.
         """
         check_is_fitted(self)
         blocks = self._blocks(X, self.layers_)
-        return scale([block for layers in blocks.values() for block in layers.values()], self.scaling)  # type: ignore[arg-type]
+        return scale([block for layers in blocks.values() for block in layers.values()], self.feature_scaling)  # type: ignore[arg-type]
 
     def __sklearn_tags__(self) -> Any:
-        """The input is not a table of numbers."""
+        """For scikit-learn: the input is a list of files, not a table of numbers."""
         return _takes_files(super().__sklearn_tags__())
 
 
 class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
-    """Image files to classes: features of pretrained networks and a linear classifier.
+    """Image classifier: features of pretrained networks and a linear classifier.
+
+    `TransferClassifier(C=1.0).fit(files, labels).score(test_files, test_labels)`; afterwards `network_` is the whole
+    classifier as one differentiable network.
 
     Args:
-        backbone, scaling, flip, weights, cache, engine, device: as for `DeepFeatures`.
-        layers: names of layers, all of which are used; or "auto" to choose by cross-validation.
-        C: of the linear classifier; None to choose by cross-validation from several.
-        head: "svm" (squared hinge, one against the rest) or "logistic".
+        backbone, feature_scaling, average_flip, weights, cache, inference_engine, device: as for `DeepFeatures`.
+        layers: names of layers, all of which are used; "auto": chosen by cross-validation.
+        C: inverse regularisation strength; None: chosen by cross-validation.
+        head: "svm" (squared hinge, one-vs-rest) or "logistic".
         folds, seed: of cross-validation.
 
     Attributes:
         classes_: (K,), sorted.
-        head_: weights, intercept and logit scale (inverse temperature).
+        head_: weights, intercept and logit scale (1 / temperature).
         layers_: backbone -> layers used.
-        C_: the C used.
+        C_: the chosen C.
         curve_C_, curve_layer_: results of cross-validation; see `vitrail.transfer.fitting.Fitted`.
     """
 
@@ -161,50 +163,50 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         layers: str | Sequence[str] = "auto",
         C: float | None = None,
         head: str = "svm",
-        scaling: str = "square-root",
-        flip: bool = False,
+        feature_scaling: str = "square-root",
+        average_flip: bool = False,
         folds: int = 5,
         seed: int = 0,
         weights: str | Path | None = None,
         cache: str | Path | None = "user",
-        engine: str = "auto",
+        inference_engine: str = "auto",
         device: str = "auto",
     ):
         self.backbone = backbone
         self.layers = layers
         self.C = C
         self.head = head
-        self.scaling = scaling
-        self.flip = flip
+        self.feature_scaling = feature_scaling
+        self.average_flip = average_flip
         self.folds = folds
         self.seed = seed
         self.weights = weights
         self.cache = cache
-        self.engine = engine
+        self.inference_engine = inference_engine
         self.device = device
 
     def fit(self, X: Files, y: Any) -> TransferClassifier:
-        """Fits to files (n) and their labels (n,), of any kind that scikit-learn takes.
+        """Fits to image files (n) and their labels (n,), of any type that scikit-learn takes.
 
         Raises:
             BadImage: a file cannot be read.
             BadSetting: fewer labels than files, one class only, or a setting out of range.
         """
         _check_choice("head", self.head, get_args(Head))
-        _check_choice("scaling", self.scaling, get_args(Scaling))
+        _check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
         check_classification_targets(y)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(labels) != len(X):
-            raise BadSetting(f"Every image needs one label; got {len(X)} images and {len(labels)} labels.")
+            raise BadSetting(f"There must be one label per image; got {len(X)} images and {len(labels)} labels.")
         fitting = Fitting(
             self.head,  # type: ignore[arg-type]
             () if self.C is None else (self.C,),
-            self.scaling,  # type: ignore[arg-type]
+            self.feature_scaling,  # type: ignore[arg-type]
             self.layers == "auto",
             self.folds,
             self.seed,
         )
-        self.fitted_ = fitting.run(self._blocks(X, self._asked_layers()), labels)
+        self.fitted_ = fitting.run(self._blocks(X, self._candidate_layers()), labels)
         self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
         self.curve_C_, self.curve_layer_ = self.fitted_.curve_C, self.fitted_.curve_layer
         if self.fitted_.convergence_warning:
@@ -212,12 +214,12 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         return self
 
     def decision_function(self, X: Files) -> ndarray:
-        """Scores (n, K), or (n,) for two classes, positive for `classes_[1]`."""
+        """Logits (n, K); for two classes (n,), positive for `classes_[1]`."""
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: Files) -> ndarray:
-        """(n, K), rows summing to 1, calibrated on held-out parts of the training images."""
+        """(n, K), rows summing to 1, calibrated by temperature scaling on held-out folds of the training images."""
         check_is_fitted(self)
         return self.head_.probabilities(self.fitted_.features(self._blocks(X, self.layers_)))
 
@@ -228,27 +230,31 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
 
     @property
     def network_(self) -> Backbone:
-        """The whole classifier as one differentiable module on images in [0, 1]."""
-        from vitrail.transfer.classifier import Member, assemble
+        """The classifier as one differentiable network on images (N, 3, H, W) in [0, 1]."""
+        from vitrail.transfer.classifier import Member, SavedClassifier
 
         check_is_fitted(self)
         weights = None if self.weights is None else Path(self.weights)
-        members = [Member(BACKBONES[name], layers, weights) for name, layers in self.layers_.items()]
-        classes = tuple(map(str, self.classes_))
-        about = {"name": "transfer-classifier", "scaling": self.scaling, "flip": self.flip, "classes": classes}
-        return assemble(members, self.head_, about)
+        return SavedClassifier(
+            tuple(Member(BACKBONES[name], layers, weights) for name, layers in self.layers_.items()),
+            self.head_,
+            name="transfer-classifier",
+            scaling=self.feature_scaling,  # type: ignore[arg-type]
+            flip=self.average_flip,
+            classes=tuple(map(str, self.classes_)),
+        ).build()
 
     def _logits(self, X: Files) -> ndarray:
         check_is_fitted(self)
         return self.head_.logits(self.fitted_.features(self._blocks(X, self.layers_)))
 
     def __sklearn_tags__(self) -> Any:
-        """The input is not a table of numbers."""
+        """For scikit-learn: the input is a list of files, not a table of numbers."""
         return _takes_files(super().__sklearn_tags__())
 
 
 def finish(steps: Generator[Progress | Note, None, T]) -> T:
-    """Runs `steps` to the end and returns their value; notes become warnings."""
+    """Runs a generator of events to its end and returns its value; notes become Python warnings."""
     while True:
         try:
             event = next(steps)

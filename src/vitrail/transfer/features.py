@@ -1,4 +1,4 @@
-"""Features of a network's layers for image files: each computed once, then read from the cache."""
+"""Features of a network's layers for image files, computed once and then read from the cache."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
     from vitrail.backbones.inference_engine import InferenceEngine
 
-CHUNK = 512  # images that are hashed, decoded and stored together: what a killed run can lose
-BATCH = 4  # on a processor: larger batches fall out of its caches, and take up to twice as long an image
-BATCH_ELSEWHERE = 64
+CHUNK = 512  # images that are hashed, decoded and stored together; a killed run loses one chunk
+BATCH = 4  # on a CPU: larger batches do not fit its caches and take up to twice as long per image
+BATCH_ACCELERATOR = 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Extraction:
     seconds: float
 
     def select(self, rows: np.ndarray) -> Extraction:
-        """The features of the files at `rows` (m,), each of which must be among `self.rows`."""
+        """The features of the files at `rows` (m,), a subset of `self.rows`."""
         if np.array_equal(rows, self.rows):
             return self
         places = np.searchsorted(self.rows, rows)
@@ -60,16 +60,18 @@ class Extraction:
 
 @dataclass
 class Extractor:
-    """One network over many images, several layers from one forward pass each.
+    """Feature extraction by one network: all layers from one forward pass per image.
 
     Args:
-        weights: file to read instead of the network's own.
-        flip: average the features of an image with those of its mirror image.
+        layers: names of the layers.
+        weights: file that replaces the network's own weights.
+        flip: whether features are averaged with those of the mirror image.
         cache: folder of the feature cache; None: no cache.
         engine: inference engine; "auto" measures, see `vitrail.backbones.inference_engine`.
-        backbone: the network, if it is in memory already; its features are not cached: no file identifies its weights.
-        deterministic: for images in shards: "auto" takes the same engine everywhere, without measuring, so that the
-            features of an image do not depend on the process that computes them.
+        backbone: the network, if it is already in memory; its features are not cached, as no file identifies its
+            weights.
+        deterministic: for shards: "auto" chooses the engine by rule instead of by measurement, so that the features of
+            an image do not depend on the process that computes them.
     """
 
     spec: BackboneSpec
@@ -96,11 +98,11 @@ class Extractor:
         """
         if not self.deterministic:
             self._engine = None
-        plain = yield from self._pass(files, mirrored=False)
+        original = yield from self._pass(files, mirrored=False)
         if not self.flip:
-            return plain
+            return original
         mirrored = yield from self._pass(files, mirrored=True)
-        return _averaged(plain, mirrored)
+        return _averaged(original, mirrored)
 
     def _pass(self, files: Sequence[Path], *, mirrored: bool) -> Generator[Progress | Note, None, Extraction]:
         started = time.perf_counter()
@@ -145,7 +147,7 @@ class Extractor:
     def _chunk(
         self, files: Sequence[Path], pool: ThreadPoolExecutor, start: int
     ) -> Generator[Progress | Note, None, list[bytes | BadImage]]:
-        """The digest of each file, its features now being stored; or why it has none."""
+        """Stores the features of each file; gives its digest, or the error if it cannot be read."""
         outcome = list(pool.map(_digest, files))
         todo = self._missing({digest: file for file, digest in zip(files, outcome, strict=True)})
         bad: dict[bytes, BadImage] = {}
@@ -158,21 +160,22 @@ class Extractor:
             yield Progress("features", start + len(new), self._total, detail=self._name)
         for problem in self._store_rows(new):
             yield Note(f"{problem} The run continues without the cache.", "warning")
-        yield Progress("features", start + len(files), self._total, detail=self._name)
+        if len(new) < len(files):  # the others were in the cache, or cannot be read
+            yield Progress("features", start + len(files), self._total, detail=self._name)
         return [
             self._error_of(file, bad[digest]) if isinstance(digest, bytes) and digest in bad else digest
             for file, digest in zip(files, outcome, strict=True)
         ]
 
     def _error_of(self, file: Path, first: BadImage) -> BadImage:
-        """Why `file` cannot be decoded; of several files with one content only the first was tried."""
+        """The error of `file`; of several files with one content only the first was decoded."""
         if first.path == display_name(file):
             return first
         again = self._decode(file)
         return again if isinstance(again, BadImage) else first
 
     def _missing(self, files: Mapping[bytes | BadImage, Path]) -> dict[bytes, Path]:
-        """The images, each content once, of which a layer's row is not stored."""
+        """The images, each content once, without a stored row of some layer."""
         known = [digest for digest in files if isinstance(digest, bytes)]
         held = [store.holds(known) for store in self._stores.values()]
         return {digest: files[digest] for digest, there in zip(known, np.all(held, axis=0), strict=True) if not there}
@@ -204,10 +207,10 @@ class Extractor:
         return self._engine(pixels)
 
     def _batch_size(self) -> int:
-        return BATCH if choose_device(self.device) == "cpu" else BATCH_ELSEWHERE
+        return BATCH if choose_device(self.device) == "cpu" else BATCH_ACCELERATOR
 
     def _store_rows(self, new: Mapping[bytes, Sequence[np.ndarray]]) -> Iterator[str]:
-        """Stores the rows of new images; yields a message for what could not be written."""
+        """Stores the rows of new images; yields the message if the cache cannot be written."""
         if not new:
             return
         problems = [
@@ -217,15 +220,15 @@ class Extractor:
         yield from (problem for problem in problems[:1] if problem)
 
 
-def _averaged(plain: Extraction, mirrored: Extraction) -> Extraction:
-    """The mean of an image's features and those of its mirror image."""
-    plain, mirrored = common_rows([plain, mirrored])
+def _averaged(original: Extraction, mirrored: Extraction) -> Extraction:
+    """The mean of the features of the images and of their mirror images."""
+    original, mirrored = common_rows([original, mirrored])
     return replace(
-        plain,
-        features={layer: (rows + mirrored.features[layer]) / 2 for layer, rows in plain.features.items()},
-        computed=plain.computed + mirrored.computed,
-        engine=plain.engine or mirrored.engine,
-        seconds=plain.seconds + mirrored.seconds,
+        original,
+        features={layer: (rows + mirrored.features[layer]) / 2 for layer, rows in original.features.items()},
+        computed=original.computed + mirrored.computed,
+        engine=original.engine or mirrored.engine,
+        seconds=original.seconds + mirrored.seconds,
     )
 
 
@@ -236,7 +239,7 @@ def common_rows(extractions: Sequence[Extraction]) -> list[Extraction]:
 
 
 def _digest(file: Path) -> bytes | BadImage:
-    """The sha256 of a file, or why it cannot be read."""
+    """The sha256 of a file, or the error if it cannot be read."""
     try:
         return hashlib.sha256(read_bytes(file)).digest()
     except BadImage as error:
@@ -246,7 +249,7 @@ def _digest(file: Path) -> bytes | BadImage:
 def _batches(
     decoded: Iterator[np.ndarray | BadImage], digests: Sequence[bytes], bad: dict[bytes, BadImage], *, size: int
 ) -> Iterator[dict[bytes, np.ndarray]]:
-    """Images in groups of up to `size`; those that cannot be decoded go into `bad`."""
+    """Images in batches of up to `size`; the errors of those that cannot be decoded go into `bad`."""
     batch: dict[bytes, np.ndarray] = {}
     for digest, pixels in zip(digests, decoded, strict=True):
         if isinstance(pixels, BadImage):

@@ -1,9 +1,9 @@
-"""Fine-tuning: trains the deep part of a pretrained network, together with a new last layer.
+"""Fine-tuning of the deep layers of a pretrained network, together with a new last layer.
 
-The last layer starts from a linear classifier fitted to the frozen features, so that its first, large errors do not
-spoil them (Kumar et al., 2022, https://arxiv.org/abs/2202.10054). What lies below the part that is trained only ever
-runs forward, so it may run on the fast engine. Batch normalisations keep the statistics they came with: some hundred
-images would give worse ones. What comes out is the running average of the weights.
+The last layer starts from a linear classifier fitted to the frozen features, so that its large initial errors do not
+distort them (Kumar et al., 2022, https://arxiv.org/abs/2202.10054). The frozen layers below run forward only, on an
+inference engine. Batch norm statistics stay those of pretraining: some hundred images would give worse ones. The
+result is the running average (EMA) of the weights.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from vitrail.transfer.head import LinearHead
 
 TrainedLayers = Literal["deep", "all"]
 
-MICRO_BATCH = 8  # images at a time on a processor
-PREFETCH = 3  # batches decoded before they are needed
-AGREEMENT = 1e-3  # largest difference, relative to the largest feature, that cutting the network in two may make
+MICRO_BATCH = 8  # images per forward and backward pass on a CPU
+PREFETCH = 3  # batches that are decoded in advance
+AGREEMENT = 1e-3  # largest difference of features of the cut and the whole network, relative to the largest feature
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FineTuned:
     """A fine-tuned network and its last layer.
 
     Attributes:
-        backbone: as it came, but for the weights that were trained.
+        backbone: a copy of the given network with the trained weights.
         curve: `epoch`, mean `loss` over its batches, and `seconds`.
     """
 
@@ -57,15 +57,16 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How a network is fine-tuned.
+    """Options of fine-tuning, and the training loop.
 
     Args:
-        layers: "deep" trains what comes after the network's first feature layer, "all" everything.
-        learning_rate: maximum of AdamW; rises over the first tenth of the steps, then falls as a cosine.
+        layers: "deep": those after the network's first feature layer; "all": all.
+        batch: number of images per step.
+        learning_rate: maximum of AdamW's; rises over the first tenth of the steps, then falls as a cosine.
         decay: weight decay, of matrices and kernels only.
         label_smoothing: of the cross-entropy.
         ema_steps: steps over which weights are averaged (EMA).
-        engine: forward pass below the trained part; see `vitrail.backbones.inference_engine`.
+        engine: inference engine of the frozen layers; see `vitrail.backbones.inference_engine`.
     """
 
     layers: TrainedLayers = "deep"
@@ -82,18 +83,20 @@ class FineTuning:
     def run(
         self, backbone: Backbone, layer: str, head: LinearHead, data: tuple[Sequence[Path], np.ndarray]
     ) -> Generator[Progress, None, FineTuned]:
-        """Yields progress, returns the result; `backbone` stays as it was.
+        """Yields progress and returns the fine-tuned network; `backbone` is not changed.
 
         Args:
-            layer: whose features `head` takes, unscaled.
-            data: files that can be read, and the class (n,) of each.
+            layer: the layer whose unscaled features are the input of `head`.
+            head: initial last layer.
+            data: readable files, and the class (n,) of each.
         Raises:
-            BadSetting: the network cannot be cut at its first feature layer, or nothing lies between it and `layer`.
+            BadSetting: the network cannot be cut at its first feature layer, or there is nothing to train between it
+                and `layer`.
         """
         device = choose_device(self.device)
         student = copy.deepcopy(backbone).to(device).to(memory_format=torch.channels_last)
         last = linear_layer(head).to(device)
-        features, deep = self._parts(student, layer, data[0][0])
+        features, deep = self._split(student, layer, data[0][0])
         trained = [*deep, *last.parameters()]
         weights = nn.ParameterList(trained)
         average = AveragedModel(weights, avg_fn=_running_mean(self.ema_steps))
@@ -105,7 +108,7 @@ class FineTuning:
             losses: list[float] = []
             for pixels, labels in self._batches(backbone.preprocessing, data, epoch):
                 optimiser.zero_grad()
-                losses.append(self._backward(lambda few: last(features(few)), pixels, labels))
+                losses.append(self._backward(lambda micro: last(features(micro)), pixels, labels))
                 optimiser.step()
                 schedule.step()
                 average.update_parameters(weights)
@@ -120,19 +123,19 @@ class FineTuning:
         return FineTuned(Backbone(student.network, backbone.description), _head(last), curve)
 
     @property
-    def _few(self) -> int:
-        """How many images go through the network together."""
+    def _micro_batch(self) -> int:
+        """Number of images per forward and backward pass."""
         return min(MICRO_BATCH, self.batch) if choose_device(self.device) == "cpu" else self.batch
 
     def _backward(self, network: Callable[[Tensor], Tensor], pixels: Tensor, labels: np.ndarray) -> float:
-        """Adds the gradient of a batch's mean loss, a few images at a time, and returns the loss.
+        """Accumulates the gradient of a batch's mean loss over micro-batches, and returns the loss.
 
-        With frozen statistics the parts of a batch do not know of each other, and few images stay in the caches.
+        With frozen batch norm statistics images of a batch are independent; a micro-batch fits the CPU's caches.
         """
         total = 0.0
-        for part, classes in zip(
-            torch.split(pixels, self._few), torch.split(torch.from_numpy(labels), self._few), strict=True
-        ):
+        targets = torch.from_numpy(labels)
+        micro_batches = (torch.split(tensor, self._micro_batch) for tensor in (pixels, targets))
+        for part, classes in zip(*micro_batches, strict=True):
             logits = network(part)
             summed = F.cross_entropy(
                 logits, classes.to(logits.device), label_smoothing=self.label_smoothing, reduction="sum"
@@ -141,12 +144,12 @@ class FineTuning:
             total += float(summed.detach())
         return total / len(labels)
 
-    def _parts(
+    def _split(
         self, student: Backbone, layer: str, example: Path
     ) -> tuple[Callable[[Tensor], Tensor], list[nn.Parameter]]:
-        """Pixels (N, 3, S, S) uint8 to features (N, D), and the weights that are trained on the way.
+        """A function from pixels (N, 3, S, S) uint8 to features (N, D), and the weights to train in it.
 
-        Below the cut, the frozen part runs on whichever engine is fastest.
+        The frozen layers below the cut run on the fastest inference engine.
         """
         device = student.mean.device
         if self.layers == "all":
@@ -154,7 +157,7 @@ class FineTuning:
             return lambda pixels: student.features(_images(pixels, device), (layer,))[layer], parameters
         cut = student.feature_layers[0]
         rng = np.random.default_rng(0)
-        pixels = torch.stack([random_resized_crop(example, student.preprocessing, rng)] * self._few)
+        pixels = torch.stack([random_resized_crop(example, student.preprocessing, rng)] * self._micro_batch)
         trunk = choose_engine(Trunk(student, cut), pixels.numpy(), engine=self.engine, device=str(device), images=10**6)
 
         def features(pixels: Tensor) -> Tensor:
@@ -162,24 +165,23 @@ class FineTuning:
             lower = torch.from_numpy(activation).to(device, memory_format=_layout(activation.ndim))
             return student.tail(lower, cut, (layer,))[layer]
 
-        self._check_cut(student, layer, (features(pixels), _images(pixels, device)))
+        self._check_cut(student, layer, features(pixels), _images(pixels, device))
         return features, _parameters_between(
             student, lambda: features(pixels), f"{cut!r} and {layer!r} of {student.name!r}"
         )
 
-    def _check_cut(self, student: Backbone, layer: str, both: tuple[Tensor, Tensor]) -> None:
-        """Raises `BadSetting` if a connection bypasses the cut."""
-        cut_in_two, images = both
+    def _check_cut(self, student: Backbone, layer: str, features: Tensor, images: Tensor) -> None:
+        """Raises `BadSetting` if a connection bypasses the cut: the cut network then gives other features."""
         with torch.no_grad():
             whole = student.features(images, (layer,))[layer]
-        if float((cut_in_two - whole).abs().max()) > AGREEMENT * float(whole.abs().max()):
+        if float((features - whole).abs().max()) > AGREEMENT * float(whole.abs().max()):
             raise BadSetting(
                 f"The network {student.name!r} cannot be cut at its layer {student.feature_layers[0]!r}. "
                 "Use --train-layers all."
             )
 
     def _groups(self, parameters: Sequence[nn.Parameter]) -> list[dict[str, object]]:
-        """Matrices and kernels decay; biases and the factors of normalisations do not."""
+        """Parameter groups: weight decay for matrices and kernels, none for biases and normalisation layers."""
         return [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -188,14 +190,14 @@ class FineTuning:
     def _batches(
         self, preprocessing: Preprocessing, data: tuple[Sequence[Path], np.ndarray], epoch: int
     ) -> Iterator[tuple[Tensor, np.ndarray]]:
-        """Random views of all images in a new order, and their labels; decoded ahead by threads.
+        """Random crops of all images in a new order, and their labels; decoded in advance by threads.
 
-        What an image looks like depends on the seed, the epoch and its place alone, not on the threads.
+        A crop depends on the seed, the epoch and the image's index alone, not on the threads.
         """
         files, labels = data
         order = np.random.default_rng((self.seed, epoch)).permutation(len(files))
 
-        def view(index: int) -> Tensor:
+        def crop(index: int) -> Tensor:
             return random_resized_crop(files[index], preprocessing, np.random.default_rng((self.seed, epoch, index)))
 
         with ThreadPoolExecutor(cpu_count()) as pool:
@@ -203,9 +205,8 @@ class FineTuning:
             waiting: deque[list[Future[Tensor]]] = deque()
             todo = iter(batches)
             for rows in batches:
-                waiting.extend(
-                    [pool.submit(view, int(i)) for i in ahead] for ahead in islice(todo, PREFETCH - len(waiting))
-                )
+                ahead = islice(todo, PREFETCH - len(waiting))
+                waiting.extend([pool.submit(crop, int(index)) for index in batch] for batch in ahead)
                 yield torch.stack([future.result() for future in waiting.popleft()]), labels[rows]
 
 
@@ -215,10 +216,10 @@ def _running_mean(steps: int) -> Callable[[Tensor, Tensor, Tensor | int], Tensor
 
 
 def _parameters_between(student: Backbone, features: Callable[[], Tensor], between: str) -> list[nn.Parameter]:
-    """The weights that the features depend on; all others stay frozen.
+    """The weights that the features depend on; all others are frozen.
 
     Raises:
-        BadSetting: there is none.
+        BadSetting: there are none.
     """
     student.requires_grad_(True)
     parameters, output = list(student.parameters()), features()
@@ -226,9 +227,9 @@ def _parameters_between(student: Backbone, features: Callable[[], Tensor], betwe
         raise BadSetting(
             f"There is nothing to train between the layers {between}. Use a deeper layer, or --train-layers all."
         )
-    slopes = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
+    gradients = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
     student.requires_grad_(False)
-    trained = [parameter for parameter, gradient in zip(parameters, slopes, strict=True) if gradient is not None]
+    trained = [parameter for parameter, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
     for parameter in trained:
         parameter.requires_grad_(True)
     return trained

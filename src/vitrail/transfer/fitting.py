@@ -1,4 +1,4 @@
-"""A linear classifier on features: layers and C are chosen by cross-validation on the training part alone."""
+"""Linear classifier on features; layers and C are chosen by cross-validation on the training images only."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Curve = list[dict[str, Any]]
 HeadFit = tuple[LinearHead, float, Curve, str | None]  # head, its C, the curve of C, a convergence warning
 
 LOGISTIC_CS = tuple(np.logspace(-1, 4, 6).tolist())
-LAYER_SAMPLES = 5000  # images are enough to rank layers
+LAYER_SAMPLES = 5000  # number of images on which layers are ranked, at most
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A linear classifier on the layers of some networks, and how it was chosen.
+    """A linear classifier on layers of networks, and the results of cross-validation.
 
     Attributes:
         layers: backbone -> the layers whose features the head takes, in this order.
-        curve_C: `C`, and the mean `accuracy` and `spread` (standard deviation) over the folds.
-        curve_layer: `backbone`, `layer` (combined ones with a plus), leave-one-out `accuracy`; empty if not chosen.
-        unfinished: the sentence to say if the last fit stopped short of its optimum, else None.
+        curve_C: for each candidate `C`, the mean `accuracy` and its `spread` (standard deviation) over the folds.
+        curve_layer: `backbone`, `layer` (several: with a plus) and leave-one-out `accuracy`; empty if layers are given.
+        convergence_warning: the warning if the last fit stopped above its tolerance, else None.
     """
 
     head: LinearHead
@@ -47,18 +47,20 @@ class Fitted:
     convergence_warning: str | None = None
 
     def features(self, blocks: Blocks) -> Float[ndarray, "n d"]:
-        """Scaled features of the chosen layers, as the head takes them."""
+        """(n, D), the scaled features of the chosen layers."""
         return scale([blocks[name][layer] for name, chosen in self.layers.items() for layer in chosen], self.scaling)
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a linear classifier is made from features.
+    """Options of a linear classifier on features, and its fit.
 
     Args:
-        head: squared-hinge SVM, or multinomial logistic regression (the softmax layer of a network).
+        head: squared-hinge SVM, or multinomial logistic regression.
         Cs: candidates for C; empty: ten from 0.01 to 100 (svm) or six from 0.1 to 10,000 (logistic).
-        choose_layers: of each network take its best layer or all layers together; else all given layers.
+        scaling: of the features; see `vitrail.transfer.scaling`.
+        choose_layers: whether to choose, for each network, its best layer or all layers together; else all are used.
+        folds, seed: of cross-validation.
     """
 
     head: Head = "svm"
@@ -69,7 +71,7 @@ class Fitting:
     seed: int = 0
 
     def run(self, blocks: Blocks, labels: Int[ndarray, " n"]) -> Fitted:
-        """The classifier of features whose rows have `labels`, indices of classes.
+        """The classifier fitted to features whose rows have `labels`, indices of classes.
 
         Raises:
             BadSetting: a setting is out of range, there is one class only, or no class has two samples.
@@ -83,10 +85,10 @@ class Fitting:
             if self.choose_layers and len(features) > 1:
                 curve = layer_curve(*self._sample(features, labels), self.scaling)
                 layers[name] = best_layers(curve)
-                curve_layer += [{"backbone": name, "layer": "+".join(tried), "accuracy": acc} for tried, acc in curve]
+                curve_layer += [{"backbone": name, "layer": "+".join(names), "accuracy": acc} for names, acc in curve]
         combined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
-        head, C, curve_C, short = (self._svm if self.head == "svm" else self._logistic)(combined, labels)
-        return Fitted(head, layers, self.scaling, C, curve_C, curve_layer, short)
+        head, C, curve_C, warning = (self._svm if self.head == "svm" else self._logistic)(combined, labels)
+        return Fitted(head, layers, self.scaling, C, curve_C, curve_layer, warning)
 
     def _sample(self, features: Mapping[str, ndarray], labels: ndarray) -> tuple[dict[str, ndarray], ndarray]:
         """A stratified sample that is large enough to rank layers."""

@@ -1,4 +1,4 @@
-"""The linear part of a classifier: scores of classes from scaled features, calibrated to probabilities."""
+"""Linear head of a classifier: logits of the classes from scaled features, calibrated by temperature scaling."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from scipy.special import softmax
 
 from vitrail.errors import BadRun
 
-LOGIT_SCALES = (0.05, 150.0)  # bounds: perfectly separated scores would give an infinite scale
+LOGIT_SCALES = (0.05, 150.0)  # bounds: perfectly separated classes would give an infinite scale
 
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Logits `sharpness * (features @ weights.T + intercept)`.
+    """Logits `logit_scale * (features @ weights.T + intercept)`.
 
     Attributes:
         weights: (K, D), float32.
         intercept: (K,), float32.
-        sharpness: makes the softmax of the scores a probability; it changes no prediction.
+        logit_scale: 1 / temperature; calibrates the softmax of the logits and changes no prediction.
     """
 
     weights: np.ndarray = field(repr=False)
@@ -31,7 +31,7 @@ class LinearHead:
         """(n, K) of scaled features (n, D).
 
         Raises:
-            BadRun: the features are of other layers.
+            BadRun: D is not the width of the head.
         """
         check_width(features.shape[1], self.weights.shape[1])
         return np.asarray(self.logit_scale * (features @ self.weights.T + self.intercept))
@@ -41,16 +41,16 @@ class LinearHead:
         return np.asarray(softmax(self.logits(features), axis=1))
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """What `kept_head` makes the head from again."""
+        """The tensors of a file, for `unpack_head`."""
         logit_scale = np.array([self.logit_scale], np.float32)
         return {"weights": self.weights, "intercept": self.intercept, "logit_scale": logit_scale}
 
 
 def unpack_head(tensors: Mapping[str, np.ndarray], classes: int) -> LinearHead:
-    """The head from its tensors.
+    """The head from the tensors of its file.
 
     Raises:
-        KeyError, ValueError: they are not those of a head for this number of classes.
+        KeyError, ValueError: a tensor is missing, or its shape, type or values do not fit this number of classes.
     """
     weights, intercept, logit_scale = tensors["weights"], tensors["intercept"], tensors["logit_scale"]
     if weights.ndim != 2 or (len(weights), intercept.shape, logit_scale.shape) != (classes, (classes,), (1,)):
@@ -58,12 +58,12 @@ def unpack_head(tensors: Mapping[str, np.ndarray], classes: int) -> LinearHead:
         raise ValueError(f"tensors of shapes {shapes} for {classes} classes")
     for tensor in (weights, intercept, logit_scale):
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise ValueError(f"a tensor of {tensor.dtype}, or with values that are no numbers")
+            raise ValueError(f"a tensor of {tensor.dtype}, or with NaN or infinite values")
     return LinearHead(weights, intercept, float(logit_scale[0]))
 
 
 def one_per_class(coefficients: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (K, D) and intercepts (K,), also for two classes, of which scikit-learn keeps only the second's."""
+    """Weights (K, D) and intercepts (K,); for two classes scikit-learn gives one row, of the second class."""
     if len(coefficients) == 1:
         coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
     return coefficients.astype(np.float32), intercept.astype(np.float32)
@@ -93,10 +93,10 @@ def fit_logit_scale(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def check_width(given: int, expected: int) -> None:
-    """Checks that layers give as many features as the head takes.
+    """Checks the number of features of the layers against the width of the head.
 
     Raises:
-        BadRun: they give another number.
+        BadRun: they differ.
     """
     if given != expected:
         raise BadRun(

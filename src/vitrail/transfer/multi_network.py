@@ -1,4 +1,4 @@
-"""Features of several networks for the same images."""
+"""Features of several networks for the same images, in the rows that all of them could read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MultiNetworkFeatures:
         blocks: backbone -> layer -> (n, d) float32, one row for each of `rows`.
         rows: (n,) int64, positions of the files that every network could read.
         skipped: the other files: `file`, `kind` and `reason` of each.
-        computed: forward passes of single images, over all networks.
+        computed: number of images that went through a network, summed over networks; the others were in the cache.
         engines: backbone -> inference engine, device and reason; without networks that were not needed.
         seconds: wall time.
     """
@@ -42,15 +42,15 @@ class MultiNetworkFeatures:
         """Device of the forward passes; None if none was needed."""
         return next((str(engine["device"]) for engine in self.engines.values()), None)
 
-    def select(self, part: slice) -> Blocks:
+    def select(self, rows: slice) -> Blocks:
         """The features of some rows."""
-        return {name: {layer: block[part] for layer, block in layers.items()} for name, layers in self.blocks.items()}
+        return {name: {layer: block[rows] for layer, block in layers.items()} for name, layers in self.blocks.items()}
 
 
 def extract_all(
     extractors: Sequence[Extractor], files: Sequence[Path]
 ) -> Generator[Progress | Note, None, MultiNetworkFeatures]:
-    """Runs every extractor over all files; yields their progress and returns the features.
+    """Runs every extractor over all files; yields progress and returns the features.
 
     Raises:
         UnknownName, MissingWeights, BadWeights: as `Extractor.run`.

@@ -1,4 +1,4 @@
-"""From features to a classifier: a linear head on frozen features, or the network fine-tuned."""
+"""From features to an evaluated classifier: a linear head on frozen features, or a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -26,19 +26,24 @@ from vitrail.transfer.multi_network import MultiNetworkFeatures
 
 @dataclass(frozen=True)
 class FitResult:
-    """A classifier: how good it is on the test part, and the weights that keep it."""
+    """An evaluated classifier.
+
+    Attributes:
+        evaluation: its metrics on the test images.
+        weights: the files that store it.
+    """
 
     evaluation: Evaluation
     weights: Sequence[Weights] = field(repr=False)
 
 
 def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures) -> tuple[LabelledImages, LabelledImages]:
-    """Both parts without the images that could not be read.
+    """The training and the test images that could be read.
 
     Args:
         features: of the training images, then of the test images.
     Raises:
-        BadFolder: a class has no training image left.
+        BadFolder: a class has no readable training image.
     """
     end = int(np.searchsorted(features.rows, len(split.train)))
     train = split.train.take(features.rows[:end])
@@ -46,8 +51,8 @@ def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures) -> tup
     missing = [name for label, name in enumerate(train.classes) if label not in present]
     if missing:
         raise BadFolder(
-            f"Class '{display_name(missing[0])}' has no training image that can be read "
-            f"({features.skipped[0]['reason']}) Put readable images into it, or remove its folder."
+            f"Class '{display_name(missing[0])}' has no readable training image. The first skipped image: "
+            f"{features.skipped[0]['reason']} Use a class with readable images, or remove it."
         )
     return train, split.test.take(features.rows[end:] - len(split.train))
 
@@ -67,8 +72,8 @@ def fit_linear(
     Args:
         features: of `train`, then of `test`.
         name: of the data, for the model card.
-        weights: file that was read instead of the networks' own.
-        flip: whether features are averaged with those of mirror images.
+        weights: file that replaced the networks' own weights.
+        flip: whether the features are averages with those of the mirror images.
     """
     fitted = fitting.run(features.select(slice(len(train))), train.labels)
     if fitted.convergence_warning:
@@ -93,22 +98,22 @@ def fit_fine_tuned(
     weights: Path | None = None,
     flip: bool = False,
 ) -> Generator[Progress | Note, None, FitResult]:
-    """The network trained further; its new last layer starts from a linear classifier on `features`.
+    """A fine-tuned network; its new last layer starts from a linear classifier on `features`.
 
     Args:
         train, test, features, name, weights, flip: as for `fit_linear`.
     """
-    start = fitting.run(features.select(slice(len(train))), train.labels)
-    ((backbone, (layer,)),) = start.layers.items()
+    initial = fitting.run(features.select(slice(len(train))), train.labels)
+    ((backbone, (layer,)),) = initial.layers.items()
     spec = BACKBONES[backbone]
-    tuned = yield from tuning.run(spec(weights), layer, start.head, (train.files, train.labels))
+    tuned = yield from tuning.run(spec(weights), layer, initial.head, (train.files, train.labels))
     extractor = Extractor(
         spec, (layer,), flip=flip, engine=tuning.engine, device=tuning.device, backbone=tuned.backbone
     )
     extraction = yield from extractor.run(test.files)
     empty = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no test image can be read
     probabilities = tuned.head.probabilities(extraction.features.get(layer, empty))
-    selection = {**_selection(start, "fine-tune"), "curve_epoch": tuned.curve}
+    selection = {**_selection(initial, "fine-tune"), "curve_epoch": tuned.curve}
     evaluation = Evaluation(test.take(extraction.rows), probabilities, selection)
     members = [{"backbone": backbone, "layers": [layer], "weights": None, "network": "network.safetensors"}]
     head = _head(tuned.head, members, evaluation, name, "none", flip)

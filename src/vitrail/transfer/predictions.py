@@ -1,4 +1,4 @@
-"""The most probable classes of images, as `classify` and `predict` report them."""
+"""The most probable classes of images, in the form of `result.json`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitrail.image_files import display_name
 def top_classes(
     files: Sequence[Path], probabilities: np.ndarray, names: Sequence[str], top_k: int
 ) -> list[dict[str, Any]]:
-    """For each file `file` and `top[]`: `index`, `name` and `probability` of its `top_k` most probable classes.
+    """For each file, `file` and `top[]`: `index`, `name` and `probability` of its `top_k` most probable classes.
 
     Args:
         probabilities: (n, K).

@@ -1,4 +1,4 @@
-"""Scales features so that a linear classifier with one C suits them all."""
+"""Scaling of features, so that one C suits the features of all layers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy import ndarray
 
 Scaling = Literal["square-root", "unit", "none"]
 
-ROWS = 4096  # scaled at a time, so that many images need no second copy of their features
+ROWS = 4096  # scaled at a time, so that no second copy of all features is needed
 
 
 def scale(blocks: Sequence[Float[ndarray, "n _"]], scaling: Scaling) -> Float[ndarray, "n d"]:
-    """Blocks (n, d_i) of features, each scaled by itself, side by side: (n, sum of d_i) float32.
+    """Blocks (n, d_i) of features, each scaled separately and then concatenated: (n, sum of d_i) float32.
 
-    "square-root" takes the signed square root, then divides each row by its length (the Hellinger map,
-    Perronnin et al., 2010, https://doi.org/10.1007/978-3-642-15561-1_11); "unit" divides only.
+    "square-root": signed square root, then unit length of each row (the Hellinger map, Perronnin et al., 2010,
+    https://doi.org/10.1007/978-3-642-15561-1_11); "unit": unit length only; "none": unchanged.
     """
     ends = np.cumsum([block.shape[1] for block in blocks])
-    joined = np.empty((len(blocks[0]), ends[-1]), np.float32)
+    combined = np.empty((len(blocks[0]), ends[-1]), np.float32)
     for end, block in zip(ends, blocks, strict=True):
         for start in range(0, len(block), ROWS):
             rows = slice(start, start + ROWS)
-            joined[rows, end - block.shape[1] : end] = _scaled(block[rows], scaling)
-    return joined
+            combined[rows, end - block.shape[1] : end] = _scaled(block[rows], scaling)
+    return combined
 
 
 def _scaled(block: ndarray, scaling: Scaling) -> ndarray:

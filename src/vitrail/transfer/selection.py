@@ -1,4 +1,4 @@
-"""Chooses, by cross-validation on the training part only, which layers of a network make the best features."""
+"""Choice of the layers of a network whose features classify best, by cross-validation on the training images."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from scipy.linalg import eigh
 from vitrail.transfer.scaling import Scaling, scale
 
 RIDGES = np.logspace(-3, 1, 5)  # times the mean squared length of a row
-NEGLIGIBLE = 1e-6  # share of the largest eigenvalue below which a direction is rounding
+NEGLIGIBLE = 1e-6  # eigenvalues below this share of the largest are rounding errors
 
 Choice = tuple[tuple[str, ...], float]
 
 
 def layer_curve(features: Mapping[str, ndarray], labels: ndarray, scaling: Scaling) -> list[Choice]:
-    """Cross-validated accuracy of each layer alone, and of all joined.
+    """Leave-one-out accuracy of each layer alone, and of all layers together.
 
-    Accuracy is that of least squares with one sample left out at a time: it ranks layers as the SVM's own
-    cross-validation does (docs/decisions/0004), from one eigendecomposition a candidate instead of hundreds
-    of fits.
+    The classifier is least squares: it ranks layers as the SVM's own cross-validation does (docs/decisions/0004),
+    and needs one eigendecomposition per candidate instead of hundreds of fits.
 
     Args:
         features: layer -> (n, d), shallow to deep.
@@ -42,10 +41,10 @@ def best_layers(curve: Sequence[Choice]) -> tuple[str, ...]:
 
 
 def loo_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float:
-    """Share of samples that least squares classifies rightly without having seen them, at the best of a few ridges.
+    """Leave-one-out accuracy of ridge regression on the labels, at the best of a few ridges.
 
-    Every sample is left out in turn, in closed form: with H the matrix that turns targets into fitted values, its
-    prediction without itself is y − (y − Hy) / (1 − diag H) (Allen, 1974, https://doi.org/10.2307/1267500).
+    In closed form: with H the hat matrix, which maps targets to fitted values, the prediction of a sample by the fit
+    without it is y − (y − Hy) / (1 − diag H) (Allen, 1974, https://doi.org/10.2307/1267500).
     """
     centred = features - features.mean(axis=0)
     targets = np.where(labels[:, None] == np.arange(labels.max() + 1), 1.0, -1.0).astype(features.dtype)
@@ -56,10 +55,10 @@ def loo_accuracy(features: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) ->
     best = 0.0
     for ridge in RIDGES * float(values.sum()) / len(features):
         shrinkage = (values / (values + ridge)).astype(features.dtype)
-        leverage = (vectors * vectors) @ shrinkage + 1 / len(features)  # the mean is fitted, too
+        leverage = (vectors * vectors) @ shrinkage + 1 / len(features)  # the mean is fitted as well
         fitted = vectors @ (shrinkage[:, None] * projected)
-        unseen = targets - (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
-        best = max(best, float(((unseen + means).argmax(axis=1) == labels).mean()))
+        left_out = targets - (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
+        best = max(best, float(((left_out + means).argmax(axis=1) == labels).mean()))
     return best
 
 
@@ -68,6 +67,6 @@ def _principal(centred: Float[ndarray, "n d"]) -> tuple[Float[ndarray, " r"], Fl
     samples, dimension = centred.shape
     wide = dimension >= samples
     values, vectors = eigh(centred @ centred.T if wide else centred.T @ centred, driver="evd")
-    kept = values > NEGLIGIBLE * max(float(values[-1]), np.finfo(values.dtype).tiny)
-    values, vectors = values[kept], vectors[:, kept]
+    significant = values > NEGLIGIBLE * max(float(values[-1]), np.finfo(values.dtype).tiny)
+    values, vectors = values[significant], vectors[:, significant]
     return values, vectors if wide else (centred @ vectors) / np.sqrt(values)

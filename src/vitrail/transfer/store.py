@@ -1,4 +1,4 @@
-"""Where features go: the cache on the disk, or memory while there is none (or none that can be written)."""
+"""Storage of features: the cache on the disk, or memory if there is no cache or it cannot be written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vitrail.transfer.cache import FeatureCache
 
 
 class FeatureStore:
-    """Rows of features by the digest of their image.
+    """Rows of features, indexed by the digests of their images.
 
     Args:
-        cache: None keeps the rows in memory.
+        cache: None: rows stay in memory.
     """
 
     def __init__(self, cache: FeatureCache | None) -> None:
@@ -23,12 +23,12 @@ class FeatureStore:
         self._writable = cache is not None
 
     def holds(self, digests: Sequence[bytes]) -> np.ndarray:
-        """(n,) bool, whether each image's row is here."""
-        kept = np.array([digest in self._memory for digest in digests], bool)
-        return kept if self._cache is None else kept | (self._cache.positions(digests) >= 0)
+        """(n,) bool, whether each image's row is stored."""
+        in_memory = np.array([digest in self._memory for digest in digests], bool)
+        return in_memory if self._cache is None else in_memory | (self._cache.positions(digests) >= 0)
 
     def add(self, digests: Sequence[bytes], rows: np.ndarray) -> str | None:
-        """Keeps `rows` (m, d); the sentence that says why the cache could not, the first time that it could not."""
+        """Stores `rows` (m, d); gives the error message the first time that the cache cannot be written, else None."""
         problem = None
         if self._cache is not None and self._writable:
             try:
@@ -38,19 +38,19 @@ class FeatureStore:
             else:
                 if (self._cache.positions(digests) >= 0).all():
                     return None
-                # What was written cannot be read back: the rows are needed all the same.
+                # The rows were written but cannot be read back, so they are stored in memory as well.
         self._memory.update(zip(digests, rows, strict=True))
         return problem
 
     def read(self, digests: Sequence[bytes]) -> np.ndarray:
-        """(n, d) float32, in the order of `digests`, all of which must be held."""
+        """(n, d) float32, in the order of `digests`, all of which must be stored."""
         if self._cache is None:
             return np.stack([self._memory[digest] for digest in digests])
         positions = self._cache.positions(digests)
         cached = positions >= 0
         if cached.all():
             return self._cache.read(positions)
-        rows = np.stack([self._memory[digest] for digest, here in zip(digests, cached, strict=True) if not here])
+        rows = np.stack([self._memory[digest] for digest, on_disk in zip(digests, cached, strict=True) if not on_disk])
         everything = np.empty((len(digests), rows.shape[1]), np.float32)
         everything[~cached] = rows
         if cached.any():
