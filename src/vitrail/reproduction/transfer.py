@@ -119,12 +119,14 @@ def _heads(inputs: Inputs) -> list[Step]:
 def _grayscale(inputs: Inputs) -> list[Step]:
     backbone, count = inputs.second, inputs.budget.grayscale
     colour, grey = _or_none(inputs, count), inputs.run / GREY
-    said: dict[str, Any] = {"backbone": backbone, "weights": inputs.weights_of(backbone), "device": inputs.device}
+    network: dict[str, Any] = {"backbone": backbone, "weights": inputs.weights_of(backbone), "device": inputs.device}
     wanted = partial(_request, inputs, backbone=backbone, folder="")
     if colour and not wanted(name="").missing:
         colour = tuple(grayscale_copies(colour, grey))
     steps = {"in-colour": _or_none(inputs, count), "in-grey": colour}
-    return [wanted(name=f"{name}-{backbone}").run("classify", images=images, **said) for name, images in steps.items()]
+    return [
+        wanted(name=f"{name}-{backbone}").run("classify", images=images, **network) for name, images in steps.items()
+    ]
 
 
 def grayscale_copies(images: tuple[Path, ...], folder: Path) -> list[Path]:
