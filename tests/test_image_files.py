@@ -1,4 +1,3 @@
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -7,7 +6,7 @@ import pytest
 
 from vitrail import image_files
 from vitrail.errors import BadFolder, BadImage
-from vitrail.image_files import SUFFIXES, digest, display_name, find_images, read_bytes
+from vitrail.image_files import SUFFIXES, display_name, find_images, read_bytes
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Needs a system whose file names are bytes and that has pipes.")
 
@@ -109,14 +108,6 @@ def test_names_are_shown_on_one_line_and_cannot_steer_a_terminal():
     assert display_name("café 猫.jpg") == "café 猫.jpg"
     assert display_name(Path("a") / "b.jpg") == os.path.join("a", "b.jpg")
     assert display_name("a\x1b[2J\r\u202egpj.exe") == r"a\x1b[2J\r\u202egpj.exe"
-
-
-def test_one_read_gives_hash_and_bytes(tmp_path, monkeypatch):
-    make(tmp_path, "a.jpg")
-    reads = []
-    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or b"content")
-    assert digest(tmp_path / "a.jpg") == (hashlib.sha256(b"content").hexdigest(), b"content")
-    assert reads == [tmp_path / "a.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Image files: find them, name them safely, read their bytes once, and check a header before anything is decoded."""
 
 import glob
-import hashlib
 import io
 import os
 import re
@@ -140,16 +139,6 @@ def _read_inside(path: Path, name: str) -> bytes:
     if data is None:
         raise BadImage(f"'{name}' is too long. Use an image file of up to {BYTE_LIMIT:,} bytes.")
     return data
-
-
-def digest(path: AnyPath) -> tuple[str, bytes]:
-    """SHA-256 of an image file in hexadecimal, and the bytes it was computed from: one read serves hash and decoder.
-
-    Raises:
-        BadImage: as `read_bytes`.
-    """
-    data = read_bytes(path)
-    return hashlib.sha256(data).hexdigest(), data
 
 
 def open_image(data: bytes, name: str) -> ImageFile:
