@@ -42,3 +42,9 @@ def stripes(tmp_path_factory):
                 grey = rng.integers(0, 255, (64, 64)) if grey is None else grey + rng.normal(0, 8, (64, 64))
                 Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(root / part / name / f"{index}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory):
+    """Cache in which the judge of digits is made once."""
+    return tmp_path_factory.mktemp("judges")

@@ -22,9 +22,3 @@ def cat(tmp_path_factory):
     with Image.open(packaged_images()[0]) as image:
         image.resize((360, 240)).save(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def judges(tmp_path_factory):
-    """Cache in which the judge of digits is made once."""
-    return tmp_path_factory.mktemp("judges")

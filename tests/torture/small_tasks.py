@@ -104,7 +104,7 @@ class Small:
         data.mkdir(exist_ok=True)
         if not (data / "scene15").exists():
             (data / "scene15").symlink_to(self.stripes)
-        return ["tp7", "--data", data]
+        return ["transfer", "--data", data]
 
 
 RECORDED = [name for name in TASKS if TASKS[name].records]

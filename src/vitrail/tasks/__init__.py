@@ -23,7 +23,6 @@ TASKS = Registry(
         "gan-walk": "gan_walk:GanWalk",
         "gan-export": "gan_export:GanExport",
         "gan-edit": "gan_edit:GanEdit",
-        "reproduce": "reproduce:Reproduce",
         "replay": "replay:Replay",
         "compare": "compare:Compare",
         "report": "report:Report",

@@ -2,15 +2,12 @@
 
 import pytest
 
-from vitrail.tasks import reproduce_tp7_said as tp7
-from vitrail.tasks import reproduce_tp8_said as tp8
-from vitrail.tasks import reproduce_tp9_said as tp9
-from vitrail.tasks import reproduce_tp10_said as tp10
-from vitrail.tasks.reproduce_gans import distance_against, standing
+from vitrail.reproduction import conditional_gan_findings, explain_findings, gan_findings, transfer_findings
+from vitrail.reproduction.gan_steps import balance, distance_against
 
 
 def said(words):
-    return " ".join(words.plain)
+    return " ".join(words.sentences)
 
 
 def transfer(accuracy=0.9, *, backbone="vgg16", head="svm", curve=((0.1, 0.7), (1, 0.9), (10, 0.9)), low=0.85):
@@ -51,18 +48,18 @@ def test_where_the_parameters_are():
         layers += [{"name": "fc", "shape": [1, 1000], "parameters": dense, "share": 0.9}]
         return {"x": {"parameters": 100 + dense, "layers": layers}}
 
-    assert "900 of 1,000 parameters, 90.0 %, are in the 1 fully connected layers: most of them" in said(
-        tp7.say_parameters(network(900))
-    )
-    assert "the smaller part of them; conv alone" in said(tp7.say_parameters(network(50)))
+    assert "most of them" in said(transfer_findings.parameter_findings(network(900)))
+    assert "the smaller part of them; conv alone" in said(transfer_findings.parameter_findings(network(50)))
 
 
 def test_guesses_are_counted_where_classes_are_known():
     truth = {"0.jpg": 3, "1.jpg": 7}
-    counted = tp7.say_named({"x": classified(3, 4)}, truth)
+    counted = transfer_findings.classify_findings({"x": classified(3, 4)}, truth)
     assert "first guess is right for 50.0 %, one of five for 100.0 %" in said(counted)
     assert [row.measured for row in counted.rows] == [0.5, 1.0]
-    assert "gives 0 of 2 images a name" in said(tp7.say_named({"x": classified(3, 4, sure=0.4)}, {}))
+    assert "gives 0 of 2 images a name" in said(
+        transfer_findings.classify_findings({"x": classified(3, 4, sure=0.4)}, {})
+    )
 
 
 def test_the_best_layer_is_the_deepest_or_not():
@@ -71,10 +68,10 @@ def test_the_best_layer_is_the_deepest_or_not():
         return {"x": {**transfer(0.8), "curve_layer": curve}}
 
     assert "b gives the most (70.0 % of left-out training images right): it is the deepest" in said(
-        tp7.say_layers(layers(0.6, 0.7, 0.9))
+        transfer_findings.layer_findings(layers(0.6, 0.7, 0.9))
     )
     assert "a gives the most (70.0 % of left-out training images right): the deepest one, b, gives 60.0 %" in said(
-        tp7.say_layers(layers(0.7, 0.6, 0.9))
+        transfer_findings.layer_findings(layers(0.7, 0.6, 0.9))
     )
 
 
@@ -86,17 +83,17 @@ def test_what_grey_costs(grey, says):
     results = {"colour": classified(1, 2, 3, 4), "grey": classified(*grey, folder="grey")}
     truth = {f"{k}.jpg": k + 1 for k in range(4)}
     kept = sum(k + 1 == index for k, index in enumerate(grey))
-    assert f"{kept} of 4 images keep the name" in said(tp7.say_grey(results, {}))
-    assert says in said(tp7.say_grey(results, truth))
-    assert tp7.say_grey({"colour": classified(1)}, truth).sentences == ()
+    assert f"{kept} of 4 images keep the name" in said(transfer_findings.grayscale_findings(results, {}))
+    assert says in said(transfer_findings.grayscale_findings(results, truth))
+    assert transfer_findings.grayscale_findings({"colour": classified(1)}, truth).sentences == ()
 
 
 def test_the_svm_beside_the_report():
-    words = tp7.say_svm({"a": transfer(0.9), "b": transfer(0.93, backbone="efficientnet-lite0")})
+    words = transfer_findings.svm_findings({"a": transfer(0.9), "b": transfer(0.93, backbone="efficientnet-lite0")})
     assert "vgg16: the report's 0.888107 lies within" in said(words)
     assert "The best here, efficientnet-lite0, gets 93.0 %: 0.042 more than the report's VGG16." in said(words)
     assert {row.what: row.report for row in words.rows}["vgg16 relu7 + SVM, test accuracy"] == 0.888107
-    worse = said(tp7.say_svm({"a": transfer(0.8, low=0.9)}))
+    worse = said(transfer_findings.svm_findings({"a": transfer(0.8, low=0.9)}))
     assert "lies outside" in worse
     assert "0.088 less than the report's VGG16" in worse
 
@@ -110,19 +107,25 @@ def test_the_svm_beside_the_report():
     ],
 )
 def test_whether_the_curve_of_C_is_flat(curve, says):
-    assert says in tp7.flatness("x", [{"C": C, "accuracy": value} for C, value in curve])
+    assert says in transfer_findings.flatness("x", [{"C": C, "accuracy": value} for C, value in curve])
 
 
 @pytest.mark.parametrize(("accuracy", "says"), [(0.9, "better than"), (0.8, "worse than"), (0.852, "about as good as")])
 def test_a_head_against_the_svm(accuracy, says):
     results = {"svm": transfer(0.85), "other": transfer(accuracy, head="logistic")}
-    assert f"vgg16 with logistic is {says} the SVM" in said(tp7.say_heads(results, ("desk", "coast, shore")[:1]))
+    assert f"vgg16 with logistic is {says} the SVM" in said(
+        transfer_findings.head_findings(results, ("desk", "coast, shore")[:1])
+    )
 
 
 def test_which_scenes_a_network_can_name():
-    assert "1 of the 2 scenes are classes of the network itself (Desk)" in tp7.cannot_name(["coast", "Desk"], ("desk",))
-    assert "0 of the 1 scenes are classes of the network itself, so" in tp7.cannot_name(["coast"], ("desk",))
-    assert "All 1 scenes are classes" in tp7.cannot_name(["coast"], ("seashore, coast",))
+    assert "1 of the 2 scenes are classes of the network itself (Desk)" in transfer_findings.cannot_name(
+        ["coast", "Desk"], ("desk",)
+    )
+    assert "0 of the 1 scenes are classes of the network itself, so" in transfer_findings.cannot_name(
+        ["coast"], ("desk",)
+    )
+    assert "All 1 scenes are classes" in transfer_findings.cannot_name(["coast"], ("seashore, coast",))
 
 
 def explained(*pairs, shares=(), added=0.8):
@@ -146,25 +149,29 @@ def explained(*pairs, shares=(), added=0.8):
 
 
 def test_where_maps_mislead():
-    assert "on all 2 images the map does better" in said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.1, 0.3))}))
-    misled = said(tp8.say_saliency({"x": explained((0.1, 0.2), (0.3, 0.3))}))
+    assert "on all 2 images the map does better" in said(
+        explain_findings.saliency_findings({"x": explained((0.1, 0.2), (0.1, 0.3))})
+    )
+    misled = said(explain_findings.saliency_findings({"x": explained((0.1, 0.2), (0.3, 0.3))}))
     assert "on 1 of 2 images deleting what the map marks does no more than deleting at random" in misled
     assert "so there it misleads: 1.png; on none of them does that hold for adding pixels" in misled
-    many = said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 7, added=0.4)}))
+    many = said(explain_findings.saliency_findings({"x": explained(*[(0.3, 0.2)] * 7, added=0.4)}))
     assert "3.png, 4.png and 2 others; on 7 of them (0.png," in many
     assert "that holds for adding pixels in its order too" in many
-    assert "4.png and 1 other; " in said(tp8.say_saliency({"x": explained(*[(0.3, 0.2)] * 6)}))
+    assert "4.png and 1 other; " in said(explain_findings.saliency_findings({"x": explained(*[(0.3, 0.2)] * 6)}))
 
 
 def test_regions_that_are_everything_are_none():
     assert "take 20.0 % to 40.0 % of their images, 30.0 % on average." in said(
-        tp8.say_regions({"x": explained((0, 1), (0, 1), shares=(0.2, 0.4))})
+        explain_findings.region_findings({"x": explained((0, 1), (0, 1), shares=(0.2, 0.4))})
     )
-    assert "1 of them are nearly the whole image" in said(tp8.say_regions({"x": explained((0, 1), shares=(0.95,))}))
-    assert "no image was segmented" in said(tp8.say_regions({"x": explained((0, 1))}))
+    assert "1 of them are nearly the whole image" in said(
+        explain_findings.region_findings({"x": explained((0, 1), shares=(0.95,))})
+    )
+    assert "no image was segmented" in said(explain_findings.region_findings({"x": explained((0, 1))}))
 
 
-def fooled(*held, l2=0.5):
+def attacked(*held, l2=0.5):
     entry = {"steps": 12, "l2": l2, "linf": 4 / 255}
     return {"images": [{**entry, "verified": ok} for ok in held], "seconds": {"total": 1.0}}
 
@@ -173,11 +180,11 @@ def test_what_holds_in_the_saved_files():
     assert (
         "lab: all 2 images are taken for the other class, read back from their saved files, after 12 steps"
         " on average; the pixel that moves farthest moves by 4 of 255."
-        in said(tp8.say_fooled({"lab": fooled(True, True)}))
+        in said(explain_findings.attack_findings({"lab": attacked(True, True)}))
     )
-    assert "1 of 2 images are taken" in said(tp8.say_fooled({"lab": fooled(True, False)}))
-    assert "no image of 1 was fooled" in said(tp8.say_fooled({"lab": fooled(False)}))
-    both = said(tp8.say_fooled({"lab": fooled(True), "least": fooled(True, l2=0.1)}))
+    assert "1 of 2 images are taken" in said(explain_findings.attack_findings({"lab": attacked(True, False)}))
+    assert "no image of 1 was misclassified" in said(explain_findings.attack_findings({"lab": attacked(False)}))
+    both = said(explain_findings.attack_findings({"lab": attacked(True), "least": attacked(True, l2=0.1)}))
     assert "The images of lab lie 5.0 times as far away as those of least." in both
 
 
@@ -185,7 +192,7 @@ def test_what_holds_in_the_saved_files():
     ("own", "agrees", "judge", "says"),
     [
         (0.2, False, "other", "does not see its tarantula yet (20.0"),
-        (0.9, True, "other", "sees a tarantula (90.0\u00a0%), and other agrees"),
+        (0.9, True, "other", "sees a tarantula (90.0 %), and other agrees"),
         (0.9, False, "other", "and other does not"),
         (0.9, None, None, "no other network was asked"),
     ],
@@ -193,36 +200,36 @@ def test_what_holds_in_the_saved_files():
 def test_who_sees_the_class(own, agrees, judge, says):
     entry = {"name": "tarantula", "steps": 5, "probability": own, "judge_probability": 0.3, "judge_agrees": agrees}
     result = {"backbone": [{"name": "squeezenet"}], "judge": judge, "classes": [entry]}
-    words = tp8.say_visualised({"x": result})
+    words = explain_findings.visualise_findings({"x": result})
     assert says in words.sentences[0]
     assert len(words.rows) == (1 if judge is None else 2)
 
 
 @pytest.mark.parametrize(
-    ("real", "fake", "says"), [(0.99, 0.01, "it has won"), (0.5, 0.49, "cannot tell"), (0.8, 0.3, "the game goes on")]
+    ("real", "fake", "says"), [(0.99, 0.01, "D has won"), (0.5, 0.49, "cannot tell"), (0.8, 0.3, "neither has won")]
 )
-def test_how_a_game_stands(real, fake, says):
-    assert says in standing(trained(real=real, fake=fake))
+def test_the_balance_of_D_and_G(real, fake, says):
+    assert says in balance(trained(real=real, fake=fake))
 
 
 @pytest.mark.parametrize(("distance", "says"), [(90.0, "worse"), (20.0, "better"), (52.0, "about as good")])
 def test_a_distance_beside_the_usual_one(distance, says):
     assert f"its samples are {says}" in distance_against(trained(distance=distance), trained())
-    assert "cannot be set beside" in distance_against(trained(distance=distance), None)
+    assert "cannot be compared" in distance_against(trained(distance=distance), None)
 
 
-def test_a_game_without_numbers_is_said_to_have_none():
+def test_a_training_that_diverged_is_said_to_have():
     broken = trained() | {"last_epoch": None}
-    assert standing(broken) == "the last epoch gave no numbers"
-    assert "broke down" in said(tp9.say_beta1({"faces": trained(), "x": broken}))
-    assert "broke down" in said(tp9.say_loss({"faces": trained(), "x": broken}))
+    assert balance(broken) == "the last epoch has no finite losses"
+    assert "diverged" in said(gan_findings.beta1_findings({"faces": trained(), "x": broken}))
+    assert "diverged" in said(gan_findings.loss_findings({"faces": trained(), "x": broken}))
 
 
 def test_a_training_by_itself():
-    near = said(tp9.say_training({"faces": trained(distance=15.0)}))
-    assert "are close to real images: FD 15, where as many real ones get 10." in near
+    near = said(gan_findings.training_findings({"faces": trained(distance=15.0)}))
+    assert "are close to real images: FD 15, real-vs-real baseline 10." in near
     assert "No alarm was raised." in near
-    far = said(tp9.say_training({"faces": trained(alarms=("copies", "copies"))}))
+    far = said(gan_findings.training_findings({"faces": trained(alarms=("copies", "copies"))}))
     assert "still far from real images" in far
     assert "Alarms: copies ×2." in far
 
@@ -230,58 +237,89 @@ def test_a_training_by_itself():
 def test_whether_the_loss_of_D_goes_to_0():
     usual = {"faces": trained()}
     assert "does not go to 0: it is 0.4 in the last epoch (0.5 with β1 = 0.5)" in said(
-        tp9.say_beta1({**usual, "x": trained(loss=0.4)})
+        gan_findings.beta1_findings({**usual, "x": trained(loss=0.4)})
     )
     assert "falls towards 0, without reaching it: it is 0.06 in the last epoch" in said(
-        tp9.say_beta1({**usual, "x": trained(loss=0.06)})
+        gan_findings.beta1_findings({**usual, "x": trained(loss=0.06)})
     )
-    assert "D's loss goes to 0: it is 0.01" in said(tp9.say_beta1({**usual, "x": trained(loss=0.01)}))
-    assert tp9.say_beta1(usual).sentences == ()
+    assert "D's loss goes to 0: it is 0.01" in said(gan_findings.beta1_findings({**usual, "x": trained(loss=0.01)}))
+    assert gan_findings.beta1_findings(usual).sentences == ()
 
 
 def test_one_sided_updates():
     results = {"faces": trained(), "faces-1-to-5": trained(real=0.5, fake=0.5), "faces-5-to-1": trained(distance=400.0)}
-    words = said(tp9.say_updates(results))
-    assert "With five updates of G for one of D: in the last epoch D takes real images" in words
+    words = said(gan_findings.step_ratio_findings(results))
+    assert "With five updates of G for one of D: in the last epoch D(x) is" in words
     assert "cannot tell them apart; its samples are about as good" in words
     assert "its samples are worse (FD 400 against 50" in words
-    assert tp9.say_updates({"faces": trained()}).sentences == []
+    assert gan_findings.step_ratio_findings({"faces": trained()}).sentences == []
 
 
 def test_whether_the_loss_saturates():
     usual = {"faces": trained()}
-    assert "nearly flat there" in said(tp9.say_loss({**usual, "x": trained(fake=0.01)}))
-    assert "does not saturate here" in said(tp9.say_loss({**usual, "x": trained(fake=0.2)}))
+    assert "nearly flat there" in said(gan_findings.loss_findings({**usual, "x": trained(fake=0.01)}))
+    assert "does not saturate here" in said(gan_findings.loss_findings({**usual, "x": trained(fake=0.2)}))
 
 
 def test_which_came_nearest():
     usual = {"faces": trained(distance=20.0), "faces-beta1": trained(distance=90.0), "compared": {"task": "compare"}}
-    assert "came the usual settings (FD 20), farthest faces-beta1 (90)" in said(tp9.say_best(usual))
+    assert "came the usual settings (FD 20), farthest faces-beta1 (90)" in said(gan_findings.best_findings(usual))
     other = {**usual, "faces": trained(distance=100.0)}
-    assert "came faces-beta1 (FD 90), farthest faces (100)" in said(tp9.say_best(other))
+    assert "came faces-beta1 (FD 90), farthest faces (100)" in said(gan_findings.best_findings(other))
 
 
 def test_whether_digits_are_those_that_were_asked_for():
-    assert "the generator makes what it is told: the judge reads 95.0 %" in said(tp10.say_conditional({"x": trained()}))
-    assert "does not always make what it is told" in said(tp10.say_conditional({"x": trained(agreement=0.5)}))
+    assert "the generator follows its label: the classifier agrees with the label of 95.0 %" in said(
+        conditional_gan_findings.conditional_findings({"x": trained()})
+    )
+    assert "does not always follow its label" in said(
+        conditional_gan_findings.conditional_findings({"x": trained(agreement=0.5)})
+    )
 
 
 def test_convolutions_against_layers():
     dcgan = trained()
-    quick = said(tp10.say_pair({tp10.DCGAN: dcgan, tp10.MLP: trained(pace=300.0, distance=90.0, novelty=1.2)}))
+    quick = said(
+        conditional_gan_findings.pair_findings(
+            {
+                conditional_gan_findings.DCGAN: dcgan,
+                conditional_gan_findings.MLP: trained(pace=300.0, distance=90.0, novelty=1.2),
+            }
+        )
+    )
     assert "3.0 times as many images a second as" in quick
     assert "farther from real digits (FD 90 against 50)" in quick
-    assert "its noise shows there" in quick
-    slow = said(tp10.say_pair({tp10.DCGAN: dcgan, tp10.MLP: trained(pace=50.0, distance=50.0, novelty=0.9)}))
+    assert "its noise shows in that metric" in quick
+    slow = said(
+        conditional_gan_findings.pair_findings(
+            {
+                conditional_gan_findings.DCGAN: dcgan,
+                conditional_gan_findings.MLP: trained(pace=50.0, distance=50.0, novelty=0.9),
+            }
+        )
+    )
     assert "only 0.50 times the images a second" in slow
     assert "no farther from" in slow
     assert "no noisier" in slow
-    assert tp10.say_pair({tp10.MLP: dcgan}).sentences == ()
+    assert conditional_gan_findings.pair_findings({conditional_gan_findings.MLP: dcgan}).sentences == ()
 
 
 def test_what_becomes_of_the_label_that_D_does_not_see():
-    ignored = said(tp10.say_blind({tp10.DCGAN: trained(), tp10.BLIND: trained(agreement=0.11)}))
-    assert "reads 11.0 % of digits as wanted, where it is 95.0 % if D sees the label" in ignored
+    ignored = said(
+        conditional_gan_findings.unlabelled_discriminator_findings(
+            {conditional_gan_findings.DCGAN: trained(), conditional_gan_findings.BLIND: trained(agreement=0.11)}
+        )
+    )
+    assert "label agreement is 11.0 %, where it is 95.0 % if D sees the label" in ignored
     assert "G ignores the label too" in ignored
-    assert "G does not ignore the label" in said(tp10.say_blind({tp10.BLIND: trained(agreement=0.6)}))
-    assert tp10.say_blind({tp10.DCGAN: trained()}).sentences == ()
+    assert "G does not ignore the label" in said(
+        conditional_gan_findings.unlabelled_discriminator_findings(
+            {conditional_gan_findings.BLIND: trained(agreement=0.6)}
+        )
+    )
+    assert (
+        conditional_gan_findings.unlabelled_discriminator_findings(
+            {conditional_gan_findings.DCGAN: trained()}
+        ).sentences
+        == ()
+    )

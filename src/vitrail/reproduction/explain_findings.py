@@ -1,4 +1,4 @@
-"""What the second lab's results come to, in sentences that follow from them."""
+"""Findings of the second lab: sentences computed from its results."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from statistics import mean
 from typing import Any
 
 from vitrail.formatting import percent
-from vitrail.tasks.reproduce_plan import SECONDS, Compared, Figures, Said
+from vitrail.reproduction.plan import SECONDS, Comparison, Findings, Values
 
 NAMED = 5  # images that a sentence names, at most
 BELIEVED = 0.5  # probability from which a network is said to see the class
 EVERYTHING = 0.9  # of an image: a region that is larger points at nothing
 
-Results = Mapping[str, Figures]
+Results = Mapping[str, Values]
 
 
-def say_saliency(results: Results) -> Said:
+def saliency_findings(results: Results) -> Findings:
     """Of saliency maps: whether the class's probability follows when pixels go, or come, in their order."""
     sentences, rows = [], []
     for result in results.values():
@@ -27,9 +27,9 @@ def say_saliency(results: Results) -> Said:
         sentences.append(misleads(name, misled, [file for file in misled if file in worse], len(maps)))
         for kind, wish in (("deletion", "less"), ("insertion", "more")):
             own, chance = (mean(each[f"{key}{kind}_auc"] for _, each in maps) for key in ("", "random_"))
-            rows.append(Compared(f"{name}, {kind} by the map ({wish} is better)", own))
-            rows.append(Compared(f"{name}, {kind} by a random map", chance))
-    return Said(sentences, rows)
+            rows.append(Comparison(f"{name}, {kind} by the map ({wish} is better)", own))
+            rows.append(Comparison(f"{name}, {kind} by a random map", chance))
+    return Findings(sentences, rows)
 
 
 def misleads(name: str, misled: Sequence[str], by_both: Sequence[str], count: int) -> str:
@@ -54,11 +54,11 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _maps(result: Figures) -> list[tuple[str, Mapping[str, Any]]]:
+def _maps(result: Values) -> list[tuple[str, Mapping[str, Any]]]:
     return [(Path(image["file"]).name, each) for image in result["images"] for each in image["maps"]]
 
 
-def say_regions(results: Results) -> Said:
+def region_findings(results: Results) -> Findings:
     """Of regions that maps point at: how large they are, as shares of the image."""
     sentences, rows = [], []
     for result in results.values():
@@ -73,19 +73,19 @@ def say_regions(results: Results) -> Said:
             f"{name}: the regions take {percent(min(shares))} to {percent(max(shares))} of their images, "
             f"{percent(mean(shares))} on average{rest}."
         )
-        rows.append(Compared(f"{name}, mean share of the image", mean(shares)))
-    return Said(sentences, rows)
+        rows.append(Comparison(f"{name}, mean share of the image", mean(shares)))
+    return Findings(sentences, rows)
 
 
-def say_fooled(results: Results) -> Said:
+def attack_findings(results: Results) -> Findings:
     """Of attacks on the same images: how many hold in the saved file, after how many steps, at what distance."""
     sentences, rows, lengths = [], [], {}
     for name, result in results.items():
         tried = [image for image in result["images"] if not image.get("already")]
         held = [image for image in tried if image["verified"]]
-        rows.append(Compared(f"{name}: hold in their saved file", f"{len(held)} of {len(tried)}"))
+        rows.append(Comparison(f"{name}: hold in their saved file", f"{len(held)} of {len(tried)}"))
         if not held:
-            sentences.append(f"{name}: no image of {len(tried)} was fooled.")
+            sentences.append(f"{name}: no image of {len(tried)} was misclassified.")
             continue
         steps, l2, linf = (mean(image[key] for image in held) for key in ("steps", "l2", "linf"))
         lengths[name] = l2
@@ -94,25 +94,25 @@ def say_fooled(results: Results) -> Said:
             f"{name}: {all_of} {len(tried)} images are taken for the other class, read back from their saved files, "
             f"after {steps:.0f} steps on average; the pixel that moves farthest moves by {linf * 255:.0f} of 255."
         )
-        rows += [Compared(f"{name}: steps", steps), Compared(f"{name}: L2 distance", l2)]
-        rows.append(Compared(f"{name}: time", result["seconds"]["total"], None, SECONDS))
+        rows += [Comparison(f"{name}: steps", steps), Comparison(f"{name}: L2 distance", l2)]
+        rows.append(Comparison(f"{name}: time", result["seconds"]["total"], None, SECONDS))
     if len(lengths) == 2:
         (one, first), (other, second) = lengths.items()
         sentences.append(f"The images of {one} lie {first / second:.1f} times as far away as those of {other}.")
-    return Said(sentences, rows)
+    return Findings(sentences, rows)
 
 
-def say_visualised(results: Results) -> Said:
+def visualise_findings(results: Results) -> Findings:
     """Of images of a class: whether their own network sees it there, and whether another one does."""
     sentences, rows = [], []
     for name, result in results.items():
         own, judge = result["backbone"][0]["name"], result["judge"]
         for entry in result["classes"]:
             sentences.append(f"{name}: {seen(entry, own, judge)}")
-            rows.append(Compared(f"{name}: probability by {own}", entry["probability"]))
+            rows.append(Comparison(f"{name}: probability by {own}", entry["probability"]))
             if judge is not None:
-                rows.append(Compared(f"{name}: probability by {judge}", entry["judge_probability"]))
-    return Said(sentences, rows)
+                rows.append(Comparison(f"{name}: probability by {judge}", entry["judge_probability"]))
+    return Findings(sentences, rows)
 
 
 def seen(entry: Mapping[str, Any], own: str, judge: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.formatting import percent
-from vitrail.tasks.reproduce_plan import SECONDS, Compared, Figures, Said
+from vitrail.reproduction.plan import SECONDS, Comparison, Findings, Values
 
 REPORTED = {"vgg16": 0.888107, "alexnet": 0.868342}
 """The report's accuracies on the test part of 15-Scene."""
@@ -17,10 +17,10 @@ GREY = "grey"  # the folder of copies without colour; each is called after its o
 FLAT = 0.01  # of accuracy: by less, a curve over C is called flat
 CLEAR = 0.005  # of accuracy: by more, one is called better than another
 
-Results = Mapping[str, Figures]
+Results = Mapping[str, Values]
 
 
-def say_parameters(results: Results) -> Said:
+def parameter_findings(results: Results) -> Findings:
     """Of a network's layers: how many parameters are where."""
     (network,) = results.values()
     layers = [layer for layer in network["layers"] if layer["parameters"]]
@@ -28,7 +28,7 @@ def say_parameters(results: Results) -> Said:
     total, inside = network["parameters"], sum(layer["parameters"] for layer in dense)
     largest, last = max(layers, key=lambda layer: layer["parameters"]), layers[-1]
     most = "most" if 2 * inside > total else "the smaller part"
-    return Said(
+    return Findings(
         [
             f"{inside:,} of {total:,} parameters, {percent(inside / total)}, are in the {len(dense)} fully connected "
             f"layers: {most} of them; {largest['name']} alone holds {percent(largest['share'])}.",
@@ -36,14 +36,14 @@ def say_parameters(results: Results) -> Said:
             "the logits of ImageNet's classes, of which softmax makes probabilities.",
         ],
         [
-            Compared("parameters", total),
-            Compared("parameters in convolutions", total - inside),
-            *(Compared(f"parameters of {layer['name']}", layer["parameters"]) for layer in dense),
+            Comparison("parameters", total),
+            Comparison("parameters in convolutions", total - inside),
+            *(Comparison(f"parameters of {layer['name']}", layer["parameters"]) for layer in dense),
         ],
     )
 
 
-def say_named(results: Results, truth: Mapping[str, int]) -> Said:
+def classify_findings(results: Results, truth: Mapping[str, int]) -> Findings:
     """Of images with five guesses each: how often the class is the first, and among all."""
     sentences, rows = [], []
     for result in results.values():
@@ -57,8 +57,8 @@ def say_named(results: Results, truth: Mapping[str, int]) -> Said:
             f"{name}: of {len(images)} images the first guess is right for {percent(first)}, "
             f"one of five for {percent(five)}."
         )
-        rows += [Compared(f"{name}, first guess right", first), Compared(f"{name}, one of five right", five)]
-    return Said(sentences, rows)
+        rows += [Comparison(f"{name}, first guess right", first), Comparison(f"{name}, one of five right", five)]
+    return Findings(sentences, rows)
 
 
 def right(images: Sequence[Mapping[str, Any]], truth: Mapping[str, int], guesses: int) -> float | None:
@@ -74,7 +74,7 @@ def _name(image: Mapping[str, Any]) -> str:
     return path.stem if path.parent.name == GREY else path.name
 
 
-def say_layers(results: Results) -> Said:
+def layer_findings(results: Results) -> Findings:
     """Of layers tried alone and together, by left-out training images."""
     (result,) = results.values()
     curve, test = result["curve_layer"], result["test"]
@@ -86,8 +86,8 @@ def say_layers(results: Results) -> Said:
         f"{worst['layer']} gives the least ({percent(worst['accuracy'])}).",
         f"Chosen was {result['choice']['layer']}; on the test part that comes to {percent(test['accuracy'])}.",
     ]
-    rows = [Compared(f"left-out accuracy, {point['layer']}", point["accuracy"]) for point in curve]
-    return Said(sentences, [*rows, Compared("test accuracy, layers as chosen", test["accuracy"])])
+    rows = [Comparison(f"left-out accuracy, {point['layer']}", point["accuracy"]) for point in curve]
+    return Findings(sentences, [*rows, Comparison("test accuracy, layers as chosen", test["accuracy"])])
 
 
 def _depth(best: Mapping[str, Any], deepest: Mapping[str, Any]) -> str:
@@ -96,10 +96,10 @@ def _depth(best: Mapping[str, Any], deepest: Mapping[str, Any]) -> str:
     return f"the deepest one, {deepest['layer']}, gives {percent(deepest['accuracy'])}"
 
 
-def say_grey(results: Results, truth: Mapping[str, int]) -> Said:
+def grayscale_findings(results: Results, truth: Mapping[str, int]) -> Findings:
     """Of the same images in colour and in grey, three channels alike: how often the name stays."""
     if len(results) < 2:
-        return Said(())
+        return Findings(())
     colour, grey = ({_name(image): image for image in result["images"]} for result in results.values())
     both = [name for name in colour if name in grey]
     same = sum(colour[name]["top"][0]["index"] == grey[name]["top"][0]["index"] for name in both)
@@ -109,13 +109,13 @@ def say_grey(results: Results, truth: Mapping[str, int]) -> Said:
     ]
     before, after = (right([each[name] for name in both], truth, 1) for each in (colour, grey))
     if before is None or after is None:
-        return Said(sentences, [Compared("share of names that stay", same / max(1, len(both)))])
+        return Findings(sentences, [Comparison("share of names that stay", same / max(1, len(both)))])
     sentences.append(
         f"The first guess is right for {percent(after)} of the grey ones and {percent(before)} of the coloured ones"
         f"{_so(before, after)}."
     )
-    return Said(
-        sentences, [Compared("first guess right, in colour", before), Compared("first guess right, in grey", after)]
+    return Findings(
+        sentences, [Comparison("first guess right, in colour", before), Comparison("first guess right, in grey", after)]
     )
 
 
@@ -127,15 +127,15 @@ def _so(before: float, after: float) -> str:
     return ": grey costs nothing here"
 
 
-def say_svm(results: Results) -> Said:
+def svm_findings(results: Results) -> Findings:
     """Of linear SVMs on several networks' features: accuracy, time, and whether C matters."""
     sentences, rows = [], []
     for result in results.values():
         name, test = result["choice"]["backbone"], result["test"]
         rows.append(
-            Compared(f"{name} {result['choice']['layer']} + SVM, test accuracy", test["accuracy"], REPORTED.get(name))
+            Comparison(f"{name} {result['choice']['layer']} + SVM, test accuracy", test["accuracy"], REPORTED.get(name))
         )
-        rows.append(Compared(f"{name}, time", result["seconds"]["total"], REPORTED_SECONDS.get(name), SECONDS))
+        rows.append(Comparison(f"{name}, time", result["seconds"]["total"], REPORTED_SECONDS.get(name), SECONDS))
         sentences.append(flatness(name, result["curve_C"]))
         if name in REPORTED:
             sentences.append(beside(name, test, REPORTED[name]))
@@ -143,7 +143,7 @@ def say_svm(results: Results) -> Said:
     gain = best["test"]["accuracy"] - REPORTED["vgg16"]
     more = f"{abs(gain):.3f} {'more' if gain > 0 else 'less'} than the report's VGG16"
     sentences.append(f"The best here, {best['choice']['backbone']}, gets {percent(best['test']['accuracy'])}: {more}.")
-    return Said(sentences, rows)
+    return Findings(sentences, rows)
 
 
 def flatness(name: str, curve: Sequence[Mapping[str, float]]) -> str:
@@ -174,41 +174,41 @@ def beside(name: str, test: Mapping[str, Any], reported: float) -> str:
     )
 
 
-def say_heads(results: Results, known: Sequence[str]) -> Said:
+def head_findings(results: Results, known: Sequence[str]) -> Findings:
     """Of the same network with other heads, or trained further: which is better by how much."""
     scenes = [row["name"] for row in next(iter(results.values()))["test"]["per_class"]]
     sentences, rows = [cannot_name(scenes, known)], []
     for result in results.values():
         what = f"{result['choice']['backbone']}, {result['choice']['head']}"
-        rows.append(Compared(f"{what}: test accuracy", result["test"]["accuracy"]))
-        rows.append(Compared(f"{what}: time", result["seconds"]["total"], None, SECONDS))
+        rows.append(Comparison(f"{what}: test accuracy", result["test"]["accuracy"]))
+        rows.append(Comparison(f"{what}: time", result["seconds"]["total"], None, SECONDS))
         rival = _svm_of(results, result["choice"]["backbone"])
         if result["choice"]["head"] != "svm" and rival is not None:
             sentences.append(against(result, rival))
-    return Said(sentences, rows)
+    return Findings(sentences, rows)
 
 
 def cannot_name(scenes: Sequence[str], known: Sequence[str]) -> str:
-    """How many of the scenes a network has a class for, and what follows for the comparison."""
+    """How many of the scenes are classes of a network, and what follows for the comparison."""
     words = {synonym.strip().casefold() for name in known for synonym in name.split(",")}
-    named = [scene for scene in scenes if scene.casefold() in words]
-    if len(named) == len(scenes):
-        return f"All {len(scenes)} scenes are classes of the network itself, which could name them as it is."
-    which = f" ({', '.join(named)})" if named else ""
+    own = [scene for scene in scenes if scene.casefold() in words]
+    if len(own) == len(scenes):
+        return f"All {len(scenes)} scenes are classes of the network itself, which can classify them as it is."
+    which = f" ({', '.join(own)})" if own else ""
     return (
-        f"{len(named)} of the {len(scenes)} scenes are classes of the network itself{which}, so it cannot name them "
-        "alone: its last layer was taught anew (logistic), or the network was trained further (fine-tune)."
+        f"{len(own)} of the {len(scenes)} scenes are classes of the network itself{which}, so it cannot classify "
+        "them alone: its last layer was trained anew (logistic), or the network was fine-tuned (fine-tune)."
     )
 
 
-def _svm_of(results: Results, backbone: str) -> Figures | None:
+def _svm_of(results: Results, backbone: str) -> Values | None:
     found = (
         each for each in results.values() if each["choice"]["head"] == "svm" and each["choice"]["backbone"] == backbone
     )
     return next(found, None)
 
 
-def against(other: Figures, svm: Figures) -> str:
+def against(other: Values, svm: Values) -> str:
     """A head, or a network trained further, against the SVM on the same network."""
     gain = other["test"]["accuracy"] - svm["test"]["accuracy"]
     verdict = "about as good as" if abs(gain) <= CLEAR else ("better than" if gain > 0 else "worse than")

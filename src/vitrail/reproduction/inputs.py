@@ -12,14 +12,14 @@ from typing import Any
 from vitrail.backbones import BACKBONES
 from vitrail.errors import MissingExtra
 from vitrail.image_files import find_images
+from vitrail.reproduction.budgets import Budget
 from vitrail.tasks.demo import packaged_images
-from vitrail.tasks.reproduce_sizes import Sizes
 
 WEIGHTS = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True)
-class Material:
+class Inputs:
     """What a plan is made from.
 
     Attributes:
@@ -31,7 +31,7 @@ class Material:
     data: Path
     run: Path
     weights: Path | None
-    sizes: Sizes
+    budget: Budget
     seed: int
     device: str
 
@@ -54,8 +54,8 @@ class Material:
     def weights_of(self, backbone: str) -> Path | None:
         """The file of `--weights` that is called as the backbone, with or without a checksum behind the name."""
         files = sorted(self.weights.iterdir()) if self.weights and self.weights.is_dir() else []
-        named = (path for path in files if path.suffix in WEIGHTS and path.stem.partition("-")[0] == backbone)
-        return next((path for path in named if path.is_file()), None)
+        classified = (path for path in files if path.suffix in WEIGHTS and path.stem.partition("-")[0] == backbone)
+        return next((path for path in classified if path.is_file()), None)
 
     def without_weights(self, backbone: str) -> str:
         """A sentence where the backbone's weights are neither given nor on this machine; nothing is downloaded."""
