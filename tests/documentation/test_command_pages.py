@@ -74,6 +74,6 @@ def test_kinds_defaults_and_ranges_are_told():
     assert row("gan-train", "`--on-alarm`")[:2] == ("`warn` `stop` `rollback`", "`warn`")
     assert row("gan-train", "`--augment` `--no-augment`")[:2] == ("yes or no", "no")
     assert row("gan-train", "`--seed`")[2] == "≥\xa00, <\xa02^32 |"
-    assert row("fool", "`IMAGES`")[:2] == ("several: path", "must be given")
+    assert row("attack", "`IMAGES`")[:2] == ("several: path", "must be given")
     assert row("transfer", "`--cache`")[1].endswith("/vitrail/features`")
     assert str(Path.home()) not in command_pages.page("transfer")

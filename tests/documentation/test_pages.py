@@ -16,6 +16,7 @@ PAGES = (
     "tutorials/believable-gan.md",
     "extending.md",
     "api/vitrail.md",
+    "api/attacks.md",
     "api/attributions.md",
     "api/gan.md",
     "api/gan_architectures.md",

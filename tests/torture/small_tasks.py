@@ -65,7 +65,7 @@ class Small:
     def explain(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--no-faithfulness"]
 
-    def fool(self, cache):
+    def attack(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--steps", 4]
 
     def audit(self, cache):

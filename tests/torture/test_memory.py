@@ -90,7 +90,7 @@ def mix(stripes, classifier, number):
         "explain": {"images": [image], "faithfulness": False, **network},
         "visualise": {"classes": ["noise"], "steps": 3, "judge": "none", "size": 64, **network},
         "predict": {"classifier": str(classifier), "images": [image], "use_cache": False},
-        "fool": {"images": [image], "steps": 3, **network},
+        "attack": {"images": [image], "steps": 3, **network},
         "transfer": {
             "folder": str(stripes),
             "backbone": "squeezenet",

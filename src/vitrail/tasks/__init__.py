@@ -13,7 +13,7 @@ TASKS = Registry(
         "transfer": "transfer:Transfer",
         "predict": "predict:Predict",
         "explain": "explain:Explain",
-        "fool": "fool:Fool",
+        "attack": "attack:Attack",
         "audit": "audit:Audit",
         "visualise": "visualise:Visualise",
         "gan-train": "gan_train:GanTrain",

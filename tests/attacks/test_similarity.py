@@ -2,7 +2,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as reference
 
-from vitrail.metrics.similarity import structural_similarity
+from vitrail.attacks.similarity import structural_similarity
 
 
 def images(height, width):

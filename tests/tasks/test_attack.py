@@ -1,4 +1,4 @@
-"""`vitrail fool` through the command line: what is said of a fooled image is true of the file."""
+"""`vitrail attack` through the command line: what is reported of an adversarial image is true of the file."""
 
 import json
 
@@ -9,12 +9,13 @@ from command import run
 from PIL import Image
 
 import vitrail
-from vitrail.backbones import BACKBONES
+from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.images import read_pixels, to_unit
 
 
-def fooled(tmp_path, *arguments):
-    done = run("fool", *arguments, "--json", "--run", tmp_path / "run")
+def attacked(tmp_path, *arguments):
+    network = () if "--backbone" in arguments else ("--backbone", "squeezenet")
+    done = run("attack", *arguments, *network, "--json", "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
@@ -30,10 +31,10 @@ def verdict(backbone, file):
 @pytest.fixture(scope="module")
 def spider(cat, tmp_path_factory):
     home = tmp_path_factory.mktemp("spider")
-    return home / "run", fooled(home, cat, "--target", "tarantula")
+    return home / "run", attacked(home, cat, "--target", "tarantula")
 
 
-def test_the_saved_file_is_taken_for_the_target(spider):
+def test_the_saved_file_is_classified_as_the_target(spider):
     folder, result = spider
     (image,) = result["images"]
     assert image["success"]
@@ -57,36 +58,36 @@ def test_the_figures_are_those_of_the_saved_file(spider, cat):
 
 def test_there_are_figures_and_a_table(spider):
     folder, _ = spider
-    for name in ("fooled", "path"):
+    for name in ("adversarial", "path"):
         assert (folder / "plots" / f"{name}.png").stat().st_size > 5_000
-    assert len((folder / "tables" / "fooled.csv").read_text().splitlines()) == 2
+    assert len((folder / "tables" / "adversarial.csv").read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(
     ("method", "options"),
     [
         ("gradient-ascent", ()),
-        ("projected-gradient", ("--radius", "0.02", "--steps", "10")),
-        ("projected-gradient", ("--norm", "l2", "--radius", "2", "--steps", "10")),
-        ("auto-projected-gradient", ("--radius", "0.02", "--steps", "10")),
-        ("deep-fool", ()),
+        ("pgd", ("--epsilon", "0.02", "--steps", "10")),
+        ("pgd", ("--norm", "l2", "--epsilon", "2", "--steps", "10")),
+        ("apgd", ("--epsilon", "0.02", "--steps", "10")),
+        ("deepfool", ()),
         ("carlini-wagner", ("--steps", "20")),
     ],
 )
 def test_every_attack_goes_through_the_file(method, options, cat, tmp_path):
-    (image,) = fooled(tmp_path, cat, "--method", method, *options)["images"]
+    (image,) = attacked(tmp_path, cat, "--method", method, *options)["images"]
     assert image["target"] is None
     assert image["verified"], image
     assert image["result"]["index"] != image["source"]["index"]
-    if "l2" in options or "--radius" not in options:
+    if "l2" in options or "--epsilon" not in options:
         return
     assert image["linf"] <= 0.02 + 0.5 / 255  # rounding to 8 bits may add half a step
 
 
-def test_the_rate_is_the_length_of_a_step(cat, tmp_path):
-    (image,) = fooled(tmp_path, cat, "--method", "gradient-ascent", "--rate", "20")["images"]
+def test_the_step_size_is_the_length_of_a_step(cat, tmp_path):
+    (image,) = attacked(tmp_path, cat, "--method", "gradient-ascent", "--step-size", "20")["images"]
     assert image["steps"] == 1
-    with_the_usual = fooled(tmp_path / "usual", cat, "--method", "gradient-ascent")["images"][0]
+    with_the_usual = attacked(tmp_path / "usual", cat, "--method", "gradient-ascent")["images"][0]
     assert with_the_usual["steps"] > 1
 
 
@@ -94,32 +95,32 @@ def test_images_of_several_sizes_each_get_their_own_target(cat, tmp_path):
     small = tmp_path / "small.png"
     with Image.open(cat) as image:
         image.resize((200, 260)).save(small)
-    result = fooled(tmp_path, cat, small, "--target", "tarantula,goldfish")
+    result = attacked(tmp_path, cat, small, "--target", "tarantula,goldfish")
     assert [image["result"]["name"] for image in result["images"]] == ["tarantula", "goldfish"]
     with Image.open(tmp_path / "run" / result["images"][1]["output"]) as image:
         assert image.size == (200, 260)
 
 
-def test_a_image_that_is_taken_for_the_target_already_is_said_to_be(cat, tmp_path):
+def test_an_image_of_the_target_class_is_reported(cat, tmp_path):
     name = BACKBONES["squeezenet"]().classes[verdict(BACKBONES["squeezenet"](), cat)]
-    done = run("fool", cat, "--target", name, "--run", tmp_path / "run")
+    done = run("attack", cat, "--target", name, "--backbone", "squeezenet", "--run", tmp_path / "run")
     assert done.exit_code == 1
-    assert f"is taken for {name}" in done.stderr
-    assert "already; choose another target" in done.stderr
+    assert f"is classified as {name}" in done.stderr
+    assert "another target" in done.stderr
 
 
-def test_the_classifier_just_made_is_fooled(classifier, stripes, tmp_path):
+def test_the_classifier_just_made_is_attacked(classifier, stripes, tmp_path):
     file = stripes / "test" / "across" / "0.png"
-    (image,) = fooled(tmp_path, file, "--target", "down", "--backbone", classifier)["images"]
+    (image,) = attacked(tmp_path, file, "--target", "down", "--backbone", classifier)["images"]
     assert (image["source"]["name"], image["result"]["name"]) == ("across", "down")
     assert image["verified"]
     classifier_network = vitrail.load(classifier)
     assert classifier_network.classes[verdict(classifier_network, tmp_path / "run" / image["output"])] == "down"
 
 
-def test_a_failure_is_told_as_one(cat, tmp_path):
-    options = ("--target", "tarantula", "--method", "fast-gradient", "--radius", "0.0001")
-    (image,) = fooled(tmp_path, cat, *options)["images"]
+def test_a_failure_is_reported_as_one(cat, tmp_path):
+    options = ("--target", "tarantula", "--method", "fgsm", "--epsilon", "0.0001")
+    (image,) = attacked(tmp_path, cat, *options)["images"]
     assert not image["success"]
     assert "output" not in image
     assert image["result"]["index"] == image["source"]["index"]
@@ -130,13 +131,27 @@ def test_a_failure_is_told_as_one(cat, tmp_path):
     [
         (("--target", "tarantulla"), "Did you mean tarantula"),
         (("--target", "1,2,3"), "3 targets were given for 1 images"),
-        (("--method", "pgd"), "Unknown attack 'pgd'"),
-        (("--method", "fast-gradient"), "fast-gradient needs --radius"),
-        (("--radius", "-1"), "--radius must be greater than 0"),
+        (("--method", "pdg"), "Unknown attack 'pdg'"),
+        (("--method", "fgsm"), "fgsm needs an epsilon"),
+        (("--epsilon", "-1"), "--epsilon must be greater than 0"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, said, cat, tmp_path):
-    done = run("fool", cat, *arguments, "--run", tmp_path / "run")
+    done = run("attack", cat, *arguments, "--backbone", "squeezenet", "--run", tmp_path / "run")
     assert done.exit_code in (1, 2)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert said in line
+
+
+def test_the_summary_counts_successes_and_names_the_next_commands(cat, tmp_path):
+    done = run("attack", cat, "--backbone", "squeezenet", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "1 of 1" in done.output
+    assert "vitrail explain" in done.output
+    assert f"{tmp_path / 'run'}/adversarial/" in done.output.replace("\n", "")
+
+
+def test_the_network_of_transfer_is_the_default(cat, tmp_path):
+    done = run("attack", cat, "--steps", "2", "--json", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["backbone"][0]["name"] == DEFAULT_BACKBONE

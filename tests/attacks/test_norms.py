@@ -1,11 +1,11 @@
-"""The two norms, and a hunt's memory of what was nearest: against what their definitions say."""
+"""The two norms, and the nearest success that a run records, against their definitions."""
 
 import pytest
 import torch
 
-from vitrail.attacks.geometry import NORMS
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.hunt import Hunt
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.norms import NORMS
+from vitrail.attacks.run import AttackRun
 
 CHANGE = torch.zeros(2, 3, 2, 2)
 CHANGE[0, 0, 0, 0], CHANGE[0, 1, 1, 1], CHANGE[1, 2, 0, 1] = 0.3, -0.4, -0.2
@@ -36,23 +36,23 @@ def test_no_step_of_length_one_gains_more_than_the_steepest_which_gains_the_dual
 
 
 @pytest.mark.parametrize("name", NORMS)
-def test_what_is_within_the_radius_stays_and_the_rest_comes_to_it(name):
+def test_what_is_within_epsilon_stays_and_the_rest_is_projected(name):
     norm, change = NORMS[name], random()
-    radii = norm.length(change) * torch.tensor([0.5, 0.9, 1.0, 2.0])
-    found = norm.project(change, radii)
-    torch.testing.assert_close(norm.length(found), torch.minimum(radii, norm.length(change)))
+    epsilons = norm.length(change) * torch.tensor([0.5, 0.9, 1.0, 2.0])
+    found = norm.project(change, epsilons)
+    torch.testing.assert_close(norm.length(found), torch.minimum(epsilons, norm.length(change)))
     torch.testing.assert_close(found[2:], change[2:])
 
 
-def test_a_hunt_remembers_the_nearest_that_reached_the_goal_not_the_latest(backbone, images):
+def test_a_run_records_the_nearest_success_not_the_latest(backbone, images):
     labels = backbone(images).argmax(dim=1)
-    hunt = Hunt(backbone, images, Goal(labels), steps=1)
-    reached, near, far = torch.ones(len(images), dtype=torch.bool), 0.01, 0.05
-    hunt.offer(hunt.clean + near, reached)
-    hunt.offer(hunt.clean + far, reached)
-    torch.testing.assert_close(hunt.found(), images + near)
-    hunt.offer(hunt.clean + near / 2, ~reached)
-    torch.testing.assert_close(hunt.found(), images + near)
-    hunt.offer(hunt.clean + near / 2, reached)
-    torch.testing.assert_close(hunt.found(), images + near / 2)
-    torch.testing.assert_close(hunt.nearest, NORMS["l2"].length(hunt.found() - images))
+    run = AttackRun(backbone, images, Criterion(labels), steps=1)
+    success, near, far = torch.ones(len(images), dtype=torch.bool), 0.01, 0.05
+    run.record(run.clean + near, success)
+    run.record(run.clean + far, success)
+    torch.testing.assert_close(run.adversarial(), images + near)
+    run.record(run.clean + near / 2, ~success)
+    torch.testing.assert_close(run.adversarial(), images + near)
+    run.record(run.clean + near / 2, success)
+    torch.testing.assert_close(run.adversarial(), images + near / 2)
+    torch.testing.assert_close(run.best_length, NORMS["l2"].length(run.adversarial() - images))

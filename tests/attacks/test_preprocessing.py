@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from vitrail.attacks.prepared import judge, prepared
+from vitrail.attacks.preprocessing import classify_as_saved, with_preprocessing
 from vitrail.backbones import BACKBONES
 from vitrail.images import read_pixels, save_image, to_unit
 from vitrail.tasks.demo import packaged_images
 
 
 @pytest.mark.parametrize("name", ["squeezenet", "efficientnet-lite0"])
-def test_the_judge_says_what_saving_and_reading_says(name, tmp_path):
+def test_pixels_are_classified_as_if_saved_and_read(name, tmp_path):
     backbone = BACKBONES[name]()
     how = backbone.preprocessing
     for index, path in enumerate(packaged_images()[:2]):
@@ -20,14 +20,16 @@ def test_the_judge_says_what_saving_and_reading_says(name, tmp_path):
             )
             with torch.no_grad():
                 expected = backbone(to_unit(read)[None])
-                found = judge(backbone, pixels[None])
+                found = classify_as_saved(backbone, pixels[None])
                 assert torch.equal(found, expected)
-                torch.testing.assert_close(prepared(backbone)(to_unit(pixels)[None]), expected, rtol=0.05, atol=1)
+                torch.testing.assert_close(
+                    with_preprocessing(backbone)(to_unit(pixels)[None]), expected, rtol=0.05, atol=1
+                )
 
 
-def test_a_prepared_network_has_a_slope_and_shares_the_weights():
+def test_the_gradient_goes_through_preprocessing_and_weights_are_shared():
     backbone = BACKBONES["squeezenet"]()
-    wrapped = prepared(backbone)
+    wrapped = with_preprocessing(backbone)
     pixels = torch.rand(1, 3, 300, 261, generator=torch.Generator().manual_seed(0), requires_grad=True)
     (input_gradient,) = torch.autograd.grad(wrapped(pixels).amax(), pixels)
     assert input_gradient.shape == pixels.shape
