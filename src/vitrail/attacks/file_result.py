@@ -27,7 +27,7 @@ class FileAttackResult:
         source: the prediction on the clean image.
         target: the class to reach; None: any other.
         result: the prediction on the PNG file, read and preprocessed as any file.
-        already: whether the clean image is classified as the target, so that there is nothing to do.
+        misclassified_before: whether the clean image is classified as the target, so that there is nothing to do.
         l2, linf: norms of the perturbation, in pixel intensity.
         ssim: structural similarity of the two images.
         margin_history: the criterion's margin at each gradient, in logits.
@@ -47,12 +47,12 @@ class FileAttackResult:
     forwards: int
     backwards: int
     margin_history: list[float] = field(repr=False)
-    already: bool = False
+    misclassified_before: bool = False
 
     @property
     def success(self) -> bool:
         """Whether the network classifies the PNG file as wanted."""
-        if self.already:
+        if self.misclassified_before:
             return False
         if self.target is None:
             return bool(self.result["index"] != self.source["index"])
@@ -64,7 +64,7 @@ class FileAttackResult:
             "file": display_name(self.file),
             "source": self.source,
             "target": self.target,
-            **({"already": True} if self.already else {}),
+            **({"misclassified_before": True} if self.misclassified_before else {}),
             "l2": self.l2,
             "linf": self.linf,
             "ssim": self.ssim,

@@ -179,7 +179,21 @@ class FileAttack:
         png = encode_png(image)
         target = self._class_entry(source["index"])
         return FileAttackResult(
-            file, image, image, png, source, target, self.classify_png(png), 0.0, 0.0, 1.0, 0, 1, 0, [], already=True
+            file,
+            image,
+            image,
+            png,
+            source,
+            target,
+            self.classify_png(png),
+            0.0,
+            0.0,
+            1.0,
+            0,
+            1,
+            0,
+            [],
+            misclassified_before=True,
         )
 
     def _prediction(self, logits: Tensor) -> ClassEntry:

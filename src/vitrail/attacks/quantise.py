@@ -21,7 +21,7 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.images import to_bytes, to_unit
 from vitrail.tensors import Images, Labels, Logits, Pixels, Scores
 
-Classify = Callable[[Pixels], Logits]
+Classifier = Callable[[Pixels], Logits]
 PASSES = 90
 PASSES_OF_UPDATE = 10  # forward passes of one update: a gradient, and bisections
 BISECTIONS = 8
@@ -36,7 +36,7 @@ def quantise_adversarial(
     criterion: Criterion | Labels,
     *,
     passes: int = PASSES,
-    classify: Classify | None = None,
+    classify: Classifier | None = None,
 ) -> AttackResult:
     """Images in whole steps of 1/255 that meet the criterion exactly as the file will, as near to `images` as possible.
 
@@ -65,7 +65,7 @@ def quantise_result(
     *,
     norm: NormName,
     epsilon: float | None = None,
-    classify: Classify | None = None,
+    classify: Classifier | None = None,
 ) -> AttackResult:
     """The result of an attack in whole steps of 1/255; `success` is that of the quantised images.
 
@@ -98,7 +98,7 @@ class _QuantisedRun(AttackRun):
     """A run on the grid of 1/255, whose logits are those of `classify`."""
 
     def __init__(
-        self, model: Backbone, clean: Images, criterion: Criterion | Labels, classify: Classify | None
+        self, model: Backbone, clean: Images, criterion: Criterion | Labels, classify: Classifier | None
     ) -> None:
         self._classify = classify
         super().__init__(model, clean, criterion, steps=1)

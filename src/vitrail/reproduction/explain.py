@@ -75,9 +75,11 @@ def _attacked(inputs: Inputs) -> list[Step]:
     }
     return [
         _request(inputs, "attacked-as-in-the-lab", FIRST).run(
-            "fool", ("fooled", "path"), method=LAB, rate=0.5, **settings
+            "attack", ("adversarial", "path"), method=LAB, step_size=0.5, **settings
         ),
-        _request(inputs, "attacked-by-the-least", FIRST).run("fool", ("fooled",), method="minimal-l2", **settings),
+        _request(inputs, "attacked-by-the-least", FIRST).run(
+            "attack", ("adversarial",), method="minimal-l2", **settings
+        ),
     ]
 
 

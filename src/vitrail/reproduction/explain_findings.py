@@ -81,7 +81,7 @@ def attack_findings(results: Results) -> Findings:
     """Of attacks on the same images: how many hold in the saved file, after how many steps, at what distance."""
     sentences, rows, lengths = [], [], {}
     for name, result in results.items():
-        tried = [image for image in result["images"] if not image.get("already")]
+        tried = [image for image in result["images"] if not image.get("misclassified_before")]
         held = [image for image in tried if image["verified"]]
         rows.append(Comparison(f"{name}: hold in their saved file", f"{len(held)} of {len(tried)}"))
         if not held:

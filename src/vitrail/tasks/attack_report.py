@@ -54,7 +54,7 @@ class Report:
             entry["output"] = f"adversarial/{name}.png"
             yield Attachment("adversarial", f"{name}.png", attacked.png)
         self.images.append(entry)
-        if len(self._rows) < IMAGES_IN_PLOT and not attacked.already:
+        if len(self._rows) < IMAGES_IN_PLOT and not attacked.misclassified_before:
             self._rows.append(self._panels(attacked))
             margins = attacked.margin_history
             self._lines.append(Line(list(map(float, range(len(margins)))), margins, attacked.file.stem))
@@ -66,9 +66,9 @@ class Report:
             BadSetting: every image is classified as its target already.
         """
         for entry in self.images:
-            if entry.get("already"):
+            if entry.get("misclassified_before"):
                 sentence = f"'{entry['file']}' is classified as {_class(entry['source'])} already. Use another target."
-                if all(each.get("already") for each in self.images):
+                if all(each.get("misclassified_before") for each in self.images):
                     raise BadSetting(sentence)
                 yield Note(sentence, "warning", entry["file"])
         rows = [_cells(entry) for entry in self.images]
@@ -88,7 +88,7 @@ class Report:
 
     def summary(self, skipped: int) -> Summary:
         """How many images succeeded, and how large their perturbations are."""
-        tried = [entry for entry in self.images if not entry.get("already")]
+        tried = [entry for entry in self.images if not entry.get("misclassified_before")]
         succeeded = [entry for entry in tried if entry["verified"]]
         left_out = f", {skipped:,} skipped" if skipped else ""
         already = len(self.images) - len(tried)
@@ -135,7 +135,7 @@ def _class(entry: ClassEntry) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> tuple[Any, ...]:
-    verified = "already" if entry.get("already") else "yes" if entry["verified"] else "no"
+    verified = "already" if entry.get("misclassified_before") else "yes" if entry["verified"] else "no"
     distance = (round(entry["l2"], 4), round(entry["linf"], 4), round(entry["ssim"], 4))
     classes = _class(entry["source"]), _class(entry["result"])
     return (Path(entry["file"]).name, *classes, verified, *distance, entry["forwards"], entry["backwards"])
