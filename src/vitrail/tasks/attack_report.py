@@ -18,6 +18,7 @@ from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
 from vitrail.tasks.kept_names import UniqueNames
 
+DISTANCES = ("L2", "L∞", "SSIM")
 IMAGES_IN_PLOT = 6
 
 
@@ -73,7 +74,16 @@ class Report:
                 yield Note(sentence, "warning", entry["file"])
         rows = [_cells(entry) for entry in self.images]
         title = "Adversarial images; norms of the perturbation in pixel intensity, 0 to 1"
-        columns = ("image", "class", "adversarial class", "verified", "L2", "L∞", "SSIM", "forwards", "backwards")
+        columns = (
+            "image",
+            "class",
+            "adversarial class",
+            "probability",
+            "verified",
+            *DISTANCES,
+            "forwards",
+            "backwards",
+        )
         yield Table("adversarial", title, columns, rows)
         try:
             headings = ["clean", "adversarial", f"difference × {self._magnify:g}"]
@@ -137,5 +147,5 @@ def _class(entry: ClassEntry) -> str:
 def _cells(entry: dict[str, Any]) -> tuple[Any, ...]:
     verified = "already" if entry.get("misclassified_before") else "yes" if entry["verified"] else "no"
     distance = (round(entry["l2"], 4), round(entry["linf"], 4), round(entry["ssim"], 4))
-    classes = _class(entry["source"]), _class(entry["result"])
+    classes = entry["source"]["name"], entry["result"]["name"], round(entry["result"]["probability"], 4)
     return (Path(entry["file"]).name, *classes, verified, *distance, entry["forwards"], entry["backwards"])
