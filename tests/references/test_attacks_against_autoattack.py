@@ -7,6 +7,8 @@ from torch import nn
 from vitrail.attacks.robustness_curve import robust_accuracy
 from vitrail.backbones.backbone import Backbone
 
+pytestmark = pytest.mark.slow
+
 autopgd = pytest.importorskip("pyautoattack.autopgd_base")
 EPSILONS = {"linf": [0.002, 0.004, 0.008, 0.016, 0.03], "l2": [0.02, 0.05, 0.1, 0.2, 0.4]}
 

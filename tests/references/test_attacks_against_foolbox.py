@@ -8,6 +8,8 @@ from vitrail.attacks import ATTACKS
 from vitrail.attacks.criterion import Criterion
 from vitrail.backbones.backbone import Backbone
 
+pytestmark = pytest.mark.slow
+
 foolbox = pytest.importorskip("foolbox")
 
 

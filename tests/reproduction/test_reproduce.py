@@ -121,6 +121,7 @@ def test_the_page_needs_nothing_beside_it(first):
     assert "The tiny budget." in page
 
 
+@pytest.mark.slow
 def test_the_second_lab_runs_on_free_photographs(data, tmp_path):
     result, page = reproduced("explain", data, tmp_path / "run")
     found = sections(result)

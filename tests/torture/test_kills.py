@@ -17,6 +17,8 @@ from vitrail.runs import read_run
 from vitrail.studio.jobs import Jobs, Step
 from vitrail.studio.standing import Standing
 
+pytestmark = pytest.mark.slow
+
 IN_A_ROW = 3  # kills of every tenth trial
 IMAGES = 36  # of stripes
 SHARDS = 4

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from command import run
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0  # seconds
 WARM = 0.1  # share of the rounds before memory is looked at
 FLAT = 0.05  # of the memory after warming up, from the first round that counts to the last

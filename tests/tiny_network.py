@@ -32,6 +32,7 @@ tiny = BackboneSpec(
     network="tiny_network:network",
     source=Packaged("tiny-network", "tiny.safetensors", sha256=""),
 )
+"""Two convolutions and a layer, for tests."""
 
 
 def install(folder: Path) -> Path:
