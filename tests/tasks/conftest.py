@@ -9,7 +9,7 @@ from vitrail.tasks.demo import packaged_images
 def classifier(stripes, tmp_path_factory):
     """Run folder of a classifier of stripes, made by `vitrail transfer`."""
     home = tmp_path_factory.mktemp("classifier")
-    options = ("--backbone", "squeezenet", "--layer", "fire9", "--run", home / "run", "--cache", home / "cache")
+    options = ("--backbone", "tiny", "--layer", "features", "--run", home / "run", "--cache", home / "cache")
     done = run("transfer", stripes, *options)
     assert done.exit_code == 0, done.output
     return home / "run"
