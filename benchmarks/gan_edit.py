@@ -26,6 +26,7 @@ from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.open_pixels import Wish, open_pixels
 from vitrail.datasets.pixels import held_out_rows
 from vitrail.events import Progress, Result
+from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training import encoding
 from vitrail.gan_training.sampler import ShuffledBatches
@@ -34,7 +35,6 @@ from vitrail.images import to_signed_range, to_unit
 from vitrail.runs import read_run, record
 from vitrail.task import Task
 from vitrail.tasks.gan_edit import GanEdit
-from vitrail.tasks.gan_generator import read_generator
 from vitrail.tasks.gan_train import GanTrain
 
 VARIANTS = {
@@ -58,7 +58,7 @@ def done(task: Task, name: str, folder: Path) -> dict:
 
 def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tuple[str, ...]]:
     """The images that the run kept apart, and what they are."""
-    settings, names = read_run(run).settings, read_generator(run).names
+    settings, names = read_run(run).settings, load(run).names
     table = Path(settings["labels"]) if settings["labels"] else find_table(root, names)
     whole = read_table(table, root, names)
     _, rows = held_out_rows(whole.values, settings["held_out"], settings["seed"])
@@ -82,7 +82,7 @@ def edits(root: Path, run: Path, home: Path, count: int) -> None:
 
 
 def encoders(root: Path, run: Path, epochs: int) -> None:
-    generator = read_generator(run)
+    generator = load(run)
     settings = read_run(run).settings
     wish = Wish(generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"])
     opened = open_pixels(str(root), wish)

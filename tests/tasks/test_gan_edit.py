@@ -9,8 +9,9 @@ import shutil
 import numpy as np
 import pytest
 from command import run
-from gan_folders import SIDE, described, finished, trained_on_attributes
 from PIL import Image
+
+from gan_folders import SIDE, described, finished, trained_on_attributes
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def test_without_the_data_edits_are_made_and_not_judged(home, tmp_path):
     ("wishes", "said"),
     [
         ((), "Nothing is wished for; --set bright=1 would work."),
-        (("--set", "bright"), "An attribute is set to 1 or 0; got 'bright'; 'bright=1' would work."),
+        (("--set", "bright"), "must be 1 or 0; got 'bright'. Use bright=1."),
         (("--set", "brigt=1"), "There is no attribute 'brigt'. Did you mean bright?"),
         (("--set", "bright=1", "--set", "bright=0"), "bright is set to 0 and to 1; once would work."),
     ],

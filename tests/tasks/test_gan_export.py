@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from command import run
-from gan_folders import described, finished, lively, unfinished
 from safetensors.torch import load_file
 
 import vitrail.tasks.gan_export_run as exporting
+from gan_folders import described, finished, lively, unfinished
+from vitrail.gan.generator import load
 from vitrail.gan.networks import build
 from vitrail.gan_architectures.pair import condition
-from vitrail.tasks.gan_generator import read_generator
 
 KINDS = {
     "classes": ("classes", "conditional-dcgan", 1),
@@ -47,7 +47,7 @@ def test_the_weights_and_their_description_are_all_that_is_needed(both):
     assert kept == about
     network = build(kept, seed=9).generator.eval()
     network.load_state_dict(load_file(folder / "weights" / "generator.safetensors"))
-    latents, labels = torch.randn(4, 12), read_generator(source).labels((), 4, 0)
+    latents, labels = torch.randn(4, 12), load(source).labels((), 4, 0)
     with torch.no_grad():
         assert torch.equal(network(latents, labels), lively(about)(latents, labels))
     assert "Its card" in (folder / "README.md").read_text()
@@ -111,7 +111,7 @@ def test_an_unfinished_training_gives_its_last_generator(tmp_path):
     assert files(tmp_path / "run") == ["generator.json", "generator.safetensors"]
     assert "nothing was measured" in (tmp_path / "run" / "README.md").read_text()
     kept = load_file(tmp_path / "run" / "weights" / "generator.safetensors")
-    settled = read_generator(source).network.state_dict()
+    settled = load(source).network.state_dict()
     stale = lively(described("classes")).state_dict()
     assert all(torch.equal(kept[name], value) for name, value in settled.items())  # shapes too: one is of no dimension
     assert not torch.equal(kept["layers.1.running_var"], stale["layers.1.running_var"])
@@ -129,7 +129,7 @@ def test_an_export_is_repeated_to_the_bit(tmp_path):
 
 def test_a_file_that_makes_other_images_is_not_kept(tmp_path, monkeypatch):
     source = finished(tmp_path / "source", described("classes"))
-    network = read_generator(source).network
+    network = load(source).network
     monkeypatch.setattr(exporting, "to_onnx", lambda generator: b"a model")
     for wrong in (2e-4, float("nan")):
         made_of = lambda data, *given, off=wrong: exporting._unit(network, *given) + off  # noqa: E731

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from command import run
-from gan_folders import described, finished, unfinished
 from PIL import Image
 
-from vitrail.tasks.gan_generator import read_generator
+from gan_folders import described, finished, unfinished
+from vitrail.gan.generator import load
 from vitrail.tasks.gan_walk import GanWalk
 from vitrail.tasks.gan_walk_run import _asked, _columns, _rows
 
@@ -43,7 +43,7 @@ def test_all_classes_walk_along_the_same_latents(sources, tmp_path):
     assert result["outputs"] == ["images/strip.png", "images/walk.gif"]
     sheet = np.asarray(Image.open(tmp_path / "run" / "images" / "strip.png").convert("RGB"))
     left = sheet.shape[1] - (5 * 50 - 2)
-    generator = read_generator(sources["classes"])
+    generator = load(sources["classes"])
     for row in range(3):
         for column, seed in ((0, 0), (4, 3)):
             image = generator.images(generator.latents(seed, 1), torch.tensor([row]))[0, 0].numpy()
@@ -57,7 +57,7 @@ def test_colour_and_a_generator_that_is_told_nothing(sources, tmp_path):
     result = walked(sources["nothing"], tmp_path / "run", "--seeds", "4,7,9", "--steps", 3, "--loop")
     assert (result["frames"], result["classes"], result["seeds"]) == (9, [], [4, 7, 9])
     sheet = np.asarray(Image.open(tmp_path / "run" / "images" / "strip.png").convert("RGB"))
-    generator = read_generator(sources["nothing"])
+    generator = load(sources["nothing"])
     for column, seed in ((0, 4), (3, 7), (6, 9), (9, 4)):
         image = generator.images(generator.latents(seed, 1), torch.zeros(1, dtype=torch.long))[0]
         np.testing.assert_array_equal(cut(sheet, 0, column, left=0), image.permute(1, 2, 0).numpy())
@@ -67,14 +67,14 @@ def test_from_class_to_class_with_one_seed(sources, tmp_path):
     result = walked(sources["unfinished"], tmp_path / "run", "--seeds", 5, "--class", "one", "--to-class", "2")
     assert result["classes"] == ["one to two"]
     task = GanWalk(generator=sources["classes"], seeds="5", wanted=("one",), to_wanted=("2",), steps=4)
-    row = _asked(task, read_generator(sources["classes"]))
+    row = _asked(task, load(sources["classes"]))
     assert row.told.tolist() == [[0, 1, 0], [0, 0.75, 0.25], [0, 0.5, 0.5], [0, 0.25, 0.75], [0, 0, 1]]
     back = task.model_copy(update={"loop": True, "steps": 2})
-    assert _asked(back, read_generator(sources["classes"])).shares.tolist() == [0, 0.5, 1, 0.5]
+    assert _asked(back, load(sources["classes"])).shares.tolist() == [0, 0.5, 1, 0.5]
 
 
 def test_only_attributes_that_are_named_change(sources):
-    generator = read_generator(sources["attributes"])
+    generator = load(sources["attributes"])
     task = GanWalk(generator=sources["attributes"], wanted=("Male=0",), to_wanted=("Male=1",), steps=2)
     row = _asked(task, generator)
     assert row.told[:, 0].tolist() == [-1, 0, 1]
@@ -138,8 +138,8 @@ def test_a_walk_is_repeated_to_the_bit(sources, tmp_path):
         ("classes", ("--seeds", "1,-2"), "--seeds must be greater than or equal to 0; got '-2'"),
         ("classes", ("--seeds", "1,2,3,4", "--steps", "300"), "at most 600 frames; got 901"),
         ("classes", ("--class", "onee"), "There is no class 'onee'. Did you mean one"),
-        ("attributes", ("--class", "Male=1", "--to-class", "Male"), "An attribute is set to 1 or 0; got 'Male'"),
-        ("nothing", ("--class", "two"), "This generator is told nothing"),
+        ("attributes", ("--class", "Male=1", "--to-class", "Male"), "must be 1 or 0; got 'Male'"),
+        ("nothing", ("--class", "two"), "is unconditional"),
     ],
 )
 def test_bad_input_is_one_sentence(told, arguments, said, sources, tmp_path):

@@ -2,10 +2,10 @@
 
 from functools import cached_property
 
-import gan_folders
 from tiny_chapter import GAN
 from trials import options
 
+import gan_folders
 from vitrail.tasks import TASKS
 
 ENCODED = {"size": 16, "epochs": 1, "batch": 16, "width": 4, "latent-size": 8, "encoder-epochs": 1, "held-out": 0.25}

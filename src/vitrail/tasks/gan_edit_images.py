@@ -11,11 +11,11 @@ from torch import Tensor
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event, Progress
+from vitrail.gan.generator import Generator, load
 from vitrail.gan_training.inversion import invert
 from vitrail.image_files import display_name
 from vitrail.images import to_signed_range, to_unit
 from vitrail.tasks.gan_encoders import Encoders, read_encoders
-from vitrail.tasks.gan_generator import Generator, read_generator
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_edit import GanEdit
@@ -102,7 +102,7 @@ def open_editor(task: GanEdit, device: str) -> Editor:
         BadSetting: the generator is told no attributes; nothing is wished for, or the same attribute twice.
         UnknownName: an attribute that it is not told.
     """
-    generator = read_generator(task.generator, device)
+    generator = load(task.generator, device=device)
     if not generator.has_attributes:
         raise BadSetting(
             f"The generator in '{display_name(task.generator)}' is told no attributes, so none can be changed; one "
@@ -112,7 +112,7 @@ def open_editor(task: GanEdit, device: str) -> Editor:
         raise BadSetting(f"Nothing is wished for; --set {generator.names[0]}=1 would work.")
     wishes: dict[int, float] = {}
     for word in task.wanted:
-        index, value = generator.attribute(word)
+        index, value = generator.parse_attribute(word)
         if wishes.setdefault(index, value) != value:
             raise BadSetting(f"{generator.names[index]} is set to 0 and to 1; once would work.")
     return Editor(generator, read_encoders(task.generator, device), wishes, task)

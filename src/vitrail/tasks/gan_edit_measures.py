@@ -13,6 +13,7 @@ from vitrail.datasets.open_pixels import Opened, open_pixels
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training_data import read_data_options
 from vitrail.metrics.feature_extractors import (
     BackboneFeatures,
@@ -22,7 +23,6 @@ from vitrail.metrics.feature_extractors import (
 )
 from vitrail.metrics.sample_classifier import agreement
 from vitrail.tasks.gan_edit_images import Edited
-from vitrail.tasks.gan_generator import Generator
 from vitrail.transfer.classifier import open_network
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Measures:
         return dict(zip(self.names, row.tolist(), strict=True))
 
 
-def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Event, None, Measures]:
+def open_measures(task: GanEdit, generator: GeneratorNetwork, device: str) -> Steps[Event, None, Measures]:
     """The networks that look at edits; a note for each that cannot be had.
 
     The judge has learned the real images that the generator's training kept apart from those held out: their folder
@@ -142,7 +142,7 @@ def open_measures(task: GanEdit, generator: Generator, device: str) -> Steps[Eve
     return Measures(generator.names, reader, judge, held_out)
 
 
-def _real(generator: Generator, cache: Path, *, download: bool) -> tuple[Opened, int]:
+def _real(generator: GeneratorNetwork, cache: Path, *, download: bool) -> tuple[Opened, int]:
     """The images of the generator's training, parted as they were then, and its seed."""
     source, options = read_data_options(generator.description, home=cache / "datasets", download=download)
     return open_pixels(source, options), int(generator.description["seed"])

@@ -21,6 +21,7 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadRun, one_line
 from vitrail.events import Event, Progress, Weights
 from vitrail.files import read_json
+from vitrail.gan.description import Size
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.encoding import (
     BATCH,
@@ -35,7 +36,6 @@ from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
 from vitrail.images import to_signed_range, to_unit
 from vitrail.settings import parse_model
-from vitrail.tasks.gan_kept import Size
 from vitrail.tensors import Features, SignedImages
 
 PARTS = ("latents", "attributes")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from safetensors.numpy import save
-from safetensors.torch import load
+from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from vitrail.errors import BadWeights
 from vitrail.events import Attachment, Event, Note, Result, Weights
+from vitrail.gan.generator import Generator, load
 from vitrail.gan.networks import build
 from vitrail.gan_architectures.pair import condition
 from vitrail.images import from_signed_range
-from vitrail.tasks.gan_generator import Generator, read_generator
 from vitrail.tasks.gan_onnx import OPSET, need_onnx, onnx_images, to_onnx
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(task: GanExport) -> Iterator[Event]:
     formats = ("safetensors", "onnx") if task.format == "both" else (task.format,)
     if "onnx" in formats:
         need_onnx()
-    generator = read_generator(task.generator)  # on the CPU: a GPU's sums differ by more than the files may
+    generator = load(task.generator, device="cpu")  # on the CPU: a GPU's sums differ by more than the files may
     if not (task.generator / "weights" / "generator.safetensors").is_file():
         yield Note("This training is not finished; the generator of its last checkpoint is exported.")
     latents, told = _inputs(generator)
@@ -102,7 +102,7 @@ def _weights(task: GanExport, generator: Generator) -> tuple[Weights, bytes]:
 def _read_again(data: bytes, description: Mapping[str, Any]) -> nn.Module:
     """The generator as whoever has nothing but the two files builds it."""
     network = build(json.loads(json.dumps(description))).generator
-    network.load_state_dict(load(data))
+    network.load_state_dict(load_tensors(data))
     return network.eval()
 
 

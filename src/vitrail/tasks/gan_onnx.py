@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.errors import MissingExtra
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.images import from_signed_range
-from vitrail.tasks.gan_generator import Generator
 from vitrail.version import __version__
 
 OPSET = 18  # the one that torch's exporter is written in: of any other the model would have to be converted
@@ -33,7 +33,7 @@ def need_onnx() -> None:
         raise MissingExtra("An ONNX file needs `pip install 'vitrail[onnx]'`.")
 
 
-def to_onnx(generator: Generator) -> bytes:
+def to_onnx(generator: GeneratorNetwork) -> bytes:
     """The content of an .onnx file, its inputs and names described in it."""
     count = len(generator.names)
     inputs = (torch.zeros(2, generator.latent_size), *((torch.zeros(2, count),) if count else ()))
@@ -83,7 +83,7 @@ class _Unit(nn.Module):
         return from_signed_range(self.network(latents, labels))
 
 
-def _describe(model: Any, generator: Generator) -> None:
+def _describe(model: Any, generator: GeneratorNetwork) -> None:
     """Says in the model what it is; takes out where in whose source code each node comes from."""
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
         del part.metadata_props[:]

@@ -15,12 +15,12 @@ from torch import Tensor
 from vitrail.devices import choose_device
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Result
+from vitrail.gan.generator import Generator, load
+from vitrail.gan.sample_rows import image_rows
 from vitrail.gan_architectures.pair import condition
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.plots import animation, film, grid
 from vitrail.plots.encode import encode_png
-from vitrail.tasks.gan_generator import Generator, read_generator
-from vitrail.tasks.gan_train_report import image_rows
 from vitrail.tensors import Condition
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run(task: GanWalk) -> Iterator[Event]:
     """See `GanWalk.run`."""
     started = time.perf_counter()
     device = choose_device(task.device)
-    generator = read_generator(task.generator, device)
+    generator = load(task.generator, device=device)
     latents = torch.cat([generator.latents(seed, 1) for seed in task.keypoints])
     points = interpolate(latents, slerp, steps=task.steps, loop=task.loop)
     rows = _rows(task, generator)
@@ -98,7 +98,7 @@ def _rows(task: GanWalk, generator: Generator) -> list[Row]:
     else:
         labels = torch.arange(len(generator.names))
     told = condition(labels, len(generator.names), torch.empty(0))
-    names = [generator.told(label) for label in labels]
+    names = [generator.label_name(label) for label in labels]
     return [Row(name, row.expand(task.frames, -1)) for name, row in zip(names, told, strict=True)]
 
 
@@ -109,7 +109,7 @@ def _asked(task: GanWalk, generator: Generator) -> Row:
         return Row("", start.expand(task.frames))
     end = start.clone()
     if generator.has_attributes:
-        for index, value in map(generator.attribute, task.to_wanted):
+        for index, value in map(generator.parse_attribute, task.to_wanted):
             end[:, index] = value
     elif task.to_wanted:
         end = generator.labels(task.to_wanted, 1, 0)
@@ -119,8 +119,8 @@ def _asked(task: GanWalk, generator: Generator) -> Row:
     first, last = (condition(label, len(generator.names), shares)[0] for label in (start, end))
     told = lerp(first, last, shares)
     if torch.equal(first, last):
-        return Row(generator.told(start[0]), told)
-    return Row(f"{generator.told(start[0])} to {generator.told(end[0])}", told, shares)
+        return Row(generator.label_name(start[0]), told)
+    return Row(f"{generator.label_name(start[0])} to {generator.label_name(end[0])}", told, shares)
 
 
 def _strip(task: GanWalk, rows: Sequence[Row], images: np.ndarray) -> Image:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vitrail.tasks.gan_figures import alarms_in_words, distance_name, metric
+from vitrail.tasks.compare_gans import alarm_counts, distance_name, metric
 from vitrail.tasks.reproduce_material import Material
 from vitrail.tasks.reproduce_plan import SECONDS, Compared, Figures, Part, Wanted
 
@@ -84,7 +84,7 @@ def standing(result: Figures) -> str:
 
 def alarms(result: Figures) -> str:
     """Which alarms there were, as a sentence."""
-    said = alarms_in_words(result["alarms"])
+    said = alarm_counts(result["alarms"])
     return f"Alarms: {said}." if said else "No alarm was raised."
 
 

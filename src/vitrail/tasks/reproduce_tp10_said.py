@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vitrail.formatting import percent
-from vitrail.tasks.gan_figures import metric
+from vitrail.tasks.compare_gans import metric
 from vitrail.tasks.reproduce_gans import CLEAR, alarms, rows_of, standing
 from vitrail.tasks.reproduce_plan import Compared, Figures, Said
 

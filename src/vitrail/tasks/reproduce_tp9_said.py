@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vitrail.tasks.gan_figures import metric
+from vitrail.tasks.compare_gans import metric
 from vitrail.tasks.reproduce_gans import WON, alarms, distance_against, last_epoch, rows_of, standing
 from vitrail.tasks.reproduce_plan import Figures, Said
 

@@ -1,0 +1,113 @@
+"""The generator in a run folder: that of the best epoch, or, before the training has ended, of its last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vitrail.backbones.weights import assemble
+from vitrail.devices import choose_device
+from vitrail.errors import BadRun, one_line
+from vitrail.files import read_json
+from vitrail.gan.checkpoints import latest_checkpoint
+from vitrail.gan.description import check_description
+from vitrail.gan.generator_network import GeneratorNetwork, Label
+from vitrail.gan.networks import build, condition_table
+from vitrail.gan_training.checkpoints import unpack
+from vitrail.gan_training.ema import recalibrate_batch_norm
+from vitrail.gan_training.sampling import calibration_batches
+from vitrail.gan_training.state import select_prefix
+from vitrail.image_files import display_name
+from vitrail.images import to_rgb, to_unit
+from vitrail.runs import read_run
+from vitrail.tensors import Images
+
+
+@dataclass(frozen=True)
+class Generator(GeneratorNetwork):
+    """A trained generator.
+
+    Attributes:
+        run: its run folder.
+        is_final: whether the training has ended; otherwise it is the EMA of the last checkpoint.
+    """
+
+    run: Path
+    is_final: bool
+
+    def sample(self, n: int, *, seed: int = 0, label: Label = None) -> Images:
+        """Generated images (n, 3, S, S), RGB, float32 in [0, 1], in steps of 1/255; image k depends on seed + k alone.
+
+        Args:
+            label: a class, or attributes ({"Male": 1}); what is not given is sampled as among the training images.
+        Raises:
+            UnknownName: there is no such class or attribute.
+            BadSetting: a label of an unconditional generator, or one that is none.
+        """
+        images: Images = to_rgb(to_unit(self.images(self.latents(seed, n), self.labels(label, n, seed))))
+        return images
+
+
+def load(run: str | Path, *, device: str = "auto") -> Generator:
+    """The generator of a run of `vitrail gan train`.
+
+    Args:
+        run: the run folder.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+    Raises:
+        BadRun: the folder holds no generator, or a damaged one.
+        UnknownName: its architecture is unknown.
+    """
+    run, device = Path(run), choose_device(device)
+    read_run(run)
+    weights = run / "weights" / "generator.safetensors"
+    if weights.is_file():
+        description, tensors = _read_weights(weights)
+        return Generator(_assemble(description, tensors, run).to(device), description, run, is_final=True)
+    try:
+        file = latest_checkpoint(run)
+    except BadRun:
+        raise BadRun(
+            f"'{display_name(run)}' holds no generator. Use a run of `vitrail gan train`.", path=str(run)
+        ) from None
+    state, header = unpack(file)
+    description = {**header.get("networks", {}), "data": header.get("data"), "seed": header.get("seed")}
+    network = _assemble(description, select_prefix("ema", state), run).to(device)
+    recalibrate_batch_norm(
+        network,
+        calibration_batches(
+            condition_table(description), int(description["arguments"]["latent_size"]), torch.device(device)
+        ),
+    )
+    return Generator(network, description, run, is_final=False)
+
+
+def _read_weights(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        description: dict[str, Any] = read_json(weights.with_suffix(".json"))
+        return description, load_file(weights)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BadRun(
+            f"The generator '{display_name(weights)}' is damaged ({one_line(error)}). Train it again.",
+            path=str(weights),
+        ) from None
+
+
+def _assemble(description: Mapping[str, Any], tensors: Mapping[str, Tensor], run: Path) -> nn.Module:
+    try:
+        check_description(description)
+        network = assemble(lambda: build(description).generator, tensors, owner=description["architecture"], path=run)
+    except (ValueError, RuntimeError) as error:
+        raise BadRun(
+            f"The generator in '{display_name(run)}' is damaged, or of another architecture ({one_line(error)}). "
+            "Train it again.",
+            path=str(run),
+        ) from None
+    return network.eval().requires_grad_(False)
