@@ -9,9 +9,8 @@ import shutil
 import numpy as np
 import pytest
 from command import run
-from PIL import Image
-
 from gan_folders import SIDE, described, finished, trained_on_attributes
+from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 from functools import cached_property
 
+import gan_folders
 from tiny_chapter import GAN
 from trials import options
 
-import gan_folders
 from vitrail.tasks import TASKS
 
 ENCODED = {"size": 16, "epochs": 1, "batch": 16, "width": 4, "latent-size": 8, "encoder-epochs": 1, "held-out": 0.25}
@@ -86,7 +86,7 @@ class Small:
     def gan_sweep(self, cache):
         return [self.stripes, *options({**GAN, "epochs": 1}), "--set", "beta1=0.5,0.9", "--cache", cache]
 
-    def gan_walk(self, cache):
+    def gan_interpolate(self, cache):
         return [self.gan, "--steps", 4]
 
     def gan_export(self, cache):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from vitrail.files import read_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
 from vitrail.gan.generator_network import GeneratorNetwork, Label
+from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
@@ -53,6 +54,18 @@ class Generator(GeneratorNetwork):
         """
         images: Images = to_rgb(to_unit(self.images(self.latents(seed, n), self.labels(label, n, seed))))
         return images
+
+    def interpolate(
+        self,
+        seeds: Sequence[int] = (0, 1),
+        *,
+        label: Label = None,
+        to_label: Label = None,
+        steps: int = 24,
+        loop: bool = False,
+    ) -> Interpolation:
+        """Images between those of several seeds, see `gan.interpolation.interpolate_seeds`."""
+        return interpolate_seeds(self, tuple(seeds), label=label, to_label=to_label, steps=steps, loop=loop)
 
 
 def load(run: str | Path, *, device: str = "auto") -> Generator:

@@ -50,7 +50,7 @@ class GanSample(Task):
             yield Image(name, f"seed {seed} {label}".strip(), encode_png(image), "sample", seed)
         rows = max(1, self.count // COLUMNS)
         sheet = grid({count(self.count, "image"): image_rows(pixels, rows)}, tile=64)
-        caption = f"The first {rows * max(1, len(pixels) // rows)}, from seed {self.seed}"
+        caption = f"The first {rows * max(1, len(pixels) // rows)}, from seed {self.seed} on"
         yield Image("samples", caption, encode_png(sheet))
         seconds = time.perf_counter() - started
         architecture = generator.description["architecture"]
