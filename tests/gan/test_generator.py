@@ -5,17 +5,17 @@ from functools import reduce
 
 import pytest
 import torch
+from gan_folders import described, finished, unfinished
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gan_folders import described, finished, unfinished
 from vitrail.errors import BadRun, UnknownName
 from vitrail.events import Weights
+from vitrail.gan.encoders import read_encoders
 from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.runs import write_event
-from vitrail.tasks.gan_encoders import read_encoders
 
 CHANGES = [
     (("arguments", "width"), 10**6, "arguments.width"),
@@ -87,5 +87,5 @@ def test_changed_encoders_are_refused(change, says, tmp_path):
     write_event(Weights("encoder", tensors, about), tmp_path)
     assert read_encoders(tmp_path, "cpu").encode(torch.zeros(1, 1, 16, 16))[0].shape == (1, 8)
     (tmp_path / "weights" / "encoder.json").write_text(json.dumps(about | change))
-    with pytest.raises(BadRun, match=f"The encoder .* is damaged .*{says}.*; train anew"):
+    with pytest.raises(BadRun, match=f"The encoder .* is damaged .*{says}"):
         read_encoders(tmp_path, "cpu")

@@ -18,17 +18,18 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from gan_folders import described, finished, unfinished
 from hostile_images import files_of, photograph
 from pydantic_core import PydanticUndefined
 from safetensors.numpy import save_file
 
-from gan_folders import described, finished, unfinished
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.listed import listed
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
+from vitrail.gan.encoders import PARTS, read_encoders
 from vitrail.gan.generator import load as load_generator
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
@@ -44,7 +45,6 @@ from vitrail.task import Task
 from vitrail.tasks import TASKS
 from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.compare import Compare
-from vitrail.tasks.gan_encoders import PARTS, read_encoders
 from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.classifier import linear_layer, load, read_classifier
 

@@ -94,7 +94,7 @@ class Small:
 
     def gan_edit(self, cache):
         images, run = self.faces
-        return [run, images / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
+        return [run, images / "00.png", "--set", "bright=1", "--inversion-steps", 2, "--cache", cache]
 
     def compare(self, cache):
         return [self.classifier, self.classifier]

@@ -18,7 +18,9 @@ from vitrail.errors import BadRun, one_line
 from vitrail.files import read_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
-from vitrail.gan.generator_network import GeneratorNetwork, Label
+from vitrail.gan.editor import Editor, EditResult, parse_edits
+from vitrail.gan.encoders import read_encoders
+from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
 from vitrail.gan_training.checkpoints import unpack
@@ -26,7 +28,7 @@ from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches
 from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
-from vitrail.images import to_rgb, to_unit
+from vitrail.images import to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
 
@@ -67,6 +69,45 @@ class Generator(GeneratorNetwork):
         """Images between those of several seeds, see `gan.interpolation.interpolate_seeds`."""
         return interpolate_seeds(self, tuple(seeds), label=label, to_label=to_label, steps=steps, loop=loop)
 
+    def edit(
+        self,
+        images: Images,
+        attributes: Mapping[str, int],
+        *,
+        inversion_steps: int = 100,
+        keep_details: bool = True,
+        strength: float = 1.0,
+        steps: int = 7,
+    ) -> EditResult:
+        """Images with other attributes, at the generator's size; see `gan.editor.EditResult`.
+
+        Args:
+            images: (N, 3, H, W), RGB, float32 in [0, 1]; resized to cover the generator's size, and cropped.
+            attributes: new values, {"Male": 1, "Young": 0}.
+            inversion_steps, keep_details, strength, steps: see `gan.editor.Editor`.
+        Raises:
+            BadSetting: the generator has no attributes, or none is given.
+            BadRun: the run folder holds no encoders.
+            UnknownName: there is no such attribute.
+        """
+        edits = parse_edits(self, label_texts(attributes))
+        editor = Editor(
+            self,
+            read_encoders(self.run, str(next(self.network.parameters()).device)),
+            edits,
+            inversion_steps=inversion_steps,
+            keep_details=keep_details,
+            strength=strength,
+            steps=steps,
+        )
+        editing = editor.edit(to_bytes(_cover(images, self.size)))
+        while True:
+            try:
+                next(editing)
+            except StopIteration as end:
+                result: EditResult = end.value
+                return result
+
 
 def load(run: str | Path, *, device: str = "auto") -> Generator:
     """The generator of a run of `vitrail gan train`.
@@ -100,6 +141,17 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
         ),
     )
     return Generator(network, description, run, is_final=False)
+
+
+def _cover(images: Images, size: int) -> Images:
+    """The middle (N, 3, size, size) of images whose short side is resized to `size`."""
+    height, width = images.shape[-2:]
+    if (height, width) != (size, size):
+        scale = size / min(height, width)
+        sides = [max(size, int(side * scale)) for side in (height, width)]
+        images = torch.nn.functional.interpolate(images, size=sides, mode="bilinear", antialias=True)
+    top, left = ((side - size) // 2 for side in images.shape[-2:])
+    return images[..., top : top + size, left : left + size]
 
 
 def _read_weights(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
