@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from torch import Tensor, nn
 from vitrail.backbones.weights import assemble
 from vitrail.devices import choose_device
 from vitrail.errors import BadRun, one_line
-from vitrail.files import read_json
+from vitrail.files import read_json, write_bytes, write_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
 from vitrail.gan.editor import Editor, EditResult, parse_edits
 from vitrail.gan.encoders import read_encoders
+from vitrail.gan.export import Format, export_generator
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
@@ -107,6 +109,28 @@ class Generator(GeneratorNetwork):
             except StopIteration as end:
                 result: EditResult = end.value
                 return result
+
+    def export(self, folder: str | Path, *, format: Format = "safetensors") -> list[Path]:
+        """Writes the generator to a folder, and returns the paths; images from each file were compared before.
+
+        Args:
+            folder: of `generator.safetensors` with its description `generator.json`, and `generator.onnx`.
+            format: safetensors, onnx (runs without torch; inputs and outputs: see `gan.onnx`), or both.
+        Raises:
+            MissingExtra: onnx or onnxscript is not installed.
+            BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
+            CannotWrite: the folder cannot be written.
+        """
+        on_cpu = GeneratorNetwork(deepcopy(self.network).cpu(), self.description)
+        paths = []
+        for file in export_generator(on_cpu, format):
+            path = Path(folder, file.name)
+            write_bytes(path, file.data)
+            paths.append(path)
+            if file.tensors:
+                paths.append(path.with_suffix(".json"))
+                write_json(paths[-1], dict(self.description))
+        return paths
 
 
 def load(run: str | Path, *, device: str = "auto") -> Generator:
