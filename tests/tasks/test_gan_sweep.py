@@ -15,10 +15,10 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting, UnknownName
 from vitrail.events import Checkpoint, Plot, Progress, Weights
 from vitrail.events import Image as ImageEvent
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.networks import build, describe
+from vitrail.gan.sample_rows import generated_row, real_row, sample_sheet
 from vitrail.tasks import gan_sweep_run
-from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_sheet import real_row, row_of, sheet
 from vitrail.tasks.gan_sweep import GanSweep
 from vitrail.tasks.gan_train import GanTrain
 from vitrail.tasks.replay import differences
@@ -236,7 +236,7 @@ def test_if_all_games_break_the_last_ones_reason_is_the_answer(tmp_path, monkeyp
 
 def generator_of(train, **settings):
     about = describe(train, GanTrain(data="digits", width=4, **settings).network_options())
-    return Generator(build(about).generator.eval(), about, {})
+    return GeneratorNetwork(build(about).generator.eval(), about)
 
 
 @pytest.mark.parametrize("told", ["classes", "attributes", "nothing"])
@@ -248,11 +248,11 @@ def test_a_sheet_shows_real_images_in_the_order_of_the_samples(told):
     shades = torch.arange(24, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 16, 16).contiguous()
     train = PixelSet(shades, labels if names else torch.zeros(24, dtype=torch.long), names)
     generator = generator_of(train)
-    samples, real = row_of(generator), real_row(train, generator)
-    assert samples.told == real.told
+    samples, real = generated_row(generator), real_row(train, generator)
+    assert samples.labels == real.labels
     assert samples.images.shape == real.images.shape
     first = {"classes": "a", "attributes": "−Male −Young", "nothing": ""}[told]
-    assert real.told[0] == first
+    assert real.labels[0] == first
     filled = [int(image[0, 0, 0]) for image in real.images]
     wanted = {"classes": [0, 3, 6, 9, 12, 15], "attributes": [2, 3, 6, 7, 10, 11], "nothing": [0, 1, 2, 3, 4, 5]}[told]
     assert filled[:6] == wanted
@@ -261,11 +261,11 @@ def test_a_sheet_shows_real_images_in_the_order_of_the_samples(told):
 def test_generators_of_other_sizes_and_labels_fit_on_one_sheet():
     shades = torch.zeros(24, 1, 16, 16, dtype=torch.uint8)
     train = PixelSet(shades, torch.tensor([0, 1, 2] * 8), ("a", "b", "c"))
-    rows = [("16", row_of(generator_of(train))), ("none", row_of(generator_of(train, conditional=False)))]
+    rows = [("16", generated_row(generator_of(train))), ("none", generated_row(generator_of(train, conditional=False)))]
     large = replace(train, images=train.images.repeat(1, 1, 2, 2))
     about = describe(large, GanTrain(data="digits", width=4).network_options())
-    rows.append(("32", row_of(Generator(build(about).generator.eval(), about, {}))))
-    assert sheet(rows).startswith(b"\x89PNG")
+    rows.append(("32", generated_row(GeneratorNetwork(build(about).generator.eval(), about))))
+    assert sample_sheet(rows).startswith(b"\x89PNG")
 
 
 def test_a_repeated_sweep_differs_in_what_came_out_only():

@@ -29,6 +29,8 @@ from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.listed import listed
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
+from vitrail.gan.encoders import PARTS, read_encoders
+from vitrail.gan.generator import load as load_generator
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.image_files import find_images, read_bytes
@@ -43,8 +45,6 @@ from vitrail.task import Task
 from vitrail.tasks import TASKS
 from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.compare import Compare
-from vitrail.tasks.gan_encoders import PARTS, read_encoders
-from vitrail.tasks.gan_generator import read_generator
 from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.classifier import linear_layer, load, read_classifier
 
@@ -230,11 +230,11 @@ def generators(folder: Path) -> None:
 def draw(folder: Path, changed: Path) -> None:
     for name in ("finished", "unfinished"):
         if name in changed.parts:
-            made = read_generator(folder / name)
+            made = load_generator(folder / name)
             labels = made.labels((), 2, 0)
             made.images(made.latents(0, 2), labels)
             for label in labels:
-                made.told(label)
+                made.label_name(label)
 
 
 def encoders(folder: Path) -> None:

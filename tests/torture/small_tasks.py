@@ -86,7 +86,7 @@ class Small:
     def gan_sweep(self, cache):
         return [self.stripes, *options({**GAN, "epochs": 1}), "--set", "beta1=0.5,0.9", "--cache", cache]
 
-    def gan_walk(self, cache):
+    def gan_interpolate(self, cache):
         return [self.gan, "--steps", 4]
 
     def gan_export(self, cache):
@@ -94,7 +94,7 @@ class Small:
 
     def gan_edit(self, cache):
         images, run = self.faces
-        return [run, images / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
+        return [run, images / "00.png", "--set", "bright=1", "--inversion-steps", 2, "--cache", cache]
 
     def compare(self, cache):
         return [self.classifier, self.classifier]

@@ -1,6 +1,6 @@
-"""GAN workflows: train and evaluate generators.
+"""GAN workflows: train and evaluate generators, load them, and sample, interpolate, edit and export.
 
-`train` yields events while it works; the last one, `TrainingEnd`, has the generator and its metrics.
+`train` and `evaluate` yield events while they work; the last one has the result.
 """
 
 from typing import TYPE_CHECKING
@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 from vitrail.registry import lazy_names
 
 if TYPE_CHECKING:
+    from vitrail.gan.editor import EditResult as EditResult
     from vitrail.gan.evaluation import EvaluationEnd as EvaluationEnd
     from vitrail.gan.evaluation import evaluate as evaluate
+    from vitrail.gan.generator import Generator as Generator
+    from vitrail.gan.generator import load as load
+    from vitrail.gan.interpolation import Interpolation as Interpolation
     from vitrail.gan.networks import NetworkOptions as NetworkOptions
     from vitrail.gan.training import EvaluationOptions as EvaluationOptions
     from vitrail.gan.training import train as train
@@ -22,9 +26,12 @@ if TYPE_CHECKING:
     from vitrail.gan_training.state import TrainingOptions as TrainingOptions
 
 __all__ = [
+    "EditResult",
     "EpochEnd",
     "EvaluationEnd",
     "EvaluationOptions",
+    "Generator",
+    "Interpolation",
     "NetworkOptions",
     "OptimizerOptions",
     "TrainingData",
@@ -32,6 +39,7 @@ __all__ = [
     "TrainingOptions",
     "TrainingStart",
     "evaluate",
+    "load",
     "open_training_data",
     "train",
 ]
@@ -39,9 +47,12 @@ __all__ = [
 lazy_names(
     __name__,
     {
+        "EditResult": "vitrail.gan.editor",
         "EpochEnd": "vitrail.gan.training_events",
         "EvaluationEnd": "vitrail.gan.evaluation",
         "EvaluationOptions": "vitrail.gan.training",
+        "Generator": "vitrail.gan.generator",
+        "Interpolation": "vitrail.gan.interpolation",
         "NetworkOptions": "vitrail.gan.networks",
         "OptimizerOptions": "vitrail.gan_training.state",
         "TrainingData": "vitrail.gan.training_data",
@@ -49,6 +60,7 @@ lazy_names(
         "TrainingOptions": "vitrail.gan_training.state",
         "TrainingStart": "vitrail.gan.training_events",
         "evaluate": "vitrail.gan.evaluation",
+        "load": "vitrail.gan.generator",
         "open_training_data": "vitrail.gan.training_data",
         "train": "vitrail.gan.training",
     },

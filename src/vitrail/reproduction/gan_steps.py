@@ -8,7 +8,7 @@ from typing import Any
 
 from vitrail.reproduction.inputs import Inputs
 from vitrail.reproduction.plan import SECONDS, Comparison, Step, StepRequest, Values
-from vitrail.tasks.gan_figures import alarms_in_words, distance_name, metric
+from vitrail.tasks.compare_gans import alarm_counts, distance_name, metric
 
 CLEAR = 1.1  # times the distance: from here on one is called larger than another
 WON, BLIND = 0.05, 0.02
@@ -84,7 +84,7 @@ def balance(result: Values) -> str:
 
 def alarms(result: Values) -> str:
     """Which alarms there were, as a sentence."""
-    names = alarms_in_words(result["alarms"])
+    names = alarm_counts(result["alarms"])
     return f"Alarms: {names}." if names else "No alarm was raised."
 
 

@@ -20,7 +20,7 @@ TASKS = Registry(
         "gan-sample": "gan_sample:GanSample",
         "gan-evaluate": "gan_evaluate:GanEvaluate",
         "gan-sweep": "gan_sweep:GanSweep",
-        "gan-walk": "gan_walk:GanWalk",
+        "gan-interpolate": "gan_interpolate:GanInterpolate",
         "gan-export": "gan_export:GanExport",
         "gan-edit": "gan_edit:GanEdit",
         "replay": "replay:Replay",

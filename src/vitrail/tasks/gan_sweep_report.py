@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Image, Note, Plot, Table
+from vitrail.gan.sample_rows import SampleRow, sample_sheet
 from vitrail.gan_training.losses import LOSSES
 from vitrail.plots import Axis, Line, Multiple, multiples
-from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
-from vitrail.tasks.gan_sheet import Row, sheet
+from vitrail.tasks.compare_gans import alarm_counts, comparison_warning, distance_name, distances, metric
 
 if TYPE_CHECKING:
     from vitrail.tasks.gan_train import GanTrain
@@ -38,8 +38,8 @@ class Finished:
     task: GanTrain
     result: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
-    samples: Row
-    real: Row
+    samples: SampleRow
+    real: SampleRow
 
     def last_epoch(self) -> dict[str, float | None]:
         """Means of the steps of the last epoch; no D(x) where scores are no probabilities."""
@@ -70,7 +70,7 @@ class Finished:
 def report(finished: Sequence[Finished]) -> Iterator[Event]:
     """The tables, the figures, the sheet."""
     yield from _tables(finished)
-    note = incomparable([one.result for one in finished])
+    note = comparison_warning([one.result for one in finished])
     if note:
         yield note
     try:
@@ -78,9 +78,11 @@ def report(finished: Sequence[Finished]) -> Iterator[Event]:
         yield Plot("distance", "Fréchet distance of each run while training, and its floor", _distance(finished))
     except MissingExtra as error:
         yield Note(f"{error} No curves were drawn.")
-    rows = [(one.name, one.samples) for one in finished]
+    rows = [*((one.name, one.samples) for one in finished), ("real", finished[0].real)]
     yield Image(
-        "samples", "Samples of each run's best epoch, from the same noise", sheet([*rows, ("real", finished[0].real)])
+        "samples",
+        "Samples of each run's best epoch, from the same noise",
+        sample_sheet([*rows, ("real", finished[0].real)]),
     )
 
 
@@ -90,7 +92,7 @@ def _tables(finished: Sequence[Finished]) -> Iterator[Table]:
     results = [one.result for one in finished]
     columns, rows = distances(results)
     samples = [
-        (*row, metric(each, "coverage").get("value"), each["label_agreement"], alarms_in_words(each["alarms"]))
+        (*row, metric(each, "coverage").get("value"), each["label_agreement"], alarm_counts(each["alarms"]))
         for row, each in zip(rows, results, strict=True)
     ]
     games = [

@@ -11,12 +11,12 @@ from vitrail.datasets.open_pixels import Wish
 from vitrail.devices import choose_device
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress, Result
+from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.sample_rows import SampleRow, generated_row, real_row
 from vitrail.gan.training import check_training, train
 from vitrail.gan.training_data import TrainingData, open_training_data
 from vitrail.gan.training_events import TrainingEnd, TrainingEvent
 from vitrail.interrupts import until_stopped
-from vitrail.tasks.gan_generator import Generator
-from vitrail.tasks.gan_sheet import Row, real_row, row_of
 from vitrail.tasks.gan_sweep_report import Finished, report
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Heard:
     task: GanTrain
     opened: TrainingData
     history: list[dict[str, Any]] | None = None
-    rows: tuple[Row, Row] | None = None
+    rows: tuple[SampleRow, SampleRow] | None = None
     result: Mapping[str, Any] | None = None
     plays: bool = False
 
@@ -132,7 +132,7 @@ class Heard:
         assert self.result is not None
         return Finished(self.name, self.task, self.result, self.history, *self.rows)
 
-    def _samples(self, end: TrainingEnd) -> tuple[Row, Row]:
+    def _samples(self, end: TrainingEnd) -> tuple[SampleRow, SampleRow]:
         """The trained generator's images, and real ones in the same order."""
-        generator = Generator(end.generator.requires_grad_(False), end.description, self.task.model_dump())
-        return row_of(generator), real_row(self.opened.train, generator)
+        generator = GeneratorNetwork(end.generator.requires_grad_(False), end.description)
+        return generated_row(generator), real_row(self.opened.train, generator)

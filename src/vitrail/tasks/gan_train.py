@@ -200,10 +200,10 @@ class GanTrain(GanSettings):
         """
         import time
 
+        from vitrail.gan.encoders import train_encoders
         from vitrail.gan.training import train
         from vitrail.gan.training_data import open_training_data
         from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
-        from vitrail.tasks.gan_encoders import train_encoders
         from vitrail.tasks.gan_train_report import TrainingReport
 
         started = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.decoding import decode
@@ -17,9 +17,9 @@ from vitrail.errors import BadImage, MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
 from vitrail.formatting import count, duration, number, percent
 from vitrail.gan.networks import condition_name
+from vitrail.gan.sample_rows import image_rows
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan_training.sampling import generate_images, latents_of
-from vitrail.images import to_rgb
 from vitrail.model_card import model_card
 from vitrail.plots import Axis, Line, animation, curve, grid
 from vitrail.plots.encode import encode_png
@@ -216,14 +216,6 @@ def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
         blank = torch.full((COLUMNS - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
         rows.append(torch.cat([images, blank]))
     return image_rows(torch.cat(rows), len(rows))
-
-
-def image_rows(pixels: Tensor, rows: int) -> np.ndarray:
-    """(N, C, S, S) uint8 as (rows, N // rows, S, S, 3); images that do not fill the rows are left out."""
-    columns = max(1, len(pixels) // rows)
-    colour = to_rgb(pixels[: rows * columns]).permute(0, 2, 3, 1).contiguous().numpy()
-    table: np.ndarray = colour.reshape(-1, columns, *colour.shape[1:])
-    return table
 
 
 def generator_card(end: TrainingEnd, train: PixelSet) -> str:
