@@ -1,9 +1,8 @@
-"""Run folders: everything a task did, kept so that it can be read, compared and repeated.
+"""Run folders: everything a task did, stored so that it can be read, compared and repeated.
 
-settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-plots/*.png   images/*.png  tables/*.csv
-     weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
-live/*.png      (previews)      shards/*  logs/*/ (of one shard each)
+Always settings.json, environment.json, events.jsonl and result.json; where a task has any, plots/*.png, images/*.png,
+tables/*.csv, weights/*.safetensors with *.json and a model card README.md, maps/*.npy, checkpoints/*.safetensors,
+live/*.png (previews), shards/* and logs/*/ (of one shard each).
 """
 
 from __future__ import annotations

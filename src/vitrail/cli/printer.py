@@ -20,6 +20,9 @@ from vitrail.events import Event, Note, Plot, Progress, Result, Summary, Table
 SKIPPED_LINES = 5
 """Notes about skipped files that are printed one by one; the others are counted."""
 
+FILE_WIDTH = 10_000
+"""Characters of a line of a table that goes into a file or a pipe: none is shortened there."""
+
 LABELS = 22
 """Characters of the longest label of a summary that others are aligned with."""
 
@@ -115,7 +118,10 @@ class Printer:
             self._line(line)
         for table in self._tables:
             self._line("")
-            self._out.print(grid(table, self._width() if self._bounded() else None))
+            if self._bounded():
+                self._out.print(grid(table, self._width()))
+            else:
+                self._out.print(grid(table), width=FILE_WIDTH)
         for step in next_steps(self._summary, run):
             self._line(step)
         if self._as_json:
