@@ -118,16 +118,24 @@ class Printer:
             self._line(line)
         for table in self._tables:
             self._line("")
-            if self._bounded():
-                self._out.print(grid(table, self._width()))
-            else:
-                self._out.print(grid(table), width=FILE_WIDTH)
+            self._print_table(table)
         for step in next_steps(self._summary, run):
             self._line(step)
         if self._as_json:
             # Straight to stdout: a console would wrap or colour it.
             sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
+
+    def _print_table(self, table: Table) -> None:
+        width = self._width()
+        if self._bounded():
+            self._out.print(grid(table, width))
+            return
+        self._out.width = FILE_WIDTH
+        try:
+            self._out.print(grid(table))
+        finally:
+            self._out.width = width
 
     def _bounded(self) -> bool:
         """Whether lines longer than the width would be broken; a file takes whole ones."""
