@@ -14,7 +14,7 @@ from PIL import Image
 
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Checkpoint, Plot, Progress, Weights
+from vitrail.events import Checkpoint, Plot, Progress, Summary, Weights
 from vitrail.events import Image as ImageEvent
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.networks import build, describe
@@ -172,6 +172,9 @@ def test_progress_bears_the_name_of_its_run(judges):
     assert parts == {"beta1=0.5: training", "beta1=0.9: training", "runs"}
     assert not any(isinstance(event, Checkpoint | Weights) for event in events)
     assert [event.name for event in events if isinstance(event, Plot | ImageEvent)] == ["losses", "distance", "samples"]
+    (summary,) = (event for event in events if isinstance(event, Summary))
+    assert {"runs", "best run", "Fréchet distance"} <= {label for label, _ in summary.lines}
+    assert len(summary.lines) <= 12
     notes = [event.text for event in events if hasattr(event, "text")]
     assert sum("Judge:" in note for note in notes) == 1
 

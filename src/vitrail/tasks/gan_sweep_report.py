@@ -8,7 +8,7 @@ from typing import Any
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Image, Note, Plot, Summary, Table
-from vitrail.formatting import duration
+from vitrail.formatting import duration, percent
 from vitrail.gan.sample_rows import sample_sheet
 from vitrail.gan.sweep import CellResult, SweepResult
 from vitrail.gan_training.losses import LOSSES
@@ -108,7 +108,10 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
     whole = [(name, *sample, *means) for name, sample, means in zip(names, samples, steps, strict=True)]
     yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, shown=False)
     title = "Samples of the best epochs" + (f"; FD is {columns[0]}" if columns[0] != "FD" else "")
-    printed = [(name, *row) for name, row in zip(names, samples, strict=True)]
+    printed = [
+        (name, *row, _percent(coverage), _percent(agreement), len(each["alarms"]))
+        for name, (*row, coverage, agreement, _), each in zip(names, samples, values, strict=True)
+    ]
     yield Table("samples", title, ("setting", "FD", *columns[1:], *sample_columns), printed)
     means = [(name, *row) for name, row in zip(names, steps, strict=True)]
     yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, shown=False)
@@ -142,6 +145,10 @@ def _distance(cells: Sequence[CellResult]) -> bytes:
     counts = {cell.values["baselines_while_training"]["n"] for cell in cells}
     name = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
     return multiples(drawn, Axis("step", name, log_y=True))
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else percent(share)
 
 
 def _measurement(cell: CellResult) -> str:
