@@ -63,21 +63,21 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
 
-    def kept(event: Event) -> Event:
+    def recorded(event: Event) -> Event:
         if isinstance(event, Result):
             event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
         write_event(event, folder)
         return event
 
     try:
-        yield from _recorded_events(task.run_in(home), kept)
+        yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
         with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
             _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
         raise
 
 
-def _recorded_events(events: Iterator[Event], kept: Callable[[Event], Event]) -> Iterator[Event]:
+def _recorded_events(events: Iterator[Event], recorded: Callable[[Event], Event]) -> Iterator[Event]:
     """The events as they are kept; Ctrl-C while one is written is for the task, which knows what is finished."""
     pressed: KeyboardInterrupt | None = None
     while True:
@@ -87,9 +87,9 @@ def _recorded_events(events: Iterator[Event], kept: Callable[[Event], Event]) ->
             return
         pressed = None
         try:
-            event = kept(event)
+            event = recorded(event)
         except KeyboardInterrupt as interrupt:
-            event, pressed = kept(event), interrupt
+            event, pressed = recorded(event), interrupt
         yield event
 
 
@@ -282,7 +282,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         value = files.read_json(path)
     except OSError as error:
-        raise BadRun(f"{str(path)!r} cannot be read ({error.strerror}); a copy on another disk would work.") from None
+        raise BadRun(f"{str(path)!r} cannot be read ({error.strerror}). Use a copy on another disk.") from None
     except ValueError as error:
         raise BadRun(f"{str(path)!r} is damaged ({error}); make the run again.") from None
     if not isinstance(value, dict):

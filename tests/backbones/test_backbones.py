@@ -51,7 +51,7 @@ def test_imagenets_classes_are_torchvisions():
     assert imagenet_classes() == tuple(models.AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-@pytest.mark.parametrize("name", ["vgg16", "alexnet"])
+@pytest.mark.parametrize("name", [pytest.param("vgg16", marks=pytest.mark.slow), "alexnet"])
 def test_a_file_of_torchvisions_gives_torchvisions_outputs(name, tmp_path):
     torch.manual_seed(0)
     theirs = models.get_model(name, weights=None).eval()

@@ -8,36 +8,36 @@ from command import run
 from tar_files import packed
 
 from vitrail.datasets.listed import is_list, listed
-from vitrail.datasets.splits import open_data
+from vitrail.datasets.splits import open_train_test
 from vitrail.errors import BadFolder
 from vitrail.tasks.audit_data import labelled
 
 
 def opened(root, tmp_path):
-    (train, test), events = open_data(root, home=tmp_path, test_share=0.25, seed=0)
-    return train, test, events
+    split = open_train_test(root, home=tmp_path, test_share=0.25, seed=0)
+    return split.train, split.test, split.assignment
 
 
 def test_a_table_says_class_and_part(tmp_path):
     table = tmp_path / "list.csv"
     table.write_text("part,file,class\ntrain,a.jpg,dog\ntrain,b.jpg,cat\ntesting,c.jpg,dog\n")
-    train, test, events = opened(table, tmp_path)
+    train, test, assignment = opened(table, tmp_path)
     assert (train.files, train.classes, train.labels.tolist()) == (
         (tmp_path / "a.jpg", tmp_path / "b.jpg"),
         ("cat", "dog"),
         [1, 0],
     )
     assert (test.files, test.classes, test.labels.tolist()) == ((tmp_path / "c.jpg",), ("cat", "dog"), [1])
-    assert not events
+    assert not assignment
 
 
 def test_a_table_without_parts_is_split(tmp_path):
     table = tmp_path / "list.csv"
     table.write_text("file,label\n" + "".join(f"{name}{k}.jpg,{name}\n" for name in "xy" for k in range(8)))
-    train, test, (split,) = opened(table, tmp_path)
+    train, test, assignment = opened(table, tmp_path)
     assert (len(train), len(test)) == (12, 4)
     assert sorted(test.labels.tolist()) == [0, 0, 1, 1]
-    assert len(split.rows) == 16
+    assert len(assignment) == 16
 
 
 def test_samples_have_their_class_beside_them_or_around_them(tmp_path):
@@ -71,8 +71,8 @@ def test_what_counts_as_a_list(tmp_path):
         ("file,class\na.jpg,\n", "Row 1 of 'list.csv' names no class"),
         ("file,class\n,dog\n", "Row 1 of 'list.csv' names no file"),
         ("file,class\n", "lists no image"),
-        ("file,class\na.jpg,dog\nb.jpg,dog\n", "one class only, 'dog'"),
-        ("file,class,part\na.jpg,dog,test\n", "to test on and none to learn from"),
+        ("file,class\na.jpg,dog\nb.jpg,dog\n", "only one class, 'dog'"),
+        ("file,class,part\na.jpg,dog,test\n", "test images but no training images"),
         ("file,class,part\na,x,train\nb,y,train\nc,z,test\n", "'z' is in the test part of"),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, text, said):
 
 
 def test_a_sample_without_a_class_is_named(tmp_path):
-    with pytest.raises(BadFolder, match="'1.png' in 'a.tar' has no class; a file of its name ending in .cls"):
+    with pytest.raises(BadFolder, match="'1.png' in 'a.tar' has no class. Use a file of its name"):
         listed(packed(tmp_path / "a.tar", {"1.png": b""}))
 
 

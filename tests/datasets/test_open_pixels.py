@@ -177,7 +177,7 @@ def test_images_that_cannot_be_read_are_left_out_or_refused(faces):
 
 def test_a_table_that_names_missing_files(faces):
     (faces / "images" / "3.png").unlink()
-    with pytest.raises(BadFolder, match=r"names 1 files that are not there, as .*3\.png"):
+    with pytest.raises(BadFolder, match=r"names 1 files that are not there, e.g. .*3\.png"):
         open_pixels(str(faces), SMALL)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from gan_folders import trained_on_attributes
 from vitrail.tasks.demo import packaged_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -9,7 +9,7 @@ from vitrail.tasks.demo import packaged_images
 def classifier(stripes, tmp_path_factory):
     """Run folder of a classifier of stripes, made by `vitrail transfer`."""
     home = tmp_path_factory.mktemp("classifier")
-    options = ("--backbone", "squeezenet", "--layer", "fire9", "--run", home / "run", "--cache", home / "cache")
+    options = ("--backbone", "tiny", "--layer", "features", "--run", home / "run", "--cache", home / "cache")
     done = run("transfer", stripes, *options)
     assert done.exit_code == 0, done.output
     return home / "run"
@@ -22,9 +22,3 @@ def cat(tmp_path_factory):
     with Image.open(packaged_images()[0]) as image:
         image.resize((360, 240)).save(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def judges(tmp_path_factory):
-    """Cache in which the judge of digits is made once."""
-    return tmp_path_factory.mktemp("judges")

@@ -35,6 +35,7 @@ def test_features_are_those_of_torch_fidelity_whatever_the_batch(weights):
     torch.testing.assert_close(extractor.features(grey), extractor.features(grey.expand(-1, 3, -1, -1)))
 
 
+@pytest.mark.slow
 def test_only_fifty_thousand_images_give_a_fid(weights, stripes, monkeypatch):
     opened = open_pixels(str(stripes), Wish(size=16))
     extractor = open_inception(weights, device="cpu")

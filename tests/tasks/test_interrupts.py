@@ -7,8 +7,9 @@ import signal
 import pytest
 from command import run
 
+from vitrail.attacks import image_files
 from vitrail.attributions import explainer
-from vitrail.tasks import audit_measures, fool_images
+from vitrail.tasks import audit_measures
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def stopped(task, *arguments, home):
     return json.loads((home / "run" / "result.json").read_text())
 
 
-def test_fooled_images_are_kept(two, tmp_path, monkeypatch):
-    monkeypatch.setattr(fool_images, "to_eight_bits", interrupting(fool_images.to_eight_bits))
-    (image,) = stopped("fool", two, "--steps", "3", home=tmp_path)["images"]
+def test_adversarial_images_are_kept(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "quantise_result", interrupting(image_files.quantise_result))
+    (image,) = stopped("attack", two, "--steps", "3", "--backbone", "squeezenet", home=tmp_path)["images"]
     assert (tmp_path / "run" / image["output"]).is_file()
 
 

@@ -244,6 +244,7 @@ def on_ray(*arguments, **more):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
+@pytest.mark.slow
 def test_workers_of_ray_give_the_same_to_the_bit(classifier, stripes, tmp_path):
     args = ("predict", classifier, stripes / "test", "--shards", 3)
     here = result(*args, "--run", tmp_path / "here", *ONE)

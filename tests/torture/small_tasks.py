@@ -65,7 +65,7 @@ class Small:
     def explain(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--no-faithfulness"]
 
-    def fool(self, cache):
+    def attack(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--steps", 4]
 
     def audit(self, cache):
@@ -104,7 +104,7 @@ class Small:
         data.mkdir(exist_ok=True)
         if not (data / "scene15").exists():
             (data / "scene15").symlink_to(self.stripes)
-        return ["tp7", "--data", data]
+        return ["transfer", "--data", data]
 
 
 RECORDED = [name for name in TASKS if TASKS[name].records]

@@ -65,7 +65,7 @@ def listed(root: Path) -> Listed:
     """
     rows = list(_rows(root) if is_table(root) else _samples(find_images([root])))
     if not rows:
-        raise BadFolder(f"'{display_name(root)}' lists no image; a row for each would work.")
+        raise BadFolder(f"'{display_name(root)}' lists no image. Use a row for each.")
     files, names, parts = zip(*rows, strict=True)
     return Listed(files, names, parts)
 
@@ -81,7 +81,7 @@ def _rows(table: Path) -> Iterator[tuple[Path, str, str]]:
     if name is None:
         raise BadFolder(
             f"The table '{display_name(table.name)}' has no column 'class'; its columns are "
-            f"{', '.join(map(repr, columns))}; to learn from it, 'file' and 'class' would work."
+            f"{', '.join(map(repr, columns))}. Use the columns 'file' and 'class'."
         )
     for number, (file, label, *own) in enumerate(rows_of(table, ["file", name, *([part] if part else [])]), 1):
         if not label:
@@ -99,15 +99,15 @@ def _class_of(tar: Path, name: str) -> str:
     folder, _, last = name.rpartition("/")
     label = f"{folder}/{last.partition('.')[0]}.cls".lstrip("/")  # a sample's name ends at its first dot
     if label in list_members(tar):
-        said = (read_member(tar, label, LONGEST) or b"").decode(errors="replace").strip()
+        label_text = (read_member(tar, label, LONGEST) or b"").decode(errors="replace").strip()
     else:
-        said = folder.rpartition("/")[2]
-    if not said:
+        label_text = folder.rpartition("/")[2]
+    if not label_text:
         raise BadFolder(
-            f"'{display_name(name)}' in '{display_name(tar.name)}' has no class; a file of its name ending in .cls, or "
-            "a folder around it, would work."
+            f"'{display_name(name)}' in '{display_name(tar.name)}' has no class. Use a file of its name "
+            "ending in .cls, or a folder around it."
         )
-    return said
+    return label_text
 
 
 def _part(text: str) -> str:

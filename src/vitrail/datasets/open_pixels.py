@@ -94,7 +94,7 @@ def open_pixels(source: str, wish: Wish) -> Opened:
     if len(opened.train) < SMALLEST:
         count = len(opened.train)
         raise BadFolder(
-            f"'{display_name(source)}' leaves {count} images to learn from, which are too few; {SMALLEST} would work."
+            f"'{display_name(source)}' leaves {count} images to train on, which are too few. Use at least {SMALLEST}."
         )
     grey = opened.train.in_grey(), opened.held_out.in_grey()
     same = grey[0].channels == grey[1].channels
@@ -155,12 +155,10 @@ def _part_of(kind: Any, name: str, split: str, wish: Wish) -> tuple[Tensor, Tens
         if wish.download:
             raise MissingWeights(f"{name} could not be downloaded ({one_line(error)}); try again later.") from None
         raise MissingWeights(
-            f"{name} is not in '{display_name(home)}'; --download brings it, or a folder that holds it would work."
+            f"{name} is not in '{display_name(home)}'. Use --download, or a folder that holds it."
         ) from None
     except (TypeError, ValueError) as error:
-        raise BadSetting(
-            f"{name} cannot be opened by its name alone ({one_line(error)}); a folder would work."
-        ) from None
+        raise BadSetting(f"{name} cannot be opened by its name alone ({one_line(error)}). Use a folder.") from None
     size = wish.size
 
     def one(image: Any) -> Tensor:

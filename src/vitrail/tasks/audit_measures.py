@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from vitrail.attacks import ATTACKS
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.sweep import ROUNDING, sweep
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.robustness_curve import ROUNDING, robust_accuracy
 from vitrail.attributions.explainer import bind_method
 from vitrail.attributions.faithfulness import deletion_insertion, random_maps
 from vitrail.backbones.network import Network
@@ -48,7 +48,7 @@ class Audited:
     files: Sequence[Path]
     skipped: list[dict[str, str]]
     method: str
-    radii: dict[str, tuple[float, ...]]
+    epsilons: dict[str, tuple[float, ...]]
     right: np.ndarray = field(repr=False)
     smallest: dict[str, np.ndarray] = field(repr=False)
     faithful: dict[str, np.ndarray] = field(repr=False)
@@ -56,16 +56,16 @@ class Audited:
     reference_radius: float
     reference: np.ndarray | None = field(repr=False)
 
-    def accuracy(self, norm: str, radius: float) -> float:
-        """Share of images that are right and stay so under every change found that is no longer than `radius`."""
-        return float((self.smallest[norm] > radius + ROUNDING).mean())
+    def accuracy(self, norm: str, epsilon: float) -> float:
+        """Share of images that are right and stay so under every change found that is no longer than `epsilon`."""
+        return float((self.smallest[norm] > epsilon + ROUNDING).mean())
 
     def figures(self) -> dict[str, Any]:
         """What `result.json` says."""
         curve = [
-            {"norm": norm, "radius": radius, "accuracy": self.accuracy(norm, radius)}
-            for norm, radii in self.radii.items()
-            for radius in radii
+            {"norm": norm, "epsilon": epsilon, "accuracy": self.accuracy(norm, epsilon)}
+            for norm, epsilons in self.epsilons.items()
+            for epsilon in epsilons
         ]
         fooled = self.smallest["l2"][self.right & np.isfinite(self.smallest["l2"])]
         found: dict[str, Any] = {
@@ -84,7 +84,7 @@ class Audited:
             found["reference"] = {
                 "attack": "AutoAttack (pyautoattack, standard)",
                 "norm": "linf",
-                "radius": self.reference_radius,
+                "epsilon": self.reference_radius,
                 "accuracy": float(self.reference.mean()),
                 "accuracy_here": self.accuracy("linf", self.reference_radius),
             }
@@ -161,12 +161,12 @@ def _measured(task: Audit, network: Network, images: Images, labels: Labels | No
     found: dict[str, np.ndarray] = {"right": _numbers(top == labels)}
     asked = {*task.linf, task.reference_radius} if task.reference else set(task.linf)  # or the two are no comparison
     swept = {
-        "linf": sweep(network.fast, images, labels, norm="linf", radii=sorted(asked), seed=task.seed),
-        "l2": sweep(network.fast, images, labels, norm="l2", radii=task.l2, seed=task.seed),
+        "linf": robust_accuracy(network.fast, images, labels, norm="linf", epsilons=sorted(asked), seed=task.seed),
+        "l2": robust_accuracy(network.fast, images, labels, norm="l2", epsilons=task.l2, seed=task.seed),
     }
-    # The sweep stops at the smallest radius that it is asked for; how small a change can be, the patient attack tells.
-    minimal = ATTACKS["minimal-l2"](network.fast, images, Goal(labels), seed=task.seed)
-    patient = torch.where(minimal.reached, minimal.l2(), torch.inf)
+    # The sweep stops at the smallest epsilon that it is asked for; how small a change can be, the patient attack tells.
+    minimal = ATTACKS["minimal-l2"](network.fast, images, Criterion(labels), seed=task.seed)
+    patient = torch.where(minimal.success, minimal.l2(), torch.inf)
     found["linf"] = _numbers(swept["linf"].smallest)
     found["l2"] = _numbers(torch.minimum(swept["l2"].smallest, patient))
     cost = sum(each.forwards + each.backwards for each in (*swept.values(), minimal))

@@ -24,7 +24,7 @@ OVERSTATED = (
 def report(audit: Audited) -> Iterator[Event]:
     """Tables and figures of an audit."""
     figures = audit.figures()
-    rows = [(NORMS[point["norm"]], point["radius"], point["accuracy"]) for point in figures["curve"]]
+    rows = [(NORMS[point["norm"]], point["epsilon"], point["accuracy"]) for point in figures["curve"]]
     yield Table("curve", "Accuracy against radius (intensity 0 to 1)", ("norm", "radius", "accuracy"), rows)
     faithful = figures["faithfulness"]
     kinds = [(kind, faithful[f"{kind}_auc"], faithful[f"random_{kind}_auc"]) for kind in ("deletion", "insertion")]
@@ -53,7 +53,7 @@ def report(audit: Audited) -> Iterator[Event]:
 
 
 def _drawn(audit: Audited) -> Iterator[Event]:
-    for norm, radii in audit.radii.items():
+    for norm, radii in audit.epsilons.items():
         points = [(0.0, float(audit.right.mean())), *((radius, audit.accuracy(norm, radius)) for radius in radii)]
         line = Line([radius for radius, _ in points], [accuracy for _, accuracy in points])
         axis = Axis(f"radius, {NORMS[norm]}, in intensity 0 to 1", "accuracy", percent_y=True)

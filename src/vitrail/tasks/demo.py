@@ -48,9 +48,9 @@ class Demo(Task):
 
     def _tasks(self, finished: list[Path]) -> Iterator[tuple[str, Task]]:
         """Names and tasks in order; `finished` holds the run folders so far."""
+        from vitrail.tasks.attack import Attack
         from vitrail.tasks.classify import Classify
         from vitrail.tasks.explain import Explain
-        from vitrail.tasks.fool import Fool
         from vitrail.tasks.gan_train import GanTrain
         from vitrail.tasks.transfer import Transfer
         from vitrail.tasks.visualise import Visualise
@@ -59,13 +59,13 @@ class Demo(Task):
         yield "classify", Classify(images=images, backbone="squeezenet", top_k=3)
         yield "classify", Classify(images=images, backbone="efficientnet-lite0", top_k=3)
         yield "explain", Explain(images=images[:1], method=METHODS, samples=16)
-        yield "fool", Fool(images=images[:1], target=("tarantula",))
+        yield "attack", Attack(images=images[:1], target=("tarantula",))
         yield "visualise", Visualise(classes=("tarantula",), steps=80)
         yield "transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))
         digits = str(finished[-1])
         three = tuple(_test_digits("3")[:1])
         yield "explain", Explain(images=three, method=METHODS, samples=16, backbone=(digits,))
-        yield "fool", Fool(images=three, target=("8",), backbone=digits)
+        yield "attack", Attack(images=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
         yield (
             "gan-train",
