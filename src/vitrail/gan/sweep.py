@@ -65,13 +65,11 @@ class SweepResult:
 def sweep(cells: Mapping[str, SweepCell]) -> Iterator[Event | SweepResult]:
     """Trains all cells; yields progress and notes, and `SweepResult` last.
 
-    A training that fails after its first step, e.g. at too high a learning rate, does not end the sweep. Ctrl-C ends it
-    with the finished trainings.
+    A training that fails after its first step, e.g. at too high a learning rate, does not end the sweep, unless it is
+    the last one and none has finished. Ctrl-C ends the sweep with the finished trainings, if there are any.
 
     Raises:
         BadSetting, UnknownName: settings that contradict each other or do not fit the images; before the first step.
-        VitrailError: the last training failed and none has finished.
-        KeyboardInterrupt: Ctrl-C before the first training has finished.
     """
     for cell in cells.values():
         check_training(cell.data, **cell.keywords)
