@@ -1,6 +1,6 @@
 """GAN workflows: train and evaluate generators, load them, and sample, interpolate, edit and export.
 
-`train` and `evaluate` yield events while they work; the last one has the result.
+`train`, `evaluate` and `sweep` yield events while they work; the last one has the result.
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from vitrail.gan.generator import load as load
     from vitrail.gan.interpolation import Interpolation as Interpolation
     from vitrail.gan.networks import NetworkOptions as NetworkOptions
+    from vitrail.gan.sweep import CellResult as CellResult
+    from vitrail.gan.sweep import SweepCell as SweepCell
+    from vitrail.gan.sweep import SweepResult as SweepResult
+    from vitrail.gan.sweep import sweep as sweep
     from vitrail.gan.training import EvaluationOptions as EvaluationOptions
     from vitrail.gan.training import train as train
     from vitrail.gan.training_data import TrainingData as TrainingData
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from vitrail.gan_training.state import TrainingOptions as TrainingOptions
 
 __all__ = [
+    "CellResult",
     "EditResult",
     "EpochEnd",
     "EvaluationEnd",
@@ -34,6 +39,8 @@ __all__ = [
     "Interpolation",
     "NetworkOptions",
     "OptimizerOptions",
+    "SweepCell",
+    "SweepResult",
     "TrainingData",
     "TrainingEnd",
     "TrainingOptions",
@@ -41,12 +48,14 @@ __all__ = [
     "evaluate",
     "load",
     "open_training_data",
+    "sweep",
     "train",
 ]
 
 lazy_names(
     __name__,
     {
+        "CellResult": "vitrail.gan.sweep",
         "EditResult": "vitrail.gan.editor",
         "EpochEnd": "vitrail.gan.training_events",
         "EvaluationEnd": "vitrail.gan.evaluation",
@@ -55,6 +64,8 @@ lazy_names(
         "Interpolation": "vitrail.gan.interpolation",
         "NetworkOptions": "vitrail.gan.networks",
         "OptimizerOptions": "vitrail.gan_training.state",
+        "SweepCell": "vitrail.gan.sweep",
+        "SweepResult": "vitrail.gan.sweep",
         "TrainingData": "vitrail.gan.training_data",
         "TrainingEnd": "vitrail.gan.training_events",
         "TrainingOptions": "vitrail.gan_training.state",
@@ -62,6 +73,7 @@ lazy_names(
         "evaluate": "vitrail.gan.evaluation",
         "load": "vitrail.gan.generator",
         "open_training_data": "vitrail.gan.training_data",
+        "sweep": "vitrail.gan.sweep",
         "train": "vitrail.gan.training",
     },
 )

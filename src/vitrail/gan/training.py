@@ -218,7 +218,13 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
 
 def check_training(
-    data: TrainingData, *, networks: NetworkOptions, options: TrainingOptions, batch: int, seed: int, **_: Any
+    data: TrainingData,
+    *,
+    networks: NetworkOptions = NetworkOptions(),
+    options: TrainingOptions = TrainingOptions(),
+    batch: int = 64,
+    seed: int = 0,
+    **_: Any,
 ) -> None:
     """Raises what `train` with these arguments would raise before its first step.
 

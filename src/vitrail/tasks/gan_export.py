@@ -65,17 +65,14 @@ class GanExport(Task):
         )
 
     def _summary(self, files: list[ExportedFile], architecture: str, seconds: float) -> Summary:
-        from vitrail.formatting import count, duration
+        from vitrail.formatting import duration
         from vitrail.gan.export import IMAGES_COMPARED
 
         lines = [("generator", architecture)]
         for file in files:
-            compared = (
-                f"{count(IMAGES_COMPARED, 'image')} compared, largest difference {file.difference:.1e} of 1"
-                if (file.difference is not None)
-                else "not compared"
-            )
-            lines.append((f"weights/{file.name}", f"{len(file.data):,} bytes; {compared}"))
+            lines.append((Path(file.name).suffix[1:], f"weights/{file.name}, {len(file.data):,} bytes"))
+            difference = "not measured" if file.difference is None else f"{file.difference:.1e} of a range of 1"
+            lines.append(("difference", f"{difference}, largest of {IMAGES_COMPARED} images from the file"))
         lines.append(("time", duration(seconds)))
         return Summary(lines, ["vitrail gan sample {run}"] if any(file.tensors for file in files) else [])
 

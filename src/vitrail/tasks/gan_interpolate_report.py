@@ -58,10 +58,11 @@ class Report:
     def summary(self, generator: Path, seconds: float) -> Summary:
         """What was interpolated, and where it is."""
         keypoints, labels = self._interpolation.keypoints, self.labels()
+        seeds = keypoints.seeds if len(set(keypoints.seeds)) > 1 else keypoints.seeds[:1]
         loop = ", back to the first" if keypoints.loop else ""
         lines = [
             ("frames", f"{keypoints.frames}, {keypoints.steps} from each seed to the next"),
-            ("seeds", f"{', '.join(map(str, keypoints.seeds))}{loop}"),
+            ("seeds", f"{', '.join(map(str, seeds))}{loop}"),
             *([("labels", ", ".join(labels))] if labels else []),
             ("files", ", ".join(self.outputs)),
             *[("not written", skip["file"]) for skip in self.skipped],
