@@ -13,7 +13,7 @@ from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from vitrail.tasks.demo import packaged_images
+from vitrail.datasets.sample_images import sample_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -96,7 +96,7 @@ def drop(panel, path):
 
 
 def cat():
-    return packaged_images()[0]
+    return sample_images()[0]
 
 
 def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):

@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.listed import listed
+from vitrail.datasets.image_list import read_image_list
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
 from vitrail.gan.encoders import PARTS, read_encoders
@@ -343,7 +343,7 @@ def image_tables(folder: Path) -> None:
 def read_image_table(folder: Path, changed: Path) -> None:
     if changed.suffix == ".png":
         return
-    found = listed(changed).labelled()
+    found = read_image_list(changed).labelled()
     assert len(found.files) == len(found.labels)
 
 

@@ -91,7 +91,7 @@ class Printer:
             case Note():
                 self._skipped += event.kind == "skipped"
                 self._note(printable(event.text))
-            case Table(shown=True):
+            case Table(prominent=True):
                 self._tables.append(event)
             case Plot():
                 self._plots.append(f"{event.name}.png")

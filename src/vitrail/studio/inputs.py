@@ -11,12 +11,12 @@ from typing import Any, Literal, Union, get_args, get_origin
 import gradio as gr
 from pydantic.fields import FieldInfo
 
+from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.settings import option_name
 from vitrail.studio.desk import QUIET, Desk
 from vitrail.studio.uploads import checked_image, checked_weights
 from vitrail.task import Task
-from vitrail.tasks.demo import packaged_images
 
 NOT_HERE = {
     *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
@@ -37,7 +37,7 @@ def image(label: str = "Image") -> gr.Image:
     """Where an image is dropped, with the free ones to pick from."""
     dropped = dropping(label)
     try:
-        free = {path.stem: str(path) for path in packaged_images()}
+        free = {path.stem: str(path) for path in sample_images()}
     except MissingExtra:  # there is nothing to pick from
         return dropped
     one = gr.Radio([*free], label="or a free one")

@@ -106,7 +106,7 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
     sample_columns = ("coverage", "label agreement", "alarms")
     step_columns = ("epochs", *STEP_MEANS.values(), "images/s")
     whole = [(name, *sample, *means) for name, sample, means in zip(names, samples, steps, strict=True)]
-    yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, shown=False)
+    yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, prominent=False)
     title = "Samples of the best epochs" + (f"; FD is {columns[0]}" if columns[0] != "FD" else "")
     printed = [
         (name, *row, _percent(coverage), _percent(agreement), len(each["alarms"]))
@@ -114,7 +114,7 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
     ]
     yield Table("samples", title, ("setting", "FD", *columns[1:], *sample_columns), printed)
     means = [(name, *row) for name, row in zip(names, steps, strict=True)]
-    yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, shown=False)
+    yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, prominent=False)
 
 
 def _losses(cells: Sequence[CellResult]) -> bytes:
