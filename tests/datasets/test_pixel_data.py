@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
-from vitrail.datasets.pixels import PixelSet, fitted, groups, stratified_holdout
+from vitrail.datasets.pixels import PixelSet, fit_to_size, groups, stratified_holdout
 from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName
 
 SMALL = PixelOptions(size=16)
@@ -112,8 +112,8 @@ def test_idx_files_keep_their_pixels_and_gain_a_border(tmp_path):
 def test_the_middle_square_is_taken_and_resized():
     images = torch.zeros(1, 1, 8, 12, dtype=torch.uint8)
     images[..., 2:10] = 200
-    assert (fitted(images, 4) == 200).all()
-    assert fitted(images, 64).shape == (1, 1, 64, 64)
+    assert (fit_to_size(images, 4) == 200).all()
+    assert fit_to_size(images, 64).shape == (1, 1, 64, 64)
 
 
 def test_of_each_group_one_stays_to_learn_from():
