@@ -69,15 +69,15 @@ def test_one_run_shows_what_it_found_and_how_to_repeat_it(tmp_path: Path, transf
 def test_a_task_without_a_line_of_its_own_is_shown_whole(tmp_path: Path) -> None:
     result = {"metrics": [{"name": "frechet", "value": 31.25, "floor": 2.5}], "judge": {"accuracy": 0.5}, "alarms": []}
     _, page = report(tmp_path, write_run(tmp_path / "run", "gan-train", {"size": 32}, result))
-    for said in ("frechet", "31.25", "floor", "judge.accuracy", "50.0\u00a0%", "size", "32"):
+    for said in ("frechet", "31.25", "floor", "judge.accuracy", "50.0 %", "size", "32"):
         assert said in page.text
 
 
 def test_guesses_are_one_column_for_each_rank(tmp_path: Path, classify_run: Path) -> None:
     _, page = report(tmp_path, classify_run)
-    assert "tabby, tabby cat · 71.0\u00a0%" in page.text
+    assert "tabby, tabby cat · 71.0 %" in page.text
     assert "top 2" in page.text
-    assert "lynx · < 0.1\u00a0%" in page.text
+    assert "lynx · < 0.1 %" in page.text
 
 
 def test_the_page_needs_nothing_from_outside(tmp_path: Path, transfer_run: RunMaker, classify_run: Path) -> None:

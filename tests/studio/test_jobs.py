@@ -129,12 +129,12 @@ def test_a_line_that_is_being_written_is_read_the_next_time(tmp_path):
 
 def test_what_a_run_says_is_believed_only_as_far_as_it_can_be_shown(tmp_path):
     standing = Standing(tmp_path)
-    figures = {"loss": 0.5, "gap": None, "name": "x", "list": [1], "huge": 10**400, "endless": float("inf")}
+    values = {"loss": 0.5, "gap": None, "name": "x", "list": [1], "huge": 10**400, "endless": float("inf")}
     lines = [
-        {"event": "progress", "part": "fit", "done": 1, "total": 4, "figures": figures},
-        {"event": "progress", "part": "fit", "done": 10**400, "total": 4},
-        {"event": "progress", "part": "fit", "done": 2, "total": 10**400},
-        {"event": "preview", "file": "live/a.png", "figures": figures},
+        {"event": "progress", "stage": "fit", "done": 1, "total": 4, "values": values},
+        {"event": "progress", "stage": "fit", "done": 10**400, "total": 4},
+        {"event": "progress", "stage": "fit", "done": 2, "total": 10**400},
+        {"event": "preview", "file": "live/a.png", "values": values},
     ]
     (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "result.json").write_text("[" * 100_000)
