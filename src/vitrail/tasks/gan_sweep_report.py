@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Image, Note, Plot, Table
 from vitrail.gan_training.losses import LOSSES
-from vitrail.plots import Axis, Line, Multiple, multiples
+from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
 from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
 from vitrail.tasks.gan_sheet import Row, sheet
 
@@ -119,8 +119,8 @@ def _losses(finished: Sequence[Finished]) -> bytes:
     for one, pair, peak in zip(finished, pairs, peaks, strict=True):
         # Of other losses, equal numbers do not mean the same; and one that blew up would flatten all others.
         usual = median(other for run, other in zip(finished, peaks, strict=True) if run.task.loss == one.task.loss)
-        shown.append(Multiple(one.name, pair, scale=one.task.loss if peak <= USUAL * usual else one.name))
-    return multiples(shown, Axis("step", "loss"))
+        shown.append(SmallMultiple(one.name, pair, scale=one.task.loss if peak <= USUAL * usual else one.name))
+    return small_multiples(shown, Axis("step", "loss"))
 
 
 def _distance(finished: Sequence[Finished]) -> bytes:
@@ -128,7 +128,7 @@ def _distance(finished: Sequence[Finished]) -> bytes:
     for one in finished:
         alike = [other for other in finished if other is not one and _measure(other) == _measure(one)]
         shown.append(
-            Multiple(
+            SmallMultiple(
                 one.name,
                 [one.curve("frechet-distance", "this run")],
                 [other.curve("frechet-distance") for other in alike],
@@ -138,7 +138,7 @@ def _distance(finished: Sequence[Finished]) -> bytes:
         )
     counts = {one.result["baselines_while_training"]["n"] for one in finished}
     where = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
-    return multiples(shown, Axis("step", where, log_y=True))
+    return small_multiples(shown, Axis("step", where, log_y=True))
 
 
 def _measure(one: Finished) -> str:

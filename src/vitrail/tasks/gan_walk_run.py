@@ -17,7 +17,7 @@ from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Result
 from vitrail.gan_architectures.pair import condition
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
-from vitrail.plots import animation, film, grid
+from vitrail.plots import animation, encode_mp4, grid
 from vitrail.plots.encode import encode_png
 from vitrail.tasks.gan_generator import Generator, read_generator
 from vitrail.tasks.gan_train_report import image_rows
@@ -67,7 +67,7 @@ def run(task: GanWalk) -> Iterator[Event]:
     yield Attachment("images", "walk.gif", gif)
     if task.mp4:
         try:
-            yield Attachment("images", "walk.mp4", film(frames, milliseconds=task.milliseconds))
+            yield Attachment("images", "walk.mp4", encode_mp4(frames, milliseconds=task.milliseconds))
             outputs.append("images/walk.mp4")
         except MissingExtra as error:
             yield Note(f"{error} The GIF shows the same frames.")

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from vitrail.report import chapters as page
-from vitrail.report.reading import Figure, Sheet, read
-from vitrail.report.wording import word
+from vitrail.report.contents import EmbeddedImage, ReportTable, load_contents
+from vitrail.report.values import format_value
 from vitrail.tasks.reproduce_parts import Parts
 from vitrail.tasks.reproduce_plan import SECONDS, Chapter, Compared, Part, Said, Section
 
@@ -42,11 +42,11 @@ def _section(section: Section, parts: Parts) -> page.Section:
     )
 
 
-def _sheet(compared: Sequence[Compared]) -> Sheet:
+def _sheet(compared: Sequence[Compared]) -> ReportTable:
     """The figures; with a column for the report's where it gives any of them."""
     rows = [(row.what, _written(row, row.measured), _written(row, row.report)) for row in compared]
     width = 3 if any(row.report is not None for row in compared) else 2
-    return Sheet("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
+    return ReportTable("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
 
 
 def _written(row: Compared, value: Any) -> str:
@@ -54,7 +54,7 @@ def _written(row: Compared, value: Any) -> str:
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return word("seconds" if row.unit == SECONDS else "", value)
+    return format_value("seconds" if row.unit == SECONDS else "", value)
 
 
 def _missing(section: Section, parts: Parts) -> list[str]:
@@ -63,14 +63,14 @@ def _missing(section: Section, parts: Parts) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def _images(part: Part, parts: Parts) -> Iterator[Figure]:
+def _images(part: Part, parts: Parts) -> Iterator[EmbeddedImage]:
     if part.name not in parts.results or not part.shows:
         return
-    figures = read(parts.folder(part.name)).figures
+    images = load_contents(parts.folder(part.name)).images
     for name in part.shows:
-        for figure in figures:
+        for figure in images:
             if fnmatchcase(figure.name, name):
-                yield Figure(f"{part.name}: {figure.caption}", figure.source, figure.name)
+                yield EmbeddedImage(f"{part.name}: {figure.caption}", figure.source, figure.name)
 
 
 def _figures(section: Section, parts: Parts) -> dict[str, Any]:
