@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from vitrail.datasets.splits import TrainTestSplit
 from vitrail.events import Event, Result, skipped_notes
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part
-from vitrail.tasks.transfer_report import report
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fine_tuning import FineTuning
 from vitrail.transfer.fitting import Fitting
@@ -28,6 +27,7 @@ class TransferWork:
         extractors: one a network.
         tuning: fine-tunes the only network, from the classifier that `fitting` gives; None: no fine-tuning.
         name: of the data, for the model card.
+        report: events from the fit; takes the split's assignment, and `train` images and `seconds` by keyword.
         in_shards: whether each shard's features are written to a file.
         started: time (`time.perf_counter`) at which the run began.
     """
@@ -40,11 +40,12 @@ class TransferWork:
         tuning: FineTuning | None,
         *,
         name: str,
+        report: Callable[..., Iterator[Event]],
         in_shards: bool,
         started: float,
     ) -> None:
         self._split, self._extractors, self._fitting, self._tuning = split, extractors, fitting, tuning
-        self._name, self._in_shards, self._started = name, in_shards, started
+        self._name, self._report, self._in_shards, self._started = name, report, in_shards, started
         self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
         self.depends_on = {
@@ -89,7 +90,7 @@ class TransferWork:
             "fit": time.perf_counter() - fit_started,
             "total": time.perf_counter() - self._started,
         }
-        yield from report(fit, self._split.assignment, train=len(train), seconds=seconds)
+        yield from self._report(fit, self._split.assignment, train=len(train), seconds=seconds)
         yield Result(
             {
                 **fit.evaluation.metrics(),

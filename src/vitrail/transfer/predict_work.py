@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from vitrail.image_files import iter_images, none_readable
 from vitrail.path_list import PathList
 from vitrail.sharding.part import Part
 from vitrail.sharding.summary import ResultSummary
-from vitrail.tasks.predict_report import report
 from vitrail.transfer.classifier import read_classifier
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.multi_network import extract_all
 from vitrail.transfer.predictions import top_classes
 from vitrail.transfer.scaling import scale
+
+Report = Callable[[Sequence[Path], Sequence[Mapping[str, Any]], int], Iterator[Event]]
 
 
 class PredictWork:
@@ -33,6 +33,7 @@ class PredictWork:
         top_k: number of classes of each image.
         cache: folder of the feature cache; None: no cache.
         deterministic: whether each image's result may not depend on the process that computes it, as in shards.
+        report: events from the images' files, their entries in `result.json`, and the number of skipped images.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class PredictWork:
         device: str,
         cache: Path | None,
         deterministic: bool,
+        report: Report,
     ) -> None:
-        self._started, self._folder, self._top_k, self._device = time.perf_counter(), classifier, top_k, device
+        self._started, self._top_k, self._device, self._report = time.perf_counter(), top_k, device, report
         self._classifier = read_classifier(classifier)
         self.files = PathList(iter_images(images))
         self._extractors = [
@@ -91,10 +93,8 @@ class PredictWork:
             raise none_readable(named.skipped)
         yield from named.notes()
         if limit is None:
-            first = shlex.quote(named.rows[0]["file"])
-            steps = [f"vitrail explain {first} --backbone {shlex.quote(str(self._folder))}"]
             files = [self.files[row["index"]] for row in named.rows]
-            yield from report(files, named.rows, self._top_k, named.left_out, steps)
+            yield from self._report(files, named.rows, named.left_out)
         else:
             yield Table("counts", "Images of each predicted class", ("class", "images"), counts.most_common())
             left_out = f", {named.left_out:,} skipped" if named.left_out else ""
