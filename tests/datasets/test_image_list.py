@@ -8,9 +8,9 @@ from command import run
 from tar_files import packed
 
 from vitrail.datasets.image_list import is_image_list, read_image_list
+from vitrail.datasets.network_labels import read_network_labels
 from vitrail.datasets.splits import open_train_test
 from vitrail.errors import BadFolder
-from vitrail.tasks.audit_data import labelled
 
 
 def opened(root, tmp_path):
@@ -89,12 +89,11 @@ def test_a_sample_without_a_class_is_named(tmp_path):
 
 def test_an_audit_takes_its_labels_from_a_list(tmp_path):
     packed(tmp_path / "a.tar", {"cat/1.png": b"", "dog/1.png": b""})
-    files, labels, source = labelled(tmp_path / "a.tar", None, ("dog", "cat"))
-    assert [file.parent.name for file in files] == ["cat", "dog"]
-    assert labels == [1, 0]
-    assert source == "Labels of 2 classes from a.tar."
-    _, unknown, _ = labelled(tmp_path / "a.tar", None, ("fish", "cat"))
-    assert unknown is None
+    found = read_network_labels(tmp_path / "a.tar", ("dog", "cat"))
+    assert [file.parent.name for file in found.files] == ["cat", "dog"]
+    assert (found.labels, found.source) == ([1, 0], "list")
+    unknown = read_network_labels(tmp_path / "a.tar", ("fish", "cat"))
+    assert (unknown.labels, unknown.source) == (None, "none")
 
 
 def test_a_classifier_learns_the_same_from_a_folder_a_table_and_tar_files(stripes, tmp_path):

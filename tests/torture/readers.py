@@ -27,6 +27,7 @@ from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
 from vitrail.datasets.image_list import read_image_list
+from vitrail.datasets.network_labels import read_network_labels
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
 from vitrail.gan.encoders import PARTS, read_encoders
@@ -43,7 +44,6 @@ from vitrail.studio.run_monitor import RunMonitor
 from vitrail.studio.uploads import checked_image, checked_weights, unpacked
 from vitrail.task import Task
 from vitrail.tasks import TASKS
-from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.compare import Compare
 from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.classifier import linear_layer, load, read_classifier
@@ -311,10 +311,10 @@ def label_table(folder: Path) -> None:
 
 
 def read_labels(folder: Path, changed: Path) -> None:
-    files, numbers, _ = labelled(folder, folder / "labels.csv", ("cat", "cow", "dog"))
-    assert numbers is not None
-    assert len(numbers) == len(files)
-    assert set(numbers) <= {0, 1, 2}
+    found = read_network_labels(folder, ("cat", "cow", "dog"), table=folder / "labels.csv")
+    assert found.labels is not None
+    assert len(found.labels) == len(found.files)
+    assert set(found.labels) <= {0, 1, 2}
 
 
 def tar_file(folder: Path) -> None:

@@ -69,7 +69,7 @@ class Small:
         return [self.test / "across", "--backbone", self.classifier, "--steps", 4]
 
     def audit(self, cache):
-        return [self.test, "--backbone", "tiny", "--limit", 4]
+        return [self.test, "--backbone", "tiny", "--max-images", 4]
 
     def visualise(self, cache):
         return ["across", "--backbone", self.classifier, "--judge", "none", "--steps", 8]

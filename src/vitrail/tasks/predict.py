@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrail.events import Event
 from vitrail.settings import DATA, NETWORK, OUTPUT, RUNNING, cache_setting, device_setting, setting
-from vitrail.tasks.sharded import Sharded
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work

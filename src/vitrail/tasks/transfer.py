@@ -24,7 +24,7 @@ from vitrail.settings import (
     setting,
     weights_setting,
 )
-from vitrail.tasks.sharded import Sharded
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work

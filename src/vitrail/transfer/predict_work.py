@@ -21,7 +21,7 @@ from vitrail.transfer.multi_network import extract_all
 from vitrail.transfer.predictions import top_classes
 from vitrail.transfer.scaling import scale
 
-Report = Callable[[Sequence[Path], Sequence[Mapping[str, Any]], int], Iterator[Event]]
+ReportEvents = Callable[[Sequence[Path], Sequence[Mapping[str, Any]], int], Iterator[Event]]
 
 
 class PredictWork:
@@ -45,7 +45,7 @@ class PredictWork:
         device: str,
         cache: Path | None,
         deterministic: bool,
-        report: Report,
+        report: ReportEvents,
     ) -> None:
         self._started, self._top_k, self._device, self._report = time.perf_counter(), top_k, device, report
         self._classifier = read_classifier(classifier)
