@@ -23,8 +23,8 @@ from pathlib import Path
 import torch
 
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.open_pixels import Wish, open_pixels
-from vitrail.datasets.pixels import held_out_rows
+from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
+from vitrail.datasets.pixels import stratified_holdout
 from vitrail.events import Progress, Result
 from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
@@ -61,7 +61,7 @@ def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tup
     settings, names = read_run(run).settings, load(run).names
     table = Path(settings["labels"]) if settings["labels"] else find_table(root, names)
     whole = read_table(table, root, names)
-    _, rows = held_out_rows(whole.values, settings["held_out"], settings["seed"])
+    _, rows = stratified_holdout(whole.values, settings["held_out"], settings["seed"])
     return [whole.files[row] for row in rows], whole.values[rows], names
 
 
@@ -84,8 +84,10 @@ def edits(root: Path, run: Path, home: Path, count: int) -> None:
 def encoders(root: Path, run: Path, epochs: int) -> None:
     generator = load(run)
     settings = read_run(run).settings
-    wish = Wish(generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"])
-    opened = open_pixels(str(root), wish)
+    pixel_options = PixelOptions(
+        generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"]
+    )
+    opened = load_pixel_sets(str(root), pixel_options)
     real = to_signed_range(to_unit(opened.held_out.images))
     latents = latents_of(5_000_000, len(real), generator.latent_size)
     with torch.no_grad():

@@ -3,15 +3,15 @@ import torch
 
 from vitrail.attacks.preprocessing import classify_as_saved, with_preprocessing
 from vitrail.backbones import BACKBONES
+from vitrail.datasets.sample_images import sample_images
 from vitrail.images import read_pixels, save_image, to_unit
-from vitrail.tasks.demo import packaged_images
 
 
 @pytest.mark.parametrize("name", ["squeezenet", "efficientnet-lite0"])
 def test_pixels_are_classified_as_if_saved_and_read(name, tmp_path):
     backbone = BACKBONES[name]()
     how = backbone.preprocessing
-    for index, path in enumerate(packaged_images()[:2]):
+    for index, path in enumerate(sample_images()[:2]):
         whole = read_pixels(path)
         for pixels in (whole, whole[:, :-3, :301], whole[:, :80], read_pixels(path, short_side=how.short_side)):
             save_image(pixels, tmp_path / f"{index}.png")

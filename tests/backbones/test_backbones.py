@@ -13,14 +13,14 @@ from vitrail.errors import BadWeights, UnknownName
 def test_a_packaged_network_knows_a_cat(name):
     import skimage.data
 
+    from vitrail.datasets.sample_images import sample_images
     from vitrail.images import read_pixels, to_unit
-    from vitrail.tasks.demo import packaged_images
 
     assert skimage.data.chelsea().shape == (300, 451, 3)
     backbone = BACKBONES[name]()
     wish = backbone.preprocessing
     pixels = read_pixels(
-        packaged_images()[0], short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation
+        sample_images()[0], short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation
     )
     with torch.no_grad():
         best = backbone.classes[int(backbone(to_unit(pixels)[None]).argmax())]

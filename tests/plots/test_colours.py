@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vitrail.plots import heat, magnified_difference, overlay
+from vitrail.plots import apply_colormap, magnified_difference, overlay
 from vitrail.plots.colours import scaled
 
 GREY = np.full((4, 4, 3), 90, np.uint8)
@@ -20,9 +20,9 @@ def test_a_single_bright_pixel_does_not_darken_the_rest():
 
 
 def test_stronger_is_brighter_and_signs_have_colours_of_their_own():
-    lightness = heat(np.linspace(0, 1, 50, dtype=np.float32)[None]).astype(int).sum(axis=2)[0]
+    lightness = apply_colormap(np.linspace(0, 1, 50, dtype=np.float32)[None]).astype(int).sum(axis=2)[0]
     assert (np.diff(lightness) > 0).all()
-    against, none, most = heat(np.array([[-1.0, 0.0, 1.0]], np.float32)).astype(int)[0]
+    against, none, most = apply_colormap(np.array([[-1.0, 0.0, 1.0]], np.float32)).astype(int)[0]
     assert against[2] > against[0]
     assert most[0] > most[2]
     assert none.sum() < against.sum() / 4

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vitrail import plots
 from vitrail.errors import MissingExtra
-from vitrail.plots import Axis, Guess, Interval, Line, Multiple, Panel, Scale, Score, style
+from vitrail.plots import Axis, Guess, Interval, Line, Panel, Scale, Score, SmallMultiple, style
 
 NAMES = [
     "$x_1$ and an unmatched $ \\frac{",
@@ -43,9 +43,9 @@ FIGURES: dict[str, Callable[[list[str]], bytes]] = {
         names[:4],
         [Scale(False), Scale(True)],
     ),
-    "multiples": lambda names: plots.multiples(
+    "small_multiples": lambda names: plots.small_multiples(
         [
-            Multiple(
+            SmallMultiple(
                 name,
                 [Line([1, 2], [0.1, 9.0], name), Line([2], [1.0], name)],
                 [Line([1], [3.0])],

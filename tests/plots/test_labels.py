@@ -1,7 +1,7 @@
 import pytest
 
 from vitrail.formatting import percent
-from vitrail.plots.labels import drawable, legible, shorten
+from vitrail.plots.labels import escape_missing_glyphs, readable, shorten
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from vitrail.plots.labels import drawable, legible, shorten
     ],
 )
 def test_hidden_characters_are_shown_as_escapes(name: str, shown: str) -> None:
-    assert legible(name) == shown
+    assert readable(name) == shown
 
 
 def test_the_middle_of_a_long_name_gives_way() -> None:
@@ -30,7 +30,7 @@ def test_a_mark_is_not_left_without_its_letter() -> None:
 
 
 def test_characters_without_a_glyph_are_escapes() -> None:
-    assert drawable("é漢 x", lambda character: character == "é") == "é\\u6f22 x"
+    assert escape_missing_glyphs("é漢 x", lambda character: character == "é") == "é\\u6f22 x"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.studio.jobs import Jobs, Step
-from vitrail.studio.standing import Standing
+from vitrail.studio.run_monitor import RunMonitor
 
 CHEAP = {"data": "digits", "epochs": 40, "batch": 16, "width": 8, "evaluate_every": 40, "encoder_epochs": 0}
 
@@ -42,12 +42,12 @@ def test_jobs_end_in_order_and_say_why_not(jobs, tmp_path):
         (tmp_path / name).mkdir()  # as `new_folder` gives them
     good = jobs.submit("a", [models(tmp_path / "1"), models(tmp_path / "2")])
     bad = jobs.submit("a", [models(tmp_path / "3", "squeezenot"), models(tmp_path / "4")])
-    assert jobs.before(bad) >= 1
-    until(lambda: bad.over)
+    assert jobs.jobs_ahead(bad) >= 1
+    until(lambda: bad.finished)
     assert good.state == "done"
     assert (tmp_path / "2" / "result.json").is_file()
     assert bad.state == "failed"
-    assert "squeezenet" in bad.sentence
+    assert "squeezenet" in bad.message
     assert not (tmp_path / "4").exists()
 
 
@@ -63,22 +63,22 @@ def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp
     last = jobs.submit("b", [models(tmp_path / "last")])
     jobs.cancel(waiting)
     assert waiting.state == "stopped"
-    standing = Standing(tmp_path / "long")
+    monitor = RunMonitor(tmp_path / "long")
 
     def trains():
-        standing.read_on()
-        return bool(standing.curve)
+        monitor.refresh()
+        return bool(monitor.curve)
 
     until(trains)
-    assert standing.seconds_left() is None or standing.seconds_left() >= 0
+    assert monitor.seconds_left() is None or monitor.seconds_left() >= 0
     jobs.cancel(long)
-    until(lambda: last.over)
+    until(lambda: last.finished)
     assert (long.state, last.state) == ("stopped", "done")
     assert list((tmp_path / "long" / "checkpoints").glob("step-*.safetensors"))
     assert not (tmp_path / "waits").exists()
-    standing.read_on()
-    assert standing.over
-    assert "KeyboardInterrupt" in standing.stopped or standing.stopped
+    monitor.refresh()
+    assert monitor.finished
+    assert monitor.error
 
 
 def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path, tmp_path_factory):
@@ -86,7 +86,7 @@ def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path,
     job = fresh.submit("a", [training(tmp_path / "run", tmp_path_factory)])
     until(lambda: job.state == "running")
     fresh.cancel(job)
-    until(lambda: job.over)
+    until(lambda: job.finished)
     fresh.close()
     assert job.state == "stopped"
 
@@ -95,52 +95,52 @@ def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory)
     job = jobs.submit("a", [training(tmp_path / "killed", tmp_path_factory)])
     until(lambda: (tmp_path / "killed" / "events.jsonl").exists())
     os.kill(jobs._worker.pid, signal.SIGKILL)
-    until(lambda: job.over)
+    until(lambda: job.finished)
     assert job.state == "failed"
-    assert "ended by itself" in job.sentence
+    assert "ended unexpectedly" in job.message
     after = jobs.submit("a", [models(tmp_path / "after")])
-    until(lambda: after.over)
+    until(lambda: after.finished)
     assert after.state == "done"
 
 
 def test_the_queue_has_an_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("vitrail.studio.jobs.MOST_WAITING", 2)
+    monkeypatch.setattr("vitrail.studio.jobs.MAX_WAITING", 2)
     full = Jobs()
-    monkeypatch.setattr(full, "_ask", lambda *_: time.sleep(0.5) or {"state": "done", "sentence": ""})
+    monkeypatch.setattr(full, "_execute", lambda *_: time.sleep(0.5) or {"state": "done", "message": ""})
     for number in range(2):
         full.submit("a", [models(tmp_path / str(number))])
-    with pytest.raises(BadSetting, match="wait already"):
+    with pytest.raises(BadSetting, match="are waiting"):
         full.submit("a", [models(tmp_path / "3")])
     full.close()
 
 
 def test_a_line_that_is_being_written_is_read_the_next_time(tmp_path):
-    log, standing = tmp_path / "events.jsonl", Standing(tmp_path)
-    assert not standing.read_on()
+    log, monitor = tmp_path / "events.jsonl", RunMonitor(tmp_path)
+    assert not monitor.refresh()
     log.write_bytes(b'{"event": "note", "text": "one"}\n{"event": "no')
-    assert standing.read_on()
-    assert standing.notes == ["one"]
+    assert monitor.refresh()
+    assert monitor.notes == ["one"]
     with log.open("ab") as file:
         file.write(b'te", "text": "two"}\nnot json\n{"event": "result"}\n')
-    standing.read_on()
-    assert (standing.notes, standing.over) == (["one", "two"], True)
-    assert standing.result() == {}
+    monitor.refresh()
+    assert (monitor.notes, monitor.finished) == (["one", "two"], True)
+    assert monitor.result() == {}
 
 
 def test_what_a_run_says_is_believed_only_as_far_as_it_can_be_shown(tmp_path):
-    standing = Standing(tmp_path)
-    figures = {"loss": 0.5, "gap": None, "name": "x", "list": [1], "huge": 10**400, "endless": float("inf")}
+    monitor = RunMonitor(tmp_path)
+    values = {"loss": 0.5, "gap": None, "name": "x", "list": [1], "huge": 10**400, "endless": float("inf")}
     lines = [
-        {"event": "progress", "part": "fit", "done": 1, "total": 4, "figures": figures},
-        {"event": "progress", "part": "fit", "done": 10**400, "total": 4},
-        {"event": "progress", "part": "fit", "done": 2, "total": 10**400},
-        {"event": "preview", "file": "live/a.png", "figures": figures},
+        {"event": "progress", "stage": "fit", "done": 1, "total": 4, "values": values},
+        {"event": "progress", "stage": "fit", "done": 10**400, "total": 4},
+        {"event": "progress", "stage": "fit", "done": 2, "total": 10**400},
+        {"event": "preview", "file": "live/a.png", "values": values},
     ]
     (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "result.json").write_text("[" * 100_000)
-    standing.read_on()
-    assert standing.curve == [{"loss": 0.5, "gap": None}]
-    assert standing.previews == {"a": [{"loss": 0.5, "gap": None}]}
-    assert standing.progress is not None
-    assert (standing.progress.done, standing.progress.total) == (1, 4)
-    assert standing.result() == {}
+    monitor.refresh()
+    assert monitor.curve == [{"loss": 0.5, "gap": None}]
+    assert monitor.previews == {"a": [{"loss": 0.5, "gap": None}]}
+    assert monitor.progress is not None
+    assert (monitor.progress.done, monitor.progress.total) == (1, 4)
+    assert monitor.result() == {}

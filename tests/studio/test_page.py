@@ -13,11 +13,11 @@ from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from vitrail.tasks.demo import packaged_images
+from vitrail.datasets.sample_images import sample_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
-TABS = ("Look", "Fool", "Visualise", "Train a classifier", "GANs", "Runs")
+TABS = ("Explain", "Fool", "Visualise", "Train a classifier", "GANs", "Runs")
 LONG = 120_000  # milliseconds
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
@@ -44,7 +44,7 @@ class Visit:
         self.page.on("request", self._asked)
         self.address = address
         self.page.goto(address)
-        expect(self.page.locator("#here")).to_contain_text("on this machine", timeout=LONG)
+        expect(self.page.locator("#summary")).to_contain_text("on this machine", timeout=LONG)
 
     def _asked(self, request):
         if not request.url.startswith((self.address, "data:", "blob:")):
@@ -81,12 +81,12 @@ def visit(browser, studio):
 
 def press(panel, verb):
     """Presses a button, and once more if nothing has come of it: on a loaded machine gradio can lose a click."""
-    said = " | ".join(panel.locator(".status, .found").all_inner_texts())
+    said = " | ".join(panel.locator(".status, .results").all_inner_texts())
     for _ in range(3):
         panel.get_by_role("button", name=verb, exact=True).click()
         for _ in range(40):
             panel.page.wait_for_timeout(250)
-            if " | ".join(panel.locator(".status, .found").all_inner_texts()) != said:
+            if " | ".join(panel.locator(".status, .results").all_inner_texts()) != said:
                 return
 
 
@@ -96,22 +96,22 @@ def drop(panel, path):
 
 
 def cat():
-    return packaged_images()[0]
+    return sample_images()[0]
 
 
-def test_look_shows_what_is_in_it_and_maps_as_opaque_as_wished(visit):
-    panel = visit.tab("Look")
-    press(panel, "Look")
-    expect(visit.state(panel)).to_contain_text("There is no image yet")
+def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
+    panel = visit.tab("Explain")
+    press(panel, "Explain")
+    expect(visit.state(panel)).to_contain_text("No image was given")
     drop(panel, cat())
     visit.choose(panel, "Network", "squeezenet")
-    press(panel, "Look")
+    press(panel, "Explain")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(panel.locator(".bars li")).to_have_count(5)
     expect(panel.locator(".bars li").first).to_contain_text("%")
     expect(panel.locator(".stack")).to_have_count(2)
     expect(panel.locator("figcaption").first).to_contain_text("deletion")
-    visit.keep("look")
+    visit.keep("explain")
     over = panel.locator(".stack .over").first
     opacity = panel.get_by_label("Opacity of the maps").last
     opacity.focus()
@@ -125,13 +125,13 @@ def test_fool_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):
     panel = visit.tab("Fool")
     drop(panel, cat())
     visit.choose(panel, "Network", "squeezenet")
-    visit.choose(panel, "To be taken for", "tarantula")
+    visit.choose(panel, "Target class", "tarantula")
     visit.choose(panel, "Attack", "minimal-l2")
     press(panel, "Fool")
-    expect(panel.get_by_alt_text("What was changed, enlarged")).to_be_visible(timeout=LONG)
+    expect(panel.get_by_alt_text("Perturbation, magnified")).to_be_visible(timeout=LONG)
     visit.keep("fool_live")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(panel.locator(".verdict")).to_contain_text("is taken for tarantula")
+    expect(panel.locator(".verdict")).to_contain_text("classified as tarantula")
     expect(panel.locator(".curve")).to_be_visible()
     with visit.page.expect_download() as download:
         panel.get_by_role("link", name="Download").click()
@@ -150,11 +150,11 @@ def test_visualise_grows_and_is_stopped_with_what_there_is(visit):
     visit.keep("visualise_live")
     panel.get_by_role("button", name="Stop", exact=True).click()
     expect(visit.state(panel)).to_have_text(re.compile("stopped early"), timeout=LONG)
-    expect(panel.locator("figcaption").first).to_contain_text("by its own network")
+    expect(panel.locator("figcaption").first).to_contain_text("tarantula: ")
     visit.keep("visualise")
 
 
-def test_a_classifier_is_trained_and_looked_into(visit, studio):
+def test_a_classifier_is_trained_and_explained(visit, studio):
     panel = visit.tab("Train a classifier")
     folder = panel.get_by_label("Folder of class folders")
     folder.fill("/etc")
@@ -163,16 +163,16 @@ def test_a_classifier_is_trained_and_looked_into(visit, studio):
     folder.fill(str(studio.stripes))
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(panel.locator(".verdict")).to_contain_text("of 12 test images right")
+    expect(panel.locator(".verdict")).to_contain_text("on 12 images")
     expect(panel.get_by_alt_text("Confusion matrix of the test part")).to_be_visible()
     visit.keep("train")
-    panel.get_by_role("button", name="Look and fool with it").click()
-    look = visit.page.get_by_role("tabpanel").filter(visible=True).first
-    expect(look.get_by_label("Network", exact=True)).to_have_value(re.compile("transfer-"))
-    drop(look, next((studio.stripes / "test" / "down").iterdir()))
-    press(look, "Look")
-    expect(visit.state(look)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(look.locator(".bars li").first).to_contain_text("down")
+    panel.get_by_role("button", name="Use this classifier").click()
+    explain = visit.page.get_by_role("tabpanel").filter(visible=True).first
+    expect(explain.get_by_label("Network", exact=True)).to_have_value(re.compile("transfer-"))
+    drop(explain, next((studio.stripes / "test" / "down").iterdir()))
+    press(explain, "Explain")
+    expect(visit.state(explain)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(explain.locator(".bars li").first).to_contain_text("down")
 
 
 def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
@@ -182,10 +182,10 @@ def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
     expect(panel.get_by_text("stripes.zip")).to_be_visible(timeout=LONG)
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
-    expect(panel.locator(".verdict")).to_contain_text("test images right")
+    expect(panel.locator(".verdict")).to_contain_text("Test accuracy")
     made = max(studio.runs.glob("transfer-*"), key=lambda path: path.stat().st_mtime)
     panel = visit.tab("Runs")
-    panel.get_by_role("button", name="Read the list again").click()
+    panel.get_by_role("button", name="Refresh the list").click()
     clear = panel.get_by_role("button", name="Clear")
     if clear.count():
         clear.first.click()
@@ -211,7 +211,7 @@ def test_names_of_classes_are_text_and_nothing_else(visit, studio):
     expect(panel.locator("table").first).to_contain_text("<img src=x onerror=alert(2)>")
 
 
-def test_a_gan_is_watched_and_sampled(visit):
+def test_a_gan_is_followed_and_sampled(visit):
     panel = visit.tab("GANs")
     panel.get_by_label("Epochs").fill("3")
     press(panel, "Train")
@@ -225,13 +225,13 @@ def test_a_gan_is_watched_and_sampled(visit):
     epoch.press("Home")
     expect(panel.get_by_alt_text(re.compile("Samples after epoch 1"))).to_be_visible()
     visit.keep("gans")
-    panel.get_by_label(re.compile("as Male=1; empty")).fill("3")
+    panel.get_by_label(re.compile("e.g. Male=1")).fill("3")
     panel.get_by_role("button", name="Sample", exact=True).click()
     expect(panel.get_by_alt_text(re.compile("from seed 0 on"))).to_be_visible(timeout=LONG)
-    panel.get_by_role("tab", name="Walk").click()
-    panel.get_by_role("button", name="Walk", exact=True).click()
-    expect(panel.get_by_alt_text("The walk")).to_be_visible(timeout=LONG)
-    visit.keep("gan_walk")
+    panel.get_by_role("tab", name="Interpolate").click()
+    panel.get_by_role("button", name="Interpolate", exact=True).click()
+    expect(panel.get_by_alt_text("Animation")).to_be_visible(timeout=LONG)
+    visit.keep("gan_interpolate")
 
 
 def test_a_run_of_the_command_line_is_watched(visit, studio):
@@ -239,16 +239,16 @@ def test_a_run_of_the_command_line_is_watched(visit, studio):
     command = [sys.executable, "-m", "vitrail", "gan", "train", "digits", *options, "--run", studio.runs / "beside"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     panel = visit.tab("GANs")
-    visit.choose(panel, "Run to watch", str(studio.runs / "beside"))
+    visit.choose(panel, "Training run", str(studio.runs / "beside"))
     expect(panel.get_by_text("This run is finished.")).to_be_visible(timeout=LONG)
 
 
 def test_runs_are_shown_and_taken_home(classifiers, visit, tmp_path):
     panel = visit.tab("Runs")
     press(panel, "Show")
-    expect(panel.locator(".found .facts").first).to_be_visible(timeout=LONG)
+    expect(panel.locator(".results .highlights").first).to_be_visible(timeout=LONG)
     panel.get_by_role("button", name="Compare these runs").click()
-    expect(visit.state(panel, 1)).to_contain_text("two runs or more")
+    expect(visit.state(panel, 1)).to_contain_text("at least two runs")
     panel.get_by_role("button", name="Make a report").click()
     expect(panel.locator(".verdict")).to_contain_text("in one file")
     with visit.page.expect_download() as download:
@@ -261,16 +261,16 @@ def test_runs_are_shown_and_taken_home(classifiers, visit, tmp_path):
 def test_what_one_browser_sent_is_not_shown_to_another(browser, studio):
     one, other = (Visit(browser, studio.address) for _ in range(2))
     before = {path.name for path in studio.runs.iterdir()}
-    panel = one.tab("Look")
+    panel = one.tab("Explain")
     drop(panel, cat())
     one.choose(panel, "Network", "squeezenet")
-    press(panel, "Look")
+    press(panel, "Explain")
     expect(one.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     made = {path.name for path in studio.runs.iterdir()} - before
     assert len(made) == 2
     for visit, sees in ((one, True), (other, False)):
         panel = visit.tab("Runs")
-        panel.get_by_role("button", name="Read the list again").click()
+        panel.get_by_role("button", name="Refresh the list").click()
         panel.get_by_label("Runs", exact=True).click()
         names = " ".join(visit.page.get_by_role("option").all_inner_texts())
         assert all((name in names) == sees for name in made)
@@ -278,23 +278,23 @@ def test_what_one_browser_sent_is_not_shown_to_another(browser, studio):
 
 
 def test_only_networks_of_this_machine_are_opened(visit):
-    panel = visit.tab("Look")
+    panel = visit.tab("Explain")
     drop(panel, cat())
     visit.choose(panel, "Network", "/etc/networks")
-    press(panel, "Look")
-    expect(visit.state(panel)).to_contain_text("is no network on this machine")
+    press(panel, "Explain")
+    expect(visit.state(panel)).to_contain_text("is not a network on this machine")
 
 
 def test_attributes_have_sliders_that_edit_a_image(visit, studio, tmp_path):
     home = trained_on_attributes(tmp_path)
     shutil.copytree(home / "run", studio.runs / "attributes")
     panel = visit.tab("GANs")
-    visit.choose(panel, "Run to watch", str(studio.runs / "attributes"))
+    visit.choose(panel, "Training run", str(studio.runs / "attributes"))
     panel.get_by_role("tab", name="Edit").click()
     expect(panel.get_by_text("bright", exact=True)).to_be_visible(timeout=LONG)
     expect(panel.get_by_text("across", exact=True)).to_be_visible()
     press(panel, "Edit")
-    expect(panel.get_by_text("Nothing is to be changed")).to_be_visible()
+    expect(panel.get_by_text("All attributes are unchanged")).to_be_visible()
     drop(panel, home / "data" / "images" / "01.png")
     bright = panel.locator("input[type=range]").filter(visible=True).nth(1)  # after the slider over epochs
     bright.focus()
@@ -330,22 +330,25 @@ def test_a_run_outlives_its_tab_and_is_stopped_from_another(browser, studio):
     first.context.close()
     second = Visit(browser, studio.address)
     panel = second.tab("Runs")
-    expect(panel.locator(".queue")).to_contain_text("gan-train", timeout=LONG)
+    expect(panel.locator(".queue")).to_contain_text("gan train", timeout=LONG)
     panel.get_by_role("button", name="Stop this job").click()
-    expect(panel.locator(".queue")).to_contain_text("Nothing runs", timeout=LONG)
+    expect(panel.locator(".queue")).to_contain_text("No job is running", timeout=LONG)
     second.context.close()
 
 
 def test_it_can_be_used_by_keyboard_alone(visit):
-    panel = visit.tab("Look")
-    panel.get_by_role("button", name="Look", exact=True).focus()
+    panel = visit.tab("Explain")
+    panel.get_by_role("button", name="Explain", exact=True).focus()
     visit.page.keyboard.press("Enter")
-    expect(visit.state(panel)).to_contain_text("There is no image yet")
-    visit.page.get_by_role("tab", name="Look", exact=True).first.focus()
+    expect(visit.state(panel)).to_contain_text("No image was given")
+    first, second = (visit.page.get_by_role("tab", name=name, exact=True).first for name in TABS[:2])
+    first.focus()
     visit.page.keyboard.press("ArrowRight")
-    focused = visit.page.evaluate("document.activeElement.innerText")
+    expect(second).to_be_focused()
     visit.page.keyboard.press("Enter")
-    assert focused.strip() in ("Fool", "Look")
+    expect(second).to_have_attribute("aria-selected", "true")
+    expect(first).to_have_attribute("aria-selected", "false")
+    expect(visit.page.get_by_role("tabpanel").filter(visible=True).first).to_contain_text("Target class")
 
 
 def test_a_narrow_window_has_no_sideways_scrolling(browser, studio):

@@ -47,8 +47,8 @@ def test_a_image_passes_unopened(tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (bomb(8000, 8000), "up to 50,000,000 pixels would work"),
-        (bytes(20_000_001), "20 are the most"),
+        (bomb(8000, 8000), "50,000,000 pixels"),
+        (bytes(20_000_001), "at most 20 MB"),
         (b"no image", "a.png"),
         (b"", "a.png"),
     ],
@@ -78,7 +78,7 @@ def test_folders_below_a_root_and_no_others(tmp_path):
     for given in (str(other), "../other", str(root / "way_out"), "/etc", str(root / "cats" / ".." / ".." / "other")):
         with pytest.raises(BadSetting, match="outside"):
             allowed_folder(given, [root])
-    with pytest.raises(BadSetting, match="no folder"):
+    with pytest.raises(BadSetting, match="not a folder"):
         allowed_folder("dogs", [root])
 
 
@@ -103,10 +103,10 @@ def test_a_zip_does_not_write_elsewhere(tmp_path, name):
 
 def test_zip_bombs_and_damaged_zips_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "ZIP_BYTES", 10_000)
-    with pytest.raises(BadSetting, match="are the most"):
+    with pytest.raises(BadSetting, match="at most"):
         unpacked(zipped(tmp_path / "large.zip", {"a/1.png": bytes(20_000)}), tmp_path / "one")
     monkeypatch.setattr(uploads, "ZIP_FILES", 2)
-    with pytest.raises(BadSetting, match="are the most"):
+    with pytest.raises(BadSetting, match="at most"):
         unpacked(zipped(tmp_path / "many.zip", {f"a/{n}.png": b"" for n in range(3)}), tmp_path / "two")
     with pytest.raises(BadSetting, match="no images"):
         unpacked(zipped(tmp_path / "none.zip", {"a/1.txt": b""}), tmp_path / "three")
@@ -124,7 +124,7 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path):
         at = data.index(mark) + place
         data[at : at + 4] = struct.pack("<I", 10)
     path.write_bytes(data)
-    with pytest.raises(BadSetting, match=r"less of|cannot be unpacked"):
+    with pytest.raises(BadSetting, match=r"larger than|cannot be unpacked"):
         unpacked(path, tmp_path / "out")
     assert sum(file.stat().st_size for file in (tmp_path / "out").rglob("*.png")) <= 10
 

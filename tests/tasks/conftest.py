@@ -2,7 +2,7 @@ import pytest
 from command import run
 from PIL import Image
 
-from vitrail.tasks.demo import packaged_images
+from vitrail.datasets.sample_images import sample_images
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,6 @@ def classifier(stripes, tmp_path_factory):
 def cat(tmp_path_factory):
     """The free photograph of a cat, at its own shape but small enough to be worked on quickly."""
     path = tmp_path_factory.mktemp("cat") / "cat.png"
-    with Image.open(packaged_images()[0]) as image:
+    with Image.open(sample_images()[0]) as image:
         image.resize((360, 240)).save(path)
     return path

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from command import run
 
+from vitrail.datasets.sample_images import sample_images
 from vitrail.tasks.audit_measures import Audited
-from vitrail.tasks.demo import packaged_images
 
 
 def audited(tmp_path, *arguments):
@@ -63,7 +63,7 @@ def test_it_says_that_few_attacks_overstate(classifier, stripes, tmp_path):
 def test_labels_come_from_a_table(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("file,label\nchelsea.png,tabby\ncoffee.png,espresso\nother.png,3\n")
-    result = audited(tmp_path, packaged_images()[0].parent, "--labels", table, "--limit", "1")
+    result = audited(tmp_path, sample_images()[0].parent, "--labels", table, "--limit", "1")
     assert result["n"] == 1
 
 
@@ -97,6 +97,6 @@ def test_robust_accuracy_is_not_above_autoattacks(classifier, stripes, tmp_path)
 def test_a_table_that_cannot_be_used_is_named(text, said, tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text(text)
-    done = run("audit", packaged_images()[0].parent, "--labels", table, "--run", tmp_path / "run")
+    done = run("audit", sample_images()[0].parent, "--labels", table, "--run", tmp_path / "run")
     assert done.exit_code == 1
     assert said in done.stderr

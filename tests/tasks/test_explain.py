@@ -153,7 +153,7 @@ def test_the_summary_counts_verdicts_and_names_the_next_command(cat):
         better = each["verdict"] == "better than chance"
         assert lines[each["method"]].startswith(f"better than chance on {int(better)} of 1 image")
     assert "vitrail report {run}" in summary.next_steps
-    assert sum(event.shown for event in events if isinstance(event, Table)) == 1
+    assert sum(event.prominent for event in events if isinstance(event, Table)) == 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.listed import listed
+from vitrail.datasets.image_list import read_image_list
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
 from vitrail.gan.encoders import PARTS, read_encoders
@@ -38,8 +38,8 @@ from vitrail.images import read_pixels
 from vitrail.report import build_report
 from vitrail.runs import environment, read_run, write_event
 from vitrail.sharding.part import Part, read_part, write_part
-from vitrail.studio import fragments
-from vitrail.studio.standing import Standing
+from vitrail.studio import html
+from vitrail.studio.run_monitor import RunMonitor
 from vitrail.studio.uploads import checked_image, checked_weights, unpacked
 from vitrail.task import Task
 from vitrail.tasks import TASKS
@@ -127,22 +127,22 @@ def read_run_folder(folder: Path, changed: Path) -> None:
     """The report, the page's view, and the settings for repeating it."""
     run = folder / "run"
     build_report([run], folder.with_suffix(".html"))
-    assert fragments.whole(run)
+    assert html.finished_html(run)
     found = read_run(run)
     TASKS[found.task](**found.settings)
 
 
 def read_events(folder: Path, changed: Path) -> None:
     """What the page shows of a run that goes on."""
-    standing = Standing(folder / "run")
-    standing.read_on()
-    standing.seconds_left()
-    standing.result()
-    fragments.notes(standing)
-    fragments.previews(standing, {name: name for name in standing.previews})
-    for figures in (standing.curve, *standing.previews.values()):
+    monitor = RunMonitor(folder / "run")
+    monitor.refresh()
+    monitor.seconds_left()
+    monitor.result()
+    html.note_list(monitor)
+    html.preview_images(monitor, {name: name for name in monitor.previews})
+    for figures in (monitor.curve, *monitor.previews.values()):
         names = {name for each in figures for name in each}
-        fragments.curves("", {name: [each[name] for each in figures if name in each] for name in names})
+        html.line_chart("", {name: [each[name] for each in figures if name in each] for name in names})
 
 
 def events_only(folder: Path) -> None:
@@ -343,7 +343,7 @@ def image_tables(folder: Path) -> None:
 def read_image_table(folder: Path, changed: Path) -> None:
     if changed.suffix == ".png":
         return
-    found = listed(changed).labelled()
+    found = read_image_list(changed).labelled()
     assert len(found.files) == len(found.labels)
 
 

@@ -15,7 +15,7 @@ from trials import options
 
 from vitrail.runs import read_run
 from vitrail.studio.jobs import Jobs, Step
-from vitrail.studio.standing import Standing
+from vitrail.studio.run_monitor import RunMonitor
 
 pytestmark = pytest.mark.slow
 
@@ -190,13 +190,13 @@ def steps_of(kind, stripes, home, folder):
 
 def killed_while(jobs, job, seconds):
     """Kills whoever works so long after the job began; whether it came in time."""
-    until(lambda: job.state != "waiting" and (jobs._worker is not None or job.over))
+    until(lambda: job.state != "waiting" and (jobs._worker is not None or job.finished))
     time.sleep(seconds)
     worker = jobs._worker
-    if job.over or worker is None:
+    if job.finished or worker is None:
         return False
     os.kill(worker.pid, signal.SIGKILL)
-    until(lambda: job.over)
+    until(lambda: job.finished)
     return job.state == "failed"
 
 
@@ -206,9 +206,9 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
         for name in ("warm", "lone"):  # the first one imports torch, and fills the cache
             undisturbed[kind], began = tmp_path / f"{kind}-{name}", time.monotonic()
             job = jobs.submit("a", steps_of(kind, stripes, tmp_path, undisturbed[kind]))
-            until(lambda job=job: job.over)
+            until(lambda job=job: job.finished)
             seconds[kind] = time.monotonic() - began
-            assert job.state == "done", job.sentence
+            assert job.state == "done", job.message
     while counted["kills"] < campaign.count(1, 100):
         counted["trials"] += 1
         kind, home = draws.choice(list(undisturbed)), tmp_path / f"{counted['trials']}"
@@ -217,11 +217,11 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
         for job, folder in zip(doomed, folders, strict=False):
             if killed_while(jobs, job, draws.uniform(0, seconds[kind])):
                 counted["kills"] += 1
-                assert job.sentence == "The working process ended by itself (code -9): out of memory?"
+                assert job.message == "The working process ended by itself (code -9): out of memory?"
             else:
-                assert job.state == "done", job.sentence
+                assert job.state == "done", job.message
             counted["files checked"] += wholeness.check(home)
-            Standing(folder).read_on()
+            RunMonitor(folder).refresh()
             if (folder / "settings.json").is_file():
                 assert read_run(folder).task == kind
         until(lambda last=last: last.over)

@@ -45,7 +45,7 @@ class Worker:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         answers = [json.loads(self.process.stdout.readline()) for _ in range(2)]
-        assert [answer["state"] for answer in answers] == ["begun", "done"], answers
+        assert [answer["state"] for answer in answers] == ["started", "done"], answers
         return self.home / f"{self.orders}"
 
     def memory(self):

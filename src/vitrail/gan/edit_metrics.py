@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from vitrail.datasets.open_pixels import Opened, open_pixels
+from vitrail.datasets.pixel_data import TrainAndHeldOut, load_pixel_sets
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import MissingWeights, VitrailError
-from vitrail.events import Event, Note
+from vitrail.events import Event, Note, skipped_notes
 from vitrail.gan.editor import EditResult
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training_data import read_data_options
@@ -144,17 +144,17 @@ def open_edit_metrics(
     except VitrailError as error:
         yield Note(f"Success is not measured, because the training images cannot be opened: {error}", "warning")
     else:
-        yield from map(Note, opened.skipped)
+        yield from skipped_notes(opened.skipped)
         trained = yield from train_sample_classifier(opened.train, seed=seed, device=device, cache=cache / "judges")
         held_out = opened.held_out
         judge = classifier_features(*trained, held_out)
     return EditMetrics(generator.names, identity, judge, held_out)
 
 
-def _open_real_images(generator: GeneratorNetwork, cache: Path, *, download: bool) -> tuple[Opened, int]:
+def _open_real_images(generator: GeneratorNetwork, cache: Path, *, download: bool) -> tuple[TrainAndHeldOut, int]:
     """The images of the generator's training, split as they were, and its seed."""
     source, options = read_data_options(generator.description, home=cache / "datasets", download=download)
-    return open_pixels(source, options), int(generator.description["seed"])
+    return load_pixel_sets(source, options), int(generator.description["seed"])
 
 
 def _distances(features: Tensor, others: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from vitrail.backbones.weights import assemble
-from vitrail.datasets.open_pixels import Opened
+from vitrail.datasets.pixel_data import TrainAndHeldOut
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadRun, one_line
 from vitrail.events import Event, Progress, Weights
@@ -75,7 +75,13 @@ class Encoders:
 
 
 def train_encoders(
-    generator: nn.Module, description: Mapping[str, Any], opened: Opened, *, epochs: int, seed: int, device: str
+    generator: nn.Module,
+    description: Mapping[str, Any],
+    opened: TrainAndHeldOut,
+    *,
+    epochs: int,
+    seed: int,
+    device: str,
 ) -> Generator[Event, None, dict[str, Any] | None]:
     """Trains the encoders of a generator with attributes; yields progress and the weights.
 

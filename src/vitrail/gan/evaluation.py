@@ -10,7 +10,7 @@ from typing import Any
 
 from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
-from vitrail.events import Event, Note
+from vitrail.events import Event
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
@@ -68,8 +68,7 @@ def evaluate(
     cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):
         data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
-    for text in dict.fromkeys(data.opened.notes):
-        yield Note(text)
+    yield from data.opened.events()
     if generator.names and data.train.names != generator.names:
         raise BadSetting(
             f"The generator's condition is {', '.join(generator.names)}; these images have "

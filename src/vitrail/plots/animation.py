@@ -36,7 +36,7 @@ def animation(images: Sequence[Frame], *, milliseconds: int = 80, last: int = LA
     return out.getvalue()
 
 
-def film(images: Sequence[Frame], *, milliseconds: int = 80) -> bytes:
+def encode_mp4(images: Sequence[Frame], *, milliseconds: int = 80) -> bytes:
     """MP4 that shows each image for so long; an odd side gets a white line more, as most players need even ones.
 
     Args:

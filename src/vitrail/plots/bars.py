@@ -49,7 +49,7 @@ def top_bars(guesses: Sequence[Guess]) -> bytes:
     for axes, guess in zip(bars, guesses, strict=True):
         _draw_bars(axes, guess)
     # Only now is it known how far the names reach to the left; the images stand beyond the longest.
-    style.settle_texts(figure)
+    style.use_installed_fonts(figure)
     left = min(box.x0 for axes in bars if (box := axes.get_tightbbox()))
     edge = left / figure.bbox.width - _BESIDE_IMAGE / _BARS
     for bottom, guess in zip(bottoms, guesses, strict=True):
@@ -65,7 +65,7 @@ def _draw_bars(axes: "matplotlib.axes.Axes", guess: Guess) -> None:
     axes.barh(ranks, guess.probabilities, height=0.62, color=colours[: len(guess.names)])
     for rank, probability in zip(ranks, guess.probabilities, strict=True):
         axes.text(probability + 0.015, rank, percent(probability), va="center", fontsize=style.SMALL, color=style.INK)
-    style.dress(axes, grid="", sides=("left",))
+    style.style_axes(axes, grid="", sides=("left",))
     axes.set_xlim(0, 1)
     axes.set_ylim(max(len(guess.names), 5) - 0.45, -0.55)  # few classes keep thin bars, at the top
     axes.set_xticks([])

@@ -24,7 +24,7 @@ def is_signed(values: Map) -> bool:
     return bool((values < 0).any())
 
 
-def heat(values: Map) -> Pixels:
+def apply_colormap(values: Map) -> Pixels:
     """A map in colours: black to yellow, or with signs blue (against), black, red (for).
 
     Raises:
@@ -42,7 +42,7 @@ def overlay(image: Pixels, values: Map) -> Pixels:
     """
     grey = image.astype(np.float32).mean(axis=2, keepdims=True).repeat(3, axis=2)
     veil = VEIL * np.sqrt(np.abs(scaled(values)))[..., None]
-    return np.asarray(((1 - veil) * grey + veil * heat(values)).round(), np.uint8)
+    return np.asarray(((1 - veil) * grey + veil * apply_colormap(values)).round(), np.uint8)
 
 
 def magnified_difference(before: Pixels, after: Pixels, factor: float) -> Pixels:

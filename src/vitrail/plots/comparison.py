@@ -27,7 +27,7 @@ def comparison(intervals: Sequence[Interval], x: str = "accuracy") -> bytes:
     """
     figure = style.canvas(_WIDTH, len(intervals) * _ROW)
     axes = figure.add_axes((0, 0, 1, 1))
-    style.dress(axes, grid="x", sides=("bottom",))
+    style.style_axes(axes, grid="x", sides=("bottom",))
     best = max(interval.value for interval in intervals)
     for row, interval in enumerate(intervals):
         colour = style.BLUE if interval.value == best else style.MUTED

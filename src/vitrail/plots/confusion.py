@@ -54,11 +54,11 @@ def _draw_map(
     bar.set_ticks([0, 0.01, 0.05, 0.25, 0.5, 1], labels=["0", "1", "5", "25", "50", "100"])
     bar.set_label("% of the true class", fontsize=style.SMALL, color=style.INK)
     bar.outline.set_visible(False)
-    style.dress(bar.ax, grid="", sides=())
+    style.style_axes(bar.ax, grid="", sides=())
 
 
 def _name_classes(axes: "matplotlib.axes.Axes", classes: Sequence[str], step: int) -> None:
-    style.dress(axes, grid="", sides=())
+    style.style_axes(axes, grid="", sides=())
     shown = range(0, len(classes), step)
     names = [style.label(classes[index]) for index in shown]
     size = style.SMALL if len(classes) <= _NUMBERS_UP_TO else 7.5

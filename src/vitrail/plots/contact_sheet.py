@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from vitrail.plots.labels import drawable, legible, shorten
+from vitrail.plots.labels import escape_missing_glyphs, readable, shorten
 from vitrail.plots.style import INK, PALE
 from vitrail.plots.thumbnail import thumbnail
 
@@ -57,7 +57,7 @@ def _caption_lines(caption: str) -> list[str]:
     """The caption as at most `_LINES` lines no wider than a tile."""
     for sign, plain in _STAND_INS.items():
         caption = caption if _has_glyph(sign) else caption.replace(sign, plain)
-    text = drawable(" ".join(map(legible, re.split(r"[ \t\r\n]+", caption))), _has_glyph)
+    text = escape_missing_glyphs(" ".join(map(readable, re.split(r"[ \t\r\n]+", caption))), _has_glyph)
     limit = _LINES * _TILE // 3  # no letter is narrower than 3 pixels; from there, an eighth less in each round
     while len(lines := _wrap(shorten(text, limit))) > _LINES:
         limit = limit * 7 // 8

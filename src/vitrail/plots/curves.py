@@ -61,7 +61,7 @@ def curve(lines: Sequence[Line], axis: Axis, *, marks: Mapping[str, float] | Non
     """
     figure = style.canvas(_WIDTH, _HEIGHT)
     axes = figure.add_axes((0, 0, 1, 1))
-    style.dress(axes)
+    style.style_axes(axes)
     scale_axes(axes, axis)
     for rank, line in enumerate(lines):
         draw_line(axes, line, style.PALETTE[rank % len(style.PALETTE)])

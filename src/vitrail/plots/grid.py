@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 from vitrail.plots.contact_sheet import drawn_font, text_width
-from vitrail.plots.labels import legible, shorten
+from vitrail.plots.labels import readable, shorten
 from vitrail.plots.style import INK
 
 _GAP, _BETWEEN, _HEAD = 2, 18, 22  # pixels: between images, between blocks, for the headings
@@ -28,7 +28,7 @@ def grid(
         tile: side in pixels that small images are enlarged to, by a whole factor so that none is blurred.
         letters: of a name that are drawn, at most.
     """
-    texts = [shorten(legible(name), letters) for name in names]
+    texts = [shorten(readable(name), letters) for name in names]
     left = max((round(text_width(text)) for text in texts), default=-10) + 10
     shapes = [block.shape for block in blocks.values()]
     sides = [max(1, round(tile / shape[3])) * shape[3] for shape in shapes]
@@ -39,14 +39,14 @@ def grid(
     for row, text in enumerate(texts):
         pen.text((left - 8, _HEAD + row * (sides[0] + _GAP) + sides[0] / 2), text, INK, drawn_font(), anchor="rm")
     for (heading, block), side, width in zip(blocks.items(), sides, wide, strict=True):
-        pen.text((left, 4), shorten(legible(heading), max(6, width // 7)), INK, drawn_font())
-        for (row, column), image in _places(block):
+        pen.text((left, 4), shorten(readable(heading), max(6, width // 7)), INK, drawn_font())
+        for (row, column), image in _tile_positions(block):
             place = (left + column * (side + _GAP), _HEAD + row * (side + _GAP))
             sheet.paste(Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST), place)
         left += width + _BETWEEN
     return np.asarray(sheet)
 
 
-def _places(block: np.ndarray) -> list[tuple[tuple[int, int], np.ndarray]]:
+def _tile_positions(block: np.ndarray) -> list[tuple[tuple[int, int], np.ndarray]]:
     rows, columns = block.shape[:2]
     return [((row, column), block[row, column]) for row in range(rows) for column in range(columns)]

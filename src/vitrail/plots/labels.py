@@ -14,7 +14,7 @@ _JOINERS = "\u200c\u200d"  # invisible, but Persian and the Indic scripts are mi
 _ELLIPSIS = "…"
 
 
-def legible(text: str) -> str:
+def readable(text: str) -> str:
     r"""The text with every character that would not show as itself written as its escape, `\x1b` or `\u202e`."""
     return "".join(_escape(one) if _hidden(one) else one for one in text)
 
@@ -34,7 +34,7 @@ def shorten(text: str, limit: int = 32) -> str:
     return text[: limit - 1 - tail] + _ELLIPSIS + end
 
 
-def drawable(text: str, has_glyph: Callable[[str], bool]) -> str:
+def escape_missing_glyphs(text: str, has_glyph: Callable[[str], bool]) -> str:
     r"""The text with every character the font lacks written as its escape, as an empty box says nothing.
 
     Args:

@@ -21,7 +21,7 @@ def per_class(classes: Sequence[str], recall: Sequence[float], precision: Sequen
     order = sorted(range(len(classes)), key=lambda index: recall[index])[:shown]
     figure = style.canvas(_WIDTH, len(order) * _ROW)
     axes = figure.add_axes((0, 0, 1, 1))
-    style.dress(axes, grid="x", sides=("bottom",))
+    style.style_axes(axes, grid="x", sides=("bottom",))
     rows = range(len(order))
     recalls, precisions = ([values[index] for index in order] for values in (recall, precision))
     axes.hlines(rows, recalls, precisions, color=style.RULE, linewidth=3)

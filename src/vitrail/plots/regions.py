@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-PALE = 0.7  # share of white in what lies outside
+OUTSIDE_WHITE = 0.7  # share of white in what lies outside
 BOX = (230, 81, 0)  # orange, which is seen on light and dark
 LINE = 2  # pixels
 
@@ -18,7 +18,7 @@ def region(
     Args:
         box: left, top, right, bottom in pixels; right and bottom are the first ones outside.
     """
-    paler = image * (1 - PALE) + 255 * PALE
+    paler = image * (1 - OUTSIDE_WHITE) + 255 * OUTSIDE_WHITE
     shown = np.where(mask[..., None], image, paler).round().astype(np.uint8)
     left, top, right, bottom = box
     for rows, columns in (

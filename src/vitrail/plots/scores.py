@@ -53,7 +53,7 @@ def scores(names: Sequence[str], shown: Sequence[Score]) -> bytes:
 
 
 def _draw(axes: "matplotlib.axes.Axes", score: Score, rows: int) -> None:
-    style.dress(axes, grid="x", sides=("bottom",))
+    style.style_axes(axes, grid="x", sides=("bottom",))
     real = [(row, value) for row, value in enumerate(score.real) if value is not None and math.isfinite(value)]
     dots = [(row, value) for row, value in enumerate(score.values) if value is not None and math.isfinite(value)]
     for row, value in real:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vitrail.errors import MissingExtra
-from vitrail.plots.labels import drawable, legible, shorten
+from vitrail.plots.labels import escape_missing_glyphs, readable, shorten
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -60,7 +60,7 @@ def canvas(width: float, height: float) -> "matplotlib.figure.Figure":
 
 def png(figure: "matplotlib.figure.Figure") -> bytes:
     """The figure as a PNG that grows or shrinks to hold all that was drawn, so that no label is ever cut."""
-    settle_texts(figure)
+    use_installed_fonts(figure)
     # Measured here, as `bbox_inches="tight"` would draw everything twice to find the same box.
     box = figure.get_tightbbox().padded(MARGIN)
     out = io.BytesIO()
@@ -69,7 +69,7 @@ def png(figure: "matplotlib.figure.Figure") -> bytes:
     return out.getvalue()
 
 
-def settle_texts(figure: "matplotlib.figure.Figure") -> None:
+def use_installed_fonts(figure: "matplotlib.figure.Figure") -> None:
     """Have all texts drawn as they are, in fonts that have them; a class may be called "$x_1$", which is no formula.
 
     Done for a whole figure, so that none can forget it; a text must not be measured before.
@@ -83,7 +83,7 @@ def settle_texts(figure: "matplotlib.figure.Figure") -> None:
 
 def label(text: str, limit: int = 32) -> str:
     """A name as the figures write it: no hidden characters, no empty boxes, at most `limit` characters."""
-    return shorten(drawable(legible(text), lambda character: ord(character) in _covered()), limit)
+    return shorten(escape_missing_glyphs(readable(text), lambda character: ord(character) in _covered()), limit)
 
 
 def percent_ticks(axis: "matplotlib.axis.Axis") -> None:
@@ -91,7 +91,7 @@ def percent_ticks(axis: "matplotlib.axis.Axis") -> None:
     axis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}\u00a0%" if share < 1.001 else "")
 
 
-def dress(axes: "matplotlib.axes.Axes", *, grid: str = "both", sides: Sequence[str] = ("left", "bottom")) -> None:
+def style_axes(axes: "matplotlib.axes.Axes", *, grid: str = "both", sides: Sequence[str] = ("left", "bottom")) -> None:
     """Quiet axes: thin grey rules behind the data along `grid` ("x", "y", "both" or ""), spines on `sides` only."""
     for side, spine in axes.spines.items():
         spine.set_visible(side in sides)

@@ -1,35 +1,35 @@
-"""A page in chapters: sentences, figures beside those of somebody else, images, and what could not be shown."""
+"""A page in chapters: findings, tables beside reference values, images, and what could not be measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vitrail.files import write_text
-from vitrail.report.reading import Figure, Sheet
+from vitrail.report.contents import EmbeddedImage, ReportTable
 from vitrail.report.templates import template
 from vitrail.version import __version__
 
 
 @dataclass(frozen=True)
 class Section:
-    """One question, and what came out.
+    """One question and its results.
 
     Attributes:
-        missing: sentences, one for each thing that could not be done.
-        runs: folders, relative to the page, of what was done.
+        missing: reasons why parts of the section have no result.
+        runs: run folders, relative to the page.
     """
 
     title: str
     sentences: Sequence[str]
-    sheet: Sheet
-    figures: Sequence[Figure] = ()
+    table: ReportTable
+    images: Sequence[EmbeddedImage] = ()
     missing: Sequence[str] = ()
     runs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """Sections under a heading, and a note that is true of all."""
+    """Sections under a heading, with a note that applies to all of them."""
 
     title: str
     sections: Sequence[Section]

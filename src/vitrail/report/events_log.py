@@ -1,63 +1,60 @@
-"""What a run said while it ran, from its events.jsonl."""
+"""What a report shows of a run's events."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+
+from vitrail.runs import EventReader
 
 
 @dataclass(frozen=True)
 class Log:
-    """What the report shows of the events.
+    """Titles and notes of a run.
 
     Attributes:
-        titles: file name of an image or table -> its caption or title, in the order in which they were made.
+        titles: file name of an image or table -> its caption or title, in the order of the events.
+        groups: file name of an image that belongs to a group -> the group and the step.
         notes: sentences for the user.
-        stopped: why the run ended early; empty when it did not.
+        stopped: why the run ended early; empty if it did not.
     """
 
     titles: Mapping[str, str]
+    groups: Mapping[str, tuple[str, int | None]]
     notes: Sequence[str]
     stopped: str = ""
 
 
-def read_log(path: Path, faults: list[str]) -> Log:
-    """The events in `path`; a line that cannot be read is counted in `faults` and passed over."""
+def read_log(folder: Path, warnings: list[str]) -> Log:
+    """The log of the run in `folder`; `warnings` gets a sentence for a missing file and one for damaged lines."""
     titles: dict[str, str] = {}
+    groups: dict[str, tuple[str, int | None]] = {}
     notes: list[str] = []
-    stopped, damaged = "", 0
-    for line in _lines(path, faults):
-        match _event(line):
+    stopped = ""
+    reader = EventReader(folder)
+    try:
+        events = reader.read_new(unfinished_line=True)
+    except FileNotFoundError:
+        events = []
+        warnings.append(f"{reader.path.name} is missing: file names replace captions and titles.")
+    except OSError as error:
+        events = []
+        warnings.append(f"{reader.path.name} cannot be read ({error.strerror}).")
+    for event in events:
+        match event:
             case {"event": "plot" | "image", "file": str(file), "caption": str(title)}:
-                titles[PurePosixPath(file).name] = title
+                name = PurePosixPath(file).name
+                titles[name] = title
+                match event:
+                    case {"group": str(group), "step": int() | None as step} if group:
+                        groups[name] = group, step
             case {"event": "table", "file": str(file), "title": str(title)}:
                 titles[PurePosixPath(file).name] = title
             case {"event": "note", "text": str(text)}:
                 notes.append(text)
             case {"event": "result"}:
-                stopped = ""  # it was gone on with, and ended
+                stopped = ""  # it was resumed, and finished
             case {"event": "stopped", "why": str(why), **rest}:
                 stopped = f"{why}: {rest['message']}" if rest.get("message") else why
-            case None:
-                damaged += 1
-    if damaged:
-        faults.append(f"{path.name} is damaged: {damaged} of its lines cannot be read.")
-    return Log(titles, notes, stopped)
-
-
-def _lines(path: Path, faults: list[str]) -> list[bytes]:
-    try:
-        return path.read_bytes().splitlines()
-    except FileNotFoundError:
-        faults.append(f"{path.name} is missing: captions and titles are file names.")
-    except OSError as error:
-        faults.append(f"{path.name} cannot be read ({error.strerror}).")
-    return []
-
-
-def _event(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+    if reader.damaged:
+        warnings.append(f"{reader.path.name} is damaged: {reader.damaged} of its lines cannot be read.")
+    return Log(titles, groups, notes, stopped)

@@ -1,4 +1,4 @@
-"""The page itself: a template, filled, written as one file."""
+"""The report page: one HTML file about one or several runs."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,48 +7,48 @@ from typing import Any
 
 from vitrail.errors import BadSetting
 from vitrail.files import write_text
-from vitrail.report.figures import facts, lines, sheets
-from vitrail.report.reading import Reading, read
+from vitrail.report.contents import RunContents, load_contents
+from vitrail.report.numbers import highlights, leaf_values, record_tables
 from vitrail.report.side_by_side import compare
 from vitrail.report.templates import template
 from vitrail.version import __version__
 
 
 def build_report(run_folders: Sequence[Path], path: Path) -> None:
-    """Write what is in the runs to one HTML file that needs no other file, no network and no script.
+    """Writes the contents of runs to one HTML file that needs no other file, no network and no script.
 
     Args:
         run_folders: at least one; several are also compared, in the order given.
 
     Raises:
-        BadRun: a folder is not a run. What is damaged inside a run is said in the report instead.
-        BadSetting: no folder is given.
+        BadRun: a folder is not a run. Damaged files inside a run become warnings in the report.
+        BadSetting: no folder was given.
         MissingExtra: jinja2 or matplotlib is not installed.
         CannotWrite: `path` cannot be written.
     """
     if not run_folders:
-        raise BadSetting("A report needs at least one run; none was given; name the folders of the runs to show.")
-    readings = [read(folder) for folder in run_folders]
+        raise BadSetting("A report needs at least one run; none was given. Use `vitrail report RUN`.")
+    runs = [load_contents(folder) for folder in run_folders]
     page = template("page.html").render(
-        title=readings[0].folder.name if len(readings) == 1 else f"{len(readings)} runs",
+        title=runs[0].folder.name if len(runs) == 1 else f"{len(runs)} runs",
         version=__version__,
-        comparison=compare(readings) if len(readings) > 1 else None,
-        runs=[_section(reading) for reading in readings],
+        comparison=compare(runs) if len(runs) > 1 else None,
+        runs=[_section(run) for run in runs],
     )
     write_text(path, page)
 
 
-def _section(reading: Reading) -> Mapping[str, Any]:
-    """What the template shows of one run."""
+def _section(run: RunContents) -> Mapping[str, Any]:
+    """The template's values for one run."""
     return {
-        "run": reading,
-        "facts": facts(reading.result),
-        "results": list(lines(reading.result)),
-        "result_sheets": list(sheets(reading.result)),
-        "settings": list(lines(reading.settings)),
-        "environment": list(lines(reading.environment)),
-        "weights": list(_sizes(reading.weights)),
-        "replay": f"vitrail replay {shlex.quote(str(reading.folder))}",
+        "run": run,
+        "highlights": highlights(run.result),
+        "results": list(leaf_values(run.result)),
+        "result_tables": list(record_tables(run.result)),
+        "settings": list(leaf_values(run.settings)),
+        "environment": list(leaf_values(run.environment)),
+        "weights": list(_sizes(run.weights)),
+        "replay": f"vitrail replay {shlex.quote(str(run.folder))}",
     }
 
 

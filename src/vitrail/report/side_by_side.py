@@ -1,59 +1,59 @@
-"""Several runs beside each other: one row each, and a figure of their accuracies."""
+"""A comparison of runs: one row per run, and a plot of their accuracies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vitrail.plots.comparison import Interval, comparison
-from vitrail.report.figures import backbone_names
-from vitrail.report.reading import Figure, Reading, Sheet, figure
-from vitrail.report.wording import word
+from vitrail.report.contents import EmbeddedImage, ReportTable, RunContents, embed_png
+from vitrail.report.numbers import backbone_names
+from vitrail.report.values import format_value
 
 _COLUMNS = ("run", "task", "accuracy", "95 % interval", "test images", "backbone", "layer", "head", "C", "time")
+_REMARK = "These runs were tested on different images, so their accuracies are not comparable."
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """The comparison of several runs; `figure` is None where fewer than two of them measured an accuracy."""
+    """The comparison; `plot` is None where fewer than two runs have an accuracy, `remark` is empty or a warning."""
 
-    sheet: Sheet
-    figure: Figure | None
+    table: ReportTable
+    plot: EmbeddedImage | None
     remark: str
 
 
-def compare(readings: Sequence[Reading]) -> SideBySide:
+def compare(runs: Sequence[RunContents]) -> SideBySide:
     """The comparison of at least two runs, in the order given.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    rows = [_row(reading) for reading in readings]
-    intervals = [interval for reading in readings if (interval := _interval(reading))]
-    drawn = figure("Accuracy on the test images.", comparison(intervals)) if len(intervals) > 1 else None
-    sizes = {n for reading in readings if isinstance(n := _get(reading.result, "test", "n"), int)}
-    remark = "These runs were tested on different images: their accuracies cannot be set against each other."
-    return SideBySide(Sheet("Runs", _COLUMNS, rows, len(rows)), drawn, remark if len(sizes) > 1 else "")
+    rows = [_row(run) for run in runs]
+    intervals = [interval for run in runs if (interval := _interval(run))]
+    plot = embed_png("Accuracy on the test images", comparison(intervals)) if len(intervals) > 1 else None
+    sizes = {n for run in runs if isinstance(n := _get(run.result, "test", "n"), int)}
+    return SideBySide(ReportTable("Runs", _COLUMNS, rows, len(rows)), plot, _REMARK if len(sizes) > 1 else "")
 
 
-def _row(reading: Reading) -> list[str]:
-    result = reading.result
+def _row(run: RunContents) -> list[str]:
+    result = run.result
     choice = (_get(result, "choice", key) for key in ("layer", "head", "C"))
     return [
-        reading.folder.name,
-        reading.task,
-        word("accuracy", _get(result, "test", "accuracy")),
-        word("interval", _get(result, "test", "interval")),
-        word("n", _get(result, "test", "n")),
-        word("", backbone_names(result)),
-        *(word("", value) for value in choice),
-        word("seconds", _get(result, "seconds", "total")),
+        run.folder.name,
+        run.task,
+        format_value("accuracy", _get(result, "test", "accuracy")),
+        format_value("interval", _get(result, "test", "interval")),
+        format_value("n", _get(result, "test", "n")),
+        format_value("", backbone_names(result)),
+        *(format_value("", value) for value in choice),
+        format_value("seconds", _get(result, "seconds", "total")),
     ]
 
 
-def _interval(reading: Reading) -> Interval | None:
-    match reading.result.get("test"):
+def _interval(run: RunContents) -> Interval | None:
+    match run.result.get("test"):
         case {"accuracy": int() | float() as value, "interval": [int() | float() as low, int() | float() as high]}:
-            return Interval(reading.folder.name, value, low, high)
+            return Interval(run.folder.name, value, low, high)
     return None
 
 

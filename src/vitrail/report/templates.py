@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import MissingExtra
-from vitrail.plots.labels import legible
+from vitrail.plots.labels import readable
 
 if TYPE_CHECKING:
     import jinja2
@@ -23,8 +23,8 @@ def template(name: str) -> "jinja2.Template":
         raise MissingExtra(sentence) from None
 
     def show(value: Any) -> Any:
-        # Autoescaping makes "<" harmless; a mark that turns the reading direction, or half of a pair, needs more.
-        return legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        # Autoescaping makes "<" harmless; a mark that turns the run direction, or half of a pair, needs more.
+        return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     loader = jinja2.PackageLoader("vitrail", "report")
     setup = jinja2.Environment(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.backbones import BACKBONES
+from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import MissingExtra
 from vitrail.image_files import find_images
 from vitrail.reproduction.budgets import Budget
-from vitrail.tasks.demo import packaged_images
 
 WEIGHTS = (".safetensors", ".pth", ".pt")
 
@@ -82,7 +82,7 @@ class Inputs:
             MissingExtra: there are none of either kind.
         """
         folder = self.data / "imagenet256" / "images"
-        found = find_images([folder]) if folder.is_dir() else packaged_images()
+        found = find_images([folder]) if folder.is_dir() else sample_images()
         return tuple(evenly(found, count))
 
     @property

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from vitrail.report import chapters as page
-from vitrail.report.reading import Figure, Sheet, read
-from vitrail.report.wording import word
+from vitrail.report.contents import EmbeddedImage, ReportTable, load_contents
+from vitrail.report.values import format_value
 from vitrail.reproduction.plan import SECONDS, Chapter, Comparison, Findings, Section, Step
 from vitrail.reproduction.steps import Steps
 
@@ -42,11 +42,11 @@ def _section(section: Section, steps: Steps) -> page.Section:
     )
 
 
-def _table(compared: Sequence[Comparison]) -> Sheet:
+def _table(compared: Sequence[Comparison]) -> ReportTable:
     """The values; with a column for the report's where it gives any of them."""
     rows = [(row.what, _cell(row, row.measured), _cell(row, row.report)) for row in compared]
     width = 3 if any(row.report is not None for row in compared) else 2
-    return Sheet("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
+    return ReportTable("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
 
 
 def _cell(row: Comparison, value: Any) -> str:
@@ -54,7 +54,7 @@ def _cell(row: Comparison, value: Any) -> str:
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return word("seconds" if row.unit == SECONDS else "", value)
+    return format_value("seconds" if row.unit == SECONDS else "", value)
 
 
 def _missing(section: Section, steps: Steps) -> list[str]:
@@ -63,14 +63,14 @@ def _missing(section: Section, steps: Steps) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def _images(step: Step, steps: Steps) -> Iterator[Figure]:
+def _images(step: Step, steps: Steps) -> Iterator[EmbeddedImage]:
     if step.name not in steps.results or not step.shows:
         return
-    figures = read(steps.folder(step.name)).figures
+    images = load_contents(steps.folder(step.name)).images
     for name in step.shows:
-        for figure in figures:
+        for figure in images:
             if fnmatchcase(figure.name, name):
-                yield Figure(f"{step.name}: {figure.caption}", figure.source, figure.name)
+                yield EmbeddedImage(f"{step.name}: {figure.caption}", figure.source, figure.name)
 
 
 def _values(section: Section, steps: Steps) -> dict[str, Any]:

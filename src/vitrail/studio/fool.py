@@ -1,4 +1,4 @@
-"""Fool: nearly the same image, taken for something else."""
+"""Tab Fool: an adversarial image, and the check of the saved file."""
 
 from __future__ import annotations
 
@@ -9,69 +9,94 @@ import gradio as gr
 
 from vitrail.attacks import ATTACKS
 from vitrail.formatting import percent
-from vitrail.report.reading import Figure
-from vitrail.studio import fragments
-from vitrail.studio.desk import SECONDS, Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, given, image, network, rest, weights
-from vitrail.studio.names import completing
-from vitrail.studio.standing import Standing
+from vitrail.report.contents import EmbeddedImage
+from vitrail.studio import html
+from vitrail.studio.class_dropdown import class_dropdown
+from vitrail.studio.context import (
+    REFRESH_SECONDS,
+    Controls,
+    StudioContext,
+    TaskSettings,
+    connect,
+    output_panels,
+    run_buttons,
+)
+from vitrail.studio.inputs import (
+    changed_settings,
+    image_input,
+    network_input,
+    other_settings,
+    provided_image,
+    weights_file,
+)
+from vitrail.studio.run_monitor import RunMonitor
 from vitrail.tasks.fool import Fool
 
+PREVIEWS = {"fooled": "Adversarial image so far", "difference": "Perturbation, magnified"}
+DOWNLOAD = "Adversarial image, as saved"
 
-def screen(desk: Desk) -> gr.Dropdown:
-    """Builds it; gives the choice of the network."""
+
+def screen(context: StudioContext) -> gr.Dropdown:
+    """Builds the tab; returns the choice of the network."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            dropped = image()
-            name, file = network(desk)
-            target = completing(name, "To be taken for", first="any")
+            image = image_input()
+            network, file = network_input(context)
+            target = class_dropdown(context, network, "Target class", first="any")
             method = gr.Dropdown([*ATTACKS], value="minimal-l2", label="Attack")
-            radius = gr.Textbox("", label="Radius", info="How far a value may move, 0 to 1; some attacks need one")
-            names, others = rest(Fool, ("images", "target", "method", "backbone", "radius"))
-            run, stop = buttons("Fool")
+            epsilon = gr.Textbox(
+                "", label="Epsilon", info="Perturbation budget, for images in [0, 1]; some attacks need it"
+            )
+            names, others = other_settings(Fool, ("images", "target", "method", "backbone", "radius"))
+            run, stop = run_buttons("Fool")
         with gr.Column(scale=2, min_width=320):
-            status, shown = results()
+            status, output = output_panels()
 
-    def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[tuple[str, dict[str, Any]]]:
-        wanted, attack, length, *more = values
-        said = {"backbone": desk.network(backbone), "target": [wanted or "any"], "method": attack, **weights(own)}
-        said |= {"live": SECONDS, **({"radius": length} if length else {}), **chosen(Fool, names, more)}
-        return [("fool", {"images": [given(path)], **said})]
+    def plan(owner: str, path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
+        chosen_target, attack, budget, *more = values
+        settings = {
+            "images": [provided_image(path)],
+            "backbone": context.check_network(backbone, owner),
+            "target": [chosen_target or "any"],
+            "method": attack,
+            "live": REFRESH_SECONDS,
+            **weights_file(own),
+            **({"radius": budget} if budget else {}),
+            **changed_settings(Fool, names, more),
+        }
+        return [("fool", settings)]
 
-    inputs = [dropped, name, file, target, method, radius, *others]
-    wire(desk, Controls(run, stop, status, shown), inputs, plan, found)
-    return name
+    inputs = [image, network, file, target, method, epsilon, *others]
+    connect(context, Controls(run, stop, status, output), inputs, plan, render)
+    return network
 
 
-def found(standings: Sequence[Standing]) -> str:
-    """The image and what was changed of it while the attack runs; then the verdict on the saved file."""
-    (standing,) = standings
-    path = standing.previews.get("fooled", [])
-    kind = "probability_of_old_class" if path and "probability_of_old_class" in path[0] else "probability"
-    curve = fragments.curves("Probability", {kind.replace("_", " "): [each[kind] for each in path]}, lowest=0.0)
-    entries = standing.result().get("images") or []
+def render(monitors: Sequence[RunMonitor]) -> str:
+    """The image and the perturbation while the attack runs; then the check of the saved file."""
+    (monitor,) = monitors
+    trace = monitor.previews.get("fooled", [])
+    key = "probability_of_old_class" if trace and "probability_of_old_class" in trace[0] else "probability"
+    series = {key.replace("_", " "): [each[key] for each in trace if key in each]}
+    chart = html.line_chart("Probability", series, lowest=0.0)
+    entries = monitor.result().get("images") or []
     if not entries:
-        names = {"fooled": "The image now", "difference": "What was changed, enlarged"}
-        return fragments.previews(standing, names) + curve
-    return "".join(_verdict(standing, entry) for entry in entries) + curve
+        return html.preview_images(monitor, PREVIEWS) + chart
+    return "".join(_verdict(monitor, entry) for entry in entries) + chart
 
 
-def _verdict(standing: Standing, entry: dict[str, Any]) -> str:
+def _verdict(monitor: RunMonitor, entry: dict[str, Any]) -> str:
     source, result = entry["source"], entry["result"]
-    said = f"{result['name']} ({percent(result['probability'])})"
-    was = f"{source['name']} ({percent(source['probability'])})"
-    far = (
-        f"L2 {entry['l2']:.3f}, at most {entry['linf'] * 255:.0f} of 255 in a value, {entry['forwards']} forward passes"
-    )
+    after = f"{result['name']} ({percent(result['probability'])})"
+    before = f"{source['name']} ({percent(source['probability'])})"
+    size = f"L2 {entry['l2']:.3f}, L∞ {entry['linf'] * 255:.0f}/255, {entry['forwards']} forward passes"
     if entry["verified"]:
-        text = f"The saved PNG, read again, is taken for {said}; it was {was}. {far}."
+        text = f"The saved PNG is classified as {after}, the original as {before}. Perturbation: {size}."
     else:
-        text = f"Not fooled: the saved image is still taken for {said}. More steps, or another attack, may do it."
+        text = f"No success: the image is still classified as {after}. Use more steps or another attack."
     file = str(entry.get("output", ""))
-    sheet = standing.folder / "plots" / "fooled.png"
-    figures = [Figure("Original, fooled, and the difference", fragments.data_of(sheet))]
-    caption = "The fooled image, as a file"
+    sheet = monitor.folder / "plots" / "fooled.png"
+    shown = [EmbeddedImage("Original, adversarial image and perturbation", html.data_url(sheet))]
     if file:
-        figures.append(Figure(caption, fragments.data_of(standing.folder / file)))
-    shown = [figure for figure in figures if figure.source]
-    return fragments.verdict(entry["verified"], text) + fragments.images(shown, {caption: file.rpartition("/")[2]})
+        shown.append(EmbeddedImage(DOWNLOAD, html.data_url(monitor.folder / file)))
+    shown = [image for image in shown if image.source]
+    return html.verdict(entry["verified"], text) + html.images(shown, {DOWNLOAD: file.rpartition("/")[2]})

@@ -1,4 +1,4 @@
-"""GANs: a training as it goes, whoever started it; what it made, sampled, walked through and edited."""
+"""Tab GANs: a training while it runs, whoever started it; samples, interpolations and edits of its generator."""
 
 from __future__ import annotations
 
@@ -12,217 +12,235 @@ import gradio as gr
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.files import read_json
 from vitrail.gan_architectures import GANS
-from vitrail.report.reading import Figure
-from vitrail.studio import fragments
-from vitrail.studio.desk import QUIET, Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, dropping, given, rest
-from vitrail.studio.standing import Standing
+from vitrail.report.contents import EmbeddedImage
+from vitrail.studio import html
+from vitrail.studio.context import (
+    EVENT_OPTIONS,
+    Controls,
+    StudioContext,
+    TaskSettings,
+    connect,
+    output_panels,
+    run_buttons,
+)
+from vitrail.studio.inputs import changed_settings, image_upload, other_settings, provided_image
+from vitrail.studio.run_monitor import RunMonitor
 from vitrail.studio.uploads import allowed_data
 from vitrail.tasks.gan_train import GanTrain
-from vitrail.tasks.gan_walk import GanWalk
 
-SECONDS = 1.0
-LOSSES = {"discriminator_loss": "D's loss", "generator_loss": "G's loss"}
-SCORES = {"d_real": "D(x)", "d_fake_before_g": "D(G(z)) before", "d_fake_after_g": "after"}
+REFRESH_SECONDS = 1.0
+MAX_IMAGES = 6
+LOSSES = {"discriminator_loss": "discriminator", "generator_loss": "generator"}
+SCORES = {"d_real": "D(x)", "d_fake_before_g": "D(G(z)) before the step of G", "d_fake_after_g": "after it"}
+SAMPLES = "samples"  # group of the images of samples that `gan train` makes after each epoch
+CLASS_INFO = "Class name, or attributes, e.g. Male=1 (empty: random)"
 
 
-def screen(desk: Desk) -> gr.Dropdown:
-    """Builds it; gives the choice of the run that is watched."""
+def screen(context: StudioContext) -> gr.Dropdown:
+    """Builds the tab; returns the choice of the run."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            data = gr.Textbox("digits", label="Folder of images", info="On this machine; digits is packaged")
-            kind = gr.Dropdown(["auto", *GANS], value="auto", label="Architecture")
+            data = gr.Textbox("digits", label="Folder of images", info="On this machine; digits: packaged data set")
+            architecture = gr.Dropdown(["auto", *GANS], value="auto", label="Architecture")
             epochs = gr.Number(30, label="Epochs", precision=0)
-            batch = gr.Number(32, label="Batch", precision=0)
+            batch = gr.Number(32, label="Batch size", precision=0)
             rate = gr.Number(5e-4, label="Learning rate")
-            names, others = rest(GanTrain, ("data", "architecture", "epochs", "batch", "learning_rate"))
-            run, stop = buttons("Train")
+            names, others = other_settings(GanTrain, ("data", "architecture", "epochs", "batch", "learning_rate"))
+            run, stop = run_buttons("Train")
         with gr.Column(scale=2, min_width=320):
-            runs = watchable(desk)
-            watched = gr.Dropdown(runs, value=runs[0] if runs else None, label="Run to watch", allow_custom_value=True)
-            status = gr.HTML(fragments.idle(), elem_classes="status")
-            epoch = gr.Slider(1, 2, 1, step=1, label="Epoch", interactive=False)
-            samples, shown = gr.HTML("", elem_classes="found"), gr.HTML("", elem_classes="found")
-            _afterwards(desk, watched)
+            runs = training_runs(context)
+            chosen = gr.Dropdown(runs, value=runs[0] if runs else None, label="Training run", allow_custom_value=True)
+            status = gr.HTML(html.idle_html(), elem_classes="status")
+            epoch = gr.Slider(1, 2, 1, step=1, label="Epoch of the samples", interactive=False)
+            samples, output = gr.HTML("", elem_classes="results"), gr.HTML("", elem_classes="results")
+            _generator_tabs(context, chosen)
 
     def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
-        where, architecture, count, images, speed, *more = values
+        folder, kind, count, images, learning_rate, *more = values
+        owner = str(request.session_hash)
         try:
-            said = {
-                "data": allowed_data(where, desk.roots),
-                "architecture": architecture,
+            settings = {
+                "data": allowed_data(folder, context.roots),
+                "architecture": kind,
                 "epochs": count,
                 "batch": images,
-                "learning_rate": speed,
+                "learning_rate": learning_rate,
+                **changed_settings(GanTrain, names, more),
             }
-            job = desk.plan(str(request.session_hash), [("gan-train", {**said, **chosen(GanTrain, names, more)})])
+            job = context.submit(owner, [("gan-train", settings)])
         except VitrailError as error:
-            return fragments.sentence(str(error)), gr.skip(), gr.skip()
-        folder = str(job.steps[0].folder)
-        return (
-            fragments.status(job, [], desk.jobs.before(job)),
-            gr.Dropdown([folder, *watchable(desk)], value=folder),
-            "",
-        )
+            return html.error_html(str(error)), gr.skip(), gr.skip()
+        new = str(job.steps[0].folder)
+        status_now = html.status_html(job, [], context.jobs.jobs_ahead(job))
+        return status_now, gr.Dropdown([new, *training_runs(context, owner)], value=new), ""
 
     def cancel(folder: str, request: gr.Request) -> None:
-        for job in desk.jobs.open():
+        for job in context.jobs.open():
             if str(job.steps[0].folder) == folder and job.owner == str(request.session_hash):
-                desk.jobs.cancel(job)
+                context.jobs.cancel(job)
 
-    seen = gr.State("")
-    watch = Watch(desk)
-    run.click(start, [data, kind, epochs, batch, rate, *others], [status, watched, seen], **QUIET)
-    stop.click(cancel, [watched], None, **QUIET)
-    outputs = [seen, status, shown, epoch, samples, stop]
-    gr.Timer(SECONDS).tick(watch.look, [watched, seen], outputs, **QUIET)
-    watched.change(lambda: "", None, [seen], **QUIET)
-    epoch.input(watch.samples, [watched, epoch], [samples], **QUIET)
-    return watched
+    last = gr.State("")
+    view = RunView(context)
+    inputs = [data, architecture, epochs, batch, rate, *others]
+    run.click(start, inputs, [status, chosen, last], **EVENT_OPTIONS)
+    stop.click(cancel, [chosen], None, **EVENT_OPTIONS)
+    outputs = [last, status, output, epoch, samples, stop]
+    gr.Timer(REFRESH_SECONDS).tick(view.update, [chosen, last], outputs, **EVENT_OPTIONS)
+    chosen.change(lambda: "", None, [last], **EVENT_OPTIONS)
+    epoch.input(view.samples, [chosen, epoch], [samples], **EVENT_OPTIONS)
+    return chosen
 
 
-class Watch:
-    """Looks at a run folder, and says what is new there."""
+class RunView:
+    """The view of one training run, updated while it runs."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: StudioContext) -> None:
+        self._context = context
 
-    def look(self, folder: str, seen: str) -> tuple[Any, ...]:
-        """The outputs of the screen; nothing where nothing has changed since `seen`."""
-        nothing = (gr.skip(),) * 6
-        if not folder or not self._is_ours(folder):
-            return nothing
-        job = next((job for job in self._desk.jobs.open() if str(job.steps[0].folder) == folder), None)
-        log = Path(folder) / "events.jsonl"
-        stamp = f"{folder} {log.stat().st_size if log.exists() else 0} {job.state if job else ''}"
-        if stamp == seen:
-            return nothing
-        standing = Standing(Path(folder))
-        standing.read_on()
-        sheets = _sheets(standing)
-        last = len(sheets)
-        slider = gr.Slider(1, max(2, last), max(1, last), interactive=last > 1)
-        status = fragments.status(job, [standing], self._desk.jobs.before(job)) if job else _standing(standing)
-        return stamp, status, _curves(standing), slider, self.samples(folder, last), gr.Button(interactive=bool(job))
+    def update(self, folder: str, last: str, request: gr.Request) -> tuple[Any, ...]:
+        """The outputs of the tab; nothing if the run has not changed since the state `last`."""
+        unchanged = (gr.skip(),) * 6
+        job = next((job for job in self._context.jobs.open() if str(job.steps[0].folder) == folder), None)
+        log = Path(folder or ".") / "events.jsonl"
+        state = f"{folder} {log.stat().st_size if log.exists() else 0} {job.state if job else ''}"
+        if state == last or not self._is_visible(folder, request):
+            return unchanged
+        monitor = RunMonitor(Path(folder))
+        monitor.refresh()
+        count = len(monitor.group(SAMPLES))
+        slider = gr.Slider(1, max(2, count), max(1, count), interactive=count > 1)
+        status = html.status_html(job, [monitor], self._context.jobs.jobs_ahead(job)) if job else _run_state(monitor)
+        return state, status, _charts(monitor), slider, _samples(monitor, count), gr.Button(interactive=bool(job))
 
-    def samples(self, folder: str, epoch: float) -> str:
-        """The sheet of one epoch: the same noise each time."""
-        if not folder or not self._is_ours(folder):
+    def samples(self, folder: str, number: float, request: gr.Request) -> str:
+        """The samples after one epoch; all epochs use the same latents."""
+        if not self._is_visible(folder, request):
             return ""
-        standing = Standing(Path(folder))
-        standing.read_on()
-        sheets = _sheets(standing)
-        if not sheets:
-            return ""
-        name = sheets[min(max(1, int(epoch)), len(sheets)) - 1]
-        return fragments.images([Figure(standing.images[name], fragments.data_of(standing.folder / name))])
+        monitor = RunMonitor(Path(folder))
+        monitor.refresh()
+        return _samples(monitor, int(number))
 
-    def _is_ours(self, folder: str) -> bool:
-        return Path(folder).resolve().is_relative_to(self._desk.runs.resolve())
+    def _is_visible(self, folder: str, request: gr.Request) -> bool:
+        return bool(folder) and Path(folder) in self._context.run_folders(str(request.session_hash))
 
 
-def watchable(desk: Desk) -> list[str]:
-    """Trainings, finished or not, the latest first."""
-    return desk.runs_of("gan-train", finished=False)
+def training_runs(context: StudioContext, owner: str = "") -> list[str]:
+    """Folders of GAN training runs, finished or not, the latest first."""
+    return context.runs_of("gan-train", owner, finished=False)
 
 
-def _sheets(standing: Standing) -> list[str]:
-    return sorted(name for name in standing.images if Path(name).name.startswith("samples_"))
+def _samples(monitor: RunMonitor, number: int) -> str:
+    entries = monitor.group(SAMPLES)
+    if not entries:
+        return ""
+    path, image = entries[min(max(1, number), len(entries)) - 1]
+    return html.images([EmbeddedImage(image.caption, html.data_url(monitor.folder / path))])
 
 
-def _standing(standing: Standing) -> str:
-    if standing.stopped:
-        return fragments.sentence(f"This run was stopped: {standing.stopped}.")
-    if standing.over:
-        return fragments.verdict(True, "This run is finished.")
-    return fragments.verdict(True, f"{standing.progress.detail if standing.progress else 'Nothing has happened yet.'}")
+def _run_state(monitor: RunMonitor) -> str:
+    if monitor.error:
+        return html.error_html(f"This run was stopped: {monitor.error}.")
+    if monitor.finished:
+        return html.verdict(True, "This run is finished.")
+    return html.verdict(True, monitor.progress.detail if monitor.progress else "No progress has been reported yet.")
 
 
-def _curves(standing: Standing) -> str:
-    drawn = []
-    for title, keys in (("Losses", LOSSES), ("What D says", SCORES)):
-        series = {said: [each[key] for each in standing.curve if key in each] for key, said in keys.items()}
-        drawn.append(fragments.curves(title, series))
-    end = (
-        fragments.whole(standing.folder, but="Samples after epoch") if standing.result() else fragments.notes(standing)
-    )
-    return "".join(drawn) + end
+def _charts(monitor: RunMonitor) -> str:
+    charts = []
+    for title, keys in (("Losses", LOSSES), ("Output of the discriminator", SCORES)):
+        series = {name: [each[key] for each in monitor.curve if key in each] for key, name in keys.items()}
+        charts.append(html.line_chart(title, series))
+    finished = bool(monitor.result())
+    end = html.finished_html(monitor.folder, without_group=SAMPLES) if finished else html.note_list(monitor)
+    return "".join(charts) + end
 
 
-def _afterwards(desk: Desk, watched: gr.Dropdown) -> None:
-    """Samples, walks and edits of the run that is watched."""
+def _generator_tabs(context: StudioContext, chosen: gr.Dropdown) -> None:
+    """Forms for the generator of the chosen run."""
     with gr.Tabs():
-        with gr.Tab("Samples"):
-            wanted = gr.Textbox("", label="Class", info="By name, or attributes as Male=1; empty: as they come")
-            count, seed = gr.Number(16, label="How many", precision=0), gr.Number(0, label="Seed", precision=0)
-            _task(desk, "Sample", [watched, wanted, count, seed], partial(_sampled, desk))
-        with gr.Tab("Walk"):
-            start = gr.Textbox("", label="From class", info="Empty: every class walks")
+        with gr.Tab("Sample"):
+            label = gr.Textbox("", label="Class", info=CLASS_INFO)
+            count, seed = gr.Number(16, label="Images", precision=0), gr.Number(0, label="Seed", precision=0)
+            _form(context, "Sample", [chosen, label, count, seed], partial(_plan_samples, context))
+        with gr.Tab("Interpolate"):
+            start = gr.Textbox("", label="From class", info="Empty: all classes")
             end = gr.Textbox("", label="To class")
             seeds = gr.Textbox("0,1,2", label="Seeds")
-            _task(desk, "Walk", [watched, start, end, seeds], partial(_walked, desk))
+            _form(context, "Interpolate", [chosen, start, end, seeds], partial(_plan_interpolation, context))
         with gr.Tab("Edit"):
-            gr.render([watched])(partial(_sliders, desk, watched))
+            gr.render([chosen])(partial(_edit_form, context, chosen))
 
 
-def _task(desk: Desk, verb: str, inputs: Sequence[Any], plan: Any) -> None:
-    run, stop = buttons(verb)
-    status, shown = results()
-    wire(desk, Controls(run, stop, status, shown), inputs, plan, _gallery)
+def _form(context: StudioContext, label: str, inputs: Sequence[Any], plan: Any) -> None:
+    run, stop = run_buttons(label)
+    status, output = output_panels()
+    connect(context, Controls(run, stop, status, output), inputs, plan, _gallery)
 
 
-def _sampled(desk: Desk, folder: str, wanted: str, count: float, seed: float) -> list[tuple[str, dict[str, Any]]]:
-    said = {"generator": _run(desk, folder), "wanted": _words(wanted), "count": int(count or 1), "seed": int(seed or 0)}
-    return [("gan-sample", said)]
+def _plan_samples(
+    context: StudioContext, owner: str, folder: str, label: str, count: float, seed: float
+) -> list[TaskSettings]:
+    generator = _generator(context, owner, folder)
+    settings = {"generator": generator, "wanted": _labels(label), "count": int(count or 1), "seed": int(seed or 0)}
+    return [("gan-sample", settings)]
 
 
-def _walked(desk: Desk, folder: str, start: str, end: str, seeds: str) -> list[tuple[str, dict[str, Any]]]:
-    said = {"generator": _run(desk, folder), "wanted": _words(start), "to_wanted": _words(end), "seeds": seeds}
-    return [("gan-walk", {name: value for name, value in said.items() if value or name not in GanWalk.model_fields})]
+def _plan_interpolation(
+    context: StudioContext, owner: str, folder: str, start: str, end: str, seeds: str
+) -> list[TaskSettings]:
+    settings = {"wanted": _labels(start), "to_wanted": _labels(end), "seeds": seeds}
+    given = {name: value for name, value in settings.items() if value}
+    return [("gan-walk", {"generator": _generator(context, owner, folder), **given})]
 
 
-def _sliders(desk: Desk, watched: gr.Dropdown, folder: str | None) -> None:
-    """A slider for each attribute that the run was told."""
+def _edit_form(context: StudioContext, chosen: gr.Dropdown, folder: str | None) -> None:
+    """A slider for each attribute that the generator is conditioned on."""
     names = _attributes(folder or "")
     if not names:
-        gr.HTML("<p>The run that is watched was told no attributes; one of a folder with a table of them was.</p>")
+        gr.HTML("<p>This generator has no attributes. Choose a run that was trained on a folder with attributes.</p>")
         return
-    dropped = dropping("Image")
-    sliders = [gr.Slider(-2, 2, 0, step=0.5, label=name, info="0: as it is; left: not so; right: so") for name in names]
+    image = image_upload("Image")
+    info = "0: unchanged; negative: absent; positive: present"
+    sliders = [gr.Slider(-2, 2, 0, step=0.5, label=name, info=info) for name in names]
 
-    def edited(run: str, path: str | None, *values: float) -> list[tuple[str, dict[str, Any]]]:
-        wanted = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
-        if not wanted:
-            raise BadSetting("Nothing is to be changed; move a slider from 0.")
-        said = {"generator": _run(desk, run), "images": [given(path)], "wanted": wanted}
-        return [("gan-edit", {**said, "strength": max(map(abs, values))})]
+    def plan(owner: str, run: str, path: str | None, *values: float) -> list[TaskSettings]:
+        edits = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
+        if not edits:
+            raise BadSetting("All attributes are unchanged. Move at least one slider.")
+        settings = {"generator": _generator(context, owner, run), "images": [provided_image(path)], "wanted": edits}
+        return [("gan-edit", {**settings, "strength": max(map(abs, values))})]
 
-    _task(desk, "Edit", [watched, dropped, *sliders], edited)
+    _form(context, "Edit", [chosen, image, *sliders], plan)
 
 
-def _run(desk: Desk, folder: str) -> str:
+def _generator(context: StudioContext, owner: str, folder: str) -> str:
     if not folder:
-        raise BadSetting("There is no run of a GAN yet; train one first.")
-    return str(desk.run(folder))
+        raise BadSetting("No training run is chosen. Train a GAN first.")
+    return context.find_run(folder, owner)
 
 
 def _attributes(folder: str) -> list[str]:
-    """Those that a run's generator is told; none where it is told classes, or nothing."""
+    """The attributes that a run's generator is conditioned on; none if it has classes, or no condition."""
     try:
-        about = read_json(Path(folder) / "weights" / "generator.json")
-        return list(map(str, about["names"])) if about["attributes"] else []
+        description = read_json(Path(folder) / "weights" / "generator.json")
+        return list(map(str, description["names"])) if description["attributes"] else []
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.replace(",", " ").split()]
+def _labels(text: str) -> list[str]:
+    """A class, which may contain spaces, or attributes separated by commas or spaces."""
+    words = text.replace(",", " ").split()
+    return words if all("=" in word for word in words) else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _gallery(standings: Sequence[Standing]) -> str:
-    """Everything that a task drew, its films first."""
-    (standing,) = standings
-    folder = standing.folder / "images"
-    films = [Figure("The walk", fragments.data_of(path)) for path in sorted(folder.glob("*.gif"))]
-    drawn = [Figure(caption, fragments.data_of(standing.folder / name)) for name, caption in standing.images.items()]
-    return fragments.images([figure for figure in (*films, *drawn[-6:]) if figure.source]) + fragments.notes(standing)
+def _gallery(monitors: Sequence[RunMonitor]) -> str:
+    """Animations, images and notes of a run."""
+    (monitor,) = monitors
+    folder = monitor.folder / "images"
+    animations = [EmbeddedImage("Animation", html.data_url(path)) for path in sorted(folder.glob("*.gif"))]
+    stills = [
+        EmbeddedImage(image.caption, html.data_url(monitor.folder / path)) for path, image in monitor.images.items()
+    ]
+    shown = [image for image in (*animations, *stills[-MAX_IMAGES:]) if image.source]
+    return html.images(shown) + html.note_list(monitor)

@@ -1,117 +1,128 @@
-"""Runs: what waits, what was done; to look at, compare, repeat and take home."""
+"""Tab Runs: the queue, and finished runs, to view, compare, repeat and download."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
-from vitrail.runs import read_run
-from vitrail.studio import fragments
-from vitrail.studio.desk import QUIET, Controls, Desk, buttons, results, wire
-from vitrail.studio.standing import Standing
+from vitrail.studio import html
+from vitrail.studio.context import (
+    EVENT_OPTIONS,
+    Controls,
+    StudioContext,
+    TaskSettings,
+    connect,
+    output_panels,
+    run_buttons,
+)
+from vitrail.studio.ownership import Private
+from vitrail.studio.run_monitor import RunMonitor
 
-SECONDS = 2.0
-MOST = 200  # runs in the list
+REFRESH_SECONDS = 2.0
+MAX_RUNS = 200  # in the list
 
 
-def screen(desk: Desk) -> gr.Dropdown:
-    """Builds it; gives the choice of runs."""
-    queue = gr.HTML(fragments.queue([]), elem_classes="status")
+def screen(context: StudioContext) -> gr.Dropdown:
+    """Builds the tab; returns the choice of runs."""
+    queue = gr.HTML(html.job_list([]), elem_classes="status")
     with gr.Row():
         waiting = gr.Dropdown([], label="Job", interactive=True)
         cancel = gr.Button("Stop this job", variant="stop")
     with gr.Row():
         chosen = gr.Dropdown([], label="Runs", multiselect=True)
-        again = gr.Button("Read the list again")
+        refresh = gr.Button("Refresh the list")
     with gr.Row():
         show, report = gr.Button("Show", variant="primary"), gr.Button("Make a report")
         page = gr.DownloadButton("Download the report", visible=False)
-    shown = gr.HTML("", elem_classes="found")
+    output = gr.HTML("", elem_classes="results")
     with gr.Tabs():
         with gr.Tab("Compare"):
-            _task(desk, "Compare these runs", chosen, partial(_compared, desk))
+            _form(context, "Compare these runs", chosen, partial(_plan_comparison, context))
         with gr.Tab("Repeat"):
-            _task(desk, "Repeat this run", chosen, partial(_repeated, desk))
+            _form(context, "Repeat this run", chosen, partial(_plan_replay, context))
 
-    gr.Timer(SECONDS).tick(lambda: _queue(desk), None, [queue, waiting], **QUIET)
-    cancel.click(lambda identity: _cancelled(desk, identity), [waiting], [queue], **QUIET)
+    def list_runs(request: gr.Request) -> gr.Dropdown:
+        return gr.Dropdown(all_runs(context, str(request.session_hash)))
 
-    def listed(request: gr.Request) -> gr.Dropdown:
-        return gr.Dropdown(all_runs(desk, str(request.session_hash)))
-
-    def show_them(names: Sequence[str], request: gr.Request) -> str:
-        return _shown(desk, names, str(request.session_hash))
+    def show_runs(names: Sequence[str], request: gr.Request) -> str:
+        return _contents(context, names, str(request.session_hash))
 
     def make_report(names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
-        return _report(desk, names, str(request.session_hash))
+        return _report(context, names, str(request.session_hash))
 
-    again.click(listed, None, [chosen], **QUIET)
-    show.click(show_them, [chosen], [shown], **QUIET)
-    report.click(make_report, [chosen], [shown, page], **QUIET)
+    gr.Timer(REFRESH_SECONDS).tick(lambda: _queue(context), None, [queue, waiting], **EVENT_OPTIONS)
+    cancel.click(lambda identity: _cancel(context, identity), [waiting], [queue], **EVENT_OPTIONS)
+    refresh.click(list_runs, None, [chosen], **EVENT_OPTIONS)
+    show.click(show_runs, [chosen], [output], **EVENT_OPTIONS)
+    report.click(make_report, [chosen], [output, page], **EVENT_OPTIONS)
     return chosen
 
 
-def all_runs(desk: Desk, owner: str) -> list[str]:
-    """Run folders that a session may see, the latest first."""
-    return [str(path) for path in desk.folders(owner)[:MOST]]
+def all_runs(context: StudioContext, owner: str) -> list[str]:
+    """Run folders that a visitor may see, the latest first."""
+    return [str(path) for path in context.run_folders(owner)[:MAX_RUNS]]
 
 
-def _shown(desk: Desk, names: Sequence[str], owner: str) -> str:
+def _contents(context: StudioContext, names: Sequence[str], owner: str) -> str:
+    if not names:
+        return html.error_html("No run is chosen. Choose one in Runs.")
     try:
-        return "".join(fragments.whole(desk.run(name, owner)) for name in names)
+        return "".join(html.finished_html(Path(context.find_run(name, owner))) for name in names)
     except VitrailError as error:
-        return fragments.sentence(str(error))
+        return html.error_html(str(error))
 
 
-def _task(desk: Desk, verb: str, chosen: gr.Dropdown, plan: Any) -> None:
-    run, stop = buttons(verb)
-    status, shown = results()
-    wire(desk, Controls(run, stop, status, shown), [chosen], plan, _all)
+def _form(context: StudioContext, label: str, chosen: gr.Dropdown, plan: Any) -> None:
+    run, stop = run_buttons(label)
+    status, output = output_panels()
+    connect(context, Controls(run, stop, status, output), [chosen], plan, _render)
 
 
-def _compared(desk: Desk, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+def _plan_comparison(context: StudioContext, owner: str, names: Sequence[str]) -> list[TaskSettings]:
     if len(names) < 2:
-        raise BadSetting(f"A comparison needs two runs or more; {len(names)} chosen.")
-    return [("compare", {"run_folders": [str(desk.run(name)) for name in names]})]
+        raise BadSetting(f"A comparison needs at least two runs; {len(names)} chosen. Choose more in Runs.")
+    return [("compare", {"run_folders": [context.find_run(name, owner) for name in names]})]
 
 
-def _repeated(desk: Desk, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+def _plan_replay(context: StudioContext, owner: str, names: Sequence[str]) -> list[TaskSettings]:
     if len(names) != 1:
-        raise BadSetting(f"One run is repeated at a time; {len(names)} chosen.")
-    return [("replay", {"run_folder": str(desk.run(names[0])), "runs": str(desk.runs)})]
+        raise BadSetting(f"Only one run can be repeated at a time; {len(names)} chosen.")
+    run = context.find_run(names[0], owner)
+    # The repetition has a run folder of its own, which must be no more visible than the run.
+    runs = context.uploads / "repeated" if isinstance(run, Private) else context.runs
+    return [("replay", {"run_folder": run, "runs": str(runs)})]
 
 
-def _all(standings: Sequence[Standing]) -> str:
-    (standing,) = standings
-    return fragments.whole(standing.folder) if standing.over else fragments.notes(standing)
+def _render(monitors: Sequence[RunMonitor]) -> str:
+    (monitor,) = monitors
+    return html.finished_html(monitor.folder) if monitor.finished else html.note_list(monitor)
 
 
-def _queue(desk: Desk) -> tuple[str, gr.Dropdown]:
-    jobs = desk.jobs.open()
-    choices = [(f"{job.state}: {job.steps[job.at].task}", job.id) for job in jobs]
-    return fragments.queue(jobs), gr.Dropdown(choices, value=jobs[0].id if jobs else None)
+def _queue(context: StudioContext) -> tuple[str, gr.Dropdown]:
+    jobs = context.jobs.open()
+    choices = [(f"{html.command_name(job.steps[job.current].task)}, {job.state}", job.id) for job in jobs]
+    return html.job_list(jobs), gr.Dropdown(choices, value=jobs[0].id if jobs else None)
 
 
-def _cancelled(desk: Desk, identity: str | None) -> str:
-    if identity and (job := desk.jobs.find(identity)):
-        desk.jobs.cancel(job)
-    return fragments.queue(desk.jobs.open())
+def _cancel(context: StudioContext, identity: str | None) -> str:
+    if identity and (job := context.jobs.find(identity)):
+        context.jobs.cancel(job)
+    return html.job_list(context.jobs.open())
 
 
-def _report(desk: Desk, names: Sequence[str], owner: str) -> tuple[str, gr.DownloadButton]:
+def _report(context: StudioContext, names: Sequence[str], owner: str) -> tuple[str, gr.DownloadButton]:
     from vitrail.report import build_report
 
     try:
-        folders = [desk.run(name, owner) for name in names]
-        for folder in folders:
-            read_run(folder)
-        page = desk.uploads / f"report-{folders[0].name if folders else ''}.html"
+        folders = [Path(context.find_run(name, owner)) for name in names]
+        page = context.uploads / f"report-{folders[0].name if folders else ''}.html"
         build_report(folders, page)
     except VitrailError as error:
-        return fragments.sentence(str(error)), gr.DownloadButton(visible=False)
-    said = f"The report holds {', '.join(folder.name for folder in folders)} in one file."
-    return fragments.verdict(True, said), gr.DownloadButton(value=str(page), visible=True)
+        return html.error_html(str(error)), gr.DownloadButton(visible=False)
+    text = f"The report contains {', '.join(folder.name for folder in folders)} in one file."
+    return html.verdict(True, text), gr.DownloadButton(value=str(page), visible=True)

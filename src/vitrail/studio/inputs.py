@@ -1,4 +1,4 @@
-"""Parts of forms that several screens have, and the rest of a task's settings from the task itself."""
+"""Inputs that several tabs share, and inputs for the other settings of a task, built from the task itself."""
 
 from __future__ import annotations
 
@@ -11,120 +11,124 @@ from typing import Any, Literal, Union, get_args, get_origin
 import gradio as gr
 from pydantic.fields import FieldInfo
 
-from vitrail.errors import BadSetting, MissingExtra
+from vitrail.datasets.sample_images import sample_images
+from vitrail.errors import BadSetting, MissingExtra, VitrailError
+from vitrail.formatting import percent
+from vitrail.runs import read_run
 from vitrail.settings import option_name
-from vitrail.studio.desk import QUIET, Desk
+from vitrail.studio.context import EVENT_OPTIONS, StudioContext
+from vitrail.studio.ownership import Private
 from vitrail.studio.uploads import checked_image, checked_weights
 from vitrail.task import Task
-from vitrail.tasks.demo import packaged_images
 
-NOT_HERE = {
+OMITTED = {
     *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
-    *("live", "preview_every", "measure", "judge", "download", "device"),
+    *("live", "preview_every", "feature_extractor", "judge", "download", "device"),
+    *("shards", "shard", "engine", "workers", "memory"),
 }
-"""Settings that name files of the server, and those that the page itself needs."""
+"""Settings that name files of the server, that the page sets itself, or that concern runs on several machines."""
 
 
-def dropping(label: str) -> gr.Image:
-    """Where an image is dropped or picked; its bytes reach us as they are, unopened: the check comes first."""
-    dropped = gr.Image(type="filepath", label=label, sources=["upload", "clipboard"], height=240, buttons=[])
-    # gradio's own way opens the image, whatever its size; a subclass would need a page part of its own.
-    setattr(dropped, "preprocess", lambda payload: None if payload is None else str(payload.path))  # noqa: B010
-    return dropped
+def image_upload(label: str) -> gr.Image:
+    """An input for an uploaded image; gives the path of the unopened file, since the check comes first."""
+    upload = gr.Image(type="filepath", label=label, sources=["upload", "clipboard"], height=240, buttons=[])
+    # gradio's own preprocessing opens the image, whatever its size; a subclass would need a frontend of its own.
+    setattr(upload, "preprocess", lambda payload: None if payload is None else str(payload.path))  # noqa: B010
+    return upload
 
 
-def image(label: str = "Image") -> gr.Image:
-    """Where an image is dropped, with the free ones to pick from."""
-    dropped = dropping(label)
+def image_input(label: str = "Image") -> gr.Image:
+    """An input for an uploaded image, or for one of the packaged sample images."""
+    upload = image_upload(label)
     try:
-        free = {path.stem: str(path) for path in packaged_images()}
-    except MissingExtra:  # there is nothing to pick from
-        return dropped
-    one = gr.Radio([*free], label="or a free one")
-    one.select(lambda name: free.get(name), [one], [dropped], **QUIET)
-    return dropped
+        samples = {path.stem: str(path) for path in sample_images()}
+    except MissingExtra:
+        return upload
+    sample = gr.Radio([*samples], label="Sample images")
+    sample.select(lambda name: samples.get(name), [sample], [upload], **EVENT_OPTIONS)
+    return upload
 
 
-def network(desk: Desk) -> tuple[gr.Dropdown, gr.File]:
-    """Which network: packaged, downloaded before, or a classifier made here; and weights of one's own."""
-    names = desk.networks()
-    chosen = gr.Dropdown(names, value=names[0] if names else None, label="Network", allow_custom_value=True)
-    with gr.Accordion("Weights of my own", open=False):
-        file = gr.File(label="safetensors file for that network", file_types=[".safetensors"], type="filepath")
-    return chosen, file
+def network_input(context: StudioContext) -> tuple[gr.Dropdown, gr.File]:
+    """A choice of the network (packaged, downloaded before, or a classifier trained here), and a weights file."""
+    names = context.networks()
+    network = gr.Dropdown(names, value=names[0] if names else None, label="Network", allow_custom_value=True)
+    with gr.Accordion("Custom weights", open=False):
+        file = gr.File(label="safetensors file for this network", file_types=[".safetensors"], type="filepath")
+    return network, file
 
 
-def mistaken(name: gr.Dropdown, dropped: gr.Image, desk: Desk) -> None:
-    """What a classifier that was made here got wrong, to pick from; out of sight for other networks."""
-    one = gr.Dropdown([], label="or a mistake of this classifier", visible=False)
+def misclassified_dropdown(network: gr.Dropdown, image: gr.Image, context: StudioContext) -> None:
+    """A choice of the test images that a classifier got wrong; hidden for other networks."""
+    choice = gr.Dropdown([], label="Misclassified test images", visible=False)
 
-    def others(chosen: str, request: gr.Request) -> gr.Dropdown:
-        seen = desk.runs_of("transfer", str(request.session_hash))
-        found = mistakes_of(chosen) if chosen in seen else []
-        return gr.Dropdown(found, value=None, visible=bool(found))
+    def update(name: str, request: gr.Request) -> gr.Dropdown:
+        visible = context.runs_of("transfer", str(request.session_hash))
+        files = misclassified_images(name) if name in visible else []
+        return gr.Dropdown(files, value=None, visible=bool(files))
 
-    def pick(path: str | None, chosen: str) -> Any:
-        return path if path in [file for _, file in mistakes_of(chosen)] else gr.skip()
+    def pick(path: str | None, name: str, request: gr.Request) -> Any:
+        visible = name in context.runs_of("transfer", str(request.session_hash))
+        return path if visible and path in [file for _, file in misclassified_images(name)] else gr.skip()
 
-    name.change(others, [name], [one], **QUIET)
-    one.input(pick, [one, name], [dropped], **QUIET)
+    network.change(update, [network], [choice], **EVENT_OPTIONS)
+    choice.input(pick, [choice, network], [image], **EVENT_OPTIONS)
 
 
-def mistakes_of(run: str) -> list[tuple[str, str]]:
-    """What is said of each, and its file, those that are still there."""
+def misclassified_images(run: str) -> list[tuple[str, str]]:
+    """A label and the path of each misclassified test image that still exists."""
     try:
-        with (Path(run) / "tables" / "mistakes.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        said = [f"{row['true']} → {row['predicted']}, {float(row['probability']):.0%}" for row in rows]
-        found = zip(said, (row["file"] for row in rows), strict=True)
-        return [(f"{words}: {Path(file).name}", file) for words, file in found if Path(file).is_file()]
-    except (OSError, ValueError, KeyError, TypeError):
+        rows = read_run(run).tables["mistakes"]
+        labels = [f"{row['true']} → {row['predicted']}, {percent(float(row['probability']))}" for row in rows]
+        pairs = zip(labels, (row["file"] for row in rows), strict=True)
+        return [(f"{label}: {Path(file).name}", file) for label, file in pairs if Path(file).is_file()]
+    except (VitrailError, OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
 
 
-def given(dropped: str | None) -> str:
-    """The image, checked.
+def provided_image(path: str | None) -> Private:
+    """The uploaded image, checked.
 
     Raises:
         BadSetting: there is none.
-        BadImage: it is too large, or no image.
+        BadImage: it is too large, or not an image.
     """
-    if not dropped:
-        raise BadSetting("There is no image yet; drop one, or pick one below the field.")
-    return str(checked_image(Path(dropped)))
+    if not path:
+        raise BadSetting("No image was given. Upload one, or choose a sample image.")
+    return Private(checked_image(Path(path)))
 
 
-def weights(file: str | None) -> dict[str, str]:
-    """The setting, if there is a file."""
-    return {"weights": str(checked_weights(Path(file)))} if file else {}
+def weights_file(path: str | None) -> dict[str, Private]:
+    """The setting `weights`, if a file was uploaded."""
+    return {"weights": Private(checked_weights(Path(path)))} if path else {}
 
 
-def rest(task: type[Task], taken: Sequence[str]) -> tuple[list[str], list[Any]]:
-    """All other settings of a task, folded away: their names, and a component for each."""
+def other_settings(task: type[Task], in_form: Sequence[str]) -> tuple[list[str], list[Any]]:
+    """The optional settings of a task that are not `in_form`, in a closed accordion: their names, and their inputs."""
     names, components = [], []
     with gr.Accordion("More settings", open=False):
         for name, info in task.model_fields.items():
-            if name in taken or name in NOT_HERE or info.is_required():
+            if name in in_form or name in OMITTED or info.is_required():
                 continue
             names.append(name)
             components.append(_component(name, info))
     return names, components
 
 
-def chosen(task: type[Task], names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """The settings among `rest` that are no longer what they were."""
-    found = {}
+def changed_settings(task: type[Task], names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """The settings of `other_settings` whose values differ from the defaults."""
+    changed = {}
     for name, value in zip(names, values, strict=True):
         default = task.model_fields[name].get_default()
-        if value in (None, "") or value == _shown(default):
+        if value in (None, "") or value == _input_value(default):
             continue
-        found[name] = int(value) if isinstance(value, float) and value.is_integer() else value
-    return found
+        changed[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    return changed
 
 
 def _component(name: str, info: FieldInfo) -> Any:
     kinds = [each for each in _parts(info.annotation) if each is not type(None)]
-    label, about, default = option_name(name)[2:], info.description, _shown(info.get_default())
+    label, about, default = option_name(name)[2:], info.description, _input_value(info.get_default())
     if get_origin(kinds[0]) is Literal:
         choices = [str(each) for each in get_args(kinds[0])]
         return gr.Dropdown(choices, value=default, label=label, info=about)
@@ -141,7 +145,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
-def _shown(default: Any) -> Any:
+def _input_value(default: Any) -> Any:
     if isinstance(default, tuple):
         return ",".join(map(str, default))
     return str(default) if isinstance(default, Path) else default

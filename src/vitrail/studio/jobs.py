@@ -1,4 +1,4 @@
-"""What the page was asked to do: one job at a time, in the order in which they came."""
+"""The queue of the page: jobs run one at a time, in the order of their submission."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
 
 from vitrail.errors import BadSetting
+from vitrail.studio.ownership import contains_private
 from vitrail.tasks import TASKS
 
 State = Literal["waiting", "running", "stopping", "done", "stopped", "failed"]
-MOST_WAITING = 20
+MAX_WAITING = 20
 
 
 @dataclass(frozen=True)
@@ -27,93 +28,109 @@ class Step:
     """One task of a job.
 
     Attributes:
-        settings: JSON values, checked.
-        folder: the run folder, which the task makes.
+        settings: validated JSON values.
+        folder: the run folder.
+        private: whether the inputs are private, so that only the job's owner may see the run.
     """
 
     task: str
     settings: dict[str, Any]
-    folder: Path
+    folder: Path = Path()
+    private: bool = False
 
     @classmethod
-    def of(cls, task: str, settings: dict[str, Any], folder: Path) -> Step:
-        """Raises `BadSetting` before anything waits for its turn."""
-        return cls(task, TASKS[task](**settings).model_dump(mode="json"), folder)
+    def of(cls, task: str, settings: dict[str, Any], folder: Path = Path()) -> Step:
+        """A step with validated settings; it is private if one of them is.
+
+        Raises:
+            BadSetting: a setting is wrong.
+        """
+        values = TASKS[task](**settings).model_dump(mode="json")
+        return cls(task, values, folder, contains_private(settings))
+
+    def in_folder(self, folder: Path) -> Step:
+        """The same step with another run folder."""
+        return replace(self, folder=folder)
 
 
 @dataclass
 class Job:
-    """Tasks that follow each other; the first that fails ends it.
+    """Tasks that run one after the other; the first failure ends the job.
 
     Attributes:
-        owner: the browser's session that asked for it.
-        at: the step that runs, or ran last.
-        sentence: why it failed.
+        owner: the browser session that submitted it.
+        current: index of the running step, or of the last one.
+        message: why it failed.
     """
 
     id: str
     owner: str
     steps: Sequence[Step]
     state: State = "waiting"
-    at: int = 0
-    sentence: str = ""
+    current: int = 0
+    message: str = ""
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will happen."""
+    def finished(self) -> bool:
+        """Whether the job has ended, in whatever way."""
         return self.state in ("done", "stopped", "failed")
 
 
 class Jobs:
-    """The queue, and the one process that works on it; started with the first job."""
+    """The queue, and the one worker process, which is started with the first job."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
         self._worker: subprocess.Popen[str] | None = None
-        self._closed = self._hears = False  # whether a signal would stop the task that runs
+        self._closed = False
+        self._interruptible = False  # whether SIGINT would stop the running task
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
 
     def submit(self, owner: str, steps: Sequence[Step]) -> Job:
         """Puts a job at the end of the queue.
 
         Raises:
-            BadSetting: too many wait already.
+            BadSetting: `MAX_WAITING` jobs are waiting.
         """
         with self._changed:
-            if len(self.open()) >= MOST_WAITING:
-                _give_back(steps)
-                raise BadSetting(f"{MOST_WAITING} jobs wait already; stop one, or come back later.")
+            if len(self.open()) >= MAX_WAITING:
+                _remove_empty_folders(steps)
+                raise BadSetting(f"{MAX_WAITING} jobs are waiting, the maximum. Stop one, or try again later.")
             job = Job(token_hex(8), owner, tuple(steps))
             self._jobs.append(job)
             self._changed.notify_all()
         return job
 
     def open(self) -> list[Job]:
-        """Jobs that are not over, the running one first."""
-        return [job for job in self._jobs if not job.over]
+        """Jobs that have not finished, the running one first."""
+        return [job for job in self._jobs if not job.finished]
 
     def find(self, identity: str) -> Job | None:
-        """The job called so."""
+        """The job with an id; None if there is none."""
         return next((job for job in self._jobs if job.id == identity), None)
 
-    def before(self, job: Job) -> int:
-        """How many jobs must end before this one begins."""
+    def jobs_ahead(self, job: Job) -> int:
+        """Number of jobs that must finish before this one starts."""
         waiting = self.open()
         return waiting.index(job) if job in waiting else 0
 
+    def private_folders(self) -> dict[Path, str]:
+        """The run folders of private steps, each with its owner; all are kept while the server runs."""
+        return {step.folder: job.owner for job in self._jobs for step in job.steps if step.private}
+
     def cancel(self, job: Job) -> None:
-        """Takes a job out of the queue; one that runs is stopped as by Ctrl-C and keeps what it has."""
+        """Removes a waiting job from the queue; stops a running one as Ctrl-C does, which keeps what is finished."""
         with self._changed:
             if job.state == "waiting":
-                _give_back(job.steps)
+                _remove_empty_folders(job.steps)
                 job.state = "stopped"
             elif job.state == "running":
                 job.state = "stopping"
                 self._interrupt()
 
     def close(self) -> None:
-        """Stops what runs, and ends the process."""
+        """Stops all jobs and ends the worker process."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -132,17 +149,17 @@ class Jobs:
     def _serve(self) -> None:
         while (job := self._next()) is not None:
             for number, step in enumerate(job.steps):
-                job.at = number
-                answer = self._ask(step, job)
+                job.current = number
+                answer = self._execute(step, job)
                 if answer["state"] != "done" or job.state == "stopping":
                     break
-            job.sentence = answer["sentence"]
+            job.message = answer["message"]
             state: Any = answer["state"]
-            _give_back(job.steps)
+            _remove_empty_folders(job.steps)
             job.state = state if number + 1 == len(job.steps) or state != "done" else "stopped"
 
     def _next(self) -> Job | None:
-        """Waits for a job; None when there will be no more."""
+        """Waits for a job; None once the queue is closed."""
         with self._changed:
             while not self._closed:
                 job = next((job for job in self._jobs if job.state == "waiting"), None)
@@ -153,18 +170,18 @@ class Jobs:
         return None
 
     def _interrupt(self) -> None:
-        if self._hears and self._worker is not None:
+        if self._interruptible and self._worker is not None:
             os.kill(self._worker.pid, signal.SIGINT)
 
-    def _begun(self, job: Job) -> None:
-        """From now on the task hears; whoever wanted to stop it before is heard now."""
+    def _on_start(self, job: Job) -> None:
+        """The task can be interrupted from now on; a stop that was requested before takes effect now."""
         with self._changed:
-            self._hears = True
+            self._interruptible = True
             if job.state == "stopping":
                 self._interrupt()
 
-    def _ask(self, step: Step, job: Job) -> dict[str, str]:
-        worker = self._started()
+    def _execute(self, step: Step, job: Job) -> dict[str, str]:
+        worker = self._running_worker()
         assert worker.stdin is not None
         assert worker.stdout is not None
         order = {"task": step.task, "settings": step.settings, "folder": str(step.folder)}
@@ -173,35 +190,38 @@ class Jobs:
             worker.stdin.flush()
             line = worker.stdout.readline()
             if line:
-                self._begun(job)
+                self._on_start(job)
                 line = worker.stdout.readline()
         except (BrokenPipeError, ValueError):
             line = ""
         finally:
-            self._hears = False
+            self._interruptible = False
         if not line:
             code = worker.wait()
             self._worker = None
             worker.stdin.close()
             worker.stdout.close()
-            return {"state": "failed", "sentence": f"The working process ended by itself (code {code}): out of memory?"}
+            return {
+                "state": "failed",
+                "message": f"The worker process ended unexpectedly (code {code}); out of memory?",
+            }
         answer: dict[str, str] = json.loads(line)
         return answer
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _running_worker(self) -> subprocess.Popen[str]:
         if self._worker is None or self._worker.poll() is not None:
             self._worker = subprocess.Popen(
                 [sys.executable, "-m", "vitrail.studio.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C on the server's terminal is for the server
+                start_new_session=True,  # Ctrl-C in the server's terminal must not reach the worker
             )
         return self._worker
 
 
-def _give_back(steps: Sequence[Step]) -> None:
-    """Removes the folders of steps that never began."""
+def _remove_empty_folders(steps: Sequence[Step]) -> None:
+    """Removes the folders of steps that never started."""
     for step in steps:
-        with suppress(OSError):  # it began, and there is something in it
+        with suppress(OSError):  # it started, so the folder is not empty
             step.folder.rmdir()

@@ -1,4 +1,4 @@
-"""The page: six screens on one desk."""
+"""The page: six tabs that share one context."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils import fonts
 
-from vitrail.studio import fool, gans, history, look, train, visualise
-from vitrail.studio.desk import QUIET, Desk
+from vitrail.formatting import count
+from vitrail.studio import explain, fool, gans, history, train, visualise
+from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
-SECONDS_OF_SILENCE = 20.0
+KEEP_ALIVE_SECONDS = 20.0
 
+HEAD = "<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifiers; train GANs.</p>"
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
 
 
 def theme() -> gr.Theme:
-    """Plain, with the system's own fonts: nothing is fetched from elsewhere."""
+    """A plain theme with system fonts, so that nothing is downloaded."""
     plain = gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=SANS, font_mono=MONO)
-    quiet = {"body_text_color_subdued", "block_info_text_color", "input_placeholder_color", "block_label_text_color"}
-    return plain.set(  # gradio's own greys are too light to be read by everybody
-        **dict.fromkeys(quiet, "*neutral_600"),
-        **dict.fromkeys((f"{name}_dark" for name in quiet), "*neutral_300"),
+    subdued = {"body_text_color_subdued", "block_info_text_color", "input_placeholder_color", "block_label_text_color"}
+    return plain.set(  # the contrast of gradio's own greys is below WCAG AA
+        **dict.fromkeys(subdued, "*neutral_600"),
+        **dict.fromkeys((f"{name}_dark" for name in subdued), "*neutral_300"),
         button_primary_background_fill="#0369a1",
         button_primary_background_fill_hover="#075985",
         button_primary_text_color="white",
@@ -33,53 +35,54 @@ def theme() -> gr.Theme:
 
 
 def style() -> str:
-    """The page's own rules."""
+    """The page's CSS."""
     return resources.files("vitrail.studio").joinpath("page.css").read_text(encoding="utf-8")
 
 
-async def open_line() -> AsyncIterator[Any]:
-    """Never ends, and says nothing: gradio closes the line after the last event, and loses a click of that moment."""
+async def keep_alive() -> AsyncIterator[Any]:
+    """Never ends: gradio closes the event stream after the last event, and a click at that moment is lost."""
     while True:
         yield gr.skip()
-        await asyncio.sleep(SECONDS_OF_SILENCE)
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
 
 
-def page(desk: Desk) -> gr.Blocks:
-    """All screens; whoever opens it gets a session of their own."""
+def page(context: StudioContext) -> gr.Blocks:
+    """All tabs; every browser window has a session of its own."""
     blocks: gr.Blocks
     with gr.Blocks(title="Vitrail", analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML("<h1>Vitrail</h1><p>Images and networks: a window one looks through, and at.</p>", elem_id="head")
-        here = gr.HTML("", elem_id="here")
-        with gr.Tabs(selected="look") as tabs:
-            with gr.Tab("Look", id="look"):
-                networks = [look.screen(desk)]
+        gr.HTML(HEAD, elem_id="head")
+        summary = gr.HTML("", elem_id="summary")
+        with gr.Tabs(selected="explain") as tabs:
+            with gr.Tab("Explain", id="explain"):
+                networks = [explain.screen(context)]
             with gr.Tab("Fool", id="fool"):
-                networks.append(fool.screen(desk))
+                networks.append(fool.screen(context))
             with gr.Tab("Visualise", id="visualise"):
-                networks.append(visualise.screen(desk))
+                networks.append(visualise.screen(context))
             with gr.Tab("Train a classifier", id="train"):
-                made, taken = train.screen(desk)
+                classifier, use = train.screen(context)
             with gr.Tab("GANs", id="gans"):
-                watched = gans.screen(desk)
+                training = gans.screen(context)
             with gr.Tab("Runs", id="runs"):
-                kept = history.screen(desk)
+                runs = history.screen(context)
 
-        def take(folder: str, request: gr.Request) -> list[object]:
-            choices = desk.networks(str(request.session_hash))
-            return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="look")]
+        def use_classifier(folder: str, request: gr.Request) -> list[object]:
+            choices = context.networks(str(request.session_hash))
+            return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="explain")]
 
-        def fresh(request: gr.Request) -> list[Any]:
+        def load(request: gr.Request) -> list[Any]:
             owner = str(request.session_hash)
-            trainings, names, runs = gans.watchable(desk), desk.networks(owner), history.all_runs(desk, owner)
+            names, trainings = context.networks(owner), gans.training_runs(context, owner)
+            folders = history.all_runs(context, owner)
             return [
-                f"<p>{len(names)} networks and {len(runs)} runs on this machine.</p>",
+                f"<p>{count(len(names), 'network')} and {count(len(folders), 'run')} on this machine</p>",
                 *(gr.Dropdown(names) for _ in networks),
                 gr.Dropdown(trainings, value=trainings[0] if trainings else None),
-                gr.Dropdown(runs, value=runs[:1]),
+                gr.Dropdown(folders, value=folders[:1]),
             ]
 
-        blocks.load(fresh, None, [here, *networks, watched, kept], **QUIET)
-        blocks.load(open_line, None, [here], **QUIET)
-        taken.click(take, [made], [*networks, tabs], **QUIET)
+        blocks.load(load, None, [summary, *networks, training, runs], **EVENT_OPTIONS)
+        blocks.load(keep_alive, None, [summary], **EVENT_OPTIONS)
+        use.click(use_classifier, [classifier], [*networks, tabs], **EVENT_OPTIONS)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks

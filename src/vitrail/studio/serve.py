@@ -1,4 +1,4 @@
-"""`vitrail studio`: the page, served to this machine alone."""
+"""`vitrail studio`: the page, served to this machine only."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ HOST = "127.0.0.1"
 
 
 class Studio(Task):
-    """Open the labs as a page in the browser: look, fool, visualise, train, GANs and runs."""
+    """Serve a page for the browser: explain, attack, visualise, train, GANs and runs."""
 
     records: ClassVar[bool] = False
 
-    port: int = setting(7860, "Where it listens, on this machine alone; 0: any free one", ge=0, le=65535)
-    runs: Path = setting(Path("runs"), "Where run folders are made and found")
-    allow: Names = setting((), "Folders that images may be read from, with commas; else the current one")
+    port: int = setting(7860, "Port on 127.0.0.1; 0: any free port", ge=0, le=65535)
+    runs: Path = setting(Path("runs"), "Folder of the run folders")
+    allow: Names = setting(
+        (), "Folders that the page may read images from, comma-separated; default: the current folder"
+    )
     open: bool = setting(False, "Open the page in the browser")
 
     def run(self) -> Iterator[Event]:
@@ -36,14 +38,14 @@ class Studio(Task):
         roots = tuple(Path(folder).expanduser().resolve() for folder in self.allow) or (Path.cwd(),)
         for root in roots:
             if not root.is_dir():
-                raise BadSetting(f"--allow names '{root}', which is no folder; one with images would work.")
+                raise BadSetting(f"--allow: '{root}' is not a folder. Use a folder of images.")
         import uvicorn
 
         make_folder(self.runs)
-        with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, listening(self.port) as socket:
-            app, desk = application(self.runs.resolve(), roots, Path(uploads))
+        with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, listen(self.port) as socket:
+            app, context = application(self.runs.resolve(), roots, Path(uploads))
             address = f"http://{HOST}:{socket.getsockname()[1]}"
-            yield Note(f"The page: {address} (Ctrl-C ends it)")
+            yield Note(f"Serving on {address}; press Ctrl-C to stop")
             if self.open:
                 webbrowser.open(address)
             try:
@@ -51,45 +53,47 @@ class Studio(Task):
             except KeyboardInterrupt:
                 pass
             finally:
-                desk.jobs.close()
+                context.jobs.close()
         yield Result({"address": address})
 
 
 def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any, Any]:
-    """The ASGI app, guarded, and the desk behind it.
+    """The ASGI app behind the security middleware, and its context.
 
     Args:
-        uploads: what browsers send is kept there.
+        uploads: where uploaded files are stored.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads / "files")
     import gradio as gr
     from fastapi import FastAPI
 
-    from vitrail.studio.desk import Desk
-    from vitrail.studio.guard import Guard
+    from vitrail.studio.context import StudioContext
     from vitrail.studio.page import page, style, theme
+    from vitrail.studio.security import SecurityMiddleware
     from vitrail.studio.uploads import IMAGE_BYTES
 
-    desk = Desk(runs, roots, uploads)
+    context = StudioContext(runs, roots, uploads)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
-        app, page(desk), path="/", server_name=HOST, max_file_size=IMAGE_BYTES, show_error=False, ssr_mode=False,
+        app, page(context), path="/", server_name=HOST, max_file_size=IMAGE_BYTES, show_error=False, ssr_mode=False,
         footer_links=[], theme=theme(), css=style(), pwa=False, mcp_server=False, enable_monitoring=False,
     )  # fmt: skip
-    return Guard(app), desk
+    return SecurityMiddleware(app), context
 
 
-def listening(port: int) -> Any:
-    """A socket on this machine alone; 0: any free port. Raises `CannotWrite`."""
+def listen(port: int) -> Any:
+    """A listening socket on 127.0.0.1; port 0: any free port. Raises `CannotWrite`."""
     import socket
 
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((HOST, port))
-        found.listen(100)  # from now on who comes is let in, or waits
+        listener.bind((HOST, port))
+        listener.listen(100)  # connections are accepted, or wait, from now on
     except OSError as error:
-        found.close()
-        raise CannotWrite(f"Port {port} is taken ({error.strerror}); --port 0 takes any free one.") from None
-    return found
+        listener.close()
+        raise CannotWrite(
+            f"Port {port} cannot be used ({error.strerror}). Use another one, or --port 0 for any free port."
+        ) from None
+    return listener

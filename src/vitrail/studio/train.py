@@ -1,4 +1,4 @@
-"""Train: a classifier from a folder of images."""
+"""Tab Train: a classifier from a folder of images."""
 
 from __future__ import annotations
 
@@ -9,63 +9,76 @@ from typing import Any
 
 import gradio as gr
 
+from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
-from vitrail.formatting import percent
-from vitrail.studio import fragments
-from vitrail.studio.desk import Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, rest
-from vitrail.studio.standing import Standing
+from vitrail.formatting import interval, percent
+from vitrail.studio import html
+from vitrail.studio.context import (
+    Controls,
+    StudioContext,
+    TaskSettings,
+    connect,
+    output_panels,
+    run_buttons,
+)
+from vitrail.studio.inputs import changed_settings, other_settings
+from vitrail.studio.ownership import Private
+from vitrail.studio.run_monitor import RunMonitor
 from vitrail.studio.uploads import ZIP_BYTES, allowed_data, unpacked
 from vitrail.tasks.transfer import Transfer
 
 
-def screen(desk: Desk) -> tuple[gr.State, gr.Button]:
-    """Builds it; gives the run folder of the last classifier, and the button that takes it to the other screens."""
+def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
+    """Builds the tab; returns the run folder of the last classifier, and the button that opens it in other tabs."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             folder = gr.Textbox(
-                "digits", label="Folder of class folders", info="On this machine; digits is packaged", lines=1
+                "digits", label="Folder of class folders", info="On this machine; digits: packaged data set", lines=1
             )
             archive = gr.File(
-                label=f"or a zip of class folders, {ZIP_BYTES // 1_000_000} MB unpacked at most",
+                label=f"or a zip file of class folders (at most {ZIP_BYTES // 1_000_000} MB unpacked)",
                 file_types=[".zip"],
                 type="filepath",
             )
-            backbone = gr.Dropdown(desk.networks(), value=["squeezenet"], label="Network", multiselect=True)
-            names, others = rest(Transfer, ("folder", "backbone"))
-            run, stop = buttons("Train")
-            taken = gr.Button("Look and fool with it", interactive=False)
+            networks = context.networks()
+            default = DEFAULT_BACKBONE if DEFAULT_BACKBONE in networks else networks[0]
+            backbone = gr.Dropdown(networks, value=[default], label="Networks", multiselect=True)
+            names, others = other_settings(Transfer, ("folder", "backbone"))
+            run, stop = run_buttons("Train")
+            use = gr.Button("Use this classifier", interactive=False)
         with gr.Column(scale=2, min_width=320):
-            status, shown = results()
+            status, output = output_panels()
 
-    def plan(where: str, zipped: str | None, networks: Sequence[str], *more: Any) -> list[tuple[str, dict[str, Any]]]:
-        if not networks:
-            raise BadSetting("No network is chosen; squeezenet is the quickest.")
-        said = chosen(Transfer, names, more)
-        return [
-            (
-                "transfer",
-                {"folder": _data(desk, where, zipped), "backbone": [desk.network(name) for name in networks], **said},
-            )
-        ]
+    def plan(owner: str, where: str, zipped: str | None, chosen: Sequence[str], *more: Any) -> list[TaskSettings]:
+        if not chosen:
+            raise BadSetting(f"No network is chosen. Use e.g. {DEFAULT_BACKBONE}.")
+        settings = {
+            "folder": _data(context, where, zipped),
+            "backbone": [context.check_network(name, owner) for name in chosen],
+            **changed_settings(Transfer, names, more),
+        }
+        return [("transfer", settings)]
 
-    done = wire(desk, Controls(run, stop, status, shown), [folder, archive, backbone, *others], plan, found)
-    done.change(lambda made: gr.Button(interactive=bool(made)), [done], [taken], api_visibility="private")
-    return done, taken
+    completed = connect(
+        context, Controls(run, stop, status, output), [folder, archive, backbone, *others], plan, render
+    )
+    completed.change(lambda path: gr.Button(interactive=bool(path)), [completed], [use], api_visibility="private")
+    return completed, use
 
 
-def _data(desk: Desk, where: str, zipped: str | None) -> str:
+def _data(context: StudioContext, where: str, zipped: str | None) -> str:
     if zipped:
-        return str(unpacked(Path(zipped), desk.uploads / token_hex(16)))
-    return allowed_data(where, desk.roots)
+        return Private(unpacked(Path(zipped), context.uploads / token_hex(16)))
+    return allowed_data(where, context.roots)
 
 
-def found(standings: Sequence[Standing]) -> str:
-    """How good it is, and everything that was drawn of it."""
-    (standing,) = standings
-    test = standing.result().get("test")
+def render(monitors: Sequence[RunMonitor]) -> str:
+    """The test accuracy with its confidence interval, and everything the run contains."""
+    (monitor,) = monitors
+    test = monitor.result().get("test")
     if not isinstance(test, dict):
-        return fragments.notes(standing)
-    low, high = test["interval"]
-    good = f"{percent(test['accuracy'])} of {test['n']} test images right (95 %: {percent(low)} to {percent(high)})."
-    return fragments.verdict(True, good) + fragments.whole(standing.folder)
+        return html.note_list(monitor)
+    accuracy = f"Test accuracy {percent(test['accuracy'])} on {test['n']} images"
+    return html.verdict(True, f"{accuracy} (95 % interval {interval(*test['interval'])}).") + html.finished_html(
+        monitor.folder
+    )

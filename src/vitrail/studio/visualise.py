@@ -1,4 +1,4 @@
-"""Visualise: what a network believes a class looks like, growing step by step."""
+"""Tab Visualise: images that maximise the score of a class."""
 
 from __future__ import annotations
 
@@ -10,87 +10,99 @@ import gradio as gr
 
 from vitrail.errors import BadSetting
 from vitrail.formatting import percent
-from vitrail.report.reading import Figure
-from vitrail.studio import fragments
-from vitrail.studio.desk import SECONDS, Controls, Desk, buttons, results, wire
-from vitrail.studio.inputs import chosen, given, image, network, rest, weights
-from vitrail.studio.names import classes_of
-from vitrail.studio.standing import Standing
+from vitrail.report.contents import EmbeddedImage
+from vitrail.studio import html
+from vitrail.studio.class_dropdown import visible_classes
+from vitrail.studio.context import (
+    EVENT_OPTIONS,
+    REFRESH_SECONDS,
+    Controls,
+    StudioContext,
+    TaskSettings,
+    connect,
+    output_panels,
+    run_buttons,
+)
+from vitrail.studio.inputs import (
+    changed_settings,
+    image_input,
+    network_input,
+    other_settings,
+    provided_image,
+    weights_file,
+)
+from vitrail.studio.run_monitor import RunMonitor
 from vitrail.tasks.visualise import Visualise
 
+FIRST_CLASS = "tarantula"
+IN_FORM = ("classes", "method", "backbone", "start", "steps", "device", "sweep", "judge")
 
-def screen(desk: Desk) -> gr.Dropdown:
-    """Builds it; gives the choice of the network."""
+
+def screen(context: StudioContext) -> gr.Dropdown:
+    """Builds the tab; returns the choice of the network."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            name, file = network(desk)
-            start = classes_of(str(name.value or ""))
-            wanted = gr.Dropdown([*start], value=["tarantula"], label="Classes", multiselect=True, max_choices=12)
-            name.change(
-                lambda other: _classes(other), [name], [wanted], concurrency_limit=None, api_visibility="private"
-            )
+            network, file = network_input(context)
+            choices = [*visible_classes(context, str(network.value or ""), "")]
+            classes = gr.Dropdown(choices, value=[FIRST_CLASS], label="Classes", multiselect=True, max_choices=12)
             method = gr.Dropdown(["fourier", "maco", "pixels"], value="fourier", label="Method")
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
             with gr.Accordion("Start from an image", open=False):
-                dropped = image("Image to start from; else noise")
-            names, others = rest(
-                Visualise, ("classes", "method", "backbone", "start", "steps", "device", "sweep", "judge")
-            )
-            run, stop = buttons("Visualise")
+                start = image_input("Start image (default: noise)")
+            names, others = other_settings(Visualise, IN_FORM)
+            run, stop = run_buttons("Visualise")
         with gr.Column(scale=2, min_width=320):
-            status, shown = results()
+            status, output = output_panels()
 
-    def plan(backbone: str, own: str | None, classes: Sequence[str], *values: Any) -> list[tuple[str, dict[str, Any]]]:
-        how, count, path, *more = values
-        if not classes:
-            raise BadSetting("No class is chosen; type a part of a name to find one.")
-        said = {
-            "classes": list(classes),
-            "backbone": desk.network(backbone),
-            "method": how,
+    def plan(owner: str, backbone: str, own: str | None, chosen: Sequence[str], *values: Any) -> list[TaskSettings]:
+        chosen_method, count, path, *more = values
+        if not chosen:
+            raise BadSetting("No class is chosen. Type part of a name into Classes to find one.")
+        settings = {
+            "classes": list(chosen),
+            "backbone": context.check_network(backbone, owner),
+            "method": chosen_method,
             "steps": int(count),
-            "preview_every": SECONDS,
+            "preview_every": REFRESH_SECONDS,
+            "start": provided_image(path) if path else "noise",
+            **weights_file(own),
+            **changed_settings(Visualise, names, more),
         }
-        said |= {"start": given(path) if path else "noise", **weights(own), **chosen(Visualise, names, more)}
-        return [("visualise", said)]
+        return [("visualise", settings)]
 
-    wire(desk, Controls(run, stop, status, shown), [name, file, wanted, method, steps, dropped, *others], plan, found)
-    return name
+    def update_classes(name: str, request: gr.Request) -> gr.Dropdown:
+        names = visible_classes(context, name, str(request.session_hash))
+        first = FIRST_CLASS if FIRST_CLASS in names else names[0] if names else None
+        return gr.Dropdown([*names], value=[first] if first else [])
+
+    network.change(update_classes, [network], [classes], **EVENT_OPTIONS)
+    inputs = [network, file, classes, method, steps, start, *others]
+    connect(context, Controls(run, stop, status, output), inputs, plan, render)
+    return network
 
 
-def _classes(network_name: str) -> gr.Dropdown:
-    found = classes_of(network_name)
-    first = "tarantula" if "tarantula" in found else found[0] if found else None
-    return gr.Dropdown([*found], value=[first] if first else [])
-
-
-def found(standings: Sequence[Standing]) -> str:
-    """The images while they grow; then what both networks say of them."""
-    (standing,) = standings
-    entries = standing.result().get("classes") or []
+def render(monitors: Sequence[RunMonitor]) -> str:
+    """The images while they are optimised; then the probabilities by this network and by a second one."""
+    (monitor,) = monitors
+    entries = monitor.result().get("classes") or []
+    captions = {name: name.partition("_")[2] for name in monitor.previews}
     series = {
-        name.partition("_")[2]: [each.get("probability", 0.0) for each in looks]
-        for name, looks in standing.previews.items()
+        captions[name]: [each.get("probability", 0.0) for each in trace] for name, trace in monitor.previews.items()
     }
-    curve = fragments.curves("Probability of the class, as the network sees it", series, lowest=0.0)
+    chart = html.line_chart("Probability of the class", series, lowest=0.0)
     if not entries:
-        return fragments.previews(standing, {name: name.partition("_")[2] for name in standing.previews}) + curve
-    return fragments.images(list(_made(standing, entries))) + curve
+        return html.preview_images(monitor, captions) + chart
+    return html.images([image for entry in entries for image in _images(monitor, entry)]) + chart
 
 
-def _made(standing: Standing, entries: Sequence[dict[str, Any]]) -> list[Figure]:
-    shown = []
-    for entry in entries:
-        said = f"{entry['name']}: {percent(entry['probability'])} by its own network"
-        if entry.get("judge_probability") is not None:
-            said += f", {percent(entry['judge_probability'])} by another"
-        file = standing.folder / str(entry["output"])
-        film = file.with_suffix(".gif")
-        for caption, path in ((said, file), ("how it grew", film), ("step by step", _strip(file))):
-            if source := fragments.data_of(path):
-                shown.append(Figure(caption, source))
-    return shown
-
-
-def _strip(file: Path) -> Path:
-    return file.with_name(f"{file.stem}_strip.png")
+def _images(monitor: RunMonitor, entry: dict[str, Any]) -> list[EmbeddedImage]:
+    caption = f"{entry['name']}: {percent(entry['probability'])}"
+    if entry.get("judge_probability") is not None:
+        caption += f" (second network: {percent(entry['judge_probability'])})"
+    file = monitor.folder / str(entry["output"])
+    files = {
+        caption: file,
+        f"{entry['name']}: animation": file.with_suffix(".gif"),
+        f"{entry['name']}: by step": file.with_name(f"{file.stem}_strip.png"),
+    }
+    return [EmbeddedImage(text, source) for text, path in files.items() if (source := html.data_url(Path(path)))]

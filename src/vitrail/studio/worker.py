@@ -1,7 +1,7 @@
-"""The process that does the work: one task after the other, told by lines of JSON; what happens is in run folders.
+"""The worker process: runs one task after the other; orders and answers are lines of JSON, results are run folders.
 
-A process of its own, so that Ctrl-C ends a task as it does on a terminal, and a task that takes all memory takes no
-page with it. It stays, so that torch is imported once.
+It is a separate process, so that SIGINT ends a task as Ctrl-C does in a terminal, and a task that runs out of memory
+does not end the server. It keeps running between jobs, so that torch is imported once.
 """
 
 from __future__ import annotations
@@ -23,44 +23,45 @@ from vitrail.tasks import TASKS
 
 
 def main() -> None:
-    """Reads orders until stdin ends; answers each with a line on what was stdout."""
+    """Reads orders until stdin ends; writes each answer as a line to the original stdout."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not be taken for an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_process()
 
-    def answer(said: Mapping[str, str]) -> None:
-        print(json.dumps(said), file=answers, flush=True)
+    def answer(message: Mapping[str, str]) -> None:
+        print(json.dumps(message), file=answers, flush=True)
 
     for line in sys.stdin:
-        answer(work(json.loads(line), lambda: answer({"state": "begun"})))
+        answer(work(json.loads(line), lambda: answer({"state": "started"})))
 
 
-def work(order: Mapping[str, Any], begun: Callable[[], None]) -> dict[str, str]:
-    """Does one task: `task`, its `settings`, and the `folder` to keep it in.
+def work(order: Mapping[str, Any], started: Callable[[], None]) -> dict[str, str]:
+    """Runs one task.
 
     Args:
-        begun: called when SIGINT stops the task; before and after, it does nothing.
+        order: `task`, its `settings`, and the `folder` of the run.
+        started: called once SIGINT stops the task; before and after, SIGINT is ignored.
     Returns:
-        `state`: done, stopped or failed; `sentence`: why it failed.
+        `state`: "done", "stopped" or "failed"; `message`: why it failed.
     """
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        begun()
+        started()
         task: Task = TASKS[order["task"]](**order["settings"])
         for _ in record(task, order["task"], Path(order["folder"])):
             pass
     except VitrailError as error:
-        return {"state": "failed", "sentence": str(error)}
+        return {"state": "failed", "message": str(error)}
     except KeyboardInterrupt:
-        return {"state": "stopped", "sentence": ""}
-    except Exception as error:  # ours: the page must go on, and say so
+        return {"state": "stopped", "message": ""}
+    except Exception as error:  # a bug: the page must stay usable and report it
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
-        return {"state": "failed", "sentence": f"Our mistake ({what}); the server's log says where."}
+        return {"state": "failed", "message": f"Internal error ({what}). See the log of the server."}
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return {"state": "done", "sentence": ""}
+    return {"state": "done", "message": ""}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from vitrail.formatting import count, percent
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.tasks.kept_names import UniqueNames
+from vitrail.unique_names import UniqueNames
 
 DISTANCES = ("L2", "L∞", "SSIM")
 IMAGES_IN_PLOT = 6

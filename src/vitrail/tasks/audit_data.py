@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vitrail.class_names import class_index
 from vitrail.datasets.folder import folder as class_folders
-from vitrail.datasets.listed import is_list, listed
+from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.image_files import display_name, find_images
 
@@ -27,7 +27,7 @@ def labelled(root: Path, table: Path | None, classes: Sequence[str]) -> tuple[li
     if table is not None:
         return _from_table(files, table, classes)
     try:
-        found = listed(root).labelled() if is_list(root) else class_folders(root, None)
+        found = read_image_list(root).labelled() if is_image_list(root) else class_folders(root, None)
         numbers = [class_index(classes, name) for name in found.classes]
     except (BadFolder, UnknownName, BadSetting):
         sentence = "No labels: what counts as right is what the network says of the unchanged image."

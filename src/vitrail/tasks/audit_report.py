@@ -32,7 +32,7 @@ def report(audit: Audited) -> Iterator[Event]:
     names = [display_name(file) for file in audit.files]
     each = zip(names, audit.right.tolist(), audit.smallest["l2"].tolist(), audit.smallest["linf"].tolist(), strict=True)
     columns = ("image", "right", "smallest L2", "smallest L∞")
-    yield Table("images", "The smallest change that fools", columns, list(each), shown=False)
+    yield Table("images", "The smallest change that fools", columns, list(each), prominent=False)
     smallest = figures["minimal_l2"]
     if smallest["n"]:
         yield Note(

@@ -31,7 +31,9 @@ class Compare(Task):
             yield from compare_gans(runs)
             return
         rows = [_row(run) for run in runs]
-        yield Table("comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], shown=False)
+        yield Table(
+            "comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], prominent=False
+        )
         yield _accuracies(rows)
         try:
             yield _plot(rows)

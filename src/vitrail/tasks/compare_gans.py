@@ -181,7 +181,7 @@ def _parameters(generator: Generator | None) -> dict[str, int | None]:
 
 def _tables(rows: Sequence[Values], results: Sequence[Values]) -> Iterator[Table]:
     """A stored table with a row per run, and a printed one with a row per value: there are too many for columns."""
-    yield Table("comparison", "Runs", list(rows[0]), [list(row.values()) for row in rows], shown=False)
+    yield Table("comparison", "Runs", list(rows[0]), [list(row.values()) for row in rows], prominent=False)
     columns, distance = distances(results)
     values = [(name, *cells) for name, cells in zip(columns, zip(*distance, strict=True), strict=True)]
     values += [(name, *(row[key] for row in rows)) for key, name in ROW_NAMES.items()]

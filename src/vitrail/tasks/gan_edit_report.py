@@ -16,7 +16,7 @@ from vitrail.image_files import display_name
 from vitrail.images import to_hwc
 from vitrail.plots import Panel, grid, panels
 from vitrail.plots.encode import encode_png
-from vitrail.tasks.kept_names import UniqueNames
+from vitrail.unique_names import UniqueNames
 
 IMAGES_IN_PLOT, STRIPS = 6, 12  # images in the plot, and in the sheet of strips
 TILE = 96  # pixels in the sheet of strips

@@ -29,7 +29,7 @@ class GanEvaluate(Task):
         from vitrail.formatting import duration, percent
         from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
         from vitrail.gan.generator import load
-        from vitrail.tasks.gan_train_report import metric_lines, metric_table, skipped
+        from vitrail.tasks.gan_train_report import metric_lines, metric_table
 
         generator = load(self.generator, device=self.device)
         data = open_evaluation_data(generator, self.data, home=self.cache / "datasets", download=self.download)
@@ -54,4 +54,4 @@ class GanEvaluate(Task):
                 lines.append(("GAN-train score", f"{score} (classifier trained on real images: {baseline})"))
             lines.append(("time", duration(event.values["seconds"]["total"])))
             yield Summary(lines, [f"vitrail gan sample {self.generator} --count 64"])
-            yield Result({"generator": str(self.generator), "skipped": skipped(data.opened.skipped), **event.values})
+            yield Result({"generator": str(self.generator), "skipped": list(data.opened.skipped), **event.values})

@@ -14,7 +14,7 @@ from vitrail.events import Attachment, Event, Image, Note, Summary
 from vitrail.formatting import count, duration
 from vitrail.gan.interpolation import MAX_ROWS, Interpolation
 from vitrail.images import to_hwc
-from vitrail.plots import animation, film, grid
+from vitrail.plots import animation, encode_mp4, grid
 from vitrail.plots.encode import encode_png
 
 STRIP_FRAMES, STRIP_WIDTH = 25, 1300  # limits of the strip: frames, and pixels
@@ -49,7 +49,7 @@ class Report:
         self.outputs.append("images/interpolation.gif")
         if mp4:
             try:
-                yield Attachment("images", "interpolation.mp4", film(frames, milliseconds=milliseconds))
+                yield Attachment("images", "interpolation.mp4", encode_mp4(frames, milliseconds=milliseconds))
                 self.outputs.append("images/interpolation.mp4")
             except MissingExtra as error:
                 yield Note(f"{error} The GIF has the same frames.", "missing-extra")

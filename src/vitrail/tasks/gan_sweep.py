@@ -13,7 +13,7 @@ from vitrail.settings import METHOD, setting, split_commas
 from vitrail.tasks.gan_train import GanSettings, GanTrain
 
 if TYPE_CHECKING:
-    from vitrail.datasets.open_pixels import Wish
+    from vitrail.datasets.pixel_data import PixelOptions
     from vitrail.gan.sweep import SweepCell, SweepResult
     from vitrail.gan.training_data import TrainingData
 
@@ -66,7 +66,7 @@ class GanSweep(GanSettings):
         from vitrail.gan.sweep import SweepCell
         from vitrail.gan.training_data import open_training_data
 
-        opened: dict[Wish, TrainingData] = {}
+        opened: dict[PixelOptions, TrainingData] = {}
         cells = {}
         for name, run in runs.items():
             options = run.pixel_options()
@@ -86,7 +86,6 @@ class GanSweep(GanSettings):
         import time
 
         from vitrail.tasks.gan_sweep_report import cell_values, sweep_report, sweep_summary
-        from vitrail.tasks.gan_train_report import skipped
 
         yield from sweep_report(result.cells)
         seconds = time.perf_counter() - started
@@ -97,7 +96,7 @@ class GanSweep(GanSettings):
             {
                 "backbone": list(backbones.values()),
                 "device": device,
-                "skipped": skipped(cells[first.name].data.opened.skipped),
+                "skipped": list(cells[first.name].data.opened.skipped),
                 "judge": first.values["judge"],
                 "varied": {name: list(values) for name, values in self.varied.items()},
                 "runs": [

@@ -12,7 +12,7 @@ from vitrail.formatting import duration, percent
 from vitrail.gan.sample_rows import sample_sheet
 from vitrail.gan.sweep import CellResult, SweepResult
 from vitrail.gan_training.losses import LOSSES
-from vitrail.plots import Axis, Line, Multiple, multiples
+from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
 from vitrail.tasks.compare_gans import (
     alarm_counts,
     comparison_warning,
@@ -106,7 +106,7 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
     sample_columns = ("coverage", "label agreement", "alarms")
     step_columns = ("epochs", *STEP_MEANS.values(), "images/s")
     whole = [(name, *sample, *means) for name, sample, means in zip(names, samples, steps, strict=True)]
-    yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, shown=False)
+    yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, prominent=False)
     title = "Samples of the best epochs" + (f"; FD is {columns[0]}" if columns[0] != "FD" else "")
     printed = [
         (name, *row, _percent(coverage), _percent(agreement), len(each["alarms"]))
@@ -114,7 +114,7 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
     ]
     yield Table("samples", title, ("setting", "FD", *columns[1:], *sample_columns), printed)
     means = [(name, *row) for name, row in zip(names, steps, strict=True)]
-    yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, shown=False)
+    yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, prominent=False)
 
 
 def _losses(cells: Sequence[CellResult]) -> bytes:
@@ -125,8 +125,8 @@ def _losses(cells: Sequence[CellResult]) -> bytes:
     for cell, pair, peak, loss in zip(cells, pairs, peaks, losses, strict=True):
         # Values of different losses do not compare; and one that diverged would flatten all others.
         typical = median(other for name, other in zip(losses, peaks, strict=True) if name == loss)
-        drawn.append(Multiple(cell.name, pair, scale=loss if peak <= OUTLIER * typical else cell.name))
-    return multiples(drawn, Axis("step", "loss"))
+        drawn.append(SmallMultiple(cell.name, pair, scale=loss if peak <= OUTLIER * typical else cell.name))
+    return small_multiples(drawn, Axis("step", "loss"))
 
 
 def _distance(cells: Sequence[CellResult]) -> bytes:
@@ -134,7 +134,7 @@ def _distance(cells: Sequence[CellResult]) -> bytes:
     for cell in cells:
         others = [other for other in cells if other is not cell and _measurement(other) == _measurement(cell)]
         drawn.append(
-            Multiple(
+            SmallMultiple(
                 cell.name,
                 [_curve(cell, "frechet-distance", "this run")],
                 [_curve(other, "frechet-distance") for other in others],
@@ -144,7 +144,7 @@ def _distance(cells: Sequence[CellResult]) -> bytes:
         )
     counts = {cell.values["baselines_while_training"]["n"] for cell in cells}
     name = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
-    return multiples(drawn, Axis("step", name, log_y=True))
+    return small_multiples(drawn, Axis("step", name, log_y=True))
 
 
 def _percent(share: float | None) -> str | None:

@@ -93,7 +93,7 @@ class TrainingReport:
         """The keys `data` and `skipped` of `result.json`."""
         data = self._start.data
         sizes = {"train": len(data.train), "held_out": len(data.held_out), "names": list(data.train.names)}
-        return {"skipped": skipped(data.opened.skipped), "data": sizes}
+        return {"skipped": list(data.opened.skipped), "data": sizes}
 
     def _samples(self, generator: nn.Module) -> np.ndarray:
         return image_rows(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)
@@ -162,12 +162,7 @@ def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, 
     rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
     if values["label_agreement"] is not None:
         rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
-    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, shown=False)
-
-
-def skipped(notes: Sequence[str]) -> list[dict[str, str]]:
-    """The key `skipped` of `result.json`."""
-    return [{"file": "", "kind": "unreadable", "reason": note.removeprefix("Skipped: ")} for note in notes]
+    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, prominent=False)
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:
@@ -185,10 +180,10 @@ def _tables(end: TrainingEnd) -> Iterator[Event]:
     if alarms:
         columns = ("epoch", "step", "name", "metric", "value", "threshold")
         rows = [[alarm[column] for column in columns] for alarm in alarms]
-        yield Table("alarms", "Alarms", columns, rows, shown=False)
+        yield Table("alarms", "Alarms", columns, rows, prominent=False)
     names = list(dict.fromkeys(name for entry in end.history for name in entry))
     rows = [[entry.get(name) for name in names] for entry in end.history]
-    yield Table("history", "Epochs", names, rows, shown=False)
+    yield Table("history", "Epochs", names, rows, prominent=False)
 
 
 def sample_grid_labels(train: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:

@@ -7,7 +7,7 @@ import pytest
 from command import run
 from tar_files import packed
 
-from vitrail.datasets.listed import is_list, listed
+from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.splits import open_train_test
 from vitrail.errors import BadFolder
 from vitrail.tasks.audit_data import labelled
@@ -46,7 +46,7 @@ def test_samples_have_their_class_beside_them_or_around_them(tmp_path):
         {"1.seg.png": b"", "1.cls": b"7\n", "dog/2.png": b"", "x/3.png": b"", "x/3.cls": b"cat"},
     )
     packed(tmp_path / "test-0.tar", {"dog/9.png": b""})
-    found = listed(tmp_path)
+    found = read_image_list(tmp_path)
     assert dict(zip([file.name for file in found.files], found.names, strict=True)) == {
         "1.seg.png": "7", "2.png": "dog", "3.png": "cat", "9.png": "dog",
     }  # fmt: skip
@@ -57,11 +57,11 @@ def test_samples_have_their_class_beside_them_or_around_them(tmp_path):
 
 def test_what_counts_as_a_list(tmp_path):
     packed(tmp_path / "a.tar", {"dog/2.png": b""})
-    assert is_list(tmp_path)
-    assert is_list(tmp_path / "a.tar")
+    assert is_image_list(tmp_path)
+    assert is_image_list(tmp_path / "a.tar")
     (tmp_path / "dog").mkdir()  # class folders, and an archive of them
-    assert not is_list(tmp_path)
-    assert not is_list(tmp_path / "nothing")
+    assert not is_image_list(tmp_path)
+    assert not is_image_list(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, text, said):
 
 def test_a_sample_without_a_class_is_named(tmp_path):
     with pytest.raises(BadFolder, match="'1.png' in 'a.tar' has no class. Use a file of its name"):
-        listed(packed(tmp_path / "a.tar", {"1.png": b""}))
+        read_image_list(packed(tmp_path / "a.tar", {"1.png": b""}))
 
 
 def test_an_audit_takes_its_labels_from_a_list(tmp_path):

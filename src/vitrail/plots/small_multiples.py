@@ -21,7 +21,7 @@ Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Multiple:
+class SmallMultiple:
     """One plotting area.
 
     Attributes:
@@ -39,7 +39,9 @@ class Multiple:
     scale: str = ""
 
 
-def multiples(shown: Sequence[Multiple], axis: Axis, *, columns: int = 4, others: str = "other runs") -> bytes:
+def small_multiples(
+    shown: Sequence[SmallMultiple], axis: Axis, *, columns: int = 4, others: str = "other runs"
+) -> bytes:
     """PNG of plotting areas (at least one) in rows, with one legend.
 
     Args:
@@ -67,8 +69,8 @@ def multiples(shown: Sequence[Multiple], axis: Axis, *, columns: int = 4, others
     return style.png(figure)
 
 
-def _draw(axes: "matplotlib.axes.Axes", one: Multiple, axis: Axis, others: str) -> None:
-    style.dress(axes)
+def _draw(axes: "matplotlib.axes.Axes", one: SmallMultiple, axis: Axis, others: str) -> None:
+    style.style_axes(axes)
     scale_axes(axes, axis)
     axes.locator_params(axis="x", nbins=4)
     if not axis.percent_y:  # matplotlib's own would write a power of ten where the title stands
@@ -89,7 +91,7 @@ def _dot(line: Line) -> str:
     return "o" if len(line.x) == 1 else ""
 
 
-def _handles(shown: Sequence[Multiple], drawn: Sequence["matplotlib.axes.Axes"]) -> tuple[list[Any], list[str]]:
+def _handles(shown: Sequence[SmallMultiple], drawn: Sequence["matplotlib.axes.Axes"]) -> tuple[list[Any], list[str]]:
     """Lines and names of a plotting area that has all kinds of them, the greys last."""
     whole = next((index for index, one in enumerate(shown) if one.behind), 0)
     handles, names = drawn[whole].get_legend_handles_labels()
@@ -113,7 +115,7 @@ def _fit(axes: "matplotlib.axes.Axes", axis: Axis, limits: tuple[Limits, Limits]
         axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
 
 
-def _limits(shown: Sequence[Multiple], axis: Axis) -> tuple[Limits, Limits]:
+def _limits(shown: Sequence[SmallMultiple], axis: Axis) -> tuple[Limits, Limits]:
     """Limits of x and y that hold every finite point, with a little room."""
     lines = [line for one in shown for line in (*one.lines, *one.behind)]
     levels = [list(one.levels.values()) for one in shown]

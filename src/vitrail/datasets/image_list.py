@@ -1,4 +1,4 @@
-"""Labelled images that no class folders hold: a table's rows, or the samples of WebDataset's tar files."""
+"""Labelled images of a table, or of WebDataset's tar files."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from vitrail.image_files import display_name, find_images
 from vitrail.tables import columns_of, is_table, resolve_relative, rows_of
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
 
-CLASS = ("class", "label", "class_index", "name")
-"""Columns that may say the class; the first one that is there does."""
+CLASS_COLUMNS = ("class", "label", "class_index", "name")
+"""Columns that may hold the class; the first one that is there does."""
 
-PART = ("part", "split")
+SPLIT_COLUMNS = ("part", "split")
 LONGEST = 1000  # bytes of a `.cls`
 
 
 @dataclass(frozen=True)
-class Listed:
-    """Images, the class of each and, where the list says so, whether it is to learn from or to test on.
+class ImageList:
+    """Images, the class of each and, where the list gives it, its split.
 
     Attributes:
         names: the class of each file.
-        parts: "train", "test" or "" of each file.
+        splits: "train", "test" or "" of each file.
     """
 
     files: Sequence[Path]
     names: Sequence[str]
-    parts: Sequence[str]
+    splits: Sequence[str]
 
-    def labelled(self, part: str | None = None) -> LabelledImages:
-        """The images of one part, or all, with the classes that are in it."""
-        rows = [row for row, own in enumerate(self.parts) if part in (None, own)]
+    def labelled(self, split: str | None = None) -> LabelledImages:
+        """The images of one split, or all, with the classes that are in it."""
+        rows = [row for row, own in enumerate(self.splits) if split in (None, own)]
         names = [self.names[row] for row in rows]
         classes = sorted(set(names))
         numbers = {name: number for number, name in enumerate(classes)}
@@ -44,7 +44,7 @@ class Listed:
         return LabelledImages(tuple(self.files[row] for row in rows), labels, tuple(classes))
 
 
-def is_list(root: Path) -> bool:
+def is_image_list(root: Path) -> bool:
     """Whether `root` is a table, a tar file, or a folder of tar files and nothing else that counts."""
     if root.is_file():
         return is_table(root) or is_tar(root)
@@ -54,11 +54,12 @@ def is_list(root: Path) -> bool:
     return any(map(is_tar, inside_it)) and not any(path.is_dir() for path in inside_it)
 
 
-def listed(root: Path) -> Listed:
-    """What a table, a tar file or a folder of tar files says.
+def read_image_list(root: Path) -> ImageList:
+    """The images and classes of a table, a tar file or a folder of tar files.
 
-    A table has the columns `file` and `class` (or one of `CLASS`) and may have `part`: train or test. In a tar file the
-    class of `17.jpg` is in `17.cls`, or is the folder around it; its part is how the tar file's name begins.
+    A table has the columns `file` and `class` (or one of `CLASS_COLUMNS`) and may have `part`: train or test. In a tar
+    file the class of `17.jpg` is in `17.cls`, or is the folder around it; its split is how
+    the tar file's name begins.
 
     Raises:
         BadFolder: the list cannot be read, or an image has no class.
@@ -66,33 +67,33 @@ def listed(root: Path) -> Listed:
     rows = list(_rows(root) if is_table(root) else _samples(find_images([root])))
     if not rows:
         raise BadFolder(f"'{display_name(root)}' lists no image. Use a row for each.")
-    files, names, parts = zip(*rows, strict=True)
-    return Listed(files, names, parts)
+    files, names, splits = zip(*rows, strict=True)
+    return ImageList(files, names, splits)
 
 
 def class_column(columns: Iterable[str]) -> str | None:
-    """The column that says the class."""
-    return next((name for name in CLASS if name in columns), None)
+    """The column of the class."""
+    return next((name for name in CLASS_COLUMNS if name in columns), None)
 
 
 def _rows(table: Path) -> Iterator[tuple[Path, str, str]]:
     columns = columns_of(table)
-    name, part = class_column(columns), next((name for name in PART if name in columns), None)
+    name, split = class_column(columns), next((name for name in SPLIT_COLUMNS if name in columns), None)
     if name is None:
         raise BadFolder(
             f"The table '{display_name(table.name)}' has no column 'class'; its columns are "
             f"{', '.join(map(repr, columns))}. Use the columns 'file' and 'class'."
         )
-    for number, (file, label, *own) in enumerate(rows_of(table, ["file", name, *([part] if part else [])]), 1):
+    for number, (file, label, *own) in enumerate(rows_of(table, ["file", name, *([split] if split else [])]), 1):
         if not label:
             raise BadFolder(f"Row {number} of '{display_name(table.name)}' names no class; fill it in or remove it.")
-        yield resolve_relative(table, file, number), label, _part(own[0] if own else "")
+        yield resolve_relative(table, file, number), label, _split_of(own[0] if own else "")
 
 
 def _samples(files: Iterable[Path]) -> Iterator[tuple[Path, str, str]]:
     for file in files:
         tar, name = split_tar_path(file) or (file.parent, file.name)
-        yield file, _class_of(tar, name), _part(tar.name)
+        yield file, _class_of(tar, name), _split_of(tar.name)
 
 
 def _class_of(tar: Path, name: str) -> str:
@@ -110,5 +111,5 @@ def _class_of(tar: Path, name: str) -> str:
     return label_text
 
 
-def _part(text: str) -> str:
+def _split_of(text: str) -> str:
     return next((part for part in ("train", "test") if text.lower().startswith(part)), "")

@@ -1,4 +1,4 @@
-"""What keeps other pages out: a page open in the same browser must not steer this one (DNS rebinding, CSRF)."""
+"""Protection against other pages in the same browser (DNS rebinding, CSRF)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # gradio's own scripts are written so
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # gradio's own scripts need it
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "media-src 'self' data: blob:",
@@ -31,8 +31,8 @@ HEADERS = (
 )
 
 
-class Guard:
-    """ASGI around an app: answers 400 to another Host and 403 to another Origin; adds the policy to every answer."""
+class SecurityMiddleware:
+    """ASGI middleware: answers 400 to another Host and 403 to another Origin; adds the policy to every response."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -49,16 +49,16 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         else:
 
-            async def guarded(message: Any) -> None:
+            async def send_with_policy(message: Any) -> None:
                 if message["type"] == "http.response.start":
                     message = {**message, "headers": [*_without_cors(message.get("headers", ())), *HEADERS]}
                 await send(message)
 
-            await self._app(scope, receive, guarded)
+            await self._app(scope, receive, send_with_policy)
 
 
 def _refused(headers: dict[str, str]) -> int:
-    """The status that a request is refused with; 0: it is not."""
+    """The status code with which a request is refused; 0: it is allowed."""
     host = headers.get("host", "")
     if _name(f"//{host}") not in LOCAL:
         return 400
@@ -76,12 +76,12 @@ def _name(address: str) -> str:
 
 
 def _without_cors(headers: Any) -> list[tuple[bytes, bytes]]:
-    """No answer is for another page."""
+    """The headers without permissions for other origins."""
     return [(name, value) for name, value in headers if not name.lower().startswith(b"access-control-")]
 
 
 async def _answer(send: Any, status: int) -> None:
-    body = b"This page answers only to the machine that it runs on.\n"
+    body = b"This page answers only requests from the machine it runs on.\n"
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

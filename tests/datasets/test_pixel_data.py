@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from vitrail.datasets.open_pixels import Wish, open_pixels
-from vitrail.datasets.pixels import PixelSet, fitted, groups, held_out_rows
+from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
+from vitrail.datasets.pixels import PixelSet, fit_to_size, groups, stratified_holdout
 from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName
 
-SMALL = Wish(size=16)
+SMALL = PixelOptions(size=16)
 
 
 def image(path, size=(20, 20), colour=(10, 200, 30)):
@@ -44,7 +44,7 @@ def write_idx(root, count=20, labels=None):
 
 
 def test_digits_are_parted_and_grey():
-    opened = open_pixels("digits", SMALL)
+    opened = load_pixel_sets("digits", SMALL)
     assert opened.train.images.shape == (1437, 1, 16, 16)
     assert len(opened.held_out) == 360
     assert opened.train.names == tuple("0123456789")
@@ -52,23 +52,23 @@ def test_digits_are_parted_and_grey():
 
 
 def test_fewer_images_are_drawn_and_said():
-    whole = open_pixels("digits", SMALL)
-    fewer = open_pixels("digits", Wish(size=16, images=50))
+    whole = load_pixel_sets("digits", SMALL)
+    fewer = load_pixel_sets("digits", PixelOptions(size=16, images=50))
     assert len(fewer.train) == 50
     assert len(set(fewer.train.labels.tolist())) == 10  # drawn, and not the first ones
     assert torch.equal(fewer.held_out.images, whole.held_out.images)
-    assert fewer.notes == (f"50 of {len(whole.train)} images are learned from.",)
+    assert fewer.notes == (f"50 of {len(whole.train)} images are used for training.",)
     kept = {image.numpy().tobytes() for image in whole.train.images}
     assert {image.numpy().tobytes() for image in fewer.train.images} <= kept
-    other = open_pixels("digits", Wish(size=16, images=50, seed=1))
+    other = load_pixel_sets("digits", PixelOptions(size=16, images=50, seed=1))
     assert not torch.equal(other.train.images, fewer.train.images)
-    assert open_pixels("digits", Wish(size=16, images=5000)).train.sha256 == whole.train.sha256
+    assert load_pixel_sets("digits", PixelOptions(size=16, images=5000)).train.sha256 == whole.train.sha256
 
 
 def test_a_flat_folder_has_no_names(tmp_path):
     for index in range(20):
         image(tmp_path / f"{index}.jpg", size=(30 + index, 24))
-    opened = open_pixels(str(tmp_path), SMALL)
+    opened = load_pixel_sets(str(tmp_path), SMALL)
     assert (len(opened.train), len(opened.held_out)) == (18, 2)
     assert opened.train.names == ()
     assert opened.train.channels == 3
@@ -76,34 +76,34 @@ def test_a_flat_folder_has_no_names(tmp_path):
 
 
 def test_class_folders_with_parts(stripes):
-    opened = open_pixels(str(stripes), SMALL)
+    opened = load_pixel_sets(str(stripes), SMALL)
     assert opened.train.names == ("across", "down", "noise")
     assert opened.train.images.shape == (24, 1, 16, 16)  # grey: all three channels were equal
     assert opened.held_out.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
 
 def test_class_folders_without_parts_hold_out_some_of_each(stripes):
-    opened = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25))
+    opened = load_pixel_sets(str(stripes / "train"), PixelOptions(size=16, held_out=0.25))
     assert torch.bincount(opened.held_out.labels).tolist() == [2, 2, 2]
-    again = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25))
+    again = load_pixel_sets(str(stripes / "train"), PixelOptions(size=16, held_out=0.25))
     assert opened.train.sha256 == again.train.sha256
-    other = open_pixels(str(stripes / "train"), Wish(size=16, held_out=0.25, seed=1))
+    other = load_pixel_sets(str(stripes / "train"), PixelOptions(size=16, held_out=0.25, seed=1))
     assert opened.train.sha256 != other.train.sha256
 
 
 def test_a_table_tells_attributes(faces):
-    opened = open_pixels(str(faces), SMALL)
+    opened = load_pixel_sets(str(faces), SMALL)
     assert opened.train.names == ("Male", "Young")
     assert opened.train.has_attributes
     both = torch.cat([opened.train.labels, opened.held_out.labels])
     assert set(both.flatten().tolist()) == {-1.0, 1.0}
     assert len(torch.unique(groups(both))) == 4
-    assert open_pixels(str(faces), Wish(size=16, attributes=("Young",))).train.names == ("Young",)
+    assert load_pixel_sets(str(faces), PixelOptions(size=16, attributes=("Young",))).train.names == ("Young",)
 
 
 def test_idx_files_keep_their_pixels_and_gain_a_border(tmp_path):
     pixels = write_idx(tmp_path)
-    opened = open_pixels(str(tmp_path), Wish(size=32))
+    opened = load_pixel_sets(str(tmp_path), PixelOptions(size=32))
     assert torch.equal(opened.train.images[:, 0, 2:30, 2:30], torch.from_numpy(pixels))
     assert opened.train.images[:, :, :2].max() == 0
     assert opened.train.labels.tolist() == list(range(20))
@@ -112,12 +112,12 @@ def test_idx_files_keep_their_pixels_and_gain_a_border(tmp_path):
 def test_the_middle_square_is_taken_and_resized():
     images = torch.zeros(1, 1, 8, 12, dtype=torch.uint8)
     images[..., 2:10] = 200
-    assert (fitted(images, 4) == 200).all()
-    assert fitted(images, 64).shape == (1, 1, 64, 64)
+    assert (fit_to_size(images, 4) == 200).all()
+    assert fit_to_size(images, 64).shape == (1, 1, 64, 64)
 
 
 def test_of_each_group_one_stays_to_learn_from():
-    train, held_out = held_out_rows(torch.tensor([0, 0, 0, 0, 1, 2, 2]), 0.9, 0)
+    train, held_out = stratified_holdout(torch.tensor([0, 0, 0, 0, 1, 2, 2]), 0.9, 0)
     assert len(train) + len(held_out) == 7
     assert 4 in train.tolist()
     assert len(held_out) == 4
@@ -131,13 +131,13 @@ def test_what_is_told_is_part_of_the_hash():
 
 def test_a_set_of_torchvision_is_looked_for_and_never_downloaded_unasked(tmp_path):
     with pytest.raises(MissingWeights, match="--download"):
-        open_pixels("torchvision:MNIST", Wish(size=32, home=tmp_path))
+        load_pixel_sets("torchvision:MNIST", PixelOptions(size=32, home=tmp_path))
     raw = tmp_path / "torchvision" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     write_idx(raw)
     for file in raw.glob("*.gz"):
         file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
-    opened = open_pixels("mnist", Wish(size=32, home=tmp_path))
+    opened = load_pixel_sets("mnist", PixelOptions(size=32, home=tmp_path))
     assert opened.train.images.shape == (20, 1, 32, 32)
 
 
@@ -150,59 +150,59 @@ def test_a_set_of_torchvision_is_looked_for_and_never_downloaded_unasked(tmp_pat
 )
 def test_unknown_names(name, error, says):
     with pytest.raises(error, match=says):
-        open_pixels(name, SMALL)
+        load_pixel_sets(name, SMALL)
 
 
 def test_one_image_is_too_few(tmp_path):
     image(tmp_path / "one.png")
     with pytest.raises(BadFolder, match="too few"):
-        open_pixels(str(tmp_path), SMALL)
+        load_pixel_sets(str(tmp_path), SMALL)
 
 
 def test_a_class_without_images(stripes, tmp_path):
     shutil.copytree(stripes / "train", tmp_path / "set")
     (tmp_path / "set" / "empty").mkdir()
     with pytest.raises(BadFolder, match="empty"):
-        open_pixels(str(tmp_path / "set"), SMALL)
+        load_pixel_sets(str(tmp_path / "set"), SMALL)
 
 
 def test_images_that_cannot_be_read_are_left_out_or_refused(faces):
     (faces / "images" / "0.png").write_bytes(b"nothing")
-    assert any("0.png" in note for note in open_pixels(str(faces), SMALL).notes)
+    assert any("0.png" in entry["file"] for entry in load_pixel_sets(str(faces), SMALL).skipped)
     for file in (faces / "images").iterdir():
         file.write_bytes(b"nothing")
     with pytest.raises(BadImage, match="No image could be read"):
-        open_pixels(str(faces), SMALL)
+        load_pixel_sets(str(faces), SMALL)
 
 
 def test_a_table_that_names_missing_files(faces):
     (faces / "images" / "3.png").unlink()
     with pytest.raises(BadFolder, match=r"names 1 files that are not there, e.g. .*3\.png"):
-        open_pixels(str(faces), SMALL)
+        load_pixel_sets(str(faces), SMALL)
 
 
 def test_tables_that_cannot_be_used(faces):
     with pytest.raises(BadSetting, match="no table with Smiling"):
-        open_pixels(str(faces), Wish(size=16, attributes=("Smiling",)))
+        load_pixel_sets(str(faces), PixelOptions(size=16, attributes=("Smiling",)))
     with pytest.raises(BadSetting, match="no attribute 'Smiling'. It has: Male, Young"):
-        open_pixels(str(faces), Wish(size=16, labels=faces / "labels.csv", attributes=("Smiling",)))
+        load_pixel_sets(str(faces), PixelOptions(size=16, labels=faces / "labels.csv", attributes=("Smiling",)))
     with pytest.raises(BadSetting, match="does not exist"):
-        open_pixels(str(faces), Wish(size=16, labels=faces / "none.csv"))
+        load_pixel_sets(str(faces), PixelOptions(size=16, labels=faces / "none.csv"))
     (faces / "labels.csv").write_text("file,Male\n0.png,perhaps\n")
     with pytest.raises(BadFolder, match="holds 'perhaps' under Male"):
-        open_pixels(str(faces), SMALL)
+        load_pixel_sets(str(faces), SMALL)
 
 
 def test_idx_files_that_are_cut_short_or_do_not_fit(tmp_path):
     write_idx(tmp_path, labels=19)
     with pytest.raises(BadFolder, match="20 images and 19 labels"):
-        open_pixels(str(tmp_path), SMALL)
+        load_pixel_sets(str(tmp_path), SMALL)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x03" + bytes(40)))
     with pytest.raises(BadFolder, match="cut short"):
-        open_pixels(str(tmp_path), SMALL)
+        load_pixel_sets(str(tmp_path), SMALL)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"no zip")
     with pytest.raises(BadFolder, match="cannot be read"):
-        open_pixels(str(tmp_path), SMALL)
+        load_pixel_sets(str(tmp_path), SMALL)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_idx_files_that_lie_about_their_size_are_refused_unread(tmp_path, data, 
     (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
     tracemalloc.start()
     with pytest.raises(BadFolder, match="is no idx file of 8 bits, 3 axes and at most 1,000,000,000 bytes, or is cut"):
-        open_pixels(str(tmp_path), SMALL)
+        load_pixel_sets(str(tmp_path), SMALL)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 3_000_000  # of 10,000,000 and more
@@ -241,4 +241,4 @@ def test_a_line_of_a_table_that_cannot_be_read(faces, line, says):
     table = faces / "labels.csv"
     table.write_bytes(table.read_bytes().rstrip() + b"\n" + line)
     with pytest.raises(BadFolder, match=says):
-        open_pixels(str(faces), SMALL)
+        load_pixel_sets(str(faces), SMALL)
