@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from command import run
-from gan_folders import described, finished, lively, unfinished
+from gan_folders import described, finished, random_generator, unfinished
 from safetensors.torch import load_file
 
 from vitrail.gan import export
@@ -50,7 +50,7 @@ def test_the_weights_and_their_description_are_all_that_is_needed(both):
     network.load_state_dict(load_file(folder / "weights" / "generator.safetensors"))
     latents, labels = torch.randn(4, 12), load(source).labels((), 4, 0)
     with torch.no_grad():
-        assert torch.equal(network(latents, labels), lively(about)(latents, labels))
+        assert torch.equal(network(latents, labels), random_generator(about)(latents, labels))
     assert "Its card" in (folder / "README.md").read_text()
     assert result["outputs"][0]["difference"] == 0
     assert run("gan", "sample", folder, "--count", 2, "--run", folder.parent / "again").exit_code == 0
@@ -73,7 +73,7 @@ def test_the_model_makes_the_same_images_of_any_number_of_latents(both, count):
     }
     (found,) = session.run(["images"], given)
     with torch.no_grad():
-        wanted = (lively(about)(latents, labels) + 1) / 2
+        wanted = (random_generator(about)(latents, labels) + 1) / 2
     np.testing.assert_allclose(found, wanted.numpy(), atol=1e-5)
     assert found.shape == (count, about["arguments"]["channels"], 16, 16)
     assert found.min() < 0.4 < 0.6 < found.max()
@@ -113,7 +113,7 @@ def test_an_unfinished_training_gives_its_last_generator(tmp_path):
     assert "checkpoint" in (tmp_path / "run" / "README.md").read_text()
     kept = load_file(tmp_path / "run" / "weights" / "generator.safetensors")
     settled = load(source).network.state_dict()
-    stale = lively(described("classes")).state_dict()
+    stale = random_generator(described("classes")).state_dict()
     assert all(torch.equal(kept[name], value) for name, value in settled.items())  # shapes too: one is of no dimension
     assert not torch.equal(kept["layers.1.running_var"], stale["layers.1.running_var"])
 

@@ -250,9 +250,9 @@ def encoders(folder: Path) -> None:
 
 def encode(folder: Path, changed: Path) -> None:
     made = read_encoders(folder, "cpu")
-    size = made.about["arguments"]["size"]
+    size = made.description["arguments"]["size"]
     latents, attributes = made.encode(torch.zeros(1, made.channels, size, size))
-    assert attributes.shape == (1, len(made.about["names"]))
+    assert attributes.shape == (1, len(made.description["names"]))
 
 
 def weights_files(folder: Path) -> None:

@@ -82,7 +82,7 @@ class Report:
         """The table, and sheets of the first images."""
         edits = ", ".join(self._edit_names())
         columns = ("image", *(f"{name}, before → after" for name in self._edits), "success", "error", "distance")
-        title = f"Edit {edits}: probabilities of the judge, squared error, distance to the original"
+        title = "Probabilities of the judge, squared error, distance to the original"
         yield Table("edited", title, columns, [self._cells(entry) for entry in self.images])
         frames = np.stack([frames for _, frames in self._strips])
         blocks = {"original": frames[:, :1], "reconstruction": frames[:, 1:2], f"to {edits}": frames[:, 2:]}
