@@ -13,6 +13,7 @@ from gan_folders import trained_on_attributes
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+from vitrail.attributions import DEFAULT_METHOD
 from vitrail.tasks.demo import packaged_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -105,6 +106,9 @@ def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
     expect(visit.state(panel)).to_contain_text("No image was given")
     drop(panel, cat())
     visit.choose(panel, "Network", "squeezenet")
+    other = "gradient" if DEFAULT_METHOD != "gradient" else "grad-cam"
+    expect(panel.get_by_label(DEFAULT_METHOD, exact=True)).to_be_checked()
+    panel.get_by_label(other, exact=True).check()
     press(panel, "Explain")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(panel.locator(".bars li")).to_have_count(5)

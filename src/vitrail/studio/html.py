@@ -89,23 +89,23 @@ def images(embedded: Sequence[EmbeddedImage], downloads: Mapping[str, str] | Non
     return _render("images", rows) if rows else ""
 
 
-def line_chart(title: str, series: Mapping[str, Sequence[float]], *, lowest: float | None = None) -> str:
+def line_chart(title: str, series: Mapping[str, Sequence[float]], *, shares: bool = False) -> str:
     """Lines over steps, on one scale; empty for fewer than two points.
 
     Args:
-        lowest: the lower limit of the scale; None: the lowest value.
+        shares: whether the values are shares in [0, 1]: they are written in percent, and the scale begins at 0.
     """
     drawn = {name: _thinned([v for v in values if v is not None]) for name, values in series.items()}
     drawn = {name: values for name, values in drawn.items() if len(values) > 1}
     if not drawn:
         return ""
     every = [value for values in drawn.values() for value in values]
-    low, high = min(every) if lowest is None else lowest, max(every)
+    low, high = 0.0 if shares else min(every), max(every)
     scale = HEIGHT / max(high - low, 1e-9)
     lines = [
         {
             "name": name,
-            "last": number(values[-1]),
+            "last": percent(values[-1]) if shares else number(values[-1]),
             "points": " ".join(
                 f"{WIDTH * place / (len(values) - 1):.1f},{HEIGHT - (value - low) * scale:.1f}"
                 for place, value in enumerate(values)
