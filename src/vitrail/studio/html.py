@@ -132,7 +132,7 @@ def verdict(good: bool, text: str) -> str:
 
 
 def finished_html(folder: Path, *, without_group: str = "") -> str:
-    """Everything a run contains: highlights, notes, images, tables.
+    """Everything a run contains: highlights or its summary, notes, images, tables.
 
     Args:
         without_group: images of this group are omitted.
@@ -141,7 +141,9 @@ def finished_html(folder: Path, *, without_group: str = "") -> str:
         run = load_contents(folder)
     except BadRun as error:
         return error_html(str(error))
-    parts = [_render("highlights", highlights(run.result)), _render("notes", [*run.log.notes, *run.warnings])]
+    top = highlights(run.result)
+    first = _render("highlights", top) if top else _render("summary", run.log.summary)
+    parts = [first, _render("notes", [*run.log.notes, *run.warnings])]
     shown = [image for image in run.images if not without_group or image.group != without_group]
     parts += [images(shown[:MAX_IMAGES]), *(_render("table", table) for table in run.tables)]
     return "".join(parts)
