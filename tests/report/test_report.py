@@ -169,6 +169,14 @@ def test_what_is_missing_is_said(tmp_path: Path, transfer_run: RunMaker, name: s
     assert f"{name} is missing" in report(tmp_path, run)[1].text
 
 
+def test_the_summary_is_shown_where_there_are_no_highlights(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "replay", {}, {"equal": True})
+    say(run, event="summary", lines=[["values equal", "<i>yes</i>"], ["half"], 3], next_steps=[])
+    _, page = report(tmp_path, run)
+    assert "values equal<i>yes</i>" in "".join(page.text.split()).replace("valuesequal", "values equal")
+    assert not page.all("i")
+
+
 def test_a_run_that_was_stopped_says_why(tmp_path: Path, transfer_run: RunMaker) -> None:
     run = transfer_run()
     say(run, event="stopped", why="KeyboardInterrupt", message="")

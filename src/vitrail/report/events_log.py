@@ -16,12 +16,14 @@ class Log:
         groups: file name of an image that belongs to a group -> the group and the step.
         notes: sentences for the user.
         stopped: why the run ended early; empty if it did not.
+        summary: label and value of each line of the summary; empty if there is none.
     """
 
     titles: Mapping[str, str]
     groups: Mapping[str, tuple[str, int | None]]
     notes: Sequence[str]
     stopped: str = ""
+    summary: Sequence[tuple[str, str]] = ()
 
 
 def read_log(folder: Path, warnings: list[str]) -> Log:
@@ -30,6 +32,7 @@ def read_log(folder: Path, warnings: list[str]) -> Log:
     groups: dict[str, tuple[str, int | None]] = {}
     notes: list[str] = []
     stopped = ""
+    summary: list[tuple[str, str]] = []
     reader = EventReader(folder)
     try:
         events = reader.read_new(unfinished_line=True)
@@ -51,10 +54,16 @@ def read_log(folder: Path, warnings: list[str]) -> Log:
                 titles[PurePosixPath(file).name] = title
             case {"event": "note", "text": str(text)}:
                 notes.append(text)
+            case {"event": "summary", "lines": list(lines)}:
+                summary = [(str(label), str(value)) for label, value in filter(_is_pair, lines)]
             case {"event": "result"}:
                 stopped = ""  # it was resumed, and finished
             case {"event": "stopped", "why": str(why), **rest}:
                 stopped = f"{why}: {rest['message']}" if rest.get("message") else why
     if reader.damaged:
         warnings.append(f"{reader.path.name} is damaged: {reader.damaged} of its lines cannot be read.")
-    return Log(titles, groups, notes, stopped)
+    return Log(titles, groups, notes, stopped, summary)
+
+
+def _is_pair(line: object) -> bool:
+    return isinstance(line, list) and len(line) == 2

@@ -76,8 +76,9 @@ def render(monitors: Sequence[RunMonitor]) -> str:
     (monitor,) = monitors
     trace = monitor.previews.get("fooled", [])
     key = "probability_of_old_class" if trace and "probability_of_old_class" in trace[0] else "probability"
-    series = {key.replace("_", " "): [each[key] for each in trace if key in each]}
-    chart = html.line_chart("Probability", series, lowest=0.0)
+    name = "original class" if key == "probability_of_old_class" else "target class"
+    series = {name: [each[key] for each in trace if key in each]}
+    chart = html.line_chart("Probability", series, shares=True)
     entries = monitor.result().get("images") or []
     if not entries:
         return html.preview_images(monitor, PREVIEWS) + chart

@@ -89,23 +89,23 @@ def images(embedded: Sequence[EmbeddedImage], downloads: Mapping[str, str] | Non
     return _render("images", rows) if rows else ""
 
 
-def line_chart(title: str, series: Mapping[str, Sequence[float]], *, lowest: float | None = None) -> str:
+def line_chart(title: str, series: Mapping[str, Sequence[float]], *, shares: bool = False) -> str:
     """Lines over steps, on one scale; empty for fewer than two points.
 
     Args:
-        lowest: the lower limit of the scale; None: the lowest value.
+        shares: whether the values are shares in [0, 1]: they are written in percent, and the scale begins at 0.
     """
     drawn = {name: _thinned([v for v in values if v is not None]) for name, values in series.items()}
     drawn = {name: values for name, values in drawn.items() if len(values) > 1}
     if not drawn:
         return ""
     every = [value for values in drawn.values() for value in values]
-    low, high = min(every) if lowest is None else lowest, max(every)
+    low, high = 0.0 if shares else min(every), max(every)
     scale = HEIGHT / max(high - low, 1e-9)
     lines = [
         {
             "name": name,
-            "last": number(values[-1]),
+            "last": percent(values[-1]) if shares else number(values[-1]),
             "points": " ".join(
                 f"{WIDTH * place / (len(values) - 1):.1f},{HEIGHT - (value - low) * scale:.1f}"
                 for place, value in enumerate(values)
@@ -132,7 +132,7 @@ def verdict(good: bool, text: str) -> str:
 
 
 def finished_html(folder: Path, *, without_group: str = "") -> str:
-    """Everything a run contains: highlights, notes, images, tables.
+    """Everything a run contains: highlights or its summary, notes, images, tables.
 
     Args:
         without_group: images of this group are omitted.
@@ -141,7 +141,9 @@ def finished_html(folder: Path, *, without_group: str = "") -> str:
         run = load_contents(folder)
     except BadRun as error:
         return error_html(str(error))
-    parts = [_render("highlights", highlights(run.result)), _render("notes", [*run.log.notes, *run.warnings])]
+    top = highlights(run.result)
+    first = _render("highlights", top) if top else _render("summary", run.log.summary)
+    parts = [first, _render("notes", [*run.log.notes, *run.warnings])]
     shown = [image for image in run.images if not without_group or image.group != without_group]
     parts += [images(shown[:MAX_IMAGES]), *(_render("table", table) for table in run.tables)]
     return "".join(parts)

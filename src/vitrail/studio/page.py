@@ -20,6 +20,19 @@ HEAD = "<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifier
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
 
+TAB_KEYS = """() => document.addEventListener("keydown", (event) => {
+  const tab = event.target.closest && event.target.closest('[role="tab"]');
+  if (!tab) return;
+  const tabs = [...tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]:not([disabled])')];
+  const at = tabs.indexOf(tab), last = tabs.length - 1;
+  const to = {ArrowRight: at < last ? at + 1 : 0, ArrowLeft: at > 0 ? at - 1 : last, Home: 0, End: last}[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  tabs[to].focus();
+  tabs[to].click();
+})"""
+"""Arrow keys, Home and End in a list of tabs, as in the ARIA Authoring Practices; gradio's own tabs ignore them."""
+
 
 def theme() -> gr.Theme:
     """A plain theme with system fonts, so that nothing is downloaded."""
@@ -83,6 +96,7 @@ def page(context: StudioContext) -> gr.Blocks:
 
         blocks.load(load, None, [summary, *networks, training, runs], **EVENT_OPTIONS)
         blocks.load(keep_alive, None, [summary], **EVENT_OPTIONS)
+        blocks.load(None, None, None, js=TAB_KEYS)
         use.click(use_classifier, [classifier], [*networks, tabs], **EVENT_OPTIONS)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks

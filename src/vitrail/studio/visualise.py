@@ -89,7 +89,7 @@ def render(monitors: Sequence[RunMonitor]) -> str:
     series = {
         captions[name]: [each.get("probability", 0.0) for each in trace] for name, trace in monitor.previews.items()
     }
-    chart = html.line_chart("Probability of the class", series, lowest=0.0)
+    chart = html.line_chart("Probability of the class", series, shares=True)
     if not entries:
         return html.preview_images(monitor, captions) + chart
     return html.images([image for entry in entries for image in _images(monitor, entry)]) + chart
