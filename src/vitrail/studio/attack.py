@@ -1,4 +1,4 @@
-"""Tab Fool: an adversarial image, and the check of the saved file."""
+"""Tab Attack: an adversarial image, and the check of the saved file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from vitrail.attacks import ATTACKS
+from vitrail.attacks import ATTACKS, DEFAULT_ATTACK
 from vitrail.formatting import percent
 from vitrail.report.contents import EmbeddedImage
 from vitrail.studio import html
@@ -30,9 +30,9 @@ from vitrail.studio.inputs import (
     weights_file,
 )
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.tasks.fool import Fool
+from vitrail.tasks.attack import Attack
 
-PREVIEWS = {"fooled": "Adversarial image so far", "difference": "Perturbation, magnified"}
+PREVIEWS = {"adversarial": "Adversarial image so far", "difference": "Perturbation, magnified"}
 DOWNLOAD = "Adversarial image, as saved"
 
 
@@ -43,12 +43,12 @@ def screen(context: StudioContext) -> gr.Dropdown:
             image = image_input()
             network, file = network_input(context)
             target = class_dropdown(context, network, "Target class", first="any")
-            method = gr.Dropdown([*ATTACKS], value="minimal-l2", label="Attack")
+            method = gr.Dropdown([*ATTACKS], value=DEFAULT_ATTACK, label="Attack")
             epsilon = gr.Textbox(
                 "", label="Epsilon", info="Perturbation budget, for images in [0, 1]; some attacks need it"
             )
-            names, others = other_settings(Fool, ("images", "target", "method", "backbone", "radius"))
-            run, stop = run_buttons("Fool")
+            names, others = other_settings(Attack, ("images", "target", "method", "backbone", "epsilon"))
+            run, stop = run_buttons("Attack")
         with gr.Column(scale=2, min_width=320):
             status, output = output_panels()
 
@@ -59,12 +59,12 @@ def screen(context: StudioContext) -> gr.Dropdown:
             "backbone": context.check_network(backbone, owner),
             "target": [chosen_target or "any"],
             "method": attack,
-            "live": REFRESH_SECONDS,
+            "preview_every": REFRESH_SECONDS,
             **weights_file(own),
-            **({"radius": budget} if budget else {}),
-            **changed_settings(Fool, names, more),
+            **({"epsilon": budget} if budget else {}),
+            **changed_settings(Attack, names, more),
         }
-        return [("fool", settings)]
+        return [("attack", settings)]
 
     inputs = [image, network, file, target, method, epsilon, *others]
     connect(context, Controls(run, stop, status, output), inputs, plan, render)
@@ -74,7 +74,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
 def render(monitors: Sequence[RunMonitor]) -> str:
     """The image and the perturbation while the attack runs; then the check of the saved file."""
     (monitor,) = monitors
-    trace = monitor.previews.get("fooled", [])
+    trace = monitor.previews.get("adversarial", [])
     key = "probability_of_old_class" if trace and "probability_of_old_class" in trace[0] else "probability"
     name = "original class" if key == "probability_of_old_class" else "target class"
     series = {name: [each[key] for each in trace if key in each]}
@@ -95,7 +95,7 @@ def _verdict(monitor: RunMonitor, entry: dict[str, Any]) -> str:
     else:
         text = f"No success: the image is still classified as {after}. Use more steps or another attack."
     file = str(entry.get("output", ""))
-    sheet = monitor.folder / "plots" / "fooled.png"
+    sheet = monitor.folder / "plots" / "adversarial.png"
     shown = [EmbeddedImage("Original, adversarial image and perturbation", html.data_url(sheet))]
     if file:
         shown.append(EmbeddedImage(DOWNLOAD, html.data_url(monitor.folder / file)))
