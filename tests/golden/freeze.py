@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from networks import images, network
 
+from vitrail.attacks import ATTACKS
 from vitrail.attributions import ATTRIBUTIONS
 
 TARGETS = torch.tensor([1, 2])
@@ -30,11 +31,30 @@ def attributions() -> dict[str, list[list[float]]]:
     return found
 
 
+EPSILON = {"fgsm": 0.05, "pgd": 0.05, "apgd": 0.05}
+
+
+def attacks() -> dict[str, dict[str, list[float]]]:
+    """Of each attack on two images: success, norms of the perturbation, and what it cost."""
+    found = {}
+    for name in ATTACKS:
+        model = network()
+        options = {"epsilon": EPSILON[name]} if name in EPSILON else {}
+        result = ATTACKS[name](model, images(), model(images()).argmax(dim=1), **options)
+        found[name] = {
+            "success": result.success.double().tolist(),
+            "l2": result.l2().double().tolist(),
+            "linf": result.linf().double().tolist(),
+            "forwards": result.forwards.double().tolist(),
+        }
+    return found
+
+
 def everything() -> dict[str, object]:
     """All golden values, by collection."""
-    return {"attributions": attributions()}
+    return {"attributions": attributions(), "attacks": attacks()}
 
 
 if __name__ == "__main__":
-    rounded = json.loads(json.dumps(everything()), parse_float=lambda text: round(float(text), 5))
+    rounded = json.loads(json.dumps(everything()), parse_float=lambda text: float(f"{float(text):.6g}"))
     PLACE.write_text(json.dumps(rounded, indent=1) + "\n")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from freeze import PLACE, attributions
+from freeze import PLACE, attacks, attributions
 
 GOLDEN = json.loads(PLACE.read_text())
 
@@ -22,3 +22,23 @@ def test_maps(name, maps):
 
 def test_every_method_has_a_golden_map(maps):
     assert maps.keys() == GOLDEN["attributions"].keys()
+
+
+@pytest.fixture(scope="module")
+def results():
+    return attacks()
+
+
+@pytest.mark.parametrize("name", GOLDEN["attacks"])
+def test_attacks(name, results):
+    """Norms within 2 %: many small steps may round otherwise on another processor."""
+    ours, golden = results[name], GOLDEN["attacks"][name]
+    assert ours["success"] == golden["success"]
+    assert ours["l2"] == pytest.approx(golden["l2"], rel=0.02)
+    assert ours["linf"] == pytest.approx(golden["linf"], rel=0.02)
+    assert ours["forwards"] == pytest.approx(golden["forwards"], rel=0.1)
+
+
+def test_every_attack_is_golden(results):
+    assert results.keys() == GOLDEN["attacks"].keys()
+    assert any(all(entry["success"]) for entry in GOLDEN["attacks"].values())
