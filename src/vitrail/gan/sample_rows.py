@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrail.datasets.pixels import PixelSet
+from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.networks import condition_name
 from vitrail.images import to_hwc
 from vitrail.plots import grid
 from vitrail.plots.encode import encode_png
 from vitrail.tensors import Condition
 
 IMAGES = 20  # in a row, at most
+ROWS, COLUMNS = 10, 10  # of a grid of samples, at most
 COMBINATIONS = 10  # of attributes, the most frequent ones
 LETTERS = 44  # of a row's name
 
@@ -100,3 +102,30 @@ def _enlarge(images: np.ndarray, side: int) -> np.ndarray:
     missing = side - larger.shape[1]
     border = (missing // 2, missing - missing // 2)
     return np.pad(larger, ((0, 0), border, border, (0, 0)), constant_values=255)
+
+
+def sample_grid_labels(train: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:
+    """Conditions of a grid of samples, row after row, and the names of the rows.
+
+    One row per class, or per combination of attributes, the most frequent first; without labels, rows without names.
+    """
+    if train is None:
+        return torch.zeros(ROWS * COLUMNS, dtype=torch.long), ()
+    if not train.has_attributes:
+        return torch.arange(len(train.names)).repeat_interleave(COLUMNS), train.names
+    rows, counts = torch.unique(train.labels, dim=0, return_counts=True)
+    rows = rows[counts.argsort(descending=True)][:ROWS]
+    return rows.repeat_interleave(COLUMNS, dim=0), tuple(condition_name(row.tolist(), train.names) for row in rows)
+
+
+def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
+    """Real images in the layout of a grid of samples; white where there are too few."""
+    if labels is None:
+        return image_rows(train.images[: ROWS * COLUMNS], ROWS)
+    both = groups(torch.cat([train.labels, labels]))
+    rows = []
+    for group in both[len(train) :].view(-1, COLUMNS)[:, 0]:
+        images = train.images[torch.nonzero(both[: len(train)] == group)[:COLUMNS, 0]]
+        blank = torch.full((COLUMNS - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
+        rows.append(torch.cat([images, blank]))
+    return image_rows(torch.cat(rows), len(rows))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vitrail.formatting import percent
+from vitrail.gan.results import metric
 from vitrail.reproduction.gan_steps import CLEAR, alarms, balance, rows_of
 from vitrail.reproduction.plan import Comparison, Findings, Values
-from vitrail.tasks.compare_gans import metric
 
 FOLLOWS_LABEL = 0.9  # label agreement from which G is said to follow its label
 CHANCE = 2.0  # times chance agreement: below it, G is said to ignore the label

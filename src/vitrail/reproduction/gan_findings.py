@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vitrail.gan.results import metric
 from vitrail.reproduction.gan_steps import WON, alarms, balance, distance_against, last_epoch, rows_of
 from vitrail.reproduction.plan import Findings, Values
-from vitrail.tasks.compare_gans import metric
 
 NEAR = 2.0  # times what real images get: so near, samples are called close to them
 ZERO = 0.05  # a loss below this is said to go to 0

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vitrail.gan.results import alarm_counts, distance_name, metric
 from vitrail.reproduction.inputs import Inputs
 from vitrail.reproduction.plan import SECONDS, Comparison, Step, StepRequest, Values
-from vitrail.tasks.compare_gans import alarm_counts, distance_name, metric
 
 CLEAR = 1.1  # times the distance: from here on one is called larger than another
 WON, BLIND = 0.05, 0.02

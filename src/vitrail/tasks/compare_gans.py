@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from vitrail.errors import BadRun, MissingExtra, VitrailError
 from vitrail.events import Event, Image, Note, Plot, Result, Summary, Table
-from vitrail.formatting import number, percent
+from vitrail.formatting import number
 from vitrail.gan.generator import Generator, load
 from vitrail.gan.networks import build
+from vitrail.gan.results import (
+    Values,
+    alarm_counts,
+    comparison_warning,
+    distance_lines,
+    distance_name,
+    distances,
+    metric,
+)
 from vitrail.gan.sample_rows import generated_row, sample_sheet
 from vitrail.plots import Score, scores
 from vitrail.runs import Run
-
-Values = Mapping[str, Any]
-"""Content of a run's `result.json`, or a part of it."""
 
 REQUIRED = ("metrics", "label_agreement", "architecture", "loss", "epochs", "alarms", "images_per_second", "seconds")
 
@@ -76,65 +81,6 @@ def compare_gans(runs: Sequence[Run]) -> Iterator[Event]:
         yield Image("samples", "Samples of each run, from the same seeds", sample_sheet(samples))
     yield _summary(rows, results, " ".join(str(run.folder) for run in runs), comparable=warning is None)
     yield Result({"runs": rows, "comparable": warning is None})
-
-
-def metric(result: Values, name: str) -> Values:
-    """One entry of a result's `metrics`; empty where it was not measured."""
-    return next((entry for entry in result["metrics"] if entry["name"] == name), {})
-
-
-def distance_name(result: Values) -> str:
-    """`FD[judge@1234abcd, 128, 1000]`: the Fréchet distance with its network, dimension and number of images."""
-    return str(metric(result, "frechet-distance").get("label", "FD"))
-
-
-def distances(results: Sequence[Values]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns of the Fréchet distance and its baseline, and a row of them for each result.
-
-    The first column's name says what was measured; if that differs between the results, there is one more column.
-    """
-    names = [distance_name(result) for result in results]
-    entries = [metric(result, "frechet-distance") for result in results]
-    rows: list[tuple[Any, ...]] = [(entry.get("value"), entry.get("baseline")) for entry in entries]
-    if len(set(names)) == 1:
-        return (names[0], "FD of real images"), rows
-    return ("FD", "FD of real images", "measured as"), [(*row, name) for row, name in zip(rows, names, strict=True)]
-
-
-def comparison_warning(results: Sequence[Values]) -> Note | None:
-    """A warning if distances were not all measured with the same weights and number of images."""
-    entries = [metric(result, "frechet-distance") for result in results]
-    measurements = {(entry["extractor"]["sha256"], entry["n"]) for entry in entries if entry}
-    if len(measurements) < 2:
-        return None
-    names = ", ".join(dict.fromkeys(map(distance_name, results)))
-    return Note(
-        f"Distances, coverage and novelty of these runs cannot be compared; they were measured differently: {names}. "
-        "Use runs with the same images, --seed, --feature-extractor and --final-eval-samples.",
-        "warning",
-    )
-
-
-def alarm_counts(alarms: Iterable[Values]) -> str:
-    """`mode-collapse ×2, copies`; empty without alarms."""
-    counts = Counter(str(alarm["name"]) for alarm in alarms)
-    return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in counts.items())
-
-
-def distance_lines(named: Sequence[tuple[str, Values]], *, comparable: bool) -> Iterator[tuple[str, str]]:
-    """Lines of a summary: the run with the smallest Fréchet distance, with its metrics; nothing if not comparable."""
-    measured = [(name, result) for name, result in named if metric(result, "frechet-distance").get("value") is not None]
-    if not comparable or not measured:
-        yield "best run", "undefined: the distances were measured differently" if measured else "undefined: no metrics"
-        return
-    name, best = min(measured, key=lambda entry: float(metric(entry[1], "frechet-distance")["value"]))
-    distance, coverage = metric(best, "frechet-distance"), metric(best, "coverage")
-    yield "best run", f"{name} (smallest Fréchet distance)"
-    yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
-    yield "measured as", distance_name(best)
-    if coverage:
-        yield "coverage", f"{percent(coverage['value'])} (real images: {percent(coverage['baseline'])})"
-    yield "alarms", alarm_counts(best["alarms"]) or "none"
 
 
 def _result(run: Run) -> Values:

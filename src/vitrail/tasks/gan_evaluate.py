@@ -29,7 +29,8 @@ class GanEvaluate(Task):
         from vitrail.formatting import duration, percent
         from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
         from vitrail.gan.generator import load
-        from vitrail.tasks.gan_train_report import metric_lines, metric_table
+        from vitrail.gan.results import metric_lines
+        from vitrail.tasks.gan_train_report import metric_table
 
         generator = load(self.generator, device=self.device)
         data = open_evaluation_data(generator, self.data, home=self.cache / "datasets", download=self.download)

@@ -9,11 +9,7 @@ from typing import Any
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Image, Note, Plot, Summary, Table
 from vitrail.formatting import duration, percent
-from vitrail.gan.sample_rows import sample_sheet
-from vitrail.gan.sweep import CellResult, SweepResult
-from vitrail.gan_training.losses import LOSSES
-from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
-from vitrail.tasks.compare_gans import (
+from vitrail.gan.results import (
     alarm_counts,
     comparison_warning,
     distance_lines,
@@ -21,6 +17,10 @@ from vitrail.tasks.compare_gans import (
     distances,
     metric,
 )
+from vitrail.gan.sample_rows import sample_sheet
+from vitrail.gan.sweep import CellResult, SweepResult
+from vitrail.gan_training.losses import LOSSES
+from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
 
 STEP_MEANS = {
     "discriminator_loss": "D loss",

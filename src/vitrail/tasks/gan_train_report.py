@@ -8,27 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.decoding import decode
 from vitrail.errors import BadImage, MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
-from vitrail.formatting import count, duration, number, percent
-from vitrail.gan.networks import condition_name
-from vitrail.gan.sample_rows import image_rows
+from vitrail.formatting import count, duration, number
+from vitrail.gan.generator_card import generator_card
+from vitrail.gan.results import alarm_names, metric_lines
+from vitrail.gan.sample_rows import ROWS, image_rows, real_rows, sample_grid_labels
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan_training.sampling import generate_images, latents_of
-from vitrail.model_card import model_card
 from vitrail.plots import Axis, Line, animation, curve, grid
 from vitrail.plots.encode import encode_png
-from vitrail.tensors import Condition
 
-ROWS, COLUMNS = 10, 10  # of a grid of samples, at most
 FRAMES = 60  # of the animation, at most
 CAPTION_VALUES = ("frechet-distance", "coverage", "label_agreement")
-SUMMARY_METRICS = ("precision", "recall", "coverage")
 
 
 class TrainingReport:
@@ -142,36 +137,12 @@ class TrainingReport:
             yield Note(f"{error} No curves were plotted.", "missing-extra")
 
 
-def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Lines of a summary: the main metrics, each with its baseline."""
-    by_name = {entry["name"]: entry for entry in metrics}
-    distance = by_name["frechet-distance"]
-    yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
-    yield "measured with", f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
-    for name in SUMMARY_METRICS:
-        if name in by_name:
-            entry = by_name[name]
-            yield name, f"{percent(entry['value'])} (real images: {percent(entry['baseline'])})"
-    if values["label_agreement"] is not None:
-        accuracy = values["judge"]["accuracy"]
-        yield "label agreement", f"{percent(values['label_agreement'])} (real images: {percent(accuracy)})"
-
-
 def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Table:
     """The table of all metrics."""
     rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
     if values["label_agreement"] is not None:
         rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
     return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, prominent=False)
-
-
-def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:
-    """The raised alarms: `mode-collapse (epoch 2, 3), copies (epoch 3)`."""
-    epochs: dict[str, list[str]] = {}
-    for alarm in alarms:
-        epochs.setdefault(alarm["name"], []).append(str(alarm["epoch"]))
-    ranges = {name: ", ".join(at) if len(at) <= 3 else f"{at[0]} to {at[-1]}" for name, at in epochs.items()}
-    return ", ".join(f"{name} (epoch {text})" for name, text in ranges.items())
 
 
 def _tables(end: TrainingEnd) -> Iterator[Event]:
@@ -184,50 +155,3 @@ def _tables(end: TrainingEnd) -> Iterator[Event]:
     names = list(dict.fromkeys(name for entry in end.history for name in entry))
     rows = [[entry.get(name) for name in names] for entry in end.history]
     yield Table("history", "Epochs", names, rows, prominent=False)
-
-
-def sample_grid_labels(train: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:
-    """Conditions of a grid of samples, row after row, and the names of the rows.
-
-    One row per class, or per combination of attributes, the most frequent first; without labels, rows without names.
-    """
-    if train is None:
-        return torch.zeros(ROWS * COLUMNS, dtype=torch.long), ()
-    if not train.has_attributes:
-        return torch.arange(len(train.names)).repeat_interleave(COLUMNS), train.names
-    rows, counts = torch.unique(train.labels, dim=0, return_counts=True)
-    rows = rows[counts.argsort(descending=True)][:ROWS]
-    return rows.repeat_interleave(COLUMNS, dim=0), tuple(condition_name(row.tolist(), train.names) for row in rows)
-
-
-def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
-    """Real images in the layout of a grid of samples; white where there are too few."""
-    if labels is None:
-        return image_rows(train.images[: ROWS * COLUMNS], ROWS)
-    both = groups(torch.cat([train.labels, labels]))
-    rows = []
-    for group in both[len(train) :].view(-1, COLUMNS)[:, 0]:
-        images = train.images[torch.nonzero(both[: len(train)] == group)[:COLUMNS, 0]]
-        blank = torch.full((COLUMNS - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
-        rows.append(torch.cat([images, blank]))
-    return image_rows(torch.cat(rows), len(rows))
-
-
-def generator_card(end: TrainingEnd, train: PixelSet) -> str:
-    """The generator's model card."""
-    values = end.values
-    metrics = {
-        entry["label"]: f"{number(entry['value'])} (real images: {number(entry['baseline'])})" for entry in end.metrics
-    }
-    if values["label_agreement"] is not None:
-        accuracy = percent(values["judge"]["accuracy"])
-        metrics["label agreement"] = f"{percent(values['label_agreement'])} (real images: {accuracy})"
-    return model_card(
-        "Generator trained with Vitrail",
-        f"GAN generator: {values['architecture']}, {values['loss']} loss, trained on {count(len(train), 'image')} of "
-        f"{train.size} x {train.size} pixels. Generated images are in [-1, 1].",
-        tags=("unconditional-image-generation", "gan", values["architecture"]),
-        metrics=metrics,
-        details=("Labels name the feature extractor, the dimension of its features and the number of images.",),
-        usage=("vitrail gan sample RUN --count 16",),
-    )
