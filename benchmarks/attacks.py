@@ -1,9 +1,9 @@
-"""Minimal fooling changes against foolbox, FMN and adv-lib's 8-bit DDN: lengths, and passes through the network.
+"""Minimal adversarial perturbations against foolbox, FMN and adv-lib's 8-bit DDN: norms, and passes of the network.
 
-    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--images 200] [--part minimal eight-bits sweep]
+    python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--images 200] [--part minimal 8-bit curve]
 
-FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Images that the network classifies rightly count,
-from the first on; tuned was on the last 100. F: a forward pass of one image; a gradient's way back is one more.
+FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Correctly classified images count, from the first on;
+the parameters were tuned on the last 100. F: a forward pass of one image; a backward pass is one more.
 adv-lib is used where it is installed, else its DDN for 256 levels is repeated here. One JSON document on stdout.
 """
 
@@ -17,14 +17,17 @@ import torch
 from torch import nn
 
 from vitrail.attacks import ATTACKS
-from vitrail.attacks.eight_bits import to_eight_bits
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.sweep import sweep
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.quantise import quantise_adversarial
+from vitrail.attacks.robustness_curve import robust_accuracy
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.images import read_pixels, to_bytes, to_unit
 
-RADII = {"linf": [k / 255 / 8 for k in (1, 2, 3, 4, 6, 8, 16, 32)], "l2": [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]}
+EPSILONS = {
+    "linf": [k / 255 / 8 for k in (1, 2, 3, 4, 6, 8, 16, 32)],
+    "l2": [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0],
+}
 
 
 class Counted(nn.Module):
@@ -75,7 +78,7 @@ def foolbox_ddn(model, images, labels):
 def fmn(model, images, labels, steps=100):
     """Fast minimum norm (https://arxiv.org/abs/2102.12827), L2; foolbox's own never projects."""
     change = torch.zeros_like(images)
-    radius, best = torch.full((len(images),), torch.inf), torch.full((len(images),), torch.inf)
+    epsilon, best = torch.full((len(images),), torch.inf), torch.full((len(images),), torch.inf)
     found = images.clone()
     for step in range(steps):
         cosine = (1 + math.cos(math.pi * step / steps)) / 2
@@ -90,10 +93,10 @@ def fmn(model, images, labels, steps=100):
         better = fooled & (length < best)
         best[better], found[better] = length[better], current.detach()[better]
         reach = length + gap.abs() / size.clamp_min(1e-12)
-        wider = torch.where(best.isinf(), reach, radius * (1 + share))
-        radius = torch.where(fooled, torch.minimum(radius * (1 - share), best), wider)
+        wider = torch.where(best.isinf(), reach, epsilon * (1 + share))
+        epsilon = torch.where(fooled, torch.minimum(epsilon * (1 - share), best), wider)
         change = change + rate * gradient / size.clamp_min(1e-12)[:, None, None, None]
-        scale = (radius / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1)
+        scale = (epsilon / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1)
         change = (images + change * scale[:, None, None, None]).clamp(0, 1) - images
     return found
 
@@ -108,7 +111,7 @@ def ddn_256(model, images, labels, steps=100):
 
 
 def repeated_ddn_256(model, images, labels, steps):
-    change, radius = torch.zeros_like(images), torch.ones(len(images))
+    change, epsilon = torch.zeros_like(images), torch.ones(len(images))
     best, found = torch.full((len(images),), torch.inf), images.clone()
     for step in range(steps):
         current = (images + change).requires_grad_()
@@ -119,8 +122,8 @@ def repeated_ddn_256(model, images, labels, steps):
         best[better], found[better] = length[better], current.detach()[better]
         rate = 0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2
         change = change + rate * gradient / gradient.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None, None]
-        radius = radius * torch.where(fooled, 0.95, 1.05)
-        change = change * (radius / change.flatten(1).norm(dim=1))[:, None, None, None]
+        epsilon = epsilon * torch.where(fooled, 0.95, 1.05)
+        change = change * (epsilon / change.flatten(1).norm(dim=1))[:, None, None, None]
         change = (images + change).clamp(0, 1).mul(255).round().div(255) - images
     return found
 
@@ -150,8 +153,8 @@ def spent(result):
 
 
 def minimal(backbone, images, labels):
-    """The smallest change, in floating point."""
-    ours = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
+    """The minimal perturbation, in floating point."""
+    ours = ATTACKS["minimal-l2"](backbone, images, Criterion(labels))
     return {
         "minimal-l2": figures(backbone, images, labels, ours.images, spent(ours)),
         "foolbox DDN-100": of_peer(foolbox_ddn, backbone, images, labels),
@@ -159,33 +162,33 @@ def minimal(backbone, images, labels):
     }
 
 
-def eight_bits(backbone, images, labels):
-    """The smallest change that is true of the file."""
-    ours = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
-    whole = to_eight_bits(backbone, images, ours.images, Goal(labels))
+def eight_bit(backbone, images, labels):
+    """The minimal perturbation of the 8-bit file."""
+    ours = ATTACKS["minimal-l2"](backbone, images, Criterion(labels))
+    whole = quantise_adversarial(backbone, images, ours.images, Criterion(labels))
     return {
         "minimal-l2, 8 bits": figures(backbone, images, labels, whole.images, spent(ours) + spent(whole)),
         "DDN-100, 256 levels": of_peer(ddn_256, backbone, images, labels),
     }
 
 
-def radii(backbone, images, labels):
-    """Eight radii together, and one of them alone."""
+def robustness_curve(backbone, images, labels):
+    """Eight epsilon values from one run, and one of them alone."""
     answer = {}
-    for norm, values in RADII.items():
-        found = sweep(backbone, images, labels, norm=norm, radii=torch.tensor(values))
-        one = ATTACKS["projected-gradient"](backbone, images, Goal(labels), radius=values[2], norm=norm)
+    for norm, values in EPSILONS.items():
+        found = robust_accuracy(backbone, images, labels, norm=norm, epsilons=torch.tensor(values))
+        one = ATTACKS["pgd"](backbone, images, Criterion(labels), epsilon=values[2], norm=norm)
         answer[norm] = {
-            "radii": values,
+            "epsilons": values,
             "accuracy": found.accuracy.tolist(),
             "F": spent(found) / len(images),
-            "F of one radius, PGD-40, compacted": spent(one) / len(images),
-            "its accuracy": 1 - one.reached.float().mean().item(),
+            "F of one epsilon, PGD-40, compacted": spent(one) / len(images),
+            "its accuracy": 1 - one.success.float().mean().item(),
         }
     return answer
 
 
-PARTS = {"minimal": minimal, "eight-bits": eight_bits, "sweep": radii}
+PARTS = {"minimal": minimal, "8-bit": eight_bit, "curve": robustness_curve}
 
 
 def main() -> None:

@@ -1,16 +1,16 @@
-"""Attribute editing: how often a judge sees what was wished, what of the likeness stays, and what refinement gains.
+"""Attribute editing: success by a judge, distance to the original, and what the inversion gains.
 
     python benchmarks/gan_edit.py celeba64 [--run RUN] [--epochs 20] [--part edits|encoders]
 
 `celeba64` is a folder with `images/` and a table of attributes (`file`, `Male`, `Young`). A generator of 32 pixels and
 its encoders are trained on it, unless `--run` names a run of `vitrail gan train` on it.
 
-`edits`: for each attribute and each value, 32 held-out images that are labelled otherwise are edited. Success: the
-judge, trained on real images apart from these, sees what was wished; beside it, of the images where it did not see
-it before, as its own mistakes are no success; `real`: of held-out real images that are so, in which share it sees it.
-Distance: from original to edited in SqueezeNet's features, as a share of the mean distance between different real
-images. Error: mean squared difference of original and reconstruction, intensity 0 to 1. `encoders`: E_z and E_y
-taught as here, and at the paper's rate.
+`edits`: for each attribute and each value, 32 held-out images with the other value are edited. Success: the judge,
+trained on other real images, sees the new value; beside it, of the images where it did not see it before, as its own
+errors are no success; `real`: share of held-out real images with the value in which it sees it. Distance: from original
+to edited in SqueezeNet's features, relative to the mean distance between different real images. Error: mean squared
+difference of original and reconstruction, intensities in [0, 1]. `encoders`: E_z and E_y trained at this project's
+learning rate and at the paper's.
 """
 
 import argparse
@@ -23,9 +23,10 @@ from pathlib import Path
 import torch
 
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.open_pixels import Wish, open_pixels
-from vitrail.datasets.pixels import held_out_rows
+from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
+from vitrail.datasets.pixels import stratified_holdout
 from vitrail.events import Progress, Result
+from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training import encoding
 from vitrail.gan_training.sampler import ShuffledBatches
@@ -34,13 +35,12 @@ from vitrail.images import to_signed_range, to_unit
 from vitrail.runs import read_run, record
 from vitrail.task import Task
 from vitrail.tasks.gan_edit import GanEdit
-from vitrail.tasks.gan_generator import read_generator
 from vitrail.tasks.gan_train import GanTrain
 
 VARIANTS = {
-    "encoder alone": {"refine": 0, "details": False},
-    "refined": {"details": False},
-    "refined, onto the image": {},
+    "encoder alone": {"inversion_steps": 0, "keep_details": False},
+    "inverted": {"keep_details": False},
+    "inverted, change added to the image": {},
     "the same, strength 2": {"strength": 2.0},
 }
 
@@ -58,34 +58,36 @@ def done(task: Task, name: str, folder: Path) -> dict:
 
 def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tuple[str, ...]]:
     """The images that the run kept apart, and what they are."""
-    settings, names = read_run(run).settings, read_generator(run).names
+    settings, names = read_run(run).settings, load(run).names
     table = Path(settings["labels"]) if settings["labels"] else find_table(root, names)
     whole = read_table(table, root, names)
-    _, rows = held_out_rows(whole.values, settings["held_out"], settings["seed"])
+    _, rows = stratified_holdout(whole.values, settings["held_out"], settings["seed"])
     return [whole.files[row] for row in rows], whole.values[rows], names
 
 
 def edits(root: Path, run: Path, home: Path, count: int) -> None:
     files, labels, names = held_out_files(root, run)
     heads = f"{'success':>8} {'where not before':>17} {'real':>5} {'distance':>9} {'error':>8}"
-    print(f"{'wish':10} {'way':28} {'n':>3} {heads}")
-    for (index, name), value, (way, options) in product(enumerate(names), (1, 0), VARIANTS.items()):
+    print(f"{'edit':10} {'variant':36} {'n':>3} {heads}")
+    for (index, name), value, (variant, options) in product(enumerate(names), (1, 0), VARIANTS.items()):
         rows = torch.nonzero(labels[:, index] == (-1 if value else 1))[:count, 0].tolist()
-        task = GanEdit(generator=run, images=[files[row] for row in rows], wanted=(f"{name}={value}",), **options)
-        folder = home / f"{name}{value} {way}".replace(" ", "_").replace(",", "")
+        task = GanEdit(generator=run, images=[files[row] for row in rows], attributes=(f"{name}={value}",), **options)
+        folder = home / f"{name}{value} {variant}".replace(" ", "_").replace(",", "")
         found = done(task, "gan-edit", folder)
         changed = "{succeeded} of {n}".format_map(found["changed"][name])
-        real = found["changed"][name]["real"]
+        real = found["changed"][name]["judge_accuracy"]
         figures = f"{found['success_rate']:8.2f} {changed:>17} {real:5.2f} {found['identity_ratio']:9.2f}"
-        error = found["encoder_error"] if options.get("refine") == 0 else found["reconstruction_error"]
-        print(f"{name}={value:<{9 - len(name)}} {way:28} {found['n']:3d} {figures} {error:8.4f}", flush=True)
+        error = found["encoder_error"] if options.get("inversion_steps") == 0 else found["reconstruction_error"]
+        print(f"{name}={value:<{9 - len(name)}} {variant:36} {found['n']:3d} {figures} {error:8.4f}", flush=True)
 
 
 def encoders(root: Path, run: Path, epochs: int) -> None:
-    generator = read_generator(run)
+    generator = load(run)
     settings = read_run(run).settings
-    wish = Wish(generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"])
-    opened = open_pixels(str(root), wish)
+    pixel_options = PixelOptions(
+        generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"]
+    )
+    opened = load_pixel_sets(str(root), pixel_options)
     real = to_signed_range(to_unit(opened.held_out.images))
     latents = latents_of(5_000_000, len(real), generator.latent_size)
     with torch.no_grad():

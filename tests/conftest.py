@@ -1,12 +1,17 @@
 """Shapes are checked at run time wherever signatures state them; and a small set of images to learn from."""
 
 import os
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from jaxtyping import install_import_hook
 from PIL import Image
+
+import tiny_network
 
 ROOMS = (
     *("transfer", "images", "decoding", "backbones", "plots"),
@@ -23,6 +28,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: threads of 
 def pytest_addoption(parser):
     parser.addoption("--whole", action="store_true", help="run the campaigns of tests/torture as `make torture` does")
     parser.addoption("--campaign-seed", type=int, default=0, help="seed of those campaigns")
+
+
+def pytest_configure(config):
+    """`--backbone tiny` is known to every test, and to the processes that tests start."""
+    home = tempfile.TemporaryDirectory(prefix="vitrail-tiny-")
+    config.add_cleanup(home.cleanup)
+    folder = str(tiny_network.install(Path(home.name) / "installed"))
+    sys.path.insert(0, folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
 
 
 NAMES = ("across", "down", "noise")
@@ -42,3 +56,9 @@ def stripes(tmp_path_factory):
                 grey = rng.integers(0, 255, (64, 64)) if grey is None else grey + rng.normal(0, 8, (64, 64))
                 Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(root / part / name / f"{index}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory):
+    """Cache in which the judge of digits is made once."""
+    return tmp_path_factory.mktemp("judges")

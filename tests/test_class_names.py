@@ -47,7 +47,7 @@ def test_unknown_classes_are_named_with_what_is_near(name, hint):
 
 
 def test_numbers_out_of_range_are_refused():
-    with pytest.raises(BadSetting, match="There is no class number 1000; 0 to 999 would work"):
+    with pytest.raises(BadSetting, match="There is no class number 1000. Use 0 to 999"):
         class_index(imagenet_classes(), "1000")
 
 

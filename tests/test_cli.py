@@ -9,6 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vitrail.cli.app import app
+from vitrail.cli.printer import Printer
+from vitrail.events import Result, Table
 from vitrail.version import __version__
 
 
@@ -124,3 +126,12 @@ def test_a_report_calls_the_network_by_its_name(tmp_path, image):
     page = (tmp_path / "r.html").read_text()
     assert ">squeezenet<" in page
     assert "name squeezenet" not in page
+
+
+def test_a_table_in_a_pipe_is_whole(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    columns = [f"heading-{number}" for number in range(40)]
+    Printer(False).show(iter([Table("wide", "Wide", columns, [["x" * 30] * 40]), Result({})]))
+    printed = capsys.readouterr().out
+    assert all(column in printed for column in columns)
+    assert printed.count("x" * 30) == 40

@@ -43,7 +43,7 @@ def test_the_readme_shows_every_command(command):
     assert f"vitrail {command.replace('gan-', 'gan ')}" in README
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "tiny"])  # which is that of the tests
 def test_the_readme_names_every_backbone(name):
     assert f"`{name}NAME`" in README if name.endswith(":") else f"`{name}`" in README
 

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 from vitrail.cli.app import FACES
 from vitrail.cli.commands import command_for
-from vitrail.settings import Task
+from vitrail.task import Task
 from vitrail.tasks import TASKS
 
 COMMANDS: Mapping[str, type[Task]] = {name: table[name] for table in (TASKS, FACES) for name in table}

@@ -24,6 +24,7 @@ __all__ = [
     "read_image",
     "read_run",
     "run",
+    "save_image",
 ]
 
 lazy_names(
@@ -40,5 +41,6 @@ lazy_names(
         "read_image": "vitrail.images",
         "read_run": "vitrail.runs",
         "run": "vitrail.run_task",
+        "save_image": "vitrail.images",
     },
 )

@@ -5,6 +5,7 @@ from vitrail.datasets.open_dataset import open_dataset as open_dataset
 from vitrail.errors import VitrailError as VitrailError
 from vitrail.image_files import find_images as find_images
 from vitrail.images import read_image as read_image
+from vitrail.images import save_image as save_image
 from vitrail.run_task import run as run
 from vitrail.runs import Run as Run
 from vitrail.runs import read_run as read_run

@@ -41,7 +41,7 @@ def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> in
 
 def _in_range(index: int, classes: Sequence[str], kind: str) -> int:
     if index >= len(classes):
-        raise BadSetting(f"There is no {kind} number {index}; 0 to {len(classes) - 1} would work.")
+        raise BadSetting(f"There is no {kind} number {index}. Use 0 to {len(classes) - 1}.")
     return index
 
 

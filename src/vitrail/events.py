@@ -51,14 +51,14 @@ class Table:
     """Rows under named columns; kept as `tables/<name>.csv`.
 
     Attributes:
-        shown: whether a face should show it at once (False: only kept).
+        prominent: whether a face shows it at once (False: only stored).
     """
 
     name: str
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
-    shown: bool = True
+    prominent: bool = True
 
 
 @dataclass(frozen=True)

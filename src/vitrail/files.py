@@ -15,7 +15,7 @@ from vitrail.errors import CannotWrite
 AnyPath = str | os.PathLike[str]
 """A path as callers may give it."""
 
-_REASONS = {  # errno -> why, and what would work
+_REASONS = {  # errno -> why, and what to do
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
     errno.EROFS: "the disk is read-only; choose another folder",

@@ -1,7 +1,6 @@
 """Image files: find them, name them safely, read their bytes once, and check a header before anything is decoded."""
 
 import glob
-import hashlib
 import io
 import os
 import re
@@ -123,9 +122,9 @@ def read_bytes(path: AnyPath) -> bytes:
         return _read_inside(Path(path), name)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
-        raise BadImage(f"'{name}' cannot be read ({reason}); the path of a readable image would work.") from error
+        raise BadImage(f"'{name}' cannot be read ({reason}). Use the path of a readable image.") from error
     given = f"{status.st_size:,} bytes long" if regular else "a folder or a device"
-    raise BadImage(f"'{name}' is {given}; an image file of up to {BYTE_LIMIT:,} bytes would work.")
+    raise BadImage(f"'{name}' is {given}. Use an image file of up to {BYTE_LIMIT:,} bytes.")
 
 
 def _read_inside(path: Path, name: str) -> bytes:
@@ -136,20 +135,10 @@ def _read_inside(path: Path, name: str) -> bytes:
         data = read_member(*place, BYTE_LIMIT)
     except (OSError, BadFolder) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadImage(f"'{name}' cannot be read ({reason}); the path of a readable image would work.") from error
+        raise BadImage(f"'{name}' cannot be read ({reason}). Use the path of a readable image.") from error
     if data is None:
-        raise BadImage(f"'{name}' is too long; an image file of up to {BYTE_LIMIT:,} bytes would work.")
+        raise BadImage(f"'{name}' is too long. Use an image file of up to {BYTE_LIMIT:,} bytes.")
     return data
-
-
-def digest(path: AnyPath) -> tuple[str, bytes]:
-    """SHA-256 of an image file in hexadecimal, and the bytes it was computed from: one read serves hash and decoder.
-
-    Raises:
-        BadImage: as `read_bytes`.
-    """
-    data = read_bytes(path)
-    return hashlib.sha256(data).hexdigest(), data
 
 
 def open_image(data: bytes, name: str) -> ImageFile:
@@ -170,8 +159,8 @@ def open_image(data: bytes, name: str) -> ImageFile:
     _check_work(image, data, name)
     if image.mode not in LAYOUTS or not _plain_sixteen_bits(image):
         raise BadImage(
-            f"'{name}' stores its pixels as '{image.mode}' in a way that has no agreed range; "
-            "8 or 16 unsigned bits a channel would work."
+            f"'{name}' stores its pixels as '{image.mode}' in a way that has no agreed range. "
+            "Use 8 or 16 unsigned bits per channel."
         )
     return image
 
@@ -181,7 +170,7 @@ def _format_of(data: bytes, name: str) -> Format:
         if re.match(known.signature, data, re.DOTALL):
             return known
     kind = "empty" if not data else "not an image of a known format"
-    raise BadImage(f"'{name}' is {kind}; {', '.join(FORMATS)} would work.")
+    raise BadImage(f"'{name}' is {kind}. Use {', '.join(FORMATS)}.")
 
 
 def _parse(data: bytes, name: str, known: Format) -> ImageFile:
@@ -199,21 +188,21 @@ def _check_work(image: ImageFile, data: bytes, name: str) -> None:
     scans = data.count(START_OF_SCAN) if isinstance(image, JpegImageFile) else 0
     if scans * pixels > SCAN_LIMIT:
         raise BadImage(
-            f"'{name}' goes over its {pixels:,} pixels {scans:,} times; "
-            f"up to {SCAN_LIMIT // pixels:,} scans would work."
+            f"'{name}' goes over its {pixels:,} pixels {scans:,} times. "
+            f"Use an image of up to {SCAN_LIMIT // pixels:,} scans."
         )
     if isinstance(image, BmpImageFile) and image.info.get("compression") in RUN_LENGTHS:
-        raise BadImage(f"'{name}' is a BMP packed as runs, which can be endless; an unpacked BMP or a PNG would work.")
+        raise BadImage(f"'{name}' is a BMP packed as runs, which can be endless. Use an unpacked BMP or a PNG.")
 
 
 def damaged_message(name: str, error: Exception) -> str:
     """Sentence for an image whose bytes a decoder gave up on."""
     reason = " ".join(display_name(str(error)).split()) or type(error).__name__
-    return f"'{name}' is damaged or cut short ({reason}); a complete copy of the file would work."
+    return f"'{name}' is damaged or cut short ({reason}). Use a complete copy of the file."
 
 
 def _too_large(name: str, given: str, limit: int) -> str:
-    return f"'{name}' is too large ({given}); up to {limit:,} pixels would work."
+    return f"'{name}' is too large ({given}). Use an image of up to {limit:,} pixels."
 
 
 def _plain_sixteen_bits(image: ImageFile) -> bool:
@@ -251,7 +240,7 @@ def _or_fail(images: Iterator[Path], nothing: str) -> Iterator[Path]:
     """The images, of which there must be one."""
     first = next(images, None)
     if first is None:
-        raise BadFolder(f"{nothing}; files ending in {' '.join(SUFFIXES)} would work.")
+        raise BadFolder(f"{nothing}. Use files ending in {' '.join(SUFFIXES)}.")
     yield first
     yield from images
 
@@ -265,8 +254,8 @@ def _matching(pattern: Path) -> Iterator[Path]:
     images = dict.fromkeys(image for match in matches for image in _matched(match))  # `**` finds some twice
     if not images:
         raise BadImage(
-            f"There is no image at '{display_name(pattern)}'; an image, a folder of images, a tar file, a table "
-            "or a pattern would work."
+            f"There is no image at '{display_name(pattern)}'. Use an image, a folder of images, a tar file, "
+            "a table or a pattern."
         )
     yield from images
 
@@ -301,4 +290,4 @@ def _if_tar(path: Path) -> list[Path]:
 
 def _cannot_list(error: OSError) -> None:
     name = display_name(error.filename)
-    raise BadFolder(f"The folder '{name}' cannot be listed ({error.strerror}); one you may read would work.") from error
+    raise BadFolder(f"The folder '{name}' cannot be listed ({error.strerror}). Use one that you may read.") from error

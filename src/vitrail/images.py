@@ -94,7 +94,7 @@ def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> No
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'; a name that ends in .png would work.")
+        raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'. Use a name that ends in .png.")
     encoded = io.BytesIO()
     Image.fromarray(to_hwc(image)).save(encoded, "PNG")
     write_bytes(path, encoded.getvalue())
@@ -117,7 +117,7 @@ def to_bytes(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
         BadImage: a value is not a number.
     """
     if images.isnan().any():
-        raise BadImage("An image holds values that are not numbers (NaN); values in [0, 1] would work.")
+        raise BadImage("An image holds values that are not numbers (NaN). Use values in [0, 1].")
     return images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
@@ -157,11 +157,11 @@ def _crop_box(size: Size, crop: int | None, name: str) -> Box:
     width, height = size
     wide, high = (width, height) if crop is None else (crop, crop)
     if wide > width or high > height:
-        raise BadImage(f"'{name}' is {width} x {height} pixels, smaller than the crop; up to {min(size)} would work.")
-    if wide * high > PIXEL_LIMIT:
         raise BadImage(
-            f"'{name}' would become {wide:,} x {high:,} pixels; up to {PIXEL_LIMIT:,}, as a crop gives, would work."
+            f"'{name}' is {width} x {height} pixels, smaller than the crop. Use a crop of up to {min(size)}."
         )
+    if wide * high > PIXEL_LIMIT:
+        raise BadImage(f"'{name}' would become {wide:,} x {high:,} pixels. Use a crop, of up to {PIXEL_LIMIT:,}.")
     left, top = round((width - wide) / 2), round((height - high) / 2)
     return left, top, left + wide, top + high
 

@@ -1,9 +1,8 @@
-"""Run folders: everything a task did, kept so that it can be read, compared and repeated.
+"""Run folders: everything a task did, stored so that it can be read, compared and repeated.
 
-settings.json   environment.json   events.jsonl   result.json   README.md (model card)
-plots/*.png   images/*.png  tables/*.csv
-     weights/*.safetensors + *.json    maps/*.npy    checkpoints/*.safetensors
-live/*.png      (previews)      shards/*  logs/*/ (of one shard each)
+Always settings.json, environment.json, events.jsonl and result.json; where a task has any, plots/*.png, images/*.png,
+tables/*.csv, weights/*.safetensors with *.json and a model card README.md, maps/*.npy, checkpoints/*.safetensors,
+live/*.png (previews), shards/* and logs/*/ (of one shard each).
 """
 
 from __future__ import annotations
@@ -63,21 +62,21 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     files.write_json(folder / "settings.json", {"task": name, "settings": settings})
     files.write_json(folder / "environment.json", environment())
 
-    def kept(event: Event) -> Event:
+    def recorded(event: Event) -> Event:
         if isinstance(event, Result):
             event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
         write_event(event, folder)
         return event
 
     try:
-        yield from _recorded_events(task.run_in(home), kept)
+        yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
         with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
             _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
         raise
 
 
-def _recorded_events(events: Iterator[Event], kept: Callable[[Event], Event]) -> Iterator[Event]:
+def _recorded_events(events: Iterator[Event], recorded: Callable[[Event], Event]) -> Iterator[Event]:
     """The events as they are kept; Ctrl-C while one is written is for the task, which knows what is finished."""
     pressed: KeyboardInterrupt | None = None
     while True:
@@ -87,9 +86,9 @@ def _recorded_events(events: Iterator[Event], kept: Callable[[Event], Event]) ->
             return
         pressed = None
         try:
-            event = kept(event)
+            event = recorded(event)
         except KeyboardInterrupt as interrupt:
-            event, pressed = kept(event), interrupt
+            event, pressed = recorded(event), interrupt
         yield event
 
 

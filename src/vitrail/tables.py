@@ -99,6 +99,6 @@ class _Reading:
         if isinstance(error, OSError | ValueError | csv.Error) and not isinstance(error, BadFolder | MissingExtra):
             reason = getattr(error, "strerror", None) or one_line(error)
             raise BadFolder(
-                f"The table '{ascii(self.path.name)[1:-1]}' cannot be read ({reason}); a CSV file in UTF-8, or a "
-                "Parquet file, would work."
+                f"The table '{ascii(self.path.name)[1:-1]}' cannot be read ({reason}). Use a CSV file in UTF-8, "
+                "or a Parquet file."
             ) from None

@@ -36,7 +36,7 @@ def list_members(tar: Path) -> Members:
     try:
         status = os.stat(tar)
     except OSError as error:
-        raise BadFolder(f"'{_shown(tar)}' cannot be read ({error.strerror}); a readable tar file would work.") from None
+        raise BadFolder(f"'{_printable(tar)}' cannot be read ({error.strerror}). Use a readable tar file.") from None
     return _members(tar, status.st_size, status.st_mtime_ns)
 
 
@@ -53,7 +53,8 @@ def _members(tar: Path, size: int, changed: int) -> Members:
     except (tarfile.TarError, OSError, ValueError, EOFError) as error:
         reason = one_line(error)
         raise BadFolder(
-            f"'{_shown(tar)}' is damaged, or no plain tar file ({reason}); one that is whole and not compressed would."
+            f"'{_printable(tar)}' is damaged, or no plain tar file ({reason}). "
+            "Use one that is whole and not compressed."
         ) from None
     return found
 
@@ -84,5 +85,5 @@ def read_member(tar: Path, name: str, limit: int) -> bytes | None:
         return file.read(size)
 
 
-def _shown(path: Path) -> str:
+def _printable(path: Path) -> str:
     return ascii(path.name)[1:-1]

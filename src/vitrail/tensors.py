@@ -18,4 +18,4 @@ Features = Float[Tensor, "batch dimension"]
 OtherFeatures = Float[Tensor, "other dimension"]
 Labels = Int[Tensor, "batch"]
 Condition = Int[Tensor, "batch"] | Float[Tensor, "batch attributes"]
-"""What players are told of an image: its class, or -1 (not so) and 1 (so) for each of its attributes."""
+"""The condition of an image: its class, or -1 (absent) and 1 (present) for each of its attributes."""

@@ -4,8 +4,8 @@ from small_networks import wrapped
 from torch import nn
 
 from vitrail.attacks import ATTACKS
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.hunt import Hunt
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
 
 
@@ -24,9 +24,9 @@ class Flat(nn.Module):
 @pytest.mark.parametrize("name", ["minimal-l2", "minimal-linf"])
 def test_a_linear_network_gives_the_known_optimum(count, name, linear_case):
     backbone, images, labels, distances = linear_case(count, name)
-    found = ATTACKS[name](backbone, images, Goal(labels))
+    found = ATTACKS[name](backbone, images, Criterion(labels))
     length = found.l2() if name == "minimal-l2" else found.linf()
-    assert found.reached.all()
+    assert found.success.all()
     assert (length <= 1.02 * distances).all()
     assert (length >= distances * (1 - 1e-4)).all()
 
@@ -55,7 +55,7 @@ def linear_case():
 
 
 class Elliptic(nn.Module):
-    """The border is an ellipse in a plane through grey: of linear steps alone none ends at its nearest place."""
+    """The boundary is an ellipse in a plane through grey: linear steps alone do not end at its nearest point."""
 
     axes = torch.tensor([0.4, 0.16])
 
@@ -81,34 +81,34 @@ class Elliptic(nn.Module):
 
 
 @pytest.mark.parametrize(("norm", "steps"), [("l2", 34), ("linf", 8)])
-def test_the_nearest_place_of_a_curved_border_is_found_wherever_one_starts(norm, steps):
+def test_the_nearest_point_of_a_curved_boundary_is_found_from_any_start(norm, steps):
     network = Elliptic(norm)
     places = torch.tensor([[0.12, 0.02], [0.008, 0.001], [0.04, 0.08], [0.24, 0.02]])
     backbone = Backbone.wrap(network, mean=(0.0,) * 3, std=(1.0,) * 3, classes=["inside", "outside"], size=8)
-    goal = Goal(torch.zeros(len(places), dtype=torch.long))
-    found = ATTACKS[f"minimal-{norm}"](backbone, network.images(places), goal, steps=steps)
+    criterion = Criterion(torch.zeros(len(places), dtype=torch.long))
+    found = ATTACKS[f"minimal-{norm}"](backbone, network.images(places), criterion, steps=steps)
     length = found.l2() if norm == "l2" else found.linf()
-    assert found.reached.all()
+    assert found.success.all()
     assert (length <= 1.01 * network.distances(places)).all()
     assert (length >= 0.999 * network.distances(places)).all()
 
 
-def test_a_radius_too_small_is_no_success(backbone, images, labels):
-    free = ATTACKS["minimal-l2"](backbone, images, Goal(labels))
+def test_an_epsilon_too_small_is_no_success(backbone, images, labels):
+    free = ATTACKS["minimal-l2"](backbone, images, Criterion(labels))
     limit = free.l2().median().item()
-    found = ATTACKS["minimal-l2"](backbone, images, Goal(labels), radius=limit)
-    assert torch.equal(found.reached, free.l2() <= limit)
+    found = ATTACKS["minimal-l2"](backbone, images, Criterion(labels), epsilon=limit)
+    assert torch.equal(found.success, free.l2() <= limit)
     assert (found.l2() <= limit + 1e-6).all()
 
 
 def test_finished_images_leave_the_batch(backbone, images, labels):
-    hunt = Hunt(backbone, images, Goal(labels), steps=1)
-    hunt.finish(torch.tensor([True, False, True, False, False, True]))
+    run = AttackRun(backbone, images, Criterion(labels), steps=1)
+    run.drop(torch.tensor([True, False, True, False, False, True]))
     before = backbone.network.seen
-    hunt.look(hunt.clean)
-    hunt.input_gradient(hunt.clean)
+    run.logits(run.clean)
+    run.input_gradient(run.clean)
     assert backbone.network.seen - before == 6
-    found = hunt.result()
+    found = run.result()
     assert found.forwards.tolist() == [1, 3, 1, 3, 3, 1]
     assert found.backwards.tolist() == [0, 1, 0, 1, 1, 0]
-    assert found.path.isnan().tolist() == [[True, False, True, False, False, True]]
+    assert found.margin_history.isnan().tolist() == [[True, False, True, False, False, True]]

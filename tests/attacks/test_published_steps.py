@@ -6,10 +6,10 @@ from small_networks import Keeping
 from torch import nn
 
 from vitrail.attacks import ATTACKS
-from vitrail.attacks.goal import Goal
+from vitrail.attacks.criterion import Criterion
 from vitrail.backbones.backbone import Backbone
 
-LABEL = Goal(torch.tensor([0]))
+LABEL = Criterion(torch.tensor([0]))
 
 
 @pytest.fixture
@@ -37,23 +37,23 @@ def shown_to(network, name, original, **options):
 
 
 def test_auto_pgd_keeps_a_quarter_of_its_last_move(linear, original):
-    """x + 0.75 (z - x) + 0.25 (x - before), z a step of twice the radius: Croce & Hein, 2020, algorithm 1."""
-    radius = 0.5
+    """x + 0.75 (z - x) + 0.25 (x - before), z a step of twice the epsilon: Croce & Hein, 2020, algorithm 1."""
+    epsilon = 0.5
     weight = linear.network[1].weight[1].detach().view(1, 3, 8, 8)
 
     def within(image):
-        return original + (image - original) * (radius / (image - original).norm()).clamp(max=1)
+        return original + (image - original) * (epsilon / (image - original).norm()).clamp(max=1)
 
     def stepped(image):
-        return within(image + 2 * radius * weight / weight.norm())
+        return within(image + 2 * epsilon * weight / weight.norm())
 
-    shown = shown_to(linear, "auto-projected-gradient", original, radius=radius, norm="l2", seed=3)
+    shown = shown_to(linear, "apgd", original, epsilon=epsilon, norm="l2", seed=3)
     clean, before, image = shown[:3]
     assert torch.equal(clean, original)
     torch.testing.assert_close(image, stepped(before))
     for following in shown[3:6]:
         mixed = within(image + 0.75 * (stepped(image) - image) + 0.25 * (image - before))
-        assert (mixed - stepped(image)).norm() > 0.01 * radius  # or the last move would not matter
+        assert (mixed - stepped(image)).norm() > 0.01 * epsilon  # or the last move would not matter
         torch.testing.assert_close(following, mixed)
         before, image = image, mixed
 
@@ -61,7 +61,7 @@ def test_auto_pgd_keeps_a_quarter_of_its_last_move(linear, original):
 def test_carlini_wagner_is_adam_on_the_papers_loss(linear, original):
     """|x - clean|^2 + max(label - rival, 0), x = (tanh w + 1) / 2, differentiated by autograd instead of by hand."""
     rate, steps = 0.1, 12
-    shown = shown_to(linear, "carlini-wagner", original, steps=steps, restarts=1, rate=rate)
+    shown = shown_to(linear, "carlini-wagner", original, steps=steps, restarts=1, learning_rate=rate)
     variable = torch.atanh(2 * original - 1).requires_grad_()
     adam = torch.optim.Adam([variable], lr=rate)
     assert len(shown) == steps + 2  # the clean original, and one after each step

@@ -13,14 +13,14 @@ from vitrail.errors import BadWeights, UnknownName
 def test_a_packaged_network_knows_a_cat(name):
     import skimage.data
 
+    from vitrail.datasets.sample_images import sample_images
     from vitrail.images import read_pixels, to_unit
-    from vitrail.tasks.demo import packaged_images
 
     assert skimage.data.chelsea().shape == (300, 451, 3)
     backbone = BACKBONES[name]()
     wish = backbone.preprocessing
     pixels = read_pixels(
-        packaged_images()[0], short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation
+        sample_images()[0], short_side=wish.short_side, crop=wish.size, interpolation=wish.interpolation
     )
     with torch.no_grad():
         best = backbone.classes[int(backbone(to_unit(pixels)[None]).argmax())]
@@ -51,7 +51,7 @@ def test_imagenets_classes_are_torchvisions():
     assert imagenet_classes() == tuple(models.AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-@pytest.mark.parametrize("name", ["vgg16", "alexnet"])
+@pytest.mark.parametrize("name", [pytest.param("vgg16", marks=pytest.mark.slow), "alexnet"])
 def test_a_file_of_torchvisions_gives_torchvisions_outputs(name, tmp_path):
     torch.manual_seed(0)
     theirs = models.get_model(name, weights=None).eval()

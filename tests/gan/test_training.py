@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vitrail import gan
-from vitrail.datasets.open_pixels import Wish
+from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint, Note, Progress
 from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
@@ -25,7 +25,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def data():
-    return gan.open_training_data("digits", Wish(size=16, images=64))
+    return gan.open_training_data("digits", PixelOptions(size=16, images=64))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_run_on_other_images_is_not_resumed(events, cache, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     first = next(event for event in events if isinstance(event, Checkpoint))
     (tmp_path / "checkpoints" / first.name).write_bytes(first.data)
-    other = gan.open_training_data("digits", Wish(size=16, images=72))
+    other = gan.open_training_data("digits", PixelOptions(size=16, images=72))
     with pytest.raises(BadRun, match="other"):
         list(gan.train(other, epochs=2, cache=cache, resume=tmp_path, **SMALL))
 

@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from vitrail.attacks.sweep import sweep
+from vitrail.attacks.robustness_curve import robust_accuracy
 from vitrail.backbones.backbone import Backbone
 
+pytestmark = pytest.mark.slow
+
 autopgd = pytest.importorskip("pyautoattack.autopgd_base")
-RADII = {"linf": [0.002, 0.004, 0.008, 0.016, 0.03], "l2": [0.02, 0.05, 0.1, 0.2, 0.4]}
+EPSILONS = {"linf": [0.002, 0.004, 0.008, 0.016, 0.03], "l2": [0.02, 0.05, 0.1, 0.2, 0.4]}
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +25,18 @@ def backbone():
     return Backbone.wrap(network, mean=(0.5,) * 3, std=(0.25,) * 3, classes=list("abcdef"), size=20)
 
 
-@pytest.mark.parametrize("norm", RADII)
+@pytest.mark.parametrize("norm", EPSILONS)
 @pytest.mark.parametrize("loss", ["ce", "dlr"])
-def test_no_image_stands_that_apgd_fells(norm, loss, backbone):
+def test_no_image_stays_correct_that_apgd_solves(norm, loss, backbone):
     images = torch.rand(12, 3, 20, 20, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         labels = backbone(images).argmax(dim=1)
-    ours = sweep(backbone, images, labels, norm=norm, radii=RADII[norm])
+    ours = robust_accuracy(backbone, images, labels, norm=norm, epsilons=EPSILONS[norm])
     with torch.random.fork_rng():
-        for radius, accuracy in zip(RADII[norm], ours.accuracy, strict=True):
+        for epsilon, accuracy in zip(EPSILONS[norm], ours.accuracy, strict=True):
             names = {"linf": "Linf", "l2": "L2"}
             attack = autopgd.APGDAttack(
-                backbone, n_iter=50, norm=names[norm], eps=radius, loss=loss, seed=0, device="cpu"
+                backbone, n_iter=50, norm=names[norm], eps=epsilon, loss=loss, seed=0, device="cpu"
             )
             with torch.no_grad():
                 theirs = backbone(attack.perturb(images.clone(), labels.clone())).argmax(dim=1) == labels

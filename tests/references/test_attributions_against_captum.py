@@ -11,7 +11,7 @@ from vitrail.attributions.batching import SeededSamples
 from vitrail.attributions.integrated_gradients import completeness_error
 from vitrail.backbones.backbone import Backbone
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # captum says that it sets hooks
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]  # captum says that it sets hooks
 TARGETS = torch.tensor([3, 700])
 LAYERS = {"squeezenet1_1": "features", "resnet18": "layer4"}
 

@@ -11,6 +11,8 @@ from torchcam.metrics import DeletionInsertionMetric
 from vitrail.attributions.faithfulness import blur, deletion_insertion
 from vitrail.backbones.backbone import Backbone
 
+pytestmark = pytest.mark.slow
+
 TARGETS = [3, 700, 3]
 
 

@@ -9,6 +9,8 @@ from sklearn.svm import LinearSVC
 from vitrail.datasets.folder import folder
 from vitrail.transfer import DeepFeatures, LinearSVM
 
+pytestmark = pytest.mark.slow
+
 SCENES = Path(__file__).parents[3] / "shared" / "data" / "scene15"
 
 

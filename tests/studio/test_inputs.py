@@ -1,7 +1,7 @@
 """What forms offer beside the settings themselves."""
 
 from vitrail.studio.inputs import changed_settings, misclassified_images
-from vitrail.tasks.fool import Fool
+from vitrail.tasks.attack import Attack
 from vitrail.tasks.gan_train import GanTrain
 
 
@@ -19,8 +19,8 @@ def test_mistakes_of_a_classifier_are_those_whose_files_are_there(tmp_path):
 
 def test_only_what_was_changed_is_said():
     names = ["confidence", "steps", "magnify", "seed"]
-    assert changed_settings(Fool, names, [0.0, "", 10.0, 3.0]) == {"seed": 3}
-    assert changed_settings(Fool, names, [1.5, "20", 10, 0]) == {"confidence": 1.5, "steps": "20"}
+    assert changed_settings(Attack, names, [0.0, "", 10.0, 3.0]) == {"seed": 3}
+    assert changed_settings(Attack, names, [1.5, "20", 10, 0]) == {"confidence": 1.5, "steps": "20"}
 
 
 def test_a_flag_without_a_default_is_left_automatic():

@@ -14,11 +14,11 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from vitrail.attributions import DEFAULT_METHOD
-from vitrail.tasks.demo import packaged_images
+from vitrail.datasets.sample_images import sample_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
-TABS = ("Explain", "Fool", "Visualise", "Train a classifier", "GANs", "Runs")
+TABS = ("Explain", "Attack", "Visualise", "Train a classifier", "GANs", "Runs")
 LONG = 120_000  # milliseconds
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
@@ -97,7 +97,7 @@ def drop(panel, path):
 
 
 def cat():
-    return packaged_images()[0]
+    return sample_images()[0]
 
 
 def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
@@ -125,25 +125,25 @@ def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
     expect(over).to_have_css("opacity", "1")
 
 
-def test_fool_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):
-    panel = visit.tab("Fool")
+def test_an_attack_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):
+    panel = visit.tab("Attack")
     drop(panel, cat())
     visit.choose(panel, "Network", "squeezenet")
     visit.choose(panel, "Target class", "tarantula")
     visit.choose(panel, "Attack", "minimal-l2")
-    press(panel, "Fool")
+    press(panel, "Attack")
     expect(panel.get_by_alt_text("Perturbation, magnified")).to_be_visible(timeout=LONG)
-    visit.keep("fool_live")
+    visit.keep("attack_live")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(panel.locator(".verdict")).to_contain_text("classified as tarantula")
     expect(panel.locator(".curve")).to_be_visible()
     with visit.page.expect_download() as download:
         panel.get_by_role("link", name="Download").click()
-    download.value.save_as(tmp_path / "fooled.png")
-    with Image.open(tmp_path / "fooled.png") as fooled, Image.open(cat()) as before:
-        assert fooled.size == before.size
-        assert fooled.format == "PNG"
-    visit.keep("fool")
+    download.value.save_as(tmp_path / "adversarial.png")
+    with Image.open(tmp_path / "adversarial.png") as adversarial, Image.open(cat()) as before:
+        assert adversarial.size == before.size
+        assert adversarial.format == "PNG"
+    visit.keep("attack")
 
 
 def test_visualise_grows_and_is_stopped_with_what_there_is(visit):
@@ -307,7 +307,7 @@ def test_attributes_have_sliders_that_edit_a_image(visit, studio, tmp_path):
     expect(panel.get_by_text("Done.")).to_be_visible(timeout=LONG)
     made = max(studio.runs.glob("gan-edit-*"), key=lambda path: path.stat().st_mtime)
     settings = json.loads((made / "settings.json").read_text())["settings"]
-    assert (settings["wanted"], settings["strength"]) == (["bright=0"], 2)
+    assert (settings["attributes"], settings["strength"]) == (["bright=0"], 2)
     visit.keep("edit")
 
 

@@ -2,14 +2,14 @@ import pytest
 from command import run
 from PIL import Image
 
-from vitrail.tasks.demo import packaged_images
+from vitrail.datasets.sample_images import sample_images
 
 
 @pytest.fixture(scope="session")
 def classifier(stripes, tmp_path_factory):
     """Run folder of a classifier of stripes, made by `vitrail transfer`."""
     home = tmp_path_factory.mktemp("classifier")
-    options = ("--backbone", "squeezenet", "--layer", "fire9", "--run", home / "run", "--cache", home / "cache")
+    options = ("--backbone", "tiny", "--layer", "features", "--run", home / "run", "--cache", home / "cache")
     done = run("transfer", stripes, *options)
     assert done.exit_code == 0, done.output
     return home / "run"
@@ -19,12 +19,6 @@ def classifier(stripes, tmp_path_factory):
 def cat(tmp_path_factory):
     """The free photograph of a cat, at its own shape but small enough to be worked on quickly."""
     path = tmp_path_factory.mktemp("cat") / "cat.png"
-    with Image.open(packaged_images()[0]) as image:
+    with Image.open(sample_images()[0]) as image:
         image.resize((360, 240)).save(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def judges(tmp_path_factory):
-    """Cache in which the judge of digits is made once."""
-    return tmp_path_factory.mktemp("judges")

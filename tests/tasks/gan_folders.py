@@ -1,4 +1,4 @@
-"""Run folders of `vitrail gan train`, with generators whose weights are drawn and not learned."""
+"""Run folders of `vitrail gan train`, with random generators."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from vitrail.gan_training.checkpoints import pack
 from vitrail.runs import environment, write_event
 from vitrail.tasks.gan_train import GanTrain
 
-TOLD = {
+CONDITIONS = {
     "classes": {"names": ["zero", "one", "two"], "attributes": False, "condition": [[0, 5], [1, 3], [2, 2]]},
     "attributes": {
         "names": ["Male", "Young"],
@@ -23,16 +23,16 @@ TOLD = {
 }
 
 
-def described(told="classes", architecture="conditional-dcgan", channels=1):
-    """A description as a training keeps it."""
-    count = len(TOLD[told]["names"])
+def described(kind="classes", architecture="conditional-dcgan", channels=1):
+    """A description as in a run folder."""
+    count = len(CONDITIONS[kind]["names"])
     arguments = {"size": 16, "channels": channels, "latent_size": 12, "width": 8}
     arguments |= {"generator_classes": count, "discriminator_classes": count}
-    return {"architecture": architecture, "arguments": arguments, **TOLD[told]}
+    return {"architecture": architecture, "arguments": arguments, **CONDITIONS[kind]}
 
 
-def lively(about):
-    """A generator whose images differ: weights as they are drawn at the start give grey ones."""
+def random_generator(about):
+    """A generator with different images: initial weights give grey ones."""
     network = build(about, seed=1).generator.eval()
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -44,16 +44,16 @@ def lively(about):
 
 def finished(folder, about):
     """The folder of a run that ended."""
-    _begun(folder)
-    tensors = {name: value.numpy() for name, value in lively(about).state_dict().items()}
+    _write_settings(folder)
+    tensors = {name: value.numpy() for name, value in random_generator(about).state_dict().items()}
     write_event(Weights("generator", tensors, about, "---\nlibrary_name: vitrail\n---\n\n# Its card\n"), folder)
     return folder
 
 
 def unfinished(folder, about):
-    """The folder of a run that has kept a checkpoint and no more."""
-    _begun(folder)
-    tensors = {f"ema.{name}": value for name, value in lively(about).state_dict().items()}
+    """The folder of a run with a checkpoint only."""
+    _write_settings(folder)
+    tensors = {f"ema.{name}": value for name, value in random_generator(about).state_dict().items()}
     name = "step-00000007.safetensors"
     write_event(
         Checkpoint(name, pack(tensors, {"networks": about, "data": about.get("data"), "seed": 0}), (name,)), folder
@@ -61,7 +61,7 @@ def unfinished(folder, about):
     return folder
 
 
-def _begun(folder):
+def _write_settings(folder):
     settings = GanTrain(data="digits").model_dump(mode="json")
     write_json(folder / "settings.json", {"task": "gan-train", "settings": settings})
     write_json(folder / "environment.json", environment())

@@ -50,12 +50,12 @@ def test_generators_are_compared(generators, tmp_path):
         assert row["run"] == row["architecture"] == folder.name
         assert (row["loss"], row["epochs"]) == ("non-saturating", 1)
         assert row["distance"] == result["metrics"][0]["value"]
-        assert row["distance_floor"] == result["metrics"][0]["baseline"]
+        assert row["distance_baseline"] == result["metrics"][0]["baseline"]
         assert row["measured_as"] == result["metrics"][0]["label"]
         assert row["label_agreement"] == result["label_agreement"]
         assert row["judge_accuracy"] == result["judge"]["accuracy"]
         assert row["seconds_training"] == result["seconds"]["training"]
-        assert all(row[key] is not None for key in ("coverage", "coverage_floor", "novelty", "images_per_second"))
+        assert all(row[key] is not None for key in ("coverage", "coverage_baseline", "novelty", "images_per_second"))
     convolutions, perceptron = compared["runs"]
     assert 0 < convolutions["discriminator_parameters"] < convolutions["generator_parameters"]
     assert perceptron["generator_parameters"] != convolutions["generator_parameters"]
@@ -79,7 +79,7 @@ def test_distances_of_other_counts_are_said_not_to_compare(generators, tmp_path)
     other = changed(generators[0], tmp_path / "other", fewer)
     done = run("compare", generators[0], other, "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "cannot be compared, as they were measured in different ways: FD[judge@" in done.stdout
+    assert "measured differently: FD[judge@" in " ".join(done.stdout.split())
     assert result_of(tmp_path / "run")["comparable"] is False
 
 
@@ -104,7 +104,7 @@ def test_runs_of_different_commands_are_refused(generators, classifier, tmp_path
 @pytest.mark.parametrize("trouble", ["another task", "not ended", "no figures"])
 def test_what_cannot_be_compared_is_one_sentence(trouble, generators, tmp_path):
     folder = changed(generators[0], tmp_path / "other", lambda result: result.pop("metrics"))
-    says = "holds no measured generator"
+    says = "holds no metrics"
     if trouble == "another task":
         settings = json.loads((folder / "settings.json").read_text()) | {"task": "audit"}
         (folder / "settings.json").write_text(json.dumps(settings))

@@ -18,7 +18,7 @@ from vitrail.report import build_report
 from vitrail.tasks.explain import Explain
 
 
-def explained(tmp_path, *arguments, name="run", backbone="squeezenet"):
+def explained(tmp_path, *arguments, name="run", backbone="tiny"):
     done = run("explain", *arguments, "--backbone", backbone, "--json", "--run", tmp_path / name)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
@@ -45,13 +45,13 @@ def test_the_result_has_the_keys_others_rely_on(three):
         assert each["verdict"] in get_args(Verdict)
         assert all(0 <= each[key] <= 1 for key in auc)
     assert image["maps"][2]["completeness_error"] < 0.5
-    assert result["backbone"][0]["sha256"].startswith("f286bbf4")
+    assert result["backbone"][0].keys() >= {"name", "sha256"}
 
 
 def test_the_class_is_the_likeliest_of_the_network(three, cat):
     _, result = three
-    backbone = BACKBONES["squeezenet"]()
-    image = to_unit(read_pixels(cat, short_side=256, crop=227))[None]
+    backbone = BACKBONES["tiny"]()
+    image = to_unit(read_pixels(cat, short_side=32, crop=32))[None]
     target = result["images"][0]["target"]
     probabilities = backbone(image).softmax(dim=1)[0]
     assert target["index"] == int(probabilities.argmax())
@@ -61,20 +61,20 @@ def test_the_class_is_the_likeliest_of_the_network(three, cat):
 
 def test_files_hold_what_the_method_gives(three, cat):
     folder, result = three
-    backbone, target = BACKBONES["squeezenet"](), result["images"][0]["target"]["index"]
-    image = to_unit(read_pixels(cat, short_side=256, crop=227))[None]
+    backbone, target = BACKBONES["tiny"](), result["images"][0]["target"]["index"]
+    image = to_unit(read_pixels(cat, short_side=32, crop=32))[None]
     for each in result["images"][0]["maps"][:2]:
         stored = np.load(folder / each["array"])
         expected = ATTRIBUTIONS[each["method"]](backbone, image, torch.tensor([target]))[0].numpy()
         np.testing.assert_allclose(stored, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
         for file in (each["map"], each["overlay"]):
-            assert np.asarray(Image.open(folder / file)).shape == (227, 227, 3)
+            assert np.asarray(Image.open(folder / file)).shape == (32, 32, 3)
         mask = np.asarray(Image.open(folder / each["mask"]))
         assert mask.dtype == bool
         assert each["region_share"] == pytest.approx(mask.mean())
         left, top, right, bottom = each["box"]
-        assert 0 <= left < right <= 227
-        assert 0 <= top < bottom <= 227
+        assert 0 <= left < right <= 32
+        assert 0 <= top < bottom <= 32
 
 
 def test_there_are_plots_tables_and_a_page(three, tmp_path):
@@ -93,7 +93,7 @@ def test_there_are_plots_tables_and_a_page(three, tmp_path):
 
 @pytest.mark.parametrize("target", ["tarantula", "76"])
 def test_a_class_is_chosen_by_name_or_number(target, cat, tmp_path):
-    result = explained(tmp_path, cat, "--target", target, "--no-faithfulness")
+    result = explained(tmp_path, cat, "--target", target, "--no-faithfulness", backbone="squeezenet")
     assert result["images"][0]["target"]["index"] == 76
     assert "deletion_auc" not in result["images"][0]["maps"][0]
 
@@ -143,7 +143,7 @@ def test_a_map_that_marks_nothing_does_not_end_the_run(tmp_path):
 
 
 def test_the_summary_counts_verdicts_and_names_the_next_command(cat):
-    events = list(Explain(images=(cat,), backbone=("squeezenet",), method=("gradient", "grad-cam")).run())
+    events = list(Explain(images=(cat,), backbone=("tiny",), method=("gradient", "grad-cam")).run())
     *_, summary, result = events
     (image,) = result.values["images"]
     lines = dict(summary.lines)
@@ -153,14 +153,14 @@ def test_the_summary_counts_verdicts_and_names_the_next_command(cat):
         better = each["verdict"] == "better than chance"
         assert lines[each["method"]].startswith(f"better than chance on {int(better)} of 1 image")
     assert "vitrail report {run}" in summary.next_steps
-    assert sum(event.shown for event in events if isinstance(event, Table)) == 1
+    assert sum(event.prominent for event in events if isinstance(event, Table)) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "term"),
     [
-        (("--target", "tarantulla"), "'tarantulla'. Did you mean tarantula"),
-        (("--target", "spider"), "'spider'"),
+        (("--target", "tarantulla", "--backbone", "squeezenet"), "'tarantulla'. Did you mean tarantula"),
+        (("--target", "spider", "--backbone", "squeezenet"), "'spider'"),
         (("--target", "1000"), "1000"),
         (("--method", "gradeint"), "'gradeint'. Did you mean 'gradient'?"),
         (("--method", ","), "No method"),

@@ -1,4 +1,4 @@
-"""`vitrail gan export`: what is read from the files makes the images that the generator makes."""
+"""`vitrail gan export`: images from the files are those of the generator."""
 
 import json
 
@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from command import run
-from gan_folders import described, finished, lively, unfinished
+from gan_folders import described, finished, random_generator, unfinished
 from safetensors.torch import load_file
 
-import vitrail.tasks.gan_export_run as exporting
+from vitrail.gan import export
+from vitrail.gan.generator import load
 from vitrail.gan.networks import build
 from vitrail.gan_architectures.pair import condition
-from vitrail.tasks.gan_generator import read_generator
+from vitrail.images import from_signed_range
 
 KINDS = {
     "classes": ("classes", "conditional-dcgan", 1),
@@ -47,9 +48,9 @@ def test_the_weights_and_their_description_are_all_that_is_needed(both):
     assert kept == about
     network = build(kept, seed=9).generator.eval()
     network.load_state_dict(load_file(folder / "weights" / "generator.safetensors"))
-    latents, labels = torch.randn(4, 12), read_generator(source).labels((), 4, 0)
+    latents, labels = torch.randn(4, 12), load(source).labels((), 4, 0)
     with torch.no_grad():
-        assert torch.equal(network(latents, labels), lively(about)(latents, labels))
+        assert torch.equal(network(latents, labels), random_generator(about)(latents, labels))
     assert "Its card" in (folder / "README.md").read_text()
     assert result["outputs"][0]["difference"] == 0
     assert run("gan", "sample", folder, "--count", 2, "--run", folder.parent / "again").exit_code == 0
@@ -72,24 +73,24 @@ def test_the_model_makes_the_same_images_of_any_number_of_latents(both, count):
     }
     (found,) = session.run(["images"], given)
     with torch.no_grad():
-        wanted = (lively(about)(latents, labels) + 1) / 2
+        wanted = (random_generator(about)(latents, labels) + 1) / 2
     np.testing.assert_allclose(found, wanted.numpy(), atol=1e-5)
     assert found.shape == (count, about["arguments"]["channels"], 16, 16)
     assert found.min() < 0.4 < 0.6 < found.max()
 
 
-def test_the_model_says_what_it_is_and_not_where_it_was_build(both):
+def test_the_model_describes_itself_without_paths(both):
     import onnx
 
     about, _, folder, result = both
     content = (folder / "weights" / "generator.onnx").read_bytes()
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model, full_check=True)
-    said = {each.key: each.value for each in model.metadata_props}
-    assert said["images"] == ("grey" if about["arguments"]["channels"] == 1 else "RGB") + ", in [0, 1]"
+    metadata = {each.key: each.value for each in model.metadata_props}
+    assert metadata["images"] == ("grey" if about["arguments"]["channels"] == 1 else "RGB") + ", in [0, 1]"
     if about["names"]:
-        assert json.loads(said["names"]) == about["names"]
-        assert ("one-hot" in said["condition"]) != about["attributes"]
+        assert json.loads(metadata["names"]) == about["names"]
+        assert ("one-hot" in metadata["condition"]) != about["attributes"]
     (domain,) = model.opset_import
     assert domain.version == result["outputs"][1]["opset"] == 18
     assert b".py" not in content
@@ -107,17 +108,17 @@ def test_an_unfinished_training_gives_its_last_generator(tmp_path):
     source = unfinished(tmp_path / "source", described("classes"))
     done = run("gan", "export", source, "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "not finished" in done.output
+    assert "has not ended" in done.output
     assert files(tmp_path / "run") == ["generator.json", "generator.safetensors"]
-    assert "nothing was measured" in (tmp_path / "run" / "README.md").read_text()
+    assert "checkpoint" in (tmp_path / "run" / "README.md").read_text()
     kept = load_file(tmp_path / "run" / "weights" / "generator.safetensors")
-    settled = read_generator(source).network.state_dict()
-    stale = lively(described("classes")).state_dict()
+    settled = load(source).network.state_dict()
+    stale = random_generator(described("classes")).state_dict()
     assert all(torch.equal(kept[name], value) for name, value in settled.items())  # shapes too: one is of no dimension
     assert not torch.equal(kept["layers.1.running_var"], stale["layers.1.running_var"])
 
 
-def test_an_export_is_repeated_to_the_bit(tmp_path):
+def test_a_replay_is_bit_identical(tmp_path):
     source = finished(tmp_path / "source", described("classes"))
     exported(source, tmp_path / "run", "--format", "both")
     done = run("replay", tmp_path / "run", "--runs", tmp_path / "runs", "--json")
@@ -127,25 +128,29 @@ def test_an_export_is_repeated_to_the_bit(tmp_path):
         assert (tmp_path / "run" / "weights" / name).read_bytes() == (again / "weights" / name).read_bytes()
 
 
-def test_a_file_that_makes_other_images_is_not_kept(tmp_path, monkeypatch):
+def test_a_file_with_other_images_is_not_stored(tmp_path, monkeypatch):
     source = finished(tmp_path / "source", described("classes"))
-    network = read_generator(source).network
-    monkeypatch.setattr(exporting, "to_onnx", lambda generator: b"a model")
+    network = load(source).network
+
+    def images(latents, labels):
+        with torch.no_grad():
+            return from_signed_range(network(latents, labels)).numpy()
+
+    monkeypatch.setattr(export, "to_onnx", lambda generator: b"a model")
     for wrong in (2e-4, float("nan")):
-        made_of = lambda data, *given, off=wrong: exporting._unit(network, *given) + off  # noqa: E731
-        monkeypatch.setattr(exporting, "onnx_images", made_of)
+        monkeypatch.setattr(export, "onnx_images", lambda data, *inputs, off=wrong: images(*inputs) + off)
         done = run("gan", "export", source, "--format", "onnx", "--run", tmp_path / f"run{wrong}")
         assert done.exit_code == 1
-        assert "Images made from the ONNX file differ" in done.stderr
+        assert "Images from the onnx file differ" in done.stderr
         assert not (tmp_path / f"run{wrong}" / "weights").exists()
 
 
 @pytest.mark.parametrize("library", ["onnx", "onnxscript"])
 def test_without_onnx_the_sentence_says_what_to_install(library, tmp_path, monkeypatch):
-    import vitrail.tasks.gan_onnx as making
+    import vitrail.gan.onnx as onnx_export
 
-    real = making.find_spec
-    monkeypatch.setattr(making, "find_spec", lambda name: None if name == library else real(name))
+    real = onnx_export.find_spec
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None if name == library else real(name))
     source = finished(tmp_path / "source", described("classes"))
     done = run("gan", "export", source, "--format", "both", "--run", tmp_path / "run")
     assert done.exit_code == 1
@@ -153,11 +158,11 @@ def test_without_onnx_the_sentence_says_what_to_install(library, tmp_path, monke
     assert exported(source, tmp_path / "other")["difference"] == 0
 
 
-def test_without_onnxruntime_the_file_is_kept_and_said_to_be_unchecked(tmp_path, monkeypatch):
+def test_without_onnxruntime_the_file_is_stored_and_not_compared(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr(exporting, "to_onnx", lambda generator: b"a model")
+    monkeypatch.setattr(export, "to_onnx", lambda generator: b"a model")
     source = finished(tmp_path / "source", described("classes"))
     result = exported(source, tmp_path / "run", "--format", "onnx")
     assert result["difference"] is None

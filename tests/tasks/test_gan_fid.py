@@ -5,7 +5,7 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from vitrail.backbones.sources import file_sha256
-from vitrail.datasets.open_pixels import Wish, open_pixels
+from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
 from vitrail.errors import BadSetting
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.metrics import SampleEvaluation, SampleMetrics, sample_evaluation
@@ -35,8 +35,9 @@ def test_features_are_those_of_torch_fidelity_whatever_the_batch(weights):
     torch.testing.assert_close(extractor.features(grey), extractor.features(grey.expand(-1, 3, -1, -1)))
 
 
+@pytest.mark.slow
 def test_only_fifty_thousand_images_give_a_fid(weights, stripes, monkeypatch):
-    opened = open_pixels(str(stripes), Wish(size=16))
+    opened = load_pixel_sets(str(stripes), PixelOptions(size=16))
     extractor = open_inception(weights, device="cpu")
     evaluation = SampleEvaluation(extractor, opened.train, opened.held_out, count=50_000, seed=0)
     metrics = SampleMetrics(evaluation.baselines, evaluation.baselines, None, {}, evaluation.count)
@@ -49,7 +50,7 @@ def test_only_fifty_thousand_images_give_a_fid(weights, stripes, monkeypatch):
 
 
 def test_it_is_opened_by_its_file(weights, stripes, tmp_path):
-    opened = open_pixels(str(stripes), Wish(size=16))
+    opened = load_pixel_sets(str(stripes), PixelOptions(size=16))
     steps = open_feature_extractor(
         f"inception:{weights}", opened.train, opened.held_out, seed=0, device="cpu", cache=tmp_path
     )

@@ -228,6 +228,7 @@ def wait_for_checkpoints(process, folder, count):
     raise AssertionError("no checkpoint came")
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_kill_lose_nothing(stripes, cache, tmp_path):
     """Stopped by Ctrl-C, resumed, killed, resumed: every tensor and metric as in an uninterrupted run."""
     epochs = ("--epochs", 40)

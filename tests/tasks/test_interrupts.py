@@ -7,8 +7,9 @@ import signal
 import pytest
 from command import run
 
+from vitrail.attacks import image_files
 from vitrail.attributions import explainer
-from vitrail.tasks import audit_measures, fool_images
+from vitrail.audit import Auditor
 
 
 @pytest.fixture
@@ -43,16 +44,17 @@ def stopped(task, *arguments, home):
     return json.loads((home / "run" / "result.json").read_text())
 
 
-def test_fooled_images_are_kept(two, tmp_path, monkeypatch):
-    monkeypatch.setattr(fool_images, "to_eight_bits", interrupting(fool_images.to_eight_bits))
-    (image,) = stopped("fool", two, "--steps", "3", home=tmp_path)["images"]
+def test_adversarial_images_are_kept(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "quantise_result", interrupting(image_files.quantise_result))
+    (image,) = stopped("attack", two, "--steps", "3", "--backbone", "squeezenet", home=tmp_path)["images"]
     assert (tmp_path / "run" / image["output"]).is_file()
 
 
 def test_what_was_audited_counts(two, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_measures, "max_batch_size", lambda *_, **__: 1)
-    monkeypatch.setattr(audit_measures, "_measured", interrupting(audit_measures._measured))
-    assert stopped("audit", two, home=tmp_path)["n"] == 1
+    monkeypatch.setattr(Auditor, "batch_size", lambda *_: 1)
+    monkeypatch.setattr(Auditor, "measure", interrupting(Auditor.measure))
+    options = ("--backbone", "tiny", "--linf", "0.01", "--l2", "0.1")
+    assert stopped("audit", two, *options, home=tmp_path)["n"] == 1
 
 
 def test_maps_of_the_first_network_are_drawn_without_the_second(cat, tmp_path, monkeypatch):

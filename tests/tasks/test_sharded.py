@@ -170,7 +170,7 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
 
 
 def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_path):
-    args = ("audit", stripes / "test", "--backbone", classifier, "--linf", "0.02", "--l2", "1", "--limit", 2)
+    args = ("audit", stripes / "test", "--backbone", classifier, "--linf", "0.02", "--l2", "1", "--max-images", 2)
     at_once = result(*args, "--run", tmp_path / "a", "--json")
     cut = result(*args, "--run", tmp_path / "b", "--shards", 2, *ONE)
     assert cut["n"] == at_once["n"] == 2
@@ -207,7 +207,7 @@ def test_two_processes_give_bit_identical_shards(classifier, stripes, tmp_path):
     assert two["images"] == one["images"]
 
 
-def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(classifier, stripes, tmp_path):
+def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(stripes, tmp_path):
     killed = []
 
     def kill_one_worker():
@@ -218,7 +218,8 @@ def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(classifier
 
     killer = threading.Thread(target=kill_one_worker, daemon=True)
     killer.start()
-    args = ("predict", classifier, stripes / "test", "--run", tmp_path / "run", "--shards", 4, "--workers", 2)
+    long = ("--backbone", "tiny", "--method", "rise", "--samples", 3000, "--no-faithfulness")
+    args = ("explain", stripes / "test", *long, "--run", tmp_path / "run", "--shards", 4, "--workers", 2)
     done = run(*args)
     killer.join(timeout=60)
     assert killed
@@ -244,6 +245,7 @@ def on_ray(*arguments, **more):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
+@pytest.mark.slow
 def test_workers_of_ray_give_the_same_to_the_bit(classifier, stripes, tmp_path):
     args = ("predict", classifier, stripes / "test", "--shards", 3)
     here = result(*args, "--run", tmp_path / "here", *ONE)

@@ -183,7 +183,7 @@ def test_the_summary_has_both_networks_and_chance_level(tmp_path):
     assert percent(result["classes"][0]["judge_probability"]) in lines["spider"]
     assert lines["chance level"].startswith("25.0 %")
     assert len(lines) <= 12
-    assert not [event for event in events if isinstance(event, Table) and event.shown]
+    assert not [event for event in events if isinstance(event, Table) and event.prominent]
 
 
 def test_an_image_can_be_the_start(tmp_path):

@@ -1,13 +1,13 @@
 """Campaigns: faults and hostile input by the hundred, from a seed. Short in `make test`, whole in `make torture`."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_network
 from trials import Server
 
 KEPT = Path(__file__).parents[2] / "build" / "torture"
@@ -45,9 +45,9 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny() -> Path:
     """What has to be on Python's path for `--backbone tiny`."""
-    return tiny_network.install(tmp_path_factory.mktemp("tiny") / "installed")
+    return Path(os.environ["PYTHONPATH"].partition(os.pathsep)[0])
 
 
 @pytest.fixture(scope="session")

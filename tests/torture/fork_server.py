@@ -54,11 +54,11 @@ def import_everything() -> None:
 
 
 def make_small() -> None:
-    from vitrail.tasks import reproduce_run
+    from vitrail.reproduction import run as reproduction
     from vitrail.transfer import features
 
     features.CHUNK = CHUNK
-    reproduce_run.CHAPTERS["tp7"] = tiny_chapter.chapter
+    reproduction.CHAPTERS["transfer"] = tiny_chapter.chapter
 
 
 def done(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

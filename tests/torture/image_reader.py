@@ -54,7 +54,7 @@ def outcome(hostile: Hostile, path: Path) -> tuple[str, str]:
             return "crashed", f"asked for more than {MOST_BYTES} bytes"
         if hostile.answer is not None and not hostile.may_refuse:
             return "wrong", f"was refused: {said}"
-        one_sentence = said.isprintable() and said.endswith("would work.") and said.startswith(f"'{name}'")
+        one_sentence = said.isprintable() and ". Use " in said and said.startswith(f"'{name}'")
         return ("refused", said) if one_sentence else ("wrong", f"was refused by {said!r}")
     except Exception as error:
         return "crashed", repr(error)

@@ -26,9 +26,12 @@ from safetensors.numpy import save_file
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
 from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.listed import listed
+from vitrail.datasets.image_list import read_image_list
+from vitrail.datasets.network_labels import read_network_labels
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
+from vitrail.gan.encoders import PARTS, read_encoders
+from vitrail.gan.generator import load as load_generator
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.image_files import find_images, read_bytes
@@ -41,10 +44,7 @@ from vitrail.studio.run_monitor import RunMonitor
 from vitrail.studio.uploads import checked_image, checked_weights, unpacked
 from vitrail.task import Task
 from vitrail.tasks import TASKS
-from vitrail.tasks.audit_data import labelled
 from vitrail.tasks.compare import Compare
-from vitrail.tasks.gan_encoders import PARTS, read_encoders
-from vitrail.tasks.gan_generator import read_generator
 from vitrail.transfer.cache import FeatureCache
 from vitrail.transfer.classifier import linear_layer, load, read_classifier
 
@@ -230,11 +230,11 @@ def generators(folder: Path) -> None:
 def draw(folder: Path, changed: Path) -> None:
     for name in ("finished", "unfinished"):
         if name in changed.parts:
-            made = read_generator(folder / name)
+            made = load_generator(folder / name)
             labels = made.labels((), 2, 0)
             made.images(made.latents(0, 2), labels)
             for label in labels:
-                made.told(label)
+                made.label_name(label)
 
 
 def encoders(folder: Path) -> None:
@@ -250,9 +250,9 @@ def encoders(folder: Path) -> None:
 
 def encode(folder: Path, changed: Path) -> None:
     made = read_encoders(folder, "cpu")
-    size = made.about["arguments"]["size"]
+    size = made.description["arguments"]["size"]
     latents, attributes = made.encode(torch.zeros(1, made.channels, size, size))
-    assert attributes.shape == (1, len(made.about["names"]))
+    assert attributes.shape == (1, len(made.description["names"]))
 
 
 def weights_files(folder: Path) -> None:
@@ -311,10 +311,10 @@ def label_table(folder: Path) -> None:
 
 
 def read_labels(folder: Path, changed: Path) -> None:
-    files, numbers, _ = labelled(folder, folder / "labels.csv", ("cat", "cow", "dog"))
-    assert numbers is not None
-    assert len(numbers) == len(files)
-    assert set(numbers) <= {0, 1, 2}
+    found = read_network_labels(folder, ("cat", "cow", "dog"), table=folder / "labels.csv")
+    assert found.labels is not None
+    assert len(found.labels) == len(found.files)
+    assert set(found.labels) <= {0, 1, 2}
 
 
 def tar_file(folder: Path) -> None:
@@ -343,7 +343,7 @@ def image_tables(folder: Path) -> None:
 def read_image_table(folder: Path, changed: Path) -> None:
     if changed.suffix == ".png":
         return
-    found = listed(changed).labelled()
+    found = read_image_list(changed).labelled()
     assert len(found.files) == len(found.labels)
 
 

@@ -65,11 +65,11 @@ class Small:
     def explain(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--no-faithfulness"]
 
-    def fool(self, cache):
+    def attack(self, cache):
         return [self.test / "across", "--backbone", self.classifier, "--steps", 4]
 
     def audit(self, cache):
-        return [self.test, "--backbone", "tiny", "--limit", 4]
+        return [self.test, "--backbone", "tiny", "--max-images", 4]
 
     def visualise(self, cache):
         return ["across", "--backbone", self.classifier, "--judge", "none", "--steps", 8]
@@ -86,7 +86,7 @@ class Small:
     def gan_sweep(self, cache):
         return [self.stripes, *options({**GAN, "epochs": 1}), "--set", "beta1=0.5,0.9", "--cache", cache]
 
-    def gan_walk(self, cache):
+    def gan_interpolate(self, cache):
         return [self.gan, "--steps", 4]
 
     def gan_export(self, cache):
@@ -94,7 +94,7 @@ class Small:
 
     def gan_edit(self, cache):
         images, run = self.faces
-        return [run, images / "00.png", "--set", "bright=1", "--refine", 2, "--cache", cache]
+        return [run, images / "00.png", "--set", "bright=1", "--inversion-steps", 2, "--cache", cache]
 
     def compare(self, cache):
         return [self.classifier, self.classifier]
@@ -104,7 +104,7 @@ class Small:
         data.mkdir(exist_ok=True)
         if not (data / "scene15").exists():
             (data / "scene15").symlink_to(self.stripes)
-        return ["tp7", "--data", data]
+        return ["transfer", "--data", data]
 
 
 RECORDED = [name for name in TASKS if TASKS[name].records]

@@ -12,6 +12,8 @@ from small_tasks import Small
 
 from vitrail.runs import read_run
 
+pytestmark = pytest.mark.slow
+
 SHARED = ("transfer", "predict", "classify", "gan-train")  # the last one shares its judge
 SHORT = {2: ("gan-train", "gan-train"), 8: ("transfer", "predict") * 4}
 

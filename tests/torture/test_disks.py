@@ -11,6 +11,8 @@ import pytest
 import wholeness
 from small_tasks import QUICK, RECORDED, Small
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("write-error", "write-error", "write-error", "read-error", "read-short", "write-slow")
 WRITE_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT)
 SLOW = 0.2  # seconds

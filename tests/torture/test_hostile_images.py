@@ -91,7 +91,7 @@ def test_a_folder_of_them_is_classified_but_for_those_that_are_named(campaign, t
         assert (name in skipped) == (name not in read), name
     for name, reason in skipped.items():
         assert reason.startswith(f"'{name}' ")
-        assert reason.endswith("would work.")
+        assert ". Use " in reason
         assert reason.isprintable()
         assert f"Skipped: {reason}" in done.stderr
     campaign.figures.update(read=len(read), skipped=len(skipped))

@@ -17,6 +17,8 @@ from vitrail.runs import read_run
 from vitrail.studio.jobs import Jobs, Step
 from vitrail.studio.run_monitor import RunMonitor
 
+pytestmark = pytest.mark.slow
+
 IN_A_ROW = 3  # kills of every tenth trial
 IMAGES = 36  # of stripes
 SHARDS = 4
@@ -51,7 +53,7 @@ class Long:
 
 class Transfer(Long):
     def command(self):
-        told = {"backbone": "tiny", "forward": "eager", "cache": self.home / "cache"}
+        told = {"backbone": "tiny", "inference_engine": "eager", "cache": self.home / "cache"}
         folder = self.new_folder()
         return ("transfer", self.stripes, *options(told), "--run", folder), folder
 
@@ -87,7 +89,7 @@ class GanTrain(Long):
 
     def check(self, folder, finished):
         events = (folder / "events.jsonl").read_text()
-        assert not finished or f"Goes on after step {finished}." in events
+        assert not finished or f"Resumed after step {finished}." in events
 
 
 class Reproduce(Long):
@@ -96,10 +98,10 @@ class Reproduce(Long):
         data.mkdir(exist_ok=True)
         if not (data / "scene15").exists():
             (data / "scene15").symlink_to(self.stripes)
-        return ("reproduce", "tp7", "--data", data, "--run", folder), folder
+        return ("reproduce", "transfer", "--data", data, "--run", folder), folder
 
     def finished(self):
-        return len(list(self.home.glob("run/parts/*/result.json")))
+        return len(list(self.home.glob("run/steps/*/result.json")))
 
     def check(self, folder, finished):
         notes = (folder / "events.jsonl").read_text()
@@ -176,7 +178,12 @@ def jobs(tiny, monkeypatch):
 def steps_of(kind, stripes, home, folder):
     settings = {
         "gan-train": {"data": str(stripes), "cache": str(home / "cache"), **GAN},
-        "transfer": {"folder": str(stripes), "backbone": "tiny", "forward": "eager", "cache": str(home / "cache")},
+        "transfer": {
+            "folder": str(stripes),
+            "backbone": "tiny",
+            "inference_engine": "eager",
+            "cache": str(home / "cache"),
+        },
     }
     return [Step.of(kind, settings[kind], folder)]
 

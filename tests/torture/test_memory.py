@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from command import run
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0  # seconds
 WARM = 0.1  # share of the rounds before memory is looked at
 FLAT = 0.05  # of the memory after warming up, from the first round that counts to the last
@@ -90,7 +92,7 @@ def mix(stripes, classifier, number):
         "explain": {"images": [image], "faithfulness": False, **network},
         "visualise": {"classes": ["noise"], "steps": 3, "judge": "none", "size": 64, **network},
         "predict": {"classifier": str(classifier), "images": [image], "use_cache": False},
-        "fool": {"images": [image], "steps": 3, **network},
+        "attack": {"images": [image], "steps": 3, **network},
         "transfer": {
             "folder": str(stripes),
             "backbone": "squeezenet",

@@ -1,4 +1,4 @@
-"""Carlini & Wagner's attack in the Euclidean norm (2017, https://arxiv.org/abs/1608.04644).
+"""Carlini & Wagner's attack in the L2 norm (2017, https://arxiv.org/abs/1608.04644).
 
 Minimises |change|^2 + c max(confidence - margin, 0) with Adam; c is fitted to each image between restarts.
 """
@@ -8,72 +8,76 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vitrail.attacks.attacked import Attacked
-from vitrail.attacks.geometry import checked_radius, column
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.hunt import Hunt
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.norms import broadcast, check_epsilon
+from vitrail.attacks.result import AttackResult
+from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.tensors import Images, Scores
+from vitrail.tensors import Images, Labels, Scores
 
 INSIDE = 1 - 1e-5  # a pixel at exactly 0 or 1 would have an infinite variable, and would never move
 RESTART_FACTOR = 10.0
 
 
 def carlini_wagner(
-    backbone: Backbone,
+    model: Backbone,
     images: Images,
-    goal: Goal,
+    criterion: Criterion | Labels,
     *,
-    radius: float | None = None,
+    epsilon: float | None = None,
     steps: int = 100,
     seed: int = 0,
     restarts: int = 5,
-    rate: float = 0.01,
-) -> Attacked:
-    """The goal reached with a short change, by plain minimisation: slow, and the yardstick of older papers.
+    learning_rate: float = 0.01,
+) -> AttackResult:
+    """A short perturbation by plain minimisation: slow, and the baseline of older papers.
 
     Args:
-        radius: in pixel intensity, L2; a change that has to be longer counts as not reached. None: no limit.
-        steps: of Adam in each restart.
-        seed: changes nothing: no chance is involved.
-        restarts: how many weights of the margin are tried for each image.
-        rate: Adam's learning rate.
+        criterion: what counts as success; labels (N,): misclassification.
+        epsilon: L2, in pixel intensity; a longer perturbation is no success. None: no limit.
+        steps: of Adam, in each restart.
+        seed: without effect: no random number is drawn.
+        restarts: number of weights of the margin that are tried for each image.
+        learning_rate: Adam's.
+
+    Raises:
+        BadSetting: an option out of range, or a class that the network does not have.
     """
-    limit = float("inf") if radius is None else checked_radius(radius)
-    if restarts < 1 or not rate > 0:
-        raise BadSetting(f"restarts must be 1 or more and rate above 0; got {restarts} and {rate}.")
-    hunt = Hunt(backbone, images, goal, steps=steps)
-    weight = torch.ones(len(hunt.rows), device=images.device)
+    limit = float("inf") if epsilon is None else check_epsilon(epsilon)
+    if restarts < 1 or not learning_rate > 0:
+        raise BadSetting(f"restarts must be 1 or more and learning_rate above 0; got {restarts} and {learning_rate}.")
+    run = AttackRun(model, images, criterion, steps=steps)
+    weight = torch.ones(len(run.rows), device=images.device)
     low, high = torch.zeros_like(weight), torch.full_like(weight, torch.inf)
-    for _ in range(restarts if len(hunt.rows) else 0):
-        reached = _minimise(hunt, weight, steps=steps, rate=rate)
-        low, high = torch.where(reached, low, weight), torch.where(reached, weight, high)
+    for _ in range(restarts if len(run.rows) else 0):
+        success = _minimise(run, weight, steps=steps, learning_rate=learning_rate)
+        low, high = torch.where(success, low, weight), torch.where(success, weight, high)
         weight = torch.where(high.isinf(), weight * RESTART_FACTOR, (low + high) / 2)
-    hunt.give_up_beyond(limit)
-    return hunt.result()
+    run.clip_to_epsilon(limit)
+    return run.result()
 
 
-def _minimise(hunt: Hunt, weight: Scores, *, steps: int, rate: float) -> Tensor:
-    """One run of Adam; whether it reached the goal, (A,)."""
-    variable = torch.atanh((2 * hunt.clean - 1) * INSIDE)
-    adam = torch.optim.Adam([variable], lr=rate)
+def _minimise(run: AttackRun, weight: Scores, *, steps: int, learning_rate: float) -> Tensor:
+    """One run of Adam; whether any step succeeded, (A,)."""
+    variable = torch.atanh((2 * run.clean - 1) * INSIDE)
+    adam = torch.optim.Adam([variable], lr=learning_rate)
     ever = torch.zeros_like(weight) > 0
     for _ in range(steps):
         current = _image(variable)
-        found = hunt.input_gradient(current)
-        reached = hunt.reached(found.logits)
-        hunt.offer(current, reached)
-        ever |= reached
-        short = column((found.scores <= hunt.goal.confidence) * weight)
-        descent = 2 * (current - hunt.clean) - short * found.gradient
+        found = run.input_gradient(current)
+        success = run.success(found.logits)
+        run.record(current, success)
+        ever |= success
+        short = broadcast((found.scores <= run.criterion.confidence) * weight)
+        descent = 2 * (current - run.clean) - short * found.gradient
         variable.grad = descent * (1 - variable.tanh() ** 2) / (2 * INSIDE)
         adam.step()
-        hunt.moved()
+        run.count_step()
     current = _image(variable)
-    reached = hunt.reached(hunt.look(current))
-    hunt.offer(current, reached)
-    return ever | reached
+    success = run.success(run.logits(current))
+    run.record(current, success)
+    return ever | success
 
 
 def _image(variable: Tensor) -> Images:

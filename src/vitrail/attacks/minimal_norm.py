@@ -1,110 +1,117 @@
-"""The smallest change that fools a network.
+"""Adversarial images of minimal norm.
 
-DeepFool to the border, bisection back to it, then the direction is turned and the length fitted in turn: decoupled
-direction and norm, DDN (Rony et al., 2019, https://arxiv.org/abs/1811.09600), its length changed by what the slope
-says of the border as in FMN (Pintor et al., 2021, https://arxiv.org/abs/2102.12827); every image on its own scale.
+DeepFool to the decision boundary, bisection back to it, then direction and length are fitted in turn: decoupled
+direction and norm, DDN (Rony et al., 2019, https://arxiv.org/abs/1811.09600), with the length changed by the distance
+to the linearised boundary as in FMN (Pintor et al., 2021, https://arxiv.org/abs/2102.12827), each image on its own
+scale.
 """
 
 import math
 
 import torch
 
-from vitrail.attacks.attacked import Attacked
-from vitrail.attacks.deep_fool import CANDIDATES, walk_to_the_border
-from vitrail.attacks.geometry import TINY, checked_radius, column, geometry
-from vitrail.attacks.goal import Goal
-from vitrail.attacks.hunt import Hunt
+from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.deepfool import CANDIDATES, deepfool_to_boundary
+from vitrail.attacks.norms import TINY, broadcast, check_epsilon, get_norm
+from vitrail.attacks.result import AttackResult
+from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
-from vitrail.tensors import Images
+from vitrail.tensors import Images, Labels
 
 STEPS = 34
-WALK = 20  # steps of DeepFool at most; networks for ImageNet need two to five
-HALVINGS = 5
-TURN = {"l2": (0.6, 0.05), "linf": (0.6, 0.05)}  # first and last length of a turn, as a share of the change's length
-STRETCH = (0.08, 0.005)  # first and last share by which the length may change
+DEEPFOOL_STEPS = 20  # at most; networks for ImageNet need two to five
+BISECTIONS = 5
+DIRECTION_STEP = {"l2": (0.6, 0.05), "linf": (0.6, 0.05)}  # first and last, as a share of the perturbation's length
+LENGTH_STEP = (0.08, 0.005)  # first and last share by which the length may change
 
 
 def minimal_l2(
-    backbone: Backbone,
+    model: Backbone,
     images: Images,
-    goal: Goal,
+    criterion: Criterion | Labels,
     *,
-    radius: float | None = None,
+    epsilon: float | None = None,
     steps: int = STEPS,
     seed: int = 0,
-) -> Attacked:
-    """The goal reached with as short a change as can be found, in the Euclidean length; about 100 F an image.
+) -> AttackResult:
+    """The shortest adversarial perturbation that can be found, in the L2 norm; about 100 forward passes an image.
 
     Args:
-        radius: in pixel intensity; a change that has to be longer counts as not reached. None: no limit.
-        steps: gradients after the border was found.
-        seed: changes nothing: no chance is involved.
+        criterion: what counts as success; labels (N,): misclassification.
+        epsilon: in pixel intensity; a longer perturbation is no success. None: no limit.
+        steps: gradients after the boundary was found.
+        seed: without effect: no random number is drawn.
+
+    Raises:
+        BadSetting: epsilon or steps out of range, or a class that the network does not have.
     """
-    return _minimal("l2", backbone, images, goal, radius=radius, steps=steps)
+    return _minimal("l2", model, images, criterion, epsilon=epsilon, steps=steps)
 
 
 def minimal_linf(
-    backbone: Backbone,
+    model: Backbone,
     images: Images,
-    goal: Goal,
+    criterion: Criterion | Labels,
     *,
-    radius: float | None = None,
+    epsilon: float | None = None,
     steps: int = STEPS,
     seed: int = 0,
-) -> Attacked:
-    """The same with the largest change of a value as the length; see `minimal_l2`."""
-    return _minimal("linf", backbone, images, goal, radius=radius, steps=steps)
+) -> AttackResult:
+    """The shortest adversarial perturbation that can be found, in the L-infinity norm; see `minimal_l2`."""
+    return _minimal("linf", model, images, criterion, epsilon=epsilon, steps=steps)
 
 
 def _minimal(
-    norm: str, backbone: Backbone, images: Images, goal: Goal, *, radius: float | None, steps: int
-) -> Attacked:
-    limit = float("inf") if radius is None else checked_radius(radius)
-    hunt = Hunt(backbone, images, goal, steps=steps, norm=geometry(norm))
-    if len(hunt.rows):
-        shrink(hunt, steps=steps, turn=TURN[norm])
-    hunt.give_up_beyond(limit)
-    return hunt.result()
+    norm: str, model: Backbone, images: Images, criterion: Criterion | Labels, *, epsilon: float | None, steps: int
+) -> AttackResult:
+    limit = float("inf") if epsilon is None else check_epsilon(epsilon)
+    run = AttackRun(model, images, criterion, steps=steps, norm=get_norm(norm))
+    if len(run.rows):
+        minimise_norm(run, steps=steps, direction_step=DIRECTION_STEP[norm])
+    run.clip_to_epsilon(limit)
+    return run.result()
 
 
-def shrink(hunt: Hunt, *, steps: int, turn: tuple[float, float], candidates: int = CANDIDATES) -> None:
-    """Finds for the active images, none of which has reached the goal, a change as short as can be."""
-    rows = hunt.rows
-    walk_to_the_border(hunt, steps=WALK, candidates=candidates)
-    hunt.resume(rows)
-    _bisect(hunt, low=0.0, num_downsamplings=HALVINGS)
-    current = hunt.found()
-    length = hunt.norm.length(current - hunt.clean)
+def minimise_norm(
+    run: AttackRun, *, steps: int, direction_step: tuple[float, float], candidates: int = CANDIDATES
+) -> None:
+    """Finds a perturbation as short as possible for the active images, none of which is adversarial yet."""
+    rows = run.rows
+    deepfool_to_boundary(run, steps=DEEPFOOL_STEPS, candidates=candidates)
+    run.reactivate(rows)
+    _bisect(run, low=0.0, steps=BISECTIONS)
+    current = run.adversarial()
+    length = run.norm.length(current - run.clean)
     for taken in range(steps):
-        found = hunt.input_gradient(current)
-        hunt.offer(current, hunt.reached(found.logits))
+        found = run.input_gradient(current)
+        run.record(current, run.success(found.logits))
         share = taken / steps
-        gap = hunt.gap(found.scores, found.logits) / hunt.norm.dual(found.gradient).clamp_min(TINY)
-        stretch = _annealed(STRETCH, share)
-        length = torch.minimum(length, hunt.nearest)
-        length = length * (1 + (gap / length.clamp_min(TINY)).clamp(-stretch, stretch))
-        change = current - hunt.clean
-        change = change + column(_annealed(turn, share) * length) * hunt.norm.steepest(found.gradient)
-        current = (hunt.clean + hunt.norm.scale(change, length)).clamp(0, 1)
-        hunt.moved()
-    hunt.offer(current, hunt.reached(hunt.look(current)))
-    _bisect(hunt, low=0.98, num_downsamplings=HALVINGS - 1)
+        distance = run.missing_margin(found.scores, found.logits) / run.norm.dual(found.gradient).clamp_min(TINY)
+        limit = _annealed(LENGTH_STEP, share)
+        length = torch.minimum(length, run.best_length)
+        length = length * (1 + (distance / length.clamp_min(TINY)).clamp(-limit, limit))
+        change = current - run.clean
+        change = change + broadcast(_annealed(direction_step, share) * length) * run.norm.steepest(found.gradient)
+        current = (run.clean + run.norm.scale(change, length)).clamp(0, 1)
+        run.count_step()
+    run.record(current, run.success(run.logits(current)))
+    _bisect(run, low=0.98, steps=BISECTIONS - 1)
 
 
 def _annealed(ends: tuple[float, float], share: float) -> float:
-    """From the first to the last number along a cosine."""
+    """From the first to the last value along a cosine."""
     first, last = ends
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def _bisect(hunt: Hunt, *, low: float, num_downsamplings: int) -> None:
-    """Shortens what was found towards the clean image, down to `low` of its length at most."""
-    change = hunt.found() - hunt.clean
-    lower = torch.full_like(hunt.nearest, low)
+def _bisect(run: AttackRun, *, low: float, steps: int) -> None:
+    """Shortens the best perturbation towards the clean image, to `low` of its length at most."""
+    change = run.adversarial() - run.clean
+    lower = torch.full_like(run.best_length, low)
     upper = torch.ones_like(lower)
-    for _ in range(num_downsamplings):
+    for _ in range(steps):
         middle = (lower + upper) / 2
-        images = hunt.clean + column(middle) * change
-        reached = hunt.reached(hunt.look(images))
-        hunt.offer(images, reached)
-        lower, upper = torch.where(reached, lower, middle), torch.where(reached, middle, upper)
+        images: Images = run.clean + broadcast(middle) * change
+        success = run.success(run.logits(images))
+        run.record(images, success)
+        lower, upper = torch.where(success, lower, middle), torch.where(success, middle, upper)

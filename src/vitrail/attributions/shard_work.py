@@ -86,7 +86,7 @@ class ExplainWork:
         ]
         columns = [name for name in dict.fromkeys(name for each in means for name in each) if name != "verdicts"]
         table = [[each.get(column) for column in columns] for each in means]
-        yield Table("means", f"Means over {named.count} images", columns, table, shown=False)
+        yield Table("means", f"Means over {named.count} images", columns, table, prominent=False)
         yield from named.notes()
         yield Summary(self._summary(named, means))
         yield Result(

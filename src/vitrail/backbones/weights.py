@@ -39,8 +39,8 @@ def read_state(path: Path) -> State:
         raise BadWeights(f"The weights file {path} is damaged or no safetensors file: {error}.") from error
     except Exception as error:  # torch.load trips over a strange file in a dozen ways
         raise BadWeights(
-            f"The weights file {path} is damaged, or holds more than tensors (it will not be unpickled): "
-            "a state dict saved as .safetensors, or by torch.save, would work."
+            f"The weights file {path} is damaged, or holds more than tensors (it will not be unpickled). "
+            "Use a state dict saved as .safetensors, or by torch.save."
         ) from error
     return _unwrapped(content, path)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from vitrail.cli.commands import command_for
 from vitrail.registry import Registry
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
@@ -24,6 +23,12 @@ class TaskGroup(TyperGroup):
     """Lists and finds commands in the table of tasks: those of one group, or all others and the groups."""
 
     group = ""
+    _listing = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """As the base class; no task is imported for its line."""
+        self._listing = True
+        super().format_help(ctx, formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands, in the order of the table of tasks."""
@@ -39,6 +44,10 @@ class TaskGroup(TyperGroup):
         known = FACES if name in FACES else TASKS
         if name not in known:
             return None
+        if self._listing:
+            return TyperCommand(cmd_name, help=f"{known.describe(name)}.")
+        from vitrail.cli.commands import command_for
+
         command = command_for(name, known[name])
         command.name = cmd_name
         return command
@@ -71,7 +80,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="A classifier from a folder of images, a look inside it, and figures that can be believed.")
+@app.callback(help="Train, explain, attack and audit image classifiers; train and evaluate GANs.")
 def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)

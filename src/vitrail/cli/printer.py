@@ -20,6 +20,9 @@ from vitrail.events import Event, Note, Plot, Progress, Result, Summary, Table
 SKIPPED_LINES = 5
 """Notes about skipped files that are printed one by one; the others are counted."""
 
+FILE_WIDTH = 10_000
+"""Characters of a line of a table that goes into a file or a pipe: none is shortened there."""
+
 LABELS = 22
 """Characters of the longest label of a summary that others are aligned with."""
 
@@ -88,7 +91,7 @@ class Printer:
             case Note():
                 self._skipped += event.kind == "skipped"
                 self._note(printable(event.text))
-            case Table(shown=True):
+            case Table(prominent=True):
                 self._tables.append(event)
             case Plot():
                 self._plots.append(f"{event.name}.png")
@@ -115,13 +118,24 @@ class Printer:
             self._line(line)
         for table in self._tables:
             self._line("")
-            self._out.print(grid(table, self._width() if self._bounded() else None))
+            self._print_table(table)
         for step in next_steps(self._summary, run):
             self._line(step)
         if self._as_json:
             # Straight to stdout: a console would wrap or colour it.
             sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
+
+    def _print_table(self, table: Table) -> None:
+        width = self._width()
+        if self._bounded():
+            self._out.print(grid(table, width))
+            return
+        self._out.width = FILE_WIDTH
+        try:
+            self._out.print(grid(table))
+        finally:
+            self._out.width = width
 
     def _bounded(self) -> bool:
         """Whether lines longer than the width would be broken; a file takes whole ones."""

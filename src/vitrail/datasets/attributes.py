@@ -46,7 +46,7 @@ def read_table(table: Path, root: Path, wanted: Sequence[str]) -> AttributeTable
     """
     columns = _columns(table)
     if "file" not in columns:
-        raise BadFolder(f"'{display_name(table)}' has no column 'file'; 'file,Male,Young' as first line would work.")
+        raise BadFolder(f"'{display_name(table)}' has no column 'file'. Use a first line such as 'file,Male,Young'.")
     known = [column for column in columns if column != "file"]
     chosen = tuple(wanted) or (USUAL if set(USUAL) <= set(known) else tuple(known))
     unknown = sorted(set(chosen) - set(known))
@@ -59,9 +59,11 @@ def read_table(table: Path, root: Path, wanted: Sequence[str]) -> AttributeTable
     missing = [file for file in files if not _there(file)]
     if missing or not files:
         named = (
-            f"names {len(missing)} files that are not there, as '{display_name(missing[0])}'" if missing else "is empty"
+            f"names {len(missing)} files that are not there, e.g. '{display_name(missing[0])}'"
+            if missing
+            else "is empty"
         )
-        raise BadFolder(f"'{display_name(table)}' {named}; a line for each image that is there would work.")
+        raise BadFolder(f"'{display_name(table)}' {named}. Use a line for each image that is there.")
     values = [[_value(row[name], table, name) for name in chosen] for row in rows]
     return AttributeTable(files, torch.tensor(values, dtype=torch.float32), chosen)
 
@@ -99,5 +101,5 @@ def _there(file: Path) -> bool:
 def _value(text: str | None, table: Path, name: str) -> float:
     given = (text or "").strip().lower()
     if given not in SO | NOT_SO:
-        raise BadFolder(f"'{display_name(table)}' holds {text!r} under {name}; 1 and 0, or 1 and -1, would work.")
+        raise BadFolder(f"'{display_name(table)}' holds {text!r} under {name}. Use 1 and 0, or 1 and -1.")
     return 1.0 if given in SO else -1.0

@@ -38,7 +38,7 @@ def _images_in(path: Path, may_be_empty: bool) -> list[Path]:
         raise
 
 
-def parts(root: Path) -> tuple[str, ...]:
+def split_folders(root: Path) -> tuple[str, ...]:
     """`("train", "test")` if the folder is split already, else `()`."""
     here = {path.name for path in class_folders(root)}
     if {"train", "test"} <= here:

@@ -42,7 +42,9 @@ def _file(root: Path, name: str) -> Path | None:
 def _read(root: Path, name: str, axes: int) -> Tensor:
     path = _file(root, name)
     if path is None:
-        raise BadFolder(f"'{display_name(root)}' has no file {name} or {name}.gz; the four idx files would work.")
+        raise BadFolder(
+            f"'{display_name(root)}' has no file {name} or {name}.gz. Use a folder with the four idx files."
+        )
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             head = file.read(4 + 4 * axes)
@@ -50,10 +52,10 @@ def _read(root: Path, name: str, axes: int) -> Tensor:
             count = math.prod(shape)
             data = file.read(count + 1) if count <= MOST_BYTES else b""  # a small file can unpack to any size
     except (OSError, EOFError, zlib.error) as error:
-        raise BadFolder(f"'{display_name(path)}' cannot be read ({error}); a complete copy would work.") from None
+        raise BadFolder(f"'{display_name(path)}' cannot be read ({error}). Use a complete copy.") from None
     if head[:4] != bytes((0, 0, 8, axes)) or len(data) != count:
         raise BadFolder(
             f"'{display_name(path)}' is no idx file of 8 bits, {axes} axes and at most {MOST_BYTES:,} bytes, or is cut "
-            "short; a complete copy would work."
+            "short. Use a complete copy."
         )
     return torch.from_numpy(np.frombuffer(data, np.uint8).reshape(shape).copy())

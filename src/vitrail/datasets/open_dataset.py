@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from vitrail.datasets.folder import folder, parts
+from vitrail.datasets.folder import folder, split_folders
+from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
-from vitrail.datasets.listed import is_list, listed
 from vitrail.files import AnyPath
 
 Part = Literal["train", "test"]
@@ -28,7 +28,7 @@ def open_dataset(path: AnyPath, part: Part | None = None) -> LabelledImages:
         BadFolder: there is no such folder or file, or it holds no labelled images of this part.
     """
     root = Path(path)
-    if is_list(root):
-        images = listed(root)
-        return images.labelled(part or ("train" if "train" in images.parts else None))
-    return folder(root, part or ("train" if parts(root) else None))
+    if is_image_list(root):
+        images = read_image_list(root)
+        return images.labelled(part or ("train" if "train" in images.splits else None))
+    return folder(root, part or ("train" if split_folders(root) else None))

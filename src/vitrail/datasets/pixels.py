@@ -15,7 +15,7 @@ from vitrail.tensors import Condition, Labels
 
 @dataclass(frozen=True)
 class PixelSet:
-    """Images and what is told of them.
+    """Images and their labels.
 
     Attributes:
         images: (N, C, S, S) uint8; one channel if all are grey.
@@ -50,7 +50,7 @@ class PixelSet:
         """The images at `rows`."""
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
-    def in_grey(self) -> PixelSet:
+    def to_grayscale(self) -> PixelSet:
         """One channel, if all three are equal everywhere."""
         first = self.images[:, :1]
         return replace(self, images=first.contiguous()) if (self.images == first).all() else self
@@ -69,7 +69,7 @@ def groups(labels: Condition) -> Labels:
     return labels if labels.ndim == 1 else torch.unique(labels, dim=0, return_inverse=True)[1]
 
 
-def fitted(
+def fit_to_size(
     images: UInt8[Tensor, "count channels rows columns"], size: int
 ) -> UInt8[Tensor, "count channels size size"]:
     """The middle square at another size; a black border is put round images that are little smaller.
@@ -88,8 +88,8 @@ def fitted(
     return torch.cat(parts)
 
 
-def held_out_rows(labels: Condition, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows (to learn from, held out): of each class or combination about `share` held out, one staying at least."""
+def stratified_holdout(labels: Condition, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows (train, held out): of each class or combination of attributes about `share` held out, at least one stays."""
     draws = torch.Generator().manual_seed(seed)
     out: list[Tensor] = []
     which = groups(labels)
@@ -98,6 +98,6 @@ def held_out_rows(labels: Condition, share: float, seed: int) -> tuple[Tensor, T
         members = members[torch.randperm(len(members), generator=draws)]
         out.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
     held_out = torch.cat(out).sort().values
-    kept = torch.ones(len(labels), dtype=torch.bool)
-    kept[held_out] = False
-    return torch.nonzero(kept)[:, 0], held_out
+    train = torch.ones(len(labels), dtype=torch.bool)
+    train[held_out] = False
+    return torch.nonzero(train)[:, 0], held_out

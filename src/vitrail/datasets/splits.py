@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vitrail.datasets import DATASETS
-from vitrail.datasets.folder import folder, parts, stratified_split
+from vitrail.datasets.folder import folder, split_folders, stratified_split
+from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
-from vitrail.datasets.listed import is_list, listed
 from vitrail.errors import BadFolder
 from vitrail.image_files import display_name
 
@@ -43,19 +43,19 @@ def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> 
     name = str(root)
     if not root.exists() and name in DATASETS and name != "folder":
         return TrainTestSplit(DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test"))
-    if is_list(root):
+    if is_image_list(root):
         return _split_of_list(root, test_share=test_share, seed=seed)
-    if parts(root):
+    if split_folders(root):
         train = _several_classes(folder(root, "train"))
         return TrainTestSplit(train, _same_classes(train, folder(root, "test"), root))
     return _split_off(folder(root, None), test_share=test_share, seed=seed)
 
 
 def _split_of_list(root: Path, *, test_share: float, seed: int) -> TrainTestSplit:
-    images = listed(root)
-    if "test" not in images.parts:
+    images = read_image_list(root)
+    if "test" not in images.splits:
         return _split_off(images.labelled(), test_share=test_share, seed=seed)
-    if "train" not in images.parts:
+    if "train" not in images.splits:
         raise BadFolder(f"'{display_name(root)}' has test images but no training images. Mark some of them as train.")
     train = _several_classes(images.labelled("train"))
     return TrainTestSplit(train, _same_classes(train, images.labelled("test"), root))

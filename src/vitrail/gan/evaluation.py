@@ -6,38 +6,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-from torch import Tensor
+from typing import Any
 
 from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
-from vitrail.events import Event, Note
+from vitrail.events import Event
 from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
 from vitrail.settings import cache_folder
-from vitrail.tensors import Condition
-
-
-@runtime_checkable
-class GeneratorLike(Protocol):
-    """What an evaluation needs of a generator."""
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """Description, with `data` and `seed` of the training."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the classes or attributes of its condition."""
-
-    def latents(self, seed: int, count: int) -> Tensor:
-        """Latents (count, L)."""
-
-    def images(self, latents: Tensor, labels: Condition) -> Tensor:
-        """Images (count, C, S, S) uint8."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +37,7 @@ class EvaluationEnd:
 
 
 def evaluate(
-    generator: GeneratorLike,
+    generator: GeneratorNetwork,
     data: str | Path | TrainingData | None = None,
     *,
     extractor: str = "auto",
@@ -72,7 +51,7 @@ def evaluate(
     """Measures the images of a generator against real ones; yields notes and progress, and `EvaluationEnd` last.
 
     Args:
-        generator: trained by `train`.
+        generator: a trained one, see `load`.
         data: a folder of real images or the name of a data set; None: the images that it was trained on.
         extractor: feature extractor, see `gan.extractors.open_feature_extractor`.
         samples: images on each side, at most as many as there are.
@@ -89,8 +68,7 @@ def evaluate(
     cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):
         data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
-    for text in dict.fromkeys(data.opened.notes):
-        yield Note(text)
+    yield from data.opened.events()
     if generator.names and data.train.names != generator.names:
         raise BadSetting(
             f"The generator's condition is {', '.join(generator.names)}; these images have "
@@ -127,7 +105,7 @@ def evaluate(
 
 
 def open_evaluation_data(
-    generator: GeneratorLike, source: str | Path | None, *, home: Path, download: bool
+    generator: GeneratorNetwork, source: str | Path | None, *, home: Path, download: bool
 ) -> TrainingData:
     """The real images to compare with: those of `source`, by default those that the generator was trained on.
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitrail.datasets.open_pixels import Wish
+from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.devices import choose_device, seed_everything
 from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, rank_and_world_size
 from vitrail.events import Note, Progress
@@ -107,9 +107,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     device = choose_device(device)
     seed_everything(seed)
     if not isinstance(data, TrainingData):
-        data = open_training_data(data, Wish(size=default_size(str(data)), seed=seed, home=cache / "datasets"))
-    for text in dict.fromkeys(data.opened.notes):
-        yield Note(text)
+        data = open_training_data(data, PixelOptions(size=default_size(str(data)), seed=seed, home=cache / "datasets"))
+    yield from data.opened.events()
     description = describe(data.train, networks)
     options = resolve_options(options, description)
     order = ShuffledBatches(len(data.train), batch, seed, rank=rank, ranks=ranks)
@@ -218,7 +217,13 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
 
 def check_training(
-    data: TrainingData, *, networks: NetworkOptions, options: TrainingOptions, batch: int, seed: int, **_: Any
+    data: TrainingData,
+    *,
+    networks: NetworkOptions = NetworkOptions(),
+    options: TrainingOptions = TrainingOptions(),
+    batch: int = 64,
+    seed: int = 0,
+    **_: Any,
 ) -> None:
     """Raises what `train` with these arguments would raise before its first step.
 

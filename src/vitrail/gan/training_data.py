@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrail.datasets.open_pixels import Opened, Wish, open_pixels
+from vitrail.datasets.pixel_data import PixelOptions, TrainAndHeldOut, load_pixel_sets
 from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun
@@ -30,8 +30,8 @@ class TrainingData:
     """
 
     source: str
-    options: Wish
-    opened: Opened = field(repr=False)
+    options: PixelOptions
+    opened: TrainAndHeldOut = field(repr=False)
 
     @property
     def train(self) -> PixelSet:
@@ -57,16 +57,16 @@ def default_size(source: str) -> int:
     return 16 if source == "digits" else 32
 
 
-def open_training_data(source: str | Path, options: Wish) -> TrainingData:
+def open_training_data(source: str | Path, options: PixelOptions) -> TrainingData:
     """Opens a folder of images or a named data set. Of several ranks, the first one downloads or unpacks it.
 
     Raises:
-        UnknownName, BadFolder, BadImage, BadSetting, MissingWeights: as `datasets.open_pixels`.
+        UnknownName, BadFolder, BadImage, BadSetting, MissingWeights: as `datasets.load_pixel_sets`.
     """
     source = str(source)
-    opened = open_pixels(source, options) if rank_and_world_size()[0] == 0 else None
+    opened = load_pixel_sets(source, options) if rank_and_world_size()[0] == 0 else None
     barrier()
-    return TrainingData(source, options, opened or open_pixels(source, options))
+    return TrainingData(source, options, opened or load_pixel_sets(source, options))
 
 
 class _Options(BaseModel):
@@ -87,7 +87,7 @@ class _Data(BaseModel):
     options: _Options
 
 
-def read_data_options(description: Mapping[str, Any], *, home: Path, download: bool) -> tuple[str, Wish]:
+def read_data_options(description: Mapping[str, Any], *, home: Path, download: bool) -> tuple[str, PixelOptions]:
     """Source and options of the images that a generator was trained on, from its description.
 
     Args:
@@ -105,4 +105,4 @@ def read_data_options(description: Mapping[str, Any], *, home: Path, download: b
     values = data.options.model_dump()
     labels = None if values["labels"] is None else Path(values["labels"])
     values |= {"labels": labels, "attributes": tuple(values["attributes"])}
-    return data.source, Wish(**values, home=home, download=download)
+    return data.source, PixelOptions(**values, home=home, download=download)

@@ -31,7 +31,7 @@ class Shard:
         found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text.strip())
         number, count = (int(part) for part in found.groups()) if found else (0, 0)
         if not 1 <= number <= count <= MOST:
-            raise BadSetting(f"--shard takes K/N, with K from 1 to N; got {text!r}; 3/64 would work.")
+            raise BadSetting(f"--shard takes K/N, with K from 1 to N; got {text!r}. Use e.g. 3/64.")
         return cls(number, count)
 
     def rows(self, total: int) -> slice:

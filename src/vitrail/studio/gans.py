@@ -181,16 +181,16 @@ def _plan_samples(
     context: StudioContext, owner: str, folder: str, label: str, count: float, seed: float
 ) -> list[TaskSettings]:
     generator = _generator(context, owner, folder)
-    settings = {"generator": generator, "wanted": _labels(label), "count": int(count or 1), "seed": int(seed or 0)}
+    settings = {"generator": generator, "label": _labels(label), "count": int(count or 1), "seed": int(seed or 0)}
     return [("gan-sample", settings)]
 
 
 def _plan_interpolation(
     context: StudioContext, owner: str, folder: str, start: str, end: str, seeds: str
 ) -> list[TaskSettings]:
-    settings = {"wanted": _labels(start), "to_wanted": _labels(end), "seeds": seeds}
+    settings = {"label": _labels(start), "to_label": _labels(end), "seeds": seeds}
     given = {name: value for name, value in settings.items() if value}
-    return [("gan-walk", {"generator": _generator(context, owner, folder), **given})]
+    return [("gan-interpolate", {"generator": _generator(context, owner, folder), **given})]
 
 
 def _edit_form(context: StudioContext, chosen: gr.Dropdown, folder: str | None) -> None:
@@ -207,7 +207,7 @@ def _edit_form(context: StudioContext, chosen: gr.Dropdown, folder: str | None) 
         edits = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
         if not edits:
             raise BadSetting("All attributes are unchanged. Move at least one slider.")
-        settings = {"generator": _generator(context, owner, run), "images": [provided_image(path)], "wanted": edits}
+        settings = {"generator": _generator(context, owner, run), "images": [provided_image(path)], "attributes": edits}
         return [("gan-edit", {**settings, "strength": max(map(abs, values))})]
 
     _form(context, "Edit", [chosen, image, *sliders], plan)

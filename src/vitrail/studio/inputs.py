@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import gradio as gr
 from pydantic.fields import FieldInfo
 
+from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadSetting, MissingExtra, VitrailError
 from vitrail.formatting import percent
 from vitrail.runs import read_run
@@ -19,12 +20,11 @@ from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 from vitrail.studio.ownership import Private
 from vitrail.studio.uploads import checked_image, checked_weights
 from vitrail.task import Task
-from vitrail.tasks.demo import packaged_images
 
 OMITTED = {
     *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
     *("live", "preview_every", "feature_extractor", "judge", "download", "device"),
-    *("shards", "shard", "shard_engine", "shard_workers", "memory"),
+    *("shards", "shard", "engine", "workers", "memory"),
 }
 """Settings that name files of the server, that the page sets itself, or that concern runs on several machines."""
 
@@ -41,7 +41,7 @@ def image_input(label: str = "Image") -> gr.Image:
     """An input for an uploaded image, or for one of the packaged sample images."""
     upload = image_upload(label)
     try:
-        samples = {path.stem: str(path) for path in packaged_images()}
+        samples = {path.stem: str(path) for path in sample_images()}
     except MissingExtra:
         return upload
     sample = gr.Radio([*samples], label="Sample images")

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.themes.utils import fonts
 
 from vitrail.formatting import count
-from vitrail.studio import explain, fool, gans, history, train, visualise
+from vitrail.studio import attack, explain, gans, history, train, visualise
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
 KEEP_ALIVE_SECONDS = 20.0
@@ -68,8 +68,8 @@ def page(context: StudioContext) -> gr.Blocks:
         with gr.Tabs(selected="explain") as tabs:
             with gr.Tab("Explain", id="explain"):
                 networks = [explain.screen(context)]
-            with gr.Tab("Fool", id="fool"):
-                networks.append(fool.screen(context))
+            with gr.Tab("Attack", id="attack"):
+                networks.append(attack.screen(context))
             with gr.Tab("Visualise", id="visualise"):
                 networks.append(visualise.screen(context))
             with gr.Tab("Train a classifier", id="train"):

@@ -1,56 +1,101 @@
-"""A set of images in, how easily a network is fooled on them and how faithful its maps are out."""
+"""Audit of a network on a set of images: robust accuracy, minimal perturbations, and faithfulness of maps."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
-from vitrail.attributions import ATTRIBUTIONS
+from vitrail.attacks import EPSILONS
+from vitrail.attributions import ATTRIBUTIONS, DEFAULT_METHOD
+from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
 from vitrail.registry import display_name
-from vitrail.settings import Numbers, setting
-from vitrail.tasks.sharded import Sharded
+from vitrail.settings import (
+    DATA,
+    MEASURING,
+    METHOD,
+    NETWORK,
+    Numbers,
+    device_setting,
+    memory_setting,
+    seed_setting,
+    setting,
+    weights_setting,
+)
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work
 
-LINF = tuple(step / 255 for step in (0.25, 0.5, 1, 1.5, 2, 3, 4, 8))
-L2 = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
+SHARD_SETTINGS = ("method", "linf", "l2", "autoattack", "autoattack_epsilon", "memory", "seed")
+"""What the measurements of a shard depend on, besides the images and the network."""
 
 
-def _radii(values: tuple[float, ...]) -> tuple[float, ...]:
+def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
     if not values or min(values) <= 0:
-        raise BadSetting(f"radii must be above 0; got {', '.join(map(str, values)) or 'none'}.")
+        raise BadSetting(f"epsilon values must be above 0; got {', '.join(map(str, values)) or 'none'}.")
     return tuple(sorted(set(values)))
 
 
-Radii = Annotated[Numbers, AfterValidator(_radii)]
+Epsilons = Annotated[Numbers, AfterValidator(_rising)]
 
 
 class Audit(Sharded):
-    """Measure on a set of images how easily a network is fooled, and how faithful its maps are."""
+    """Audit a network on a set of images: robust accuracy, minimal perturbations, and faithfulness of its maps."""
 
     folder: Path = setting(
-        ..., "Images; class folders, a table or tar files give the labels if --labels does not", positional=True
+        ...,
+        "Images; labels from class folders (test part of train/ and test/), a table or tar files",
+        panel=DATA,
+        positional=True,
     )
-    labels: Path | None = setting(None, "CSV with the columns file and class_index (or label: a name or number)")
-    backbone: str = setting("squeezenet", "Network, by name, or a run folder of `vitrail transfer`")
-    method: str = setting("gradient", f"Maps to judge, by name. Known: {', '.join(map(display_name, ATTRIBUTIONS))}")
-    linf: Radii = setting(LINF, "Radii in the largest change of a pixel, intensity 0 to 1")
-    l2: Radii = setting(L2, "Radii in the length of the whole change")
-    limit: int | None = setting(None, "Images at most, drawn by the seed", ge=1)
-    reference: bool = setting(False, "Run the official AutoAttack as well, at --reference-radius (slow)")
-    reference_radius: float = setting(1 / 255, "Radius (linf) of the reference", gt=0)
-    memory: int = setting(512, "MiB that what is computed at once may take", ge=16)
-    weights: Path | None = setting(None, "Weights file of the network (safetensors, or a torch state dict)")
-    seed: int = setting(0, "Seed of the draw and of random maps", ge=0)
-    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:1")
+    labels: Path | None = setting(
+        None, "CSV with the columns file and class_index (or label: a class name or number)", panel=DATA
+    )
+    max_images: int | None = setting(
+        None, "Number of images at most, drawn by the seed; default: all", panel=DATA, ge=1
+    )
+    method: str = setting(
+        DEFAULT_METHOD, f"Attribution method of the maps: {', '.join(map(display_name, ATTRIBUTIONS))}", panel=METHOD
+    )
+    linf: Epsilons = setting(EPSILONS["linf"], "Epsilon values, L-infinity, in pixel intensity [0, 1]", panel=MEASURING)
+    l2: Epsilons = setting(EPSILONS["l2"], "Epsilon values, L2, in pixel intensity", panel=MEASURING)
+    autoattack: bool = setting(False, "The official AutoAttack as well, at one epsilon (slow)", panel=MEASURING)
+    autoattack_epsilon: float = setting(1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0)
+    backbone: str = setting(DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK)
+    weights: Path | None = weights_setting()
+    seed: int = seed_setting("the draw of images, random starts and random maps")
+    memory: int = memory_setting()
+    device: str = device_setting()
 
     def prepare(self) -> Work:
-        """The network, and the images with what counts as right."""
-        from vitrail.tasks.audit_work import Auditing
+        """The network, and the images with their labels."""
+        from vitrail.audit.measurements import Auditor
+        from vitrail.audit.shard_work import AuditWork
+        from vitrail.datasets.network_labels import read_network_labels
+        from vitrail.image_ascent.batching import MIB
+        from vitrail.tasks.audit_report import report
+        from vitrail.transfer.classifier import open_network
 
         ATTRIBUTIONS.check(self.method)
-        return Auditing(self)
+        network = open_network(self.backbone, weights=self.weights, device=self.device)
+        auditor = Auditor(
+            network,
+            method=self.method,
+            epsilons={"linf": self.linf, "l2": self.l2},
+            autoattack_epsilon=self.autoattack_epsilon if self.autoattack else None,
+            seed=self.seed,
+            memory=self.memory * MIB,
+        )
+        return AuditWork(
+            auditor,
+            read_network_labels(self.folder, network.classes, table=self.labels),
+            max_images=self.max_images,
+            seed=self.seed,
+            settings=self.model_dump(mode="json", include=set(SHARD_SETTINGS)),
+            interruptible=not self.is_sharded,
+            report=partial(report, folder=self.folder, backbone=self.backbone),
+        )

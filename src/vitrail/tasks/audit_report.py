@@ -1,76 +1,122 @@
-"""What `audit` shows: accuracy against radius, how small the smallest changes are, the frailest and the sturdiest."""
+"""Tables, plots and the summary of `audit`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from vitrail.audit.result import AuditResult
+from vitrail.datasets.network_labels import NetworkLabels
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Note, Plot, Table
+from vitrail.events import Event, Note, Plot, Summary, Table
+from vitrail.formatting import count, number, percent
 from vitrail.image_files import display_name
 from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
-from vitrail.tasks.audit_measures import Audited
 
-SHEET = 12  # images on a contact sheet
+IMAGES_ON_SHEET = 12
 NORMS = {"linf": "L∞", "l2": "L2"}
+MEASURES = {"accuracy": "accuracy", "agreement": "agreement with the prediction on the clean image"}
 
-OVERSTATED = (
-    "These attacks are few and quick: accuracy under them is an upper bound, and what PGD alone finds is known to "
-    "overstate robustness by 3 to 30 points where a network was trained to resist it; --reference runs AutoAttack."
+UPPER_BOUND = (
+    "an upper bound: these attacks are few and quick, and overstate the robustness of networks trained to resist; "
+    "--autoattack checks it"
 )
 
 
-def report(audit: Audited) -> Iterator[Event]:
-    """Tables and figures of an audit."""
-    figures = audit.figures()
-    rows = [(NORMS[point["norm"]], point["radius"], point["accuracy"]) for point in figures["curve"]]
-    yield Table("curve", "Accuracy against radius (intensity 0 to 1)", ("norm", "radius", "accuracy"), rows)
-    faithful = figures["faithfulness"]
-    kinds = [(kind, faithful[f"{kind}_auc"], faithful[f"random_{kind}_auc"]) for kind in ("deletion", "insertion")]
-    yield Table("faithfulness", f"Maps of {audit.method}, mean", ("figure", "AUC", "of random maps"), kinds)
-    names = [display_name(file) for file in audit.files]
-    each = zip(names, audit.right.tolist(), audit.smallest["l2"].tolist(), audit.smallest["linf"].tolist(), strict=True)
-    columns = ("image", "right", "smallest L2", "smallest L∞")
-    yield Table("images", "The smallest change that fools", columns, list(each), shown=False)
-    smallest = figures["minimal_l2"]
-    if smallest["n"]:
-        yield Note(
-            f"Accuracy {figures['accuracy']:.4f} on {figures['n']} images; smallest change that fools: "
-            f"L2 {smallest['mean']:.3f} on average, {smallest['median']:.3f} in the middle, of {smallest['n']}."
-        )
-    if "reference" in figures:
-        found = figures["reference"]
-        yield Note(
-            f"AutoAttack at {found['radius']:.5f} (L∞) leaves {found['accuracy']:.4f}; "
-            f"the attacks here {found['accuracy_here']:.4f}."
-        )
-    yield Note(OVERSTATED)
+def report(
+    audit: AuditResult,
+    files: Sequence[Path],
+    images: NetworkLabels,
+    *,
+    skipped: int,
+    folder: Path,
+    backbone: str,
+) -> Iterator[Event]:
+    """All events but the result.
+
+    Args:
+        files: the images measured.
+        images: where they and their labels come from.
+        skipped: number of images left out.
+        folder, backbone: as the user gave them.
+    """
+    rows = [
+        (NORMS[norm], epsilon, round(255 * epsilon, 2), audit.robust(norm, epsilon))
+        for norm, epsilons in audit.epsilons.items()
+        for epsilon in epsilons
+    ]
+    measure = MEASURES[audit.measure]
+    title = f"{measure.capitalize()} under attack, against epsilon (pixel intensity, 0 to 1)"
+    yield Table("curve", title, ("norm", "epsilon", "in 255ths", audit.measure), rows)
+    metrics = audit.values()["faithfulness"]
+    areas = [(kind, metrics[f"{kind}_auc"], metrics[f"random_{kind}_auc"]) for kind in ("deletion", "insertion")]
+    title = f"Faithfulness of {audit.method}, mean"
+    yield Table("faithfulness", title, ("metric", "AUC", "of random maps"), areas, prominent=False)
+    names = [display_name(file) for file in files]
+    each = zip(names, audit.correct.tolist(), audit.minimal["l2"].tolist(), audit.minimal["linf"].tolist(), strict=True)
+    columns = ("image", "correct", "minimal L2", "minimal L∞")
+    yield Table("images", "Norm of the minimal perturbation of each image", columns, list(each), prominent=False)
     try:
-        yield from _drawn(audit)
+        yield from _plots(audit, files)
     except MissingExtra as error:
-        yield Note(f"{error} No figures were drawn.")
+        yield Note(f"{error} No plots were drawn.", "missing-extra")
+    yield _summary(audit, images, skipped=skipped, folder=folder, backbone=backbone)
 
 
-def _drawn(audit: Audited) -> Iterator[Event]:
-    for norm, radii in audit.radii.items():
-        points = [(0.0, float(audit.right.mean())), *((radius, audit.accuracy(norm, radius)) for radius in radii)]
-        line = Line([radius for radius, _ in points], [accuracy for _, accuracy in points])
-        axis = Axis(f"radius, {NORMS[norm]}, in intensity 0 to 1", "accuracy", percent_y=True)
-        yield Plot(f"curve_{norm}", f"Accuracy against radius, {NORMS[norm]}", curve([line], axis))
-    smallest = audit.smallest["l2"]
-    known = np.flatnonzero(audit.right & np.isfinite(smallest))
-    ordered = known[np.argsort(smallest[known], kind="stable")]
+def _summary(audit: AuditResult, images: NetworkLabels, *, skipped: int, folder: Path, backbone: str) -> Summary:
+    values = audit.values()
+    left_out = f", {skipped:,} skipped" if skipped else ""
+    lines = [("images", count(values["n"], "image") + left_out), ("labels", images.description)]
+    if audit.labelled:
+        lines.append(("accuracy", f"{percent(values['accuracy'])} without an attack"))
+    else:
+        lines.append(("measured", MEASURES["agreement"]))
+    for norm, epsilons in audit.epsilons.items():
+        middle = epsilons[len(epsilons) // 2]
+        share = percent(audit.robust(norm, middle))
+        lines.append((f"under attack, {NORMS[norm]}", f"{share} at epsilon {number(middle)}, at most"))
+    minimal = values["minimal_l2"]
+    if minimal["n"]:
+        lines.append(("minimal L2", f"median {minimal['median']:.3f}, of {count(minimal['n'], 'image')}"))
+    if "autoattack" in values:
+        found = values["autoattack"]
+        own, other = found[f"{audit.measure}_here"], found[audit.measure]
+        epsilon = number(found["epsilon"])
+        lines.append(("AutoAttack", f"{percent(other)} at L∞ epsilon {epsilon}; the attacks here: {percent(own)}"))
+    lines.append(("certainty", UPPER_BOUND))
+    metrics = values["faithfulness"]
+    own, chance = (metrics[f"{kind}insertion_auc"] - metrics[f"{kind}deletion_auc"] for kind in ("", "random_"))
+    lines.append(("maps", f"{audit.method}: insertion less deletion {own:.3f}, of random maps {chance:.3f}"))
+    place, network = shlex.quote(str(folder)), shlex.quote(backbone)
+    steps = [f"vitrail attack {place} --backbone {network}", "vitrail report {run}"]
+    if not audit.labelled:
+        steps.insert(0, f"vitrail audit {place} --backbone {network} --labels TABLE.csv")
+    return Summary(lines, steps)
+
+
+def _plots(audit: AuditResult, files: Sequence[Path]) -> Iterator[Event]:
+    measure = MEASURES[audit.measure]
+    for norm, epsilons in audit.epsilons.items():
+        points = [(0.0, float(audit.correct.mean())), *((epsilon, audit.robust(norm, epsilon)) for epsilon in epsilons)]
+        line = Line([epsilon for epsilon, _ in points], [share for _, share in points])
+        axis = Axis(f"epsilon, {NORMS[norm]}, in pixel intensity 0 to 1", audit.measure, percent_y=True)
+        yield Plot(f"curve_{norm}", f"{measure.capitalize()} against epsilon, {NORMS[norm]}", curve([line], axis))
+    minimal = audit.minimal["l2"]
+    rows = np.flatnonzero(audit.correct & np.isfinite(minimal))
+    ordered = rows[np.argsort(minimal[rows], kind="stable")]
     if not len(ordered):
         return
-    found = np.sort(smallest[known])
-    share = (np.arange(len(found)) + 1) / len(found)
-    axis = Axis("smallest change that fools, L2", "share of images", percent_y=True)
-    line = Line([0.0, *found.tolist()], [0.0, *share.tolist()])
-    yield Plot("smallest", "How many images a change of this length fools", curve([line], axis))
-    for name, title, rows in (
-        ("fragile", "The most fragile images: smallest L2", ordered[:SHEET]),
-        ("sturdy", "The sturdiest images: smallest L2", ordered[::-1][:SHEET]),
+    lengths = np.sort(minimal[rows])
+    share = (np.arange(len(lengths)) + 1) / len(lengths)
+    axis = Axis("norm of the minimal perturbation, L2", "share of images", percent_y=True)
+    line = Line([0.0, *lengths.tolist()], [0.0, *share.tolist()])
+    yield Plot("minimal", "Share of images that a perturbation of this norm changes", curve([line], axis))
+    for name, title, chosen in (
+        ("fragile", "The least robust images: smallest minimal L2", ordered[:IMAGES_ON_SHEET]),
+        ("robust", "The most robust images: largest minimal L2", ordered[::-1][:IMAGES_ON_SHEET]),
     ):
-        captions = [f"{audit.files[row].stem} {smallest[row]:.3f}" for row in rows]
-        yield Plot(name, title, contact_sheet([load_thumbnail(audit.files[row]) for row in rows], captions))
+        captions = [f"{files[row].stem} {minimal[row]:.3f}" for row in chosen]
+        yield Plot(name, title, contact_sheet([load_thumbnail(files[row]) for row in chosen], captions))

@@ -26,12 +26,14 @@ class Compare(Task):
         """Yields tables and a plot; the last event is the `Result`."""
         runs = [read_run(folder) for folder in self.run_folders]
         if _common_task(runs) == "gan-train":
-            from vitrail.tasks.compare_gans import compared
+            from vitrail.tasks.compare_gans import compare_gans
 
-            yield from compared(runs)
+            yield from compare_gans(runs)
             return
         rows = [_row(run) for run in runs]
-        yield Table("comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], shown=False)
+        yield Table(
+            "comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], prominent=False
+        )
         yield _accuracies(rows)
         try:
             yield _plot(rows)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Result, Summary
 from vitrail.formatting import count
 from vitrail.runs import new_folder, record
 from vitrail.settings import OUTPUT, cache_folder, setting
 from vitrail.task import Task
 
-SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # CC0 or public domain, inside scikit-image's package
 METHODS = ("gradient", "smooth-grad", "grad-cam")
 
 
@@ -48,41 +45,30 @@ class Demo(Task):
 
     def _tasks(self, finished: list[Path]) -> Iterator[tuple[str, Task]]:
         """Names and tasks in order; `finished` holds the run folders so far."""
+        from vitrail.datasets.sample_images import sample_images
+        from vitrail.tasks.attack import Attack
         from vitrail.tasks.classify import Classify
         from vitrail.tasks.explain import Explain
-        from vitrail.tasks.fool import Fool
         from vitrail.tasks.gan_train import GanTrain
         from vitrail.tasks.transfer import Transfer
         from vitrail.tasks.visualise import Visualise
 
-        images = tuple(packaged_images())
+        images = tuple(sample_images())
         yield "classify", Classify(images=images, backbone="squeezenet", top_k=3)
         yield "classify", Classify(images=images, backbone="efficientnet-lite0", top_k=3)
         yield "explain", Explain(images=images[:1], method=METHODS, samples=16)
-        yield "fool", Fool(images=images[:1], target=("tarantula",))
+        yield "attack", Attack(images=images[:1], target=("tarantula",))
         yield "visualise", Visualise(classes=("tarantula",), steps=80)
         yield "transfer", Transfer(folder=Path("digits"), backbone=("squeezenet",), layer=("fire9",))
         digits = str(finished[-1])
         three = tuple(_test_digits("3")[:1])
         yield "explain", Explain(images=three, method=METHODS, samples=16, backbone=(digits,))
-        yield "fool", Fool(images=three, target=("8",), backbone=digits)
+        yield "attack", Attack(images=three, target=("8",), backbone=digits)
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
         yield (
             "gan-train",
             GanTrain(data="digits", epochs=30, batch=32, learning_rate=5e-4, ema_decay=0.99, evaluate_every=10),
         )
-
-
-def packaged_images() -> list[Path]:
-    """The free photographs in scikit-image's package, which is not imported.
-
-    Raises:
-        MissingExtra: scikit-image is not installed.
-    """
-    spec = find_spec("skimage")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra("The demo's images are not installed; run `pip install 'vitrail[demo]'`.")
-    return [Path(spec.submodule_search_locations[0]) / "data" / name for name in SHOWN]
 
 
 def _test_digits(name: str) -> list[Path]:

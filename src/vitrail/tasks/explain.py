@@ -26,7 +26,7 @@ from vitrail.settings import (
     setting,
     weights_setting,
 )
-from vitrail.tasks.sharded import Sharded
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.attributions.explainer import Explainer

@@ -19,7 +19,7 @@ from vitrail.image_files import display_name
 from vitrail.plots import Panel, Scale, apply_colormap, is_signed, overlay, panels, region
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.tasks.kept_names import UniqueNames
+from vitrail.unique_names import UniqueNames
 
 IMAGES_IN_PLOT = 8
 REGIONS_IN_ROW = 4
@@ -82,7 +82,9 @@ class Report:
         names = ("image", "class", "method")
         measured = [key for key in METRICS if any(key in row[3] for row in rows)]
         table = [(*row[:3], *(_cell(row[3].get(key)) for key in measured)) for row in rows]
-        yield Table("maps", "Maps and their metrics", (*names, *(METRICS[key] for key in measured)), table, shown=False)
+        yield Table(
+            "maps", "Maps and their metrics", (*names, *(METRICS[key] for key in measured)), table, prominent=False
+        )
         if "verdict" in measured:
             title = "Score of each map (insertion less deletion) against a random map's"
             scores = [(*row[:3], *_scores(row[3])) for row in rows]

@@ -1,4 +1,4 @@
-"""What `edit` keeps and shows: each image's files, sheets of the first ones, a table, and how often it succeeded."""
+"""Files, sheets, table and summary of `gan edit`."""
 
 from __future__ import annotations
 
@@ -7,67 +7,66 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Attachment, Event, Image, Note, Plot, Table
-from vitrail.formatting import percent
+from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table
+from vitrail.formatting import count, duration, number, percent
+from vitrail.gan.editor import EditResult
 from vitrail.image_files import display_name
-from vitrail.images import to_rgb
+from vitrail.images import to_hwc
 from vitrail.plots import Panel, grid, panels
 from vitrail.plots.encode import encode_png
-from vitrail.tasks.gan_edit_images import Edited, Editor
-from vitrail.tasks.kept_names import UniqueNames
+from vitrail.unique_names import UniqueNames
 
-DRAWN, STRIPS = 6, 12  # images in the sheet with figures, and in that of strips
+IMAGES_IN_PLOT, STRIPS = 6, 12  # images in the plot, and in the sheet of strips
 TILE = 96  # pixels in the sheet of strips
-ENLARGED = 350  # pixels, about: that a panel shows without a blur of its own
+PANEL = 350  # pixels, about: that a panel shows without blur
+SUMMARY_EDITS = 4
 
 
 class Report:
     """Collects edited images.
 
     Args:
-        seen: see `Measures.seen`.
+        edits: attribute -> whether it is set.
+        judge_accuracy: see `EditMetrics`.
     Attributes:
         images: as in `result.json`.
-        skipped: images that could not be read, and why.
+        skipped: images that could not be read, with the reasons.
     """
 
-    def __init__(self, editor: Editor, seen: Mapping[str, tuple[float, float]]) -> None:
-        self._seen_in_real = seen
+    def __init__(self, edits: Mapping[str, bool], judge_accuracy: Mapping[str, tuple[float, float]]) -> None:
+        self._edits, self._judge_accuracy = edits, judge_accuracy
         self.images: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
-        self._all = editor.generator.names
-        self._wishes = {self._all[index]: value > 0 for index, value in editor.wishes.items()}
         self._names = UniqueNames()
         self._rows: list[list[Panel]] = []
         self._strips: list[tuple[str, np.ndarray]] = []
 
-    def add(self, files: Sequence[Path], found: Edited, entries: Sequence[dict[str, Any]]) -> Iterator[Event]:
-        """Keeps the files of some images."""
+    def add(self, files: Sequence[Path], result: EditResult, entries: Sequence[dict[str, Any]]) -> Iterator[Event]:
+        """The files of some images."""
         for row, (file, entry) in enumerate(zip(files, entries, strict=True)):
             name = self._names.free(file.stem)
-            strip = _upright(found.strip[row])
-            made = {
-                "original": _upright(found.original[row]),
-                "reconstruction": _upright(found.rebuilt[row]),
+            strip = to_hwc(result.strip[row])
+            images = {
+                "original": to_hwc(result.original[row]),
+                "reconstruction": to_hwc(result.reconstruction[row]),
                 "edited": strip[-1],
                 "strip": np.concatenate(list(strip), axis=1),
             }
-            for kind, image in made.items():
+            for kind, image in images.items():
                 yield Attachment("edited", f"{name}_{kind}.png", encode_png(np.ascontiguousarray(image)))
-            output = {kind: f"edited/{name}_{kind}.png" for kind in made}
-            wanted = {wish: int(so) for wish, so in self._wishes.items()}
-            self.images.append({"file": display_name(file), "wanted": wanted, **entry, "output": output})
-            if len(self._rows) < DRAWN:
-                self._rows.append(self._panels(made, self.images[-1]))
+            output = {kind: f"edited/{name}_{kind}.png" for kind in images}
+            edits = {attribute: int(value) for attribute, value in self._edits.items()}
+            self.images.append({"file": display_name(file), "edits": edits, **entry, "output": output})
+            if len(self._rows) < IMAGES_IN_PLOT:
+                self._rows.append(self._panels(images, self.images[-1]))
             if len(self._strips) < STRIPS:
-                frames = np.stack([made["original"], made["reconstruction"], *strip])
+                frames = np.stack([images["original"], images["reconstruction"], *strip])
                 self._strips.append((file.stem, frames))
 
     def means(self) -> dict[str, Any]:
-        """Over all images, as `result.json` has them; None for what was not measured."""
+        """Means over all images, as in `result.json`; None for what was not measured."""
         identities = [entry["identity"] for entry in self.images if entry["identity"] is not None]
         ratios = [each["ratio"] for each in identities if each["ratio"] is not None]
         return {
@@ -79,82 +78,88 @@ class Report:
             "changed": self._changed(),
         }
 
-    def finished(self) -> Iterator[Event]:
-        """A sentence, the table, and sheets of the first images."""
-        yield from self._summary()
-        wishes = [f"{'' if so else 'not '}{name}" for name, so in self._wishes.items()]
-        columns = ("image", *(f"{name}, before → after" for name in self._wishes), "success", "error", "distance")
-        title = f"Images made {', '.join(wishes)}: what the judge sees, squared error, distance to the original"
+    def finish(self) -> Iterator[Event]:
+        """The table, and sheets of the first images."""
+        edits = ", ".join(self._edit_names())
+        columns = ("image", *(f"{name}, before → after" for name in self._edits), "success", "error", "distance")
+        title = "Probabilities of the judge, squared error, distance to the original"
         yield Table("edited", title, columns, [self._cells(entry) for entry in self.images])
         frames = np.stack([frames for _, frames in self._strips])
-        blocks = {"original": frames[:, :1], "rebuilt": frames[:, 1:2], f"to {', '.join(wishes)}": frames[:, 2:]}
+        blocks = {"original": frames[:, :1], "reconstruction": frames[:, 1:2], f"to {edits}": frames[:, 2:]}
         sheet = grid(blocks, [name for name, _ in self._strips], tile=TILE)
         yield Image("strips", "Attributes changed step by step", encode_png(sheet))
         try:
-            headings = ("original", "reconstruction", ", ".join(wishes))
-            yield Plot("edited", "Original, reconstruction, edited", panels(self._rows, headings))
+            plot = panels(self._rows, ("original", "reconstruction", edits))
+            yield Plot("edited", "Original, reconstruction, edited", plot)
         except MissingExtra as error:
-            yield Note(f"{error} No sheet with figures was drawn.")
+            yield Note(f"{error} No plot was drawn.", "missing-extra")
 
-    def _summary(self) -> Iterator[Event]:
-        for name, found in self._changed().items():
-            wish = name if self._wishes[name] else f"not {name}"
-            count = f"{found['succeeded']} of the {found['n']}"
-            real = f"in {percent(found['real'])} of real ones that are so"
-            yield Note(f"{wish}: the judge sees it in {count} images where it did not before; {real}.")
-        ratio = self.means()["identity_ratio"]
-        if ratio is not None:
-            yield Note(f"Likeness: edited images are {ratio:.2f} of the distance from the original that others are.")
+    def summary(self, generator: Path, seconds: float) -> Summary:
+        """How many images were edited, with what success, and how close they are to the originals."""
+        means = self.means()
+        lines = [
+            ("images", count(means["n"], "image") + (f", {len(self.skipped)} skipped" if self.skipped else "")),
+            ("edit", ", ".join(self._edit_names())),
+        ]
+        for name, values in list(means["changed"].items())[:SUMMARY_EDITS]:
+            accuracy = percent(values["judge_accuracy"])
+            success = f"{values['succeeded']} of {values['n']} changed (judge on real images: {accuracy})"
+            lines.append((f"success, {name}", success))
+        if not means["changed"]:
+            lines.append(("success", "not measured"))
+        if means["identity_ratio"] is not None:
+            lines.append(("distance", f"{means['identity_ratio']:.2f} of that between different real images"))
+        errors = (number(means[key]) for key in ("reconstruction_error", "encoder_error"))
+        lines.append(("reconstruction error", "{} (encoders alone: {})".format(*errors)))
+        lines.append(("time", duration(seconds)))
+        return Summary(lines, [f"vitrail gan interpolate {generator}"])
+
+    def _edit_names(self) -> list[str]:
+        return [f"{'' if value else 'not '}{name}" for name, value in self._edits.items()]
 
     def _changed(self) -> dict[str, dict[str, Any]]:
-        """Of the images that the judge saw otherwise before: in how many it sees now what was wished.
+        """For each edit, over the images that the judge saw otherwise before: their number, and that of successes.
 
-        `real`: in which share of the real images that are so it sees it.
+        `judge_accuracy`: share of real images with this value in which the judge sees it.
         """
         judged = [entry["judge"] for entry in self.images if entry["judge"]]
-        found = {}
-        for name, so in self._wishes.items():
-            others = [each for each in judged if (each["before"][name] > 0.5) != so]
+        changed = {}
+        for name, value in self._edits.items():
+            others = [each for each in judged if (each["before"][name] > 0.5) != value]
             if judged:
-                succeeded = sum((each["after"][name] > 0.5) == so for each in others)
-                found[name] = {"n": len(others), "succeeded": succeeded, "real": self._seen_in_real[name][so]}
-        return found
+                succeeded = sum((each["after"][name] > 0.5) == value for each in others)
+                accuracy = self._judge_accuracy[name][value]
+                changed[name] = {"n": len(others), "succeeded": succeeded, "judge_accuracy": accuracy}
+        return changed
 
-    def _panels(self, made: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
+    def _panels(self, images: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
         judge, identity = entry["judge"], entry["identity"]
-        before, after = (() if judge is None else self._seen(judge[when]) for when in ("before", "after"))
-        like = (
-            () if identity is None or identity["ratio"] is None else (f"{identity['ratio']:.2f} of others' distance",)
-        )
+        before, after = (() if judge is None else self._probabilities(judge[when]) for when in ("before", "after"))
+        ratio = None if identity is None else identity["ratio"]
+        distance = () if ratio is None else (f"distance {ratio:.2f}",)
         error = f"squared error {entry['reconstruction_error']:.4f}"
         return [
-            Panel(_enlarged(made["original"]), (Path(entry["file"]).name, *before)),
-            Panel(_enlarged(made["reconstruction"]), (error,)),
-            Panel(_enlarged(made["edited"]), (*after, *like)),
+            Panel(_enlarge(images["original"]), (Path(entry["file"]).name, *before)),
+            Panel(_enlarge(images["reconstruction"]), (error,)),
+            Panel(_enlarge(images["edited"]), (*after, *distance)),
         ]
 
-    def _seen(self, shares: dict[str, float]) -> tuple[str, ...]:
-        return tuple(f"{name} {percent(shares[name])}" for name in self._wishes)
+    def _probabilities(self, values: dict[str, float]) -> tuple[str, ...]:
+        return tuple(f"{name} {percent(values[name])}" for name in self._edits)
 
     def _cells(self, entry: dict[str, Any]) -> tuple[Any, ...]:
         judge, identity = entry["judge"], entry["identity"]
-        seen = [
+        probabilities = [
             None if judge is None else f"{judge['before'][name]:.2f} → {judge['after'][name]:.2f}"
-            for name in self._wishes
+            for name in self._edits
         ]
         success = None if judge is None else "yes" if entry["success"] else "no"
         ratio = None if identity is None else identity["ratio"]
-        return (Path(entry["file"]).name, *seen, success, entry["reconstruction_error"], ratio)
+        return (Path(entry["file"]).name, *probabilities, success, entry["reconstruction_error"], ratio)
 
 
-def _upright(pixels: Tensor) -> np.ndarray:
-    """(..., C, S, S) as (..., S, S, 3)."""
-    found: np.ndarray = to_rgb(pixels).movedim(-3, -1).contiguous().numpy()
-    return found
-
-
-def _enlarged(image: np.ndarray) -> np.ndarray:
-    times = max(1, round(ENLARGED / image.shape[0]))
+def _enlarge(image: np.ndarray) -> np.ndarray:
+    times = max(1, round(PANEL / image.shape[0]))
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 

@@ -26,13 +26,12 @@ class GanEvaluate(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields the table of metrics; the last event is the `Result`."""
-        from vitrail.devices import choose_device
         from vitrail.formatting import duration, percent
         from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
-        from vitrail.tasks.gan_generator import read_generator
-        from vitrail.tasks.gan_train_report import metric_lines, metric_table, skipped
+        from vitrail.gan.generator import load
+        from vitrail.tasks.gan_train_report import metric_lines, metric_table
 
-        generator = read_generator(self.generator, choose_device(self.device))
+        generator = load(self.generator, device=self.device)
         data = open_evaluation_data(generator, self.data, home=self.cache / "datasets", download=self.download)
         events = evaluate(
             generator,
@@ -54,5 +53,5 @@ class GanEvaluate(Task):
                 score, baseline = (percent(event.gan_train[key]) for key in ("accuracy", "baseline"))
                 lines.append(("GAN-train score", f"{score} (classifier trained on real images: {baseline})"))
             lines.append(("time", duration(event.values["seconds"]["total"])))
-            yield Summary(lines, ["vitrail gan sample {run} --count 64".replace("{run}", str(self.generator))])
-            yield Result({"generator": str(self.generator), "skipped": skipped(data.opened.skipped), **event.values})
+            yield Summary(lines, [f"vitrail gan sample {self.generator} --count 64"])
+            yield Result({"generator": str(self.generator), "skipped": list(data.opened.skipped), **event.values})

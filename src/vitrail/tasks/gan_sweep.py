@@ -1,81 +1,149 @@
-"""The same training under several settings, one after another, so that what a setting does can be seen."""
+"""The same training with several values of some settings, one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.events import Event
-from vitrail.settings import setting, split_commas
+from vitrail.events import Event, Result
+from vitrail.settings import METHOD, setting, split_commas
 from vitrail.tasks.gan_train import GanSettings, GanTrain
 
+if TYPE_CHECKING:
+    from vitrail.datasets.pixel_data import PixelOptions
+    from vitrail.gan.sweep import SweepCell, SweepResult
+    from vitrail.gan.training_data import TrainingData
+
 FIXED = {"data", "labels", "max_images", "held_out", "feature_extractor", "download", "device", "cache"}
-"""Settings that are the same in all runs: figures of other images, or of another network, would not compare."""
+"""Settings that are the same in all runs: metrics of other images, or by another network, do not compare."""
 
 EXAMPLE = "--set beta1=0.5,0.9"
-BASE = "base"  # what the run is called in which nothing is varied
+BASE = "base"  # name of the run in which nothing is varied
 
 
 class GanSweep(GanSettings):
-    """Train with every combination of some settings, and compare the runs in one table and a few figures."""
+    """Train with every combination of some settings, and compare the runs."""
 
     values: tuple[str, ...] = setting(
-        (), f"A setting of `gan train` and its values, as {EXAMPLE[6:]}; may be repeated", flag="--set", repeated=True
+        (),
+        f"Setting of `gan train` with its values, e.g. {EXAMPLE[6:]}; may be repeated",
+        panel=METHOD,
+        flag="--set",
+        repeated=True,
     )
-    one_at_a_time: bool = setting(False, "Vary one setting at a time, the others as given; else every combination")
+    one_at_a_time: bool = setting(
+        False, "One setting varied at a time, the others as given; default: every combination", panel=METHOD
+    )
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        _ = self.runs  # a wrong value is said before anything begins
+        _ = self.runs  # so that a wrong value is an error before anything begins
 
     def run(self) -> Iterator[Event]:
-        """Yields progress, then one table and figures of all runs; the last event is the `Result`.
+        """Yields progress, tables and plots of all runs; the last event is the `Result`.
 
-        Ctrl-C ends the sweep with the runs that are finished by then.
+        Ctrl-C ends the sweep with the finished runs.
         """
-        from vitrail.tasks.gan_sweep_run import run
+        import time
 
-        yield from run(self)
+        from vitrail.devices import choose_device
+        from vitrail.gan.sweep import SweepResult, sweep
+
+        started, runs = time.perf_counter(), self.runs
+        device = choose_device(self.device)
+        cells = self._cells(runs)
+        for event in sweep(cells):
+            if isinstance(event, SweepResult):
+                yield from self._report(event, runs, cells, device, started)
+            else:
+                yield event
+
+    def _cells(self, runs: Mapping[str, GanTrain]) -> dict[str, SweepCell]:
+        """The trainings; images are opened once for all that use the same."""
+        from vitrail.gan.sweep import SweepCell
+        from vitrail.gan.training_data import open_training_data
+
+        opened: dict[PixelOptions, TrainingData] = {}
+        cells = {}
+        for name, run in runs.items():
+            options = run.pixel_options()
+            if options not in opened:
+                opened[options] = open_training_data(run.data, options)
+            cells[name] = SweepCell(opened[options], run.train_keywords())
+        return cells
+
+    def _report(
+        self,
+        result: SweepResult,
+        runs: Mapping[str, GanTrain],
+        cells: Mapping[str, SweepCell],
+        device: str,
+        started: float,
+    ) -> Iterator[Event]:
+        import time
+
+        from vitrail.tasks.gan_sweep_report import cell_values, sweep_report, sweep_summary
+
+        yield from sweep_report(result.cells)
+        seconds = time.perf_counter() - started
+        yield sweep_summary(result, tuple(self.varied), seconds)
+        first, varied = result.cells[0], set(self.varied)
+        backbones = {str(entry): entry for cell in result.cells for entry in cell.values["backbone"]}
+        yield Result(
+            {
+                "backbone": list(backbones.values()),
+                "device": device,
+                "skipped": list(cells[first.name].data.opened.skipped),
+                "judge": first.values["judge"],
+                "varied": {name: list(values) for name, values in self.varied.items()},
+                "runs": [
+                    cell_values(cell, runs[cell.name].model_dump(mode="json", include=varied)) for cell in result.cells
+                ],
+                "failed": list(result.failed),
+                "omitted": result.omitted,
+                "seconds": {"total": seconds},
+            }
+        )
 
     @property
     def varied(self) -> dict[str, tuple[str, ...]]:
         """The values to compare, by setting.
 
         Raises:
-            BadSetting, UnknownName: it is not written so, or there is no such setting.
+            BadSetting, UnknownName: a text is not NAME=VALUE,VALUE, or there is no such setting.
         """
-        found: dict[str, tuple[str, ...]] = {}
-        for word in self.values:
-            name, _, values = word.partition("=")
+        varied: dict[str, tuple[str, ...]] = {}
+        for text in self.values:
+            name, _, values = text.partition("=")
             name = name.strip().removeprefix("--").replace("-", "_")
             given: tuple[str, ...] = split_commas(values)
             if not name or not given:
-                raise BadSetting(f"--set takes NAME=VALUE,VALUE; got {word!r}; {EXAMPLE} would work.")
+                raise BadSetting(f"--set takes NAME=VALUE,VALUE; got {text!r}. Use {EXAMPLE}.")
             _check(name)
-            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *given)))
-        if not found:
-            raise BadSetting(f"There is nothing to vary; give a setting and its values, as {EXAMPLE}.")
-        return found
+            varied[name] = tuple(dict.fromkeys((*varied.get(name, ()), *given)))
+        if not varied:
+            raise BadSetting(f"No setting is varied. Use {EXAMPLE}.")
+        return varied
 
     @property
     def runs(self) -> dict[str, GanTrain]:
-        """The trainings by name, as `beta1=0.5 updates=1:1`; those that come to the same only once.
+        """The trainings by name, e.g. `beta1=0.5 d-steps=1`; equal ones only once.
 
         Raises:
             BadSetting, UnknownName: as `varied`, or as `GanTrain` says of a value.
         """
-        # No encoders: nothing is edited with these generators, which are not kept.
+        # No encoders: these generators are not stored.
         given = self.model_dump(include=set(GanSettings.model_fields)) | {"encoder_epochs": 0}
-        found: dict[GanTrain, str] = {}
-        told_apart = [field for field, values in self.varied.items() if len(values) > 1 or self.one_at_a_time]
+        names: dict[GanTrain, str] = {}
+        distinguishing = [field for field, values in self.varied.items() if len(values) > 1 or self.one_at_a_time]
         for chosen in self._combinations():
-            named = {field: chosen[field] for field in told_apart if field in chosen} or chosen
+            named = {field: chosen[field] for field in distinguishing if field in chosen} or chosen
             name = " ".join(f"{field.replace('_', '-')}={value}" for field, value in named.items())
-            found.setdefault(GanTrain(**{**given, **chosen}), name or BASE)
-        return {name: task for task, name in found.items()}
+            names.setdefault(GanTrain(**{**given, **chosen}), name or BASE)
+        return {name: task for task, name in names.items()}
 
     def _combinations(self) -> Iterator[Mapping[str, str]]:
         varied = self.varied
@@ -91,7 +159,7 @@ def _check(name: str) -> None:
     if name in known:
         return
     if name in FIXED:
-        raise BadSetting(f"--set cannot vary {name!r}, as the runs would not compare; run once for each.")
+        raise BadSetting(f"--set cannot vary {name!r}, as the runs would not compare. Use one run for each.")
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownName(f"--set knows no setting {name!r}.{hint} Known: {', '.join(known)}.")

@@ -1,147 +1,157 @@
-"""What a sweep shows of its runs: tables, curves side by side, samples row under row."""
+"""Report of a sweep: tables, curves side by side, a sheet with a row of samples per run, and the summary."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vitrail.errors import MissingExtra
-from vitrail.events import Event, Image, Note, Plot, Table
+from vitrail.events import Event, Image, Note, Plot, Summary, Table
+from vitrail.formatting import duration, percent
+from vitrail.gan.sample_rows import sample_sheet
+from vitrail.gan.sweep import CellResult, SweepResult
 from vitrail.gan_training.losses import LOSSES
 from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
-from vitrail.tasks.gan_figures import alarms_in_words, distance_name, distances, incomparable, metric
-from vitrail.tasks.gan_sheet import Row, sheet
+from vitrail.tasks.compare_gans import (
+    alarm_counts,
+    comparison_warning,
+    distance_lines,
+    distance_name,
+    distances,
+    metric,
+)
 
-if TYPE_CHECKING:
-    from vitrail.tasks.gan_train import GanTrain
+STEP_MEANS = {
+    "discriminator_loss": "D loss",
+    "generator_loss": "G loss",
+    "d_real": "D(x)",
+    "d_fake_before_g": "D(G(z))",
+}
+"""Means over the steps of the last epoch: key in a history, and column."""
 
-LAST = {"discriminator_loss": "D loss", "generator_loss": "G loss", "d_real": "D(x)", "d_fake_before_g": "D(G(z))"}
-"""Means of the last epoch, by their names in a history, and what columns call them."""
+PROBABILITIES = ("d_real", "d_fake_before_g")
+OUTLIER = 10  # times the median of the largest losses: a run above it has its own scale
 
-BELIEFS = ("d_real", "d_fake_before_g")
-USUAL = 10  # times the middle run's largest loss that still fit into one scale with it
-
-
-@dataclass(frozen=True)
-class Finished:
-    """One run of a sweep.
-
-    Attributes:
-        result: as `gan train` has it.
-        history: an entry an epoch.
-        samples, real: of the sheet.
-    """
-
-    name: str
-    task: GanTrain
-    result: Mapping[str, Any]
-    history: Sequence[Mapping[str, Any]]
-    samples: Row
-    real: Row
-
-    def last_epoch(self) -> dict[str, float | None]:
-        """Means of the steps of the last epoch; no D(x) where scores are no probabilities."""
-        relative = LOSSES[self.task.loss].relative
-        return {name: None if relative and name in BELIEFS else self.history[-1].get(name) for name in LAST}
-
-    def curve(self, key: str, name: str = "") -> Line:
-        """A figure over the steps, at the epochs that have it."""
-        found = [entry for entry in self.history if entry.get(key) is not None]
-        return Line([entry["step"] for entry in found], [entry[key] for entry in found], name)
-
-    def figures(self, varied: Sequence[str]) -> dict[str, Any]:
-        """As `result.json` has it.
-
-        Args:
-            varied: the settings that tell it from other runs.
-        """
-        kept = ("epochs", "steps", "best", "metrics", "label_agreement", "alarms", "images_per_second", "seconds")
-        return {
-            "name": self.name,
-            "settings": self.task.model_dump(mode="json", include=set(varied)),
-            **{key: self.result[key] for key in kept},
-            "mode": self.result["choices"]["mode"],
-            "last_epoch": self.last_epoch(),
-        }
+RESULT_KEYS = ("epochs", "steps", "best", "metrics", "label_agreement", "alarms", "images_per_second", "seconds")
 
 
-def report(finished: Sequence[Finished]) -> Iterator[Event]:
-    """The tables, the figures, the sheet."""
-    yield from _tables(finished)
-    note = incomparable([one.result for one in finished])
-    if note:
-        yield note
+def sweep_report(cells: Sequence[CellResult]) -> Iterator[Event]:
+    """Tables, curves and a sheet of samples."""
+    yield from _tables(cells)
+    warning = comparison_warning([cell.values for cell in cells])
+    if warning:
+        yield warning
     try:
-        yield Plot("losses", "Losses of each run, means of each epoch", _losses(finished))
-        yield Plot("distance", "Fréchet distance of each run while training, and its floor", _distance(finished))
+        yield Plot("losses", "Losses of each run, means of each epoch", _losses(cells))
+        yield Plot("distance", "Fréchet distance of each run while training, and its baseline", _distance(cells))
     except MissingExtra as error:
-        yield Note(f"{error} No curves were drawn.")
-    rows = [(one.name, one.samples) for one in finished]
-    yield Image(
-        "samples", "Samples of each run's best epoch, from the same noise", sheet([*rows, ("real", finished[0].real)])
-    )
+        yield Note(f"{error} No curves were plotted.", "missing-extra")
+    rows = [*((cell.name, cell.samples) for cell in cells), ("real", cells[0].real)]
+    yield Image("samples", "Samples of each run's best epoch, from the same latents", sample_sheet(rows))
 
 
-def _tables(finished: Sequence[Finished]) -> Iterator[Table]:
-    """One with everything, to be kept; and the same in two, as no terminal is wide enough for it."""
-    names = [one.name for one in finished]
-    results = [one.result for one in finished]
-    columns, rows = distances(results)
+def sweep_summary(result: SweepResult, varied: Sequence[str], seconds: float) -> Summary:
+    """The best run, and those that failed."""
+    total = len(result.cells) + len(result.failed) + result.omitted
+    comparable = comparison_warning([cell.values for cell in result.cells]) is None
+    lines = [
+        ("runs", f"{len(result.cells)} of {total} finished"),
+        ("varied", ", ".join(name.replace("_", "-") for name in varied)),
+        *distance_lines([(cell.name, cell.values) for cell in result.cells], comparable=comparable),
+    ]
+    if result.failed:
+        lines.append(("failed", ", ".join(failure["name"] for failure in result.failed)))
+    lines += [("files", "tables/sweep.csv, images/samples.png"), ("time", duration(seconds))]
+    return Summary(lines, ["vitrail report {run}"])
+
+
+def cell_values(cell: CellResult, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """One run, as `result.json` has it.
+
+    Args:
+        settings: the varied ones.
+    """
+    return {
+        "name": cell.name,
+        "settings": dict(settings),
+        **{key: cell.values[key] for key in RESULT_KEYS},
+        "mode": cell.values["choices"]["mode"],
+        "last_epoch": _last_epoch(cell),
+    }
+
+
+def _last_epoch(cell: CellResult) -> dict[str, float | None]:
+    """Means over the steps of the last epoch; no D(x) where scores are no probabilities."""
+    relative = LOSSES[cell.values["loss"]].relative
+    return {name: None if relative and name in PROBABILITIES else cell.history[-1].get(name) for name in STEP_MEANS}
+
+
+def _curve(cell: CellResult, key: str, name: str = "") -> Line:
+    """A value over the steps, at the epochs that have it."""
+    entries = [entry for entry in cell.history if entry.get(key) is not None]
+    return Line([entry["step"] for entry in entries], [entry[key] for entry in entries], name)
+
+
+def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
+    """A stored table with everything, and two printed ones, as no terminal is wide enough for it."""
+    names = [cell.name for cell in cells]
+    values = [cell.values for cell in cells]
+    columns, rows = distances(values)
     samples = [
-        (*row, metric(each, "coverage").get("value"), each["label_agreement"], alarms_in_words(each["alarms"]))
-        for row, each in zip(rows, results, strict=True)
+        (*row, metric(each, "coverage").get("value"), each["label_agreement"], alarm_counts(each["alarms"]))
+        for row, each in zip(rows, values, strict=True)
     ]
-    games = [
-        (each["epochs"], *one.last_epoch().values(), each["images_per_second"])
-        for one, each in zip(finished, results, strict=True)
-    ]
-    about_samples = ("coverage", "label agreement", "alarms")
-    about_games = ("epochs", *LAST.values(), "images/s")
-    whole = [(name, *sample, *state) for name, sample, state in zip(names, samples, games, strict=True)]
-    yield Table("sweep", "Runs", ("setting", *columns, *about_samples, *about_games), whole, shown=False)
-    short = ("setting", "FD", *columns[1:], *about_samples)
+    steps = [(cell.values["epochs"], *_last_epoch(cell).values(), cell.values["images_per_second"]) for cell in cells]
+    sample_columns = ("coverage", "label agreement", "alarms")
+    step_columns = ("epochs", *STEP_MEANS.values(), "images/s")
+    whole = [(name, *sample, *means) for name, sample, means in zip(names, samples, steps, strict=True)]
+    yield Table("sweep", "Runs", ("setting", *columns, *sample_columns, *step_columns), whole, prominent=False)
     title = "Samples of the best epochs" + (f"; FD is {columns[0]}" if columns[0] != "FD" else "")
-    yield Table("samples", title, short, [(name, *row) for name, row in zip(names, samples, strict=True)])
-    yield Table(
-        "last_epoch",
-        "Games, means of the last epochs",
-        ("setting", *about_games),
-        [(name, *row) for name, row in zip(names, games, strict=True)],
-    )
+    printed = [
+        (name, *row, _percent(coverage), _percent(agreement), len(each["alarms"]))
+        for name, (*row, coverage, agreement, _), each in zip(names, samples, values, strict=True)
+    ]
+    yield Table("samples", title, ("setting", "FD", *columns[1:], *sample_columns), printed)
+    means = [(name, *row) for name, row in zip(names, steps, strict=True)]
+    yield Table("last_epoch", "Means of the last epochs", ("setting", *step_columns), means, prominent=False)
 
 
-def _losses(finished: Sequence[Finished]) -> bytes:
-    pairs = [(one.curve("discriminator_loss", "D"), one.curve("generator_loss", "G")) for one in finished]
+def _losses(cells: Sequence[CellResult]) -> bytes:
+    pairs = [(_curve(cell, "discriminator_loss", "D"), _curve(cell, "generator_loss", "G")) for cell in cells]
     peaks = [max((abs(value) for line in pair for value in line.y), default=0.0) for pair in pairs]
-    shown = []
-    for one, pair, peak in zip(finished, pairs, peaks, strict=True):
-        # Of other losses, equal numbers do not mean the same; and one that blew up would flatten all others.
-        usual = median(other for run, other in zip(finished, peaks, strict=True) if run.task.loss == one.task.loss)
-        shown.append(SmallMultiple(one.name, pair, scale=one.task.loss if peak <= USUAL * usual else one.name))
-    return small_multiples(shown, Axis("step", "loss"))
+    losses = [cell.values["loss"] for cell in cells]
+    drawn = []
+    for cell, pair, peak, loss in zip(cells, pairs, peaks, losses, strict=True):
+        # Values of different losses do not compare; and one that diverged would flatten all others.
+        typical = median(other for name, other in zip(losses, peaks, strict=True) if name == loss)
+        drawn.append(SmallMultiple(cell.name, pair, scale=loss if peak <= OUTLIER * typical else cell.name))
+    return small_multiples(drawn, Axis("step", "loss"))
 
 
-def _distance(finished: Sequence[Finished]) -> bytes:
-    shown = []
-    for one in finished:
-        alike = [other for other in finished if other is not one and _measure(other) == _measure(one)]
-        shown.append(
+def _distance(cells: Sequence[CellResult]) -> bytes:
+    drawn = []
+    for cell in cells:
+        others = [other for other in cells if other is not cell and _measurement(other) == _measurement(cell)]
+        drawn.append(
             SmallMultiple(
-                one.name,
-                [one.curve("frechet-distance", "this run")],
-                [other.curve("frechet-distance") for other in alike],
-                {"real images": one.result["baselines_while_training"]["frechet-distance"]},
-                _measure(one),
+                cell.name,
+                [_curve(cell, "frechet-distance", "this run")],
+                [_curve(other, "frechet-distance") for other in others],
+                {"real images": cell.values["baselines_while_training"]["frechet-distance"]},
+                _measurement(cell),
             )
         )
-    counts = {one.result["baselines_while_training"]["n"] for one in finished}
-    where = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
-    return small_multiples(shown, Axis("step", where, log_y=True))
+    counts = {cell.values["baselines_while_training"]["n"] for cell in cells}
+    name = f"FD, N = {counts.pop()}" if len(counts) == 1 else "FD"
+    return small_multiples(drawn, Axis("step", name, log_y=True))
 
 
-def _measure(one: Finished) -> str:
-    """What the distances while training were measured with."""
-    network = distance_name(one.result).partition(",")[0]
-    return f"{network}, {one.result['baselines_while_training']['n']}"
+def _percent(share: float | None) -> str | None:
+    return None if share is None else percent(share)
+
+
+def _measurement(cell: CellResult) -> str:
+    """Feature extractor and number of images of the distances while training."""
+    network = distance_name(cell.values).partition(",")[0]
+    return f"{network}, {cell.values['baselines_while_training']['n']}"

@@ -27,7 +27,7 @@ from vitrail.settings import (
 from vitrail.task import Task
 
 if TYPE_CHECKING:
-    from vitrail.datasets.open_pixels import Wish
+    from vitrail.datasets.pixel_data import PixelOptions
     from vitrail.gan.networks import NetworkOptions
     from vitrail.gan_training.state import TrainingOptions
 
@@ -108,12 +108,12 @@ class GanSettings(Task):
     autotune: bool = setting(True, "Choice of the fastest equivalent training mode, by timing", panel=RUNNING)
     cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
 
-    def pixel_options(self) -> Wish:
+    def pixel_options(self) -> PixelOptions:
         """How the images are opened."""
-        from vitrail.datasets.open_pixels import Wish
+        from vitrail.datasets.pixel_data import PixelOptions
         from vitrail.gan.training_data import default_size
 
-        return Wish(
+        return PixelOptions(
             size=self.size or default_size(self.data),
             labels=self.labels,
             attributes=self.attributes,
@@ -200,10 +200,10 @@ class GanTrain(GanSettings):
         """
         import time
 
+        from vitrail.gan.encoders import train_encoders
         from vitrail.gan.training import train
         from vitrail.gan.training_data import open_training_data
         from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
-        from vitrail.tasks.gan_encoders import train_encoders
         from vitrail.tasks.gan_train_report import TrainingReport
 
         started = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.decoding import decode
@@ -17,9 +17,9 @@ from vitrail.errors import BadImage, MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
 from vitrail.formatting import count, duration, number, percent
 from vitrail.gan.networks import condition_name
+from vitrail.gan.sample_rows import image_rows
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan_training.sampling import generate_images, latents_of
-from vitrail.images import to_rgb
 from vitrail.model_card import model_card
 from vitrail.plots import Axis, Line, animation, curve, grid
 from vitrail.plots.encode import encode_png
@@ -93,7 +93,7 @@ class TrainingReport:
         """The keys `data` and `skipped` of `result.json`."""
         data = self._start.data
         sizes = {"train": len(data.train), "held_out": len(data.held_out), "names": list(data.train.names)}
-        return {"skipped": skipped(data.opened.skipped), "data": sizes}
+        return {"skipped": list(data.opened.skipped), "data": sizes}
 
     def _samples(self, generator: nn.Module) -> np.ndarray:
         return image_rows(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)
@@ -162,12 +162,7 @@ def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, 
     rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
     if values["label_agreement"] is not None:
         rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
-    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, shown=False)
-
-
-def skipped(notes: Sequence[str]) -> list[dict[str, str]]:
-    """The key `skipped` of `result.json`."""
-    return [{"file": "", "kind": "unreadable", "reason": note.removeprefix("Skipped: ")} for note in notes]
+    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, prominent=False)
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:
@@ -185,10 +180,10 @@ def _tables(end: TrainingEnd) -> Iterator[Event]:
     if alarms:
         columns = ("epoch", "step", "name", "metric", "value", "threshold")
         rows = [[alarm[column] for column in columns] for alarm in alarms]
-        yield Table("alarms", "Alarms", columns, rows, shown=False)
+        yield Table("alarms", "Alarms", columns, rows, prominent=False)
     names = list(dict.fromkeys(name for entry in end.history for name in entry))
     rows = [[entry.get(name) for name in names] for entry in end.history]
-    yield Table("history", "Epochs", names, rows, shown=False)
+    yield Table("history", "Epochs", names, rows, prominent=False)
 
 
 def sample_grid_labels(train: PixelSet | None) -> tuple[Condition, tuple[str, ...]]:
@@ -216,14 +211,6 @@ def real_rows(train: PixelSet, labels: Condition | None) -> np.ndarray:
         blank = torch.full((COLUMNS - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
         rows.append(torch.cat([images, blank]))
     return image_rows(torch.cat(rows), len(rows))
-
-
-def image_rows(pixels: Tensor, rows: int) -> np.ndarray:
-    """(N, C, S, S) uint8 as (rows, N // rows, S, S, 3); images that do not fill the rows are left out."""
-    columns = max(1, len(pixels) // rows)
-    colour = to_rgb(pixels[: rows * columns]).permute(0, 2, 3, 1).contiguous().numpy()
-    table: np.ndarray = colour.reshape(-1, columns, *colour.shape[1:])
-    return table
 
 
 def generator_card(end: TrainingEnd, train: PixelSet) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vitrail.events import Event
 from vitrail.settings import DATA, NETWORK, OUTPUT, RUNNING, cache_setting, device_setting, setting
-from vitrail.tasks.sharded import Sharded
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work
@@ -26,7 +29,7 @@ class Predict(Sharded):
 
     def prepare(self) -> Work:
         """Opens the classifier, and lists the images."""
-        from vitrail.tasks.predict_shards import PredictWork
+        from vitrail.transfer.predict_work import PredictWork
 
         return PredictWork(
             self.classifier,
@@ -35,4 +38,11 @@ class Predict(Sharded):
             device=self.device,
             cache=self.cache if self.use_cache and not self.is_sharded else None,
             deterministic=self.is_sharded,
+            report=self._report,
         )
+
+    def _report(self, files: Sequence[Path], images: Sequence[Mapping[str, Any]], skipped: int) -> Iterator[Event]:
+        from vitrail.tasks.predict_report import report
+
+        first, network = shlex.quote(images[0]["file"]), shlex.quote(str(self.classifier))
+        yield from report(files, images, self.top_k, skipped, [f"vitrail explain {first} --backbone {network}"])

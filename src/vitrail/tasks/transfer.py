@@ -24,7 +24,7 @@ from vitrail.settings import (
     setting,
     weights_setting,
 )
-from vitrail.tasks.sharded import Sharded
+from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.sharding.work import Work
@@ -88,7 +88,8 @@ class Transfer(Sharded):
     def prepare(self) -> Work:
         """Opens the networks, and the images to train and to test on."""
         from vitrail.datasets.splits import open_train_test
-        from vitrail.tasks.transfer_shards import TransferWork
+        from vitrail.tasks.transfer_report import report
+        from vitrail.transfer.transfer_work import TransferWork
 
         started = time.perf_counter()
         home = self.cache.parent / "datasets"
@@ -98,6 +99,7 @@ class Transfer(Sharded):
             self._fitting(),
             self._fine_tuning() if self.head == "fine-tune" else None,
             name=self.folder.name,
+            report=report,
             in_shards=self.is_sharded,
             started=started,
         )

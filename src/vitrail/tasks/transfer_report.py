@@ -31,7 +31,7 @@ def report(
     """
     evaluation = fit.evaluation
     if assignment:
-        yield Table("split", "Split into train and test", ("file", "part"), list(assignment), shown=False)
+        yield Table("split", "Split into train and test", ("file", "part"), list(assignment), prominent=False)
     yield from _tables(evaluation)
     try:
         yield from _plots(evaluation)
@@ -90,9 +90,9 @@ def _tables(evaluation: Evaluation) -> Iterator[Event]:
     per_class = sorted(metrics["test"]["per_class"], key=lambda row: (row["recall"] is None, row["recall"]))
     rows = [(row["name"], row["n"], row["recall"], row["precision"]) for row in per_class]
     shown = len(classes) <= CLASSES_SHOWN
-    yield Table("per_class", "Per class, worst first", ("class", "n", "recall", "precision"), rows, shown=shown)
+    yield Table("per_class", "Per class, worst first", ("class", "n", "recall", "precision"), rows, prominent=shown)
     counts = [(name, *row) for name, row in zip(classes, metrics["confusion"], strict=True)]
-    yield Table("confusion", "Confusion: rows true, columns predicted", ("true", *classes), counts, shown=False)
+    yield Table("confusion", "Confusion: rows true, columns predicted", ("true", *classes), counts, prominent=False)
     for name, title in (
         ("curve_C", "Cross-validation on the training part"),
         ("curve_layer", "Leave-one-out accuracy of layers on the training part"),
@@ -100,7 +100,7 @@ def _tables(evaluation: Evaluation) -> Iterator[Event]:
     ):
         points = evaluation.selection.get(name, [])
         if points:
-            yield Table(name, title, tuple(points[0]), [tuple(point.values()) for point in points], shown=False)
+            yield Table(name, title, tuple(points[0]), [tuple(point.values()) for point in points], prominent=False)
 
 
 def _plots(evaluation: Evaluation) -> Iterator[Event]:
@@ -155,7 +155,7 @@ def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
         for i in worst
     ]
     columns = ("file", "true", "predicted", "probability")
-    yield Table("mistakes", "Most confident mistakes", columns, rows, shown=False)
+    yield Table("mistakes", "Most confident mistakes", columns, rows, prominent=False)
     captions = [f"{true} → {guess} {percent(probability)}" for _, true, guess, probability in rows]
     sheet = contact_sheet([load_thumbnail(files[i]) for i in worst], captions)
     yield Plot("mistakes", "Most confident mistakes: true → predicted", sheet)

@@ -14,7 +14,7 @@ from vitrail.formatting import count, duration, percent
 from vitrail.images import to_hwc
 from vitrail.plots import Axis, Line, animation, contact_sheet, curve
 from vitrail.plots.encode import encode_png
-from vitrail.tasks.kept_names import UniqueNames
+from vitrail.unique_names import UniqueNames
 from vitrail.visualisation.second_network import saved_activations, saved_probabilities
 from vitrail.visualisation.trace import AscentTrace
 
@@ -174,11 +174,11 @@ class Report:
         for part, entries in self._entries.items():
             if entries:
                 rows = [[entry[key] for key in entries[0]] for entry in entries]
-                yield Table(part, f"Saved images: {part}", list(entries[0]), rows, shown=False)
+                yield Table(part, f"Saved images: {part}", list(entries[0]), rows, prominent=False)
         if len(self._entries["classes"]) > LISTED:
             yield self._printed_table()
         rows = [[line.name, *point] for line in self._curves for point in zip(line.x, line.y, strict=True)]
-        yield Table("scores", "Score by step", ("image", "step", "score"), rows, shown=False)
+        yield Table("scores", "Score by step", ("image", "step", "score"), rows, prominent=False)
 
     def _printed_table(self) -> Table:
         keys = ["name", "step_size", "l2", "steps"] if self._sweep else ["index", "name"]

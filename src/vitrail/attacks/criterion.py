@@ -1,0 +1,79 @@
+"""The criterion of an attack: which logits count as success, and the margin to maximise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from vitrail.errors import BadSetting
+from vitrail.image_ascent import Objective, margin, margins
+from vitrail.tensors import Labels, Logits, Scores
+
+Flags = Bool[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Misclassification (untargeted), or classification as a given class (targeted).
+
+    Attributes:
+        labels: (N,), the true classes of the images, or those that the network predicts.
+        targets: (N,), the class to reach for each image; None: any class but the label.
+        confidence: by how much the target's logit must exceed all others (untargeted: the largest other logit the
+            label's), in logits.
+
+    Raises:
+        BadSetting: a negative class, a target equal to its label, another number of targets than of labels, or a
+            negative confidence.
+    """
+
+    labels: Labels
+    targets: Int[Tensor, " targets"] | None = None
+    confidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.confidence < float("inf"):
+            raise BadSetting(f"confidence must be 0 or more, in logits; got {self.confidence}.")
+        if self.targets is not None and self.targets.shape != self.labels.shape:
+            given = f"{len(self.targets)} targets for {len(self.labels)} labels"
+            raise BadSetting(f"Every image needs one target; got {given}.")
+        if self.targets is not None and (self.targets == self.labels).any():
+            same = int(self.labels[self.targets == self.labels][0])
+            raise BadSetting(f"A target must differ from the image's class; got class {same} for both.")
+        if self._classes().numel() and int(self._classes().min()) < 0:
+            raise BadSetting(f"A class is a number from 0 on; got {int(self._classes().min())}.")
+
+    def success(self, logits: Logits) -> Flags:
+        """Which images with these logits are adversarial, (N,).
+
+        Raises:
+            BadSetting: a label or a target is no class of the network.
+        """
+        return self.margins(logits) > self.confidence
+
+    def margins(self, logits: Logits) -> Scores:
+        """The target's logit less the largest other; untargeted: the largest other less the label's, (N,)."""
+        classes = logits.shape[1]
+        if self._classes().numel() and int(self._classes().max()) >= classes:
+            largest = int(self._classes().max())
+            raise BadSetting(f"The network has {classes} classes; got {largest}. Use 0 to {classes - 1}.")
+        return -margins(logits, self.labels) if self.targets is None else margins(logits, self.targets)
+
+    def objective(self) -> Objective:
+        """`margins` as an objective to maximise; an image is adversarial where it exceeds `confidence`."""
+        return -1.0 * margin(self.labels) if self.targets is None else margin(self.targets)
+
+    def select(self, rows: Tensor | slice) -> Criterion:
+        """The criterion of some of the images: row numbers, a mask or a slice."""
+        return Criterion(self.labels[rows], None if self.targets is None else self.targets[rows], self.confidence)
+
+    def _classes(self) -> Tensor:
+        return self.labels if self.targets is None else torch.cat([self.labels, self.targets])
+
+
+def as_criterion(criterion: Criterion | Labels) -> Criterion:
+    """The criterion; of labels (N,) that of misclassification."""
+    return criterion if isinstance(criterion, Criterion) else Criterion(criterion)

@@ -1,0 +1,134 @@
+"""Attribute editing of images: encode, change an attribute, generate (IcGAN), and add the difference to the image.
+
+Source: Perarnau et al., 2016, https://arxiv.org/abs/1611.06355.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Steps
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from vitrail.errors import BadSetting
+from vitrail.events import Event, Progress
+from vitrail.gan.encoders import Encoders
+from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan_training.inversion import invert
+from vitrail.images import to_signed_range, to_unit
+
+GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in a grey image (BT.601), as in Pillow
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """Edited images; pixels are (N, C, S, S) uint8.
+
+    Attributes:
+        original: at the generator's size.
+        encoded: generated from the encoders' estimate.
+        reconstruction: generated after the inversion.
+        strip: (N, steps, C, S, S), from `reconstruction`, or with details from `original`, to `edited`.
+        attributes: (N, A), in [-1, 1], as the encoder estimates them.
+    """
+
+    original: Tensor = field(repr=False)
+    encoded: Tensor = field(repr=False)
+    reconstruction: Tensor = field(repr=False)
+    strip: Tensor = field(repr=False)
+    attributes: Tensor = field(repr=False)
+
+    @property
+    def edited(self) -> Tensor:
+        """With the new attributes: the last of the strip."""
+        return self.strip[:, -1]
+
+
+@dataclass(frozen=True)
+class Editor:
+    """Edits images with a generator and its encoders.
+
+    Attributes:
+        edits: index of an attribute -> -1 or 1.
+        inversion_steps: steps of gradient descent on the latents, from the encoders' estimate.
+        keep_details: add the change to the original image; otherwise the strip is what the generator gives.
+        strength: value that an attribute is set to; 1: as in the training images.
+        steps: images of the strip.
+    """
+
+    generator: GeneratorNetwork
+    encoders: Encoders
+    edits: dict[int, float]
+    inversion_steps: int = 100
+    keep_details: bool = True
+    strength: float = 1.0
+    steps: int = 7
+
+    def edit(self, pixels: Tensor) -> Steps[Event, None, EditResult]:
+        """Edits images (N, 3, S, S) uint8 of the generator's size; yields progress."""
+        original = pixels if self.encoders.channels == 3 else _to_grey(pixels)
+        device = next(self.generator.network.parameters()).device
+        images = to_signed_range(to_unit(original)).to(device)
+        estimate, attributes = self.encoders.encode(images)
+        latents = estimate
+        inversion = invert(self.generator.network, images, estimate, attributes, steps=self.inversion_steps)
+        for step, inverted in enumerate(inversion, start=1):
+            latents = inverted
+            if step % 10 == 0:
+                yield Progress("inversion", step, self.inversion_steps, unit="steps")
+        strip = self._strip(latents.cpu(), attributes.cpu())
+        return EditResult(
+            original=original,
+            encoded=self.generator.images(estimate.cpu(), attributes.cpu()),
+            reconstruction=strip[:, 0],
+            strip=_add_change(original, strip) if self.keep_details else strip,
+            attributes=attributes.cpu(),
+        )
+
+    def _strip(self, latents: Tensor, attributes: Tensor) -> Tensor:
+        """(N, steps, C, S, S): attributes change linearly from the estimate to the edit."""
+        after = attributes.clone()
+        for index, value in self.edits.items():
+            after[:, index] = self.strength * value
+        fractions = torch.linspace(0, 1, self.steps)[None, :, None]
+        between = torch.lerp(attributes[:, None], after[:, None], fractions)
+        images = self.generator.images(latents.repeat_interleave(self.steps, dim=0), between.flatten(0, 1))
+        return images.view(-1, self.steps, *images.shape[1:])
+
+
+def parse_edits(generator: GeneratorNetwork, texts: Iterable[str]) -> dict[int, float]:
+    """`Male=1` and `Young=0` as index -> 1.0 and -1.0.
+
+    Raises:
+        BadSetting: the generator has no attributes; there is no edit, or an attribute is set to 0 and to 1.
+        UnknownName: there is no such attribute.
+    """
+    if not generator.has_attributes:
+        raise BadSetting(
+            "This generator has no attributes, so none can be edited. Use one trained on a table of attributes "
+            "(`vitrail gan train FOLDER --attributes Male,Young`)."
+        )
+    edits: dict[int, float] = {}
+    for text in texts:
+        index, value = generator.parse_attribute(text)
+        if edits.setdefault(index, value) != value:
+            raise BadSetting(f"{generator.names[index]} is set to 0 and to 1. Use one of them.")
+    if not edits:
+        raise BadSetting(f"No edit was given. Use --set {generator.names[0]}=1.")
+    return edits
+
+
+def _add_change(original: Tensor, strip: Tensor) -> Tensor:
+    """The change along a strip, added to the original.
+
+    A small generator cannot reproduce an individual face, but the difference between two of its images fits the face
+    whose latents they have.
+    """
+    return (original[:, None].int() + strip.int() - strip[:, :1].int()).clamp(0, 255).to(torch.uint8)
+
+
+def _to_grey(pixels: Tensor) -> Tensor:
+    weights = torch.tensor(GREY)[None, :, None, None]
+    return (pixels.float() * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)

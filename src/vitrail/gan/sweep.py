@@ -1,0 +1,128 @@
+"""Sweep: several trainings, one after another, and what is needed to compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vitrail.errors import VitrailError
+from vitrail.events import Event, Note, Progress
+from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.sample_rows import SampleRow, generated_row, real_row
+from vitrail.gan.training import check_training, train
+from vitrail.gan.training_data import TrainingData
+from vitrail.gan.training_events import TrainingEnd, TrainingEvent
+from vitrail.interrupts import until_stopped
+
+
+@dataclass(frozen=True)
+class SweepCell:
+    """One training of a sweep.
+
+    Attributes:
+        data: the images.
+        keywords: of `train`.
+    """
+
+    data: TrainingData
+    keywords: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A finished training of a sweep.
+
+    Attributes:
+        values: as in `result.json` of the training.
+        history: values of each epoch.
+        samples: generated images of the best epoch.
+        real: real images with the same labels.
+    """
+
+    name: str
+    values: Mapping[str, Any] = field(repr=False)
+    history: Sequence[Mapping[str, Any]] = field(repr=False)
+    samples: SampleRow = field(repr=False)
+    real: SampleRow = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The trainings of a sweep.
+
+    Attributes:
+        cells: those that finished.
+        failed: `name` and `reason` of those that failed after their first step.
+        omitted: number of those that were not trained because of Ctrl-C.
+    """
+
+    cells: Sequence[CellResult]
+    failed: Sequence[Mapping[str, str]]
+    omitted: int
+
+
+def sweep(cells: Mapping[str, SweepCell]) -> Iterator[Event | SweepResult]:
+    """Trains all cells; yields progress and notes, and `SweepResult` last.
+
+    A training that fails after its first step, e.g. at too high a learning rate, does not end the sweep, unless it is
+    the last one and none has finished. Ctrl-C ends the sweep with the finished trainings, if there are any.
+
+    Raises:
+        BadSetting, UnknownName: settings that contradict each other or do not fit the images; before the first step.
+    """
+    for cell in cells.values():
+        check_training(cell.data, **cell.keywords)
+    yield Note(f"{len(cells)} trainings, one after another.")
+    finished: list[CellResult] = []
+    failed: list[dict[str, str]] = []
+    yield from until_stopped(_train_all(cells, finished, failed), lambda: len(finished), "run")
+    yield SweepResult(finished, failed, len(cells) - len(finished) - len(failed))
+
+
+def _train_all(
+    cells: Mapping[str, SweepCell], finished: list[CellResult], failed: list[dict[str, str]]
+) -> Iterator[Event]:
+    notes: set[str] = set()  # those about data and judge are the same for all trainings
+    for number, (name, cell) in enumerate(cells.items(), 1):
+        training = _CellTraining(name, cell)
+        try:
+            for event in training.events():
+                if not (isinstance(event, Note) and event.text in notes):
+                    yield event
+                notes |= {event.text} if isinstance(event, Note) else set()
+            assert training.result is not None
+            finished.append(training.result)
+        except VitrailError as error:
+            if not training.has_begun or (number == len(cells) and not finished):
+                raise
+            failed.append({"name": name, "reason": str(error)})
+            yield Note(f"{name} is left out: {error}", "warning")
+        yield Progress("runs", number, len(cells), unit="runs")
+
+
+@dataclass
+class _CellTraining:
+    """One training, whose events bear its name from the first step on."""
+
+    name: str
+    cell: SweepCell
+    result: CellResult | None = None
+    has_begun: bool = False
+
+    def events(self) -> Iterator[Event]:
+        for event in train(self.cell.data, **self.cell.keywords):
+            yield from self._with_name(event)
+
+    def _with_name(self, event: TrainingEvent) -> Iterator[Event]:
+        match event:
+            case Progress():
+                self.has_begun = self.has_begun or bool(event.values)
+                yield replace(event, stage=f"{self.name}: {event.stage}") if self.has_begun else event
+            case Note():
+                yield replace(event, text=f"{self.name}: {event.text}") if self.has_begun else event
+            case TrainingEnd():
+                generator = GeneratorNetwork(event.generator.requires_grad_(False), event.description)
+                real = real_row(self.cell.data.train, generator)
+                history = [dict(entry) for entry in event.history]
+                self.result = CellResult(self.name, event.values, history, generated_row(generator), real)

@@ -1,0 +1,143 @@
+"""Features of any slice of the images, and the classifier fitted to all of them: the work of `transfer`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.splits import TrainTestSplit
+from vitrail.events import Event, Result, skipped_notes
+from vitrail.image_files import display_name
+from vitrail.sharding.part import Part
+from vitrail.transfer.features import Extractor
+from vitrail.transfer.fine_tuning import FineTuning
+from vitrail.transfer.fitting import Fitting
+from vitrail.transfer.multi_network import MultiNetworkFeatures, extract_all
+from vitrail.transfer.pipeline import FitResult, fit_fine_tuned, fit_linear, readable_split
+
+
+class TransferWork:
+    """Networks, and images to train and to test on; see `Work`.
+
+    Args:
+        extractors: one a network.
+        tuning: fine-tunes the only network, from the classifier that `fitting` gives; None: no fine-tuning.
+        name: of the data, for the model card.
+        report: events from the fit; takes the split's assignment, and `train` images and `seconds` by keyword.
+        in_shards: whether each shard's features are written to a file.
+        started: time (`time.perf_counter`) at which the run began.
+    """
+
+    def __init__(
+        self,
+        split: TrainTestSplit,
+        extractors: Sequence[Extractor],
+        fitting: Fitting,
+        tuning: FineTuning | None,
+        *,
+        name: str,
+        report: Callable[..., Iterator[Event]],
+        in_shards: bool,
+        started: float,
+    ) -> None:
+        self._split, self._extractors, self._fitting, self._tuning = split, extractors, fitting, tuning
+        self._name, self._report, self._in_shards, self._started = name, report, in_shards, started
+        self.files = (*split.train.files, *split.test.files)
+        self._features: MultiNetworkFeatures | None = None
+        self.depends_on = {
+            "backbone": [extractor.identity() for extractor in extractors],
+            "layers": {extractor.spec.name: extractor.layers for extractor in extractors},
+            "average_flip": extractors[0].flip,
+            "inference_engine": extractors[0].engine,
+        }
+
+    def process(self, rows: slice) -> Generator[Event, None, Part]:
+        """Features of some images; in shards as tensors `network/layer`, (n, d) float32."""
+        files = self.files[rows]
+        features = yield from extract_all(self._extractors, files)
+        first = rows.indices(len(self.files))[0]
+        named = [{"index": first + int(row), "file": display_name(files[row])} for row in features.rows]
+        about = {"device": features.device or self._device, "computed": features.computed}
+        if not self._in_shards:  # `merge` follows in this process: the features need no file
+            self._features = features
+            return Part(about, named, features.skipped)
+        about["engines"] = _untimed(features.engines)
+        tensors = {
+            _tensor_name(name, layer): block
+            for name, layers in features.blocks.items()
+            for layer, block in layers.items()
+        }
+        return Part(about, named, features.skipped, tensors)
+
+    @property
+    def _device(self) -> str:
+        """The requested device, for a run whose features were all in the cache."""
+        return self._extractors[0].device
+
+    def merge(self, parts: Iterable[Part], limit: int | None = None) -> Iterator[Event]:
+        """The classifier on the features of all images, its metrics and its files."""
+        features = self._features or self._merged(list(parts))
+        yield from skipped_notes(features.skipped)
+        fit_started = time.perf_counter()
+        train, test = readable_split(self._split, features)
+        fit = yield from self._fit(train, test, features)
+        seconds = {
+            "features": features.seconds,
+            "fit": time.perf_counter() - fit_started,
+            "total": time.perf_counter() - self._started,
+        }
+        yield from self._report(fit, self._split.assignment, train=len(train), seconds=seconds)
+        yield Result(
+            {
+                **fit.evaluation.metrics(),
+                "backbone": [extractor.identity() for extractor in self._extractors],
+                "device": features.device or self._device,
+                "seconds": seconds,
+                "images_per_second": len(features.rows) / features.seconds,
+                "engines": dict(features.engines),
+                "computed": features.computed,
+                "skipped": list(features.skipped),
+            }
+        )
+
+    def _fit(
+        self, train: LabelledImages, test: LabelledImages, features: MultiNetworkFeatures
+    ) -> Generator[Event, None, FitResult]:
+        first = self._extractors[0]
+        about: dict[str, Any] = {"name": self._name, "weights": first.weights, "flip": first.flip}
+        if self._tuning is None:
+            return (yield from fit_linear(train, test, features, self._fitting, **about))
+        return (yield from fit_fine_tuned(train, test, features, self._fitting, self._tuning, **about))
+
+    def _merged(self, parts: Sequence[Part]) -> MultiNetworkFeatures:
+        """The features of all shards, as one pass over all images gives them."""
+        full = [part for part in parts if part.tensors]
+        blocks = {
+            extractor.spec.name: {
+                layer: np.concatenate([part.tensors[_tensor_name(extractor.spec.name, layer)] for part in full])
+                for layer in extractor.layers
+            }
+            for extractor in (self._extractors if full else ())
+        }
+        return MultiNetworkFeatures(
+            blocks=blocks,
+            rows=np.array([row["index"] for part in parts for row in part.rows], np.int64),
+            skipped=[skip for part in parts for skip in part.skipped],
+            computed=sum(part.about["computed"] for part in parts),
+            engines={name: engine for part in parts for name, engine in part.about["engines"].items()},
+            seconds=time.perf_counter() - self._started,
+        )
+
+
+def _tensor_name(backbone: str, layer: str) -> str:
+    """Name of a layer's features in the file of a shard."""
+    return f"{backbone}/{layer}"
+
+
+def _untimed(engines: Mapping[str, Any]) -> dict[str, Any]:
+    """Engines without measured times, so that the file of a shard does not depend on the process."""
+    return {name: {key: engine[key] for key in ("engine", "device")} for name, engine in engines.items()}
