@@ -334,9 +334,9 @@ def test_a_run_outlives_its_tab_and_is_stopped_from_another(browser, studio):
     first.context.close()
     second = Visit(browser, studio.address)
     panel = second.tab("Runs")
-    expect(panel.locator(".queue")).to_contain_text("gan train", timeout=LONG)
+    expect(panel.locator(".jobs")).to_contain_text("gan train", timeout=LONG)
     panel.get_by_role("button", name="Stop this job").click()
-    expect(panel.locator(".queue")).to_contain_text("No job is running", timeout=LONG)
+    expect(panel.locator(".jobs")).to_contain_text("No job is running", timeout=LONG)
     second.context.close()
 
 
