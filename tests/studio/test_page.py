@@ -115,6 +115,7 @@ def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
     expect(panel.locator(".bars li").first).to_contain_text("%")
     expect(panel.locator(".stack")).to_have_count(2)
     expect(panel.locator("figcaption").first).to_contain_text("deletion")
+    expect(panel.locator("figcaption").first).to_contain_text("than chance")
     visit.keep("explain")
     over = panel.locator(".stack .over").first
     opacity = panel.get_by_label("Opacity of the maps").last

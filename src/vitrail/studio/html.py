@@ -61,7 +61,7 @@ def probability_bars(title: str, predictions: Iterable[Mapping[str, Any]]) -> st
 
 
 def overlays(title: str, monitor: RunMonitor, maps: Iterable[Mapping[str, Any]]) -> str:
-    """Maps over their images, with the opacity of the page's slider, and the faithfulness of each."""
+    """Maps over their images, with the opacity of the page's slider, and the verdict and faithfulness of each."""
     rows = []
     for each in maps:
         if "map" not in each:
@@ -72,7 +72,8 @@ def overlays(title: str, monitor: RunMonitor, maps: Iterable[Mapping[str, Any]])
             for kind in ("deletion", "insertion")
             if f"{kind}_auc" in each
         ]
-        rows.append({**sources, "method": str(each["method"]), "lines": lines})
+        verdict = [str(each["verdict"])] if "verdict" in each else []
+        rows.append({**sources, "method": str(each["method"]), "lines": [*verdict, *lines]})
     return _render("overlays", title, rows) if rows else ""
 
 

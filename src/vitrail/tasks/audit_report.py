@@ -18,7 +18,7 @@ from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
 
 IMAGES_ON_SHEET = 12
 NORMS = {"linf": "L∞", "l2": "L2"}
-MEASURES = {"accuracy": "accuracy", "agreement": "agreement with the prediction on the clean image"}
+MEASURES = {"accuracy": "Accuracy", "agreement": "Agreement with the prediction on the clean image"}
 
 UPPER_BOUND = (
     "an upper bound: these attacks are few and quick, and overstate the robustness of networks trained to resist; "
@@ -49,7 +49,7 @@ def report(
         for epsilon in epsilons
     ]
     measure = MEASURES[audit.measure]
-    title = f"{measure.capitalize()} under attack, against epsilon (pixel intensity, 0 to 1)"
+    title = f"{measure} under attack, against epsilon (pixel intensity, 0 to 1)"
     yield Table("curve", title, ("norm", "epsilon", "in 255ths", audit.measure), rows)
     metrics = audit.values()["faithfulness"]
     areas = [(kind, metrics[f"{kind}_auc"], metrics[f"random_{kind}_auc"]) for kind in ("deletion", "insertion")]
@@ -73,7 +73,7 @@ def _summary(audit: AuditResult, images: NetworkLabels, *, skipped: int, folder:
     if audit.labelled:
         lines.append(("accuracy", f"{percent(values['accuracy'])} without an attack"))
     else:
-        lines.append(("measured", MEASURES["agreement"]))
+        lines.append(("measured", MEASURES["agreement"].lower()))
     for norm, epsilons in audit.epsilons.items():
         middle = epsilons[len(epsilons) // 2]
         share = percent(audit.robust(norm, middle))
@@ -103,7 +103,7 @@ def _plots(audit: AuditResult, files: Sequence[Path]) -> Iterator[Event]:
         points = [(0.0, float(audit.correct.mean())), *((epsilon, audit.robust(norm, epsilon)) for epsilon in epsilons)]
         line = Line([epsilon for epsilon, _ in points], [share for _, share in points])
         axis = Axis(f"epsilon, {NORMS[norm]}, in pixel intensity 0 to 1", audit.measure, percent_y=True)
-        yield Plot(f"curve_{norm}", f"{measure.capitalize()} against epsilon, {NORMS[norm]}", curve([line], axis))
+        yield Plot(f"curve_{norm}", f"{measure} against epsilon, {NORMS[norm]}", curve([line], axis))
     minimal = audit.minimal["l2"]
     rows = np.flatnonzero(audit.correct & np.isfinite(minimal))
     ordered = rows[np.argsort(minimal[rows], kind="stable")]
