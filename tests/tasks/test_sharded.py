@@ -211,15 +211,16 @@ def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(stripes, t
     killed = []
 
     def kill_one_worker():
-        while len(workers := multiprocessing.active_children()) < 2:
+        while not list((tmp_path / "run").glob("shards/0*")):  # by then both are at work, one on its second shard
             time.sleep(0.01)
+        workers = multiprocessing.active_children()
         workers[0].kill()
         killed.append(workers[0].pid)
 
     killer = threading.Thread(target=kill_one_worker, daemon=True)
     killer.start()
     long = ("--backbone", "tiny", "--method", "rise", "--samples", 3000, "--no-faithfulness")
-    args = ("explain", stripes / "test", *long, "--run", tmp_path / "run", "--shards", 4, "--workers", 2)
+    args = ("explain", stripes / "test", *long, "--run", tmp_path / "run", "--shards", 6, "--workers", 2)
     done = run(*args)
     killer.join(timeout=60)
     assert killed
