@@ -135,3 +135,12 @@ def test_a_table_in_a_pipe_is_whole(capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert all(column in printed for column in columns)
     assert printed.count("x" * 30) == 40
+
+
+def test_a_title_breaks_between_words(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    title = "Adversarial images; norms of the perturbation in pixel intensity, 0 to 1"
+    Printer(False).show(iter([Table("wide", title, ("image", "norm"), [["cat.png", 1.5]]), Result({})]))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert title in " ".join(" ".join(lines).split())

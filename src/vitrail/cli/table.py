@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -40,11 +41,11 @@ def grid(table: Table, width: int | None = None) -> Grid:
             shown -= 1
         widths = _shared(widths[:shown], least[:shown], width)
     hidden = columns[shown:]
-    title = escape(printable(table.title))
-    caption = escape(f"Also in tables/{table.name}.csv: {', '.join(hidden)}") if hidden else None
+    title = escape(_by_words(printable(table.title), width))
+    caption = f"Also in tables/{table.name}.csv: {', '.join(hidden)}" if hidden else None
     drawn = Grid(
         title=title,
-        caption=caption,
+        caption=escape(_by_words(caption, width)) if caption else None,
         title_justify="left",
         caption_justify="left",
         header_style="bold",
@@ -83,6 +84,11 @@ def shortened(text: str, width: int) -> str:
     while cell_len(tail) > end:
         tail = tail[1:]
     return f"{start}…{tail}"
+
+
+def _by_words(text: str, width: int | None) -> str:
+    """The text in lines of at most `width` characters; a longer word has a line of its own."""
+    return text if width is None else fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:
