@@ -184,7 +184,7 @@ def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "stripes"), "zip", studio.stripes / "train")
     panel = visit.tab("Train a classifier")
     panel.locator("input[type=file]").first.set_input_files(archive)
-    expect(panel.get_by_text("stripes.zip")).to_be_visible(timeout=LONG)
+    expect(panel.get_by_role("cell", name="stripes.zip")).to_be_visible(timeout=LONG)
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(panel.locator(".verdict")).to_contain_text("Test accuracy")

@@ -1,4 +1,4 @@
-"""Images in rows under headings, each with what there is to say of it: how maps and fooled images are shown."""
+"""Images in rows under headings, each with what there is to say of it: how maps and adversarial images are shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
