@@ -163,7 +163,18 @@ def test_every_room_says_what_it_offers():
     report(silent)
 
 
-PUBLIC = ("", "attacks", "attributions", "gan", "gan_training", "linear_svm", "metrics", "transfer", "visualisation")
+PUBLIC = (
+    "",
+    "attacks",
+    "attributions",
+    "audit",
+    "gan",
+    "gan_training",
+    "linear_svm",
+    "metrics",
+    "transfer",
+    "visualisation",
+)
 
 
 def test_public_names_are_sorted_complete_and_there():

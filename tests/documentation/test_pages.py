@@ -16,6 +16,7 @@ SLOW = (
     "tutorials/robust.md",
     "tutorials/believable-gan.md",
     "api/attributions.md",
+    "api/audit.md",
     "api/gan.md",
     "api/gan_architectures.md",
     "api/gan_training.md",

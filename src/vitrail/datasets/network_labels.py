@@ -82,7 +82,13 @@ def _images_folder(root: Path) -> Path:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        name = display_name(root)
+        raise BadFolder(
+            f"The folder '{name}' cannot be read ({error.strerror}). Use a folder that you may read.", path=name
+        ) from None
 
 
 def _has_folders(root: Path) -> bool:
