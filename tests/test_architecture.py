@@ -245,4 +245,4 @@ def test_tasks_are_declarations_and_reports():
     """A ceiling, so that work does not gather there again."""
     lines = {path.name: path.read_text().count("\n") for path in (PACKAGE / "tasks").glob("*.py")}
     assert len(lines) <= 36, sorted(lines)
-    assert sum(lines.values()) <= 3_900
+    assert sum(lines.values()) <= 3_600

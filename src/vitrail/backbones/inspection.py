@@ -46,6 +46,23 @@ def layer_facts(spec: BackboneSpec) -> list[LayerFacts]:
     return facts
 
 
+def backbone_facts(name: str, spec: BackboneSpec) -> dict[str, Any]:
+    """Size, cost and licence of a whole backbone, as in `result.json` of `vitrail models`.
+
+    Args:
+        name: of the backbone in the results.
+    """
+    facts = layer_facts(spec)
+    return {
+        "name": name,
+        "parameters": sum(fact.parameters for fact in facts),
+        "multiply_adds": sum(fact.multiply_adds for fact in facts),
+        "size": spec.preprocessing.size,
+        "weights_here": spec.weights_path() is not None,
+        "licence": spec.licence,
+    }
+
+
 def _note(facts: list[LayerFacts], name: str, total: int, module: nn.Module, inputs: Any, output: Any) -> None:
     result: Tensor = output[0] if isinstance(output, tuple) else output
     parameters = sum(parameter.numel() for parameter in module.parameters())

@@ -9,11 +9,24 @@ from typing import Any
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress
 from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.results import distance_name
 from vitrail.gan.sample_rows import SampleRow, generated_row, real_row
 from vitrail.gan.training import check_training, train
 from vitrail.gan.training_data import TrainingData
 from vitrail.gan.training_events import TrainingEnd, TrainingEvent
+from vitrail.gan_training.losses import LOSSES
 from vitrail.interrupts import until_stopped
+
+STEP_MEANS = {
+    "discriminator_loss": "D loss",
+    "generator_loss": "G loss",
+    "d_real": "D(x)",
+    "d_fake_before_g": "D(G(z))",
+}
+"""Means over the steps of the last epoch: key in a history, and column."""
+
+PROBABILITIES = ("d_real", "d_fake_before_g")
+SUMMARISED = ("epochs", "steps", "best", "metrics", "label_agreement", "alarms", "images_per_second", "seconds")
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,32 @@ class CellResult:
     history: Sequence[Mapping[str, Any]] = field(repr=False)
     samples: SampleRow = field(repr=False)
     real: SampleRow = field(repr=False)
+
+    @property
+    def last_epoch(self) -> dict[str, float | None]:
+        """Means over the steps of the last epoch; no D(x) where scores are no probabilities."""
+        relative = LOSSES[self.values["loss"]].relative
+        return {key: None if relative and key in PROBABILITIES else self.history[-1].get(key) for key in STEP_MEANS}
+
+    @property
+    def measured_as(self) -> str:
+        """Feature extractor and number of images of the distances while training."""
+        network = distance_name(self.values).partition(",")[0]
+        return f"{network}, {self.values['baselines_while_training']['n']}"
+
+    def summarised(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The training as `result.json` of a sweep has it.
+
+        Args:
+            settings: the varied ones.
+        """
+        return {
+            "name": self.name,
+            "settings": dict(settings),
+            **{key: self.values[key] for key in SUMMARISED},
+            "mode": self.values["choices"]["mode"],
+            "last_epoch": self.last_epoch,
+        }
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from vitrail.errors import BadRun, MissingExtra, VitrailError
 from vitrail.events import Event, Image, Note, Plot, Result, Summary, Table
 from vitrail.formatting import number
+from vitrail.gan.comparison import REQUIRED, comparison_row
 from vitrail.gan.generator import Generator, load
-from vitrail.gan.networks import build
-from vitrail.gan.results import (
-    Values,
-    alarm_counts,
-    comparison_warning,
-    distance_lines,
-    distance_name,
-    distances,
-    metric,
-)
+from vitrail.gan.results import Values, comparison_warning, distance_lines, distances
 from vitrail.gan.sample_rows import generated_row, sample_sheet
 from vitrail.plots import Score, scores
 from vitrail.runs import Run
-
-REQUIRED = ("metrics", "label_agreement", "architecture", "loss", "epochs", "alarms", "images_per_second", "seconds")
 
 ROW_NAMES = {
     "coverage": "coverage",
@@ -67,7 +57,10 @@ def compare_gans(runs: Sequence[Run]) -> Iterator[Event]:
         except VitrailError as error:
             generators.append(None)
             yield Note(f"{error} Its samples are left out.", "warning", str(run.folder))
-    rows = [_row(run, result, generator) for run, result, generator in zip(runs, results, generators, strict=True)]
+    rows = [
+        comparison_row(run.folder.name, result, generator)
+        for run, result, generator in zip(runs, results, generators, strict=True)
+    ]
     yield from _tables(rows, results)
     warning = comparison_warning(results)
     if warning:
@@ -88,41 +81,6 @@ def _result(run: Run) -> Values:
         folder = str(run.folder)
         raise BadRun(f"{folder!r} holds no metrics of a generator. Use runs of `vitrail gan train`.", path=folder)
     return run.result
-
-
-def _row(run: Run, result: Values, generator: Generator | None) -> dict[str, Any]:
-    """One run, as `result.json` has it."""
-    distance, coverage, novelty = (metric(result, name) for name in ("frechet-distance", "coverage", "novelty"))
-    judge = result.get("judge") or {}
-    return {
-        "run": run.folder.name,
-        "architecture": result["architecture"],
-        "conditional": result.get("conditional"),
-        "loss": result["loss"],
-        "epochs": result["epochs"],
-        "distance": distance.get("value"),
-        "distance_baseline": distance.get("baseline"),
-        "measured_as": distance_name(result),
-        "coverage": coverage.get("value"),
-        "coverage_baseline": coverage.get("baseline"),
-        "novelty": novelty.get("value"),
-        "novelty_baseline": novelty.get("baseline"),
-        "label_agreement": result["label_agreement"],
-        "judge_accuracy": judge.get("accuracy"),
-        "images_per_second": result["images_per_second"],
-        "seconds_training": result["seconds"].get("training"),
-        **_parameters(generator),
-        "alarms": alarm_counts(result["alarms"]),
-    }
-
-
-def _parameters(generator: Generator | None) -> dict[str, int | None]:
-    """Numbers of parameters of generator and discriminator."""
-    if generator is None:
-        return {"generator_parameters": None, "discriminator_parameters": None}
-    pair = build(generator.description)
-    networks = {"generator_parameters": pair.generator, "discriminator_parameters": pair.discriminator}
-    return {name: sum(weight.numel() for weight in network.parameters()) for name, network in networks.items()}
 
 
 def _tables(rows: Sequence[Values], results: Sequence[Values]) -> Iterator[Table]:

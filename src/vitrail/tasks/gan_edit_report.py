@@ -11,6 +11,7 @@ import numpy as np
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table
 from vitrail.formatting import count, duration, number, percent
+from vitrail.gan.edit_means import edit_means
 from vitrail.gan.editor import EditResult
 from vitrail.image_files import display_name
 from vitrail.images import to_hwc
@@ -67,16 +68,7 @@ class Report:
 
     def means(self) -> dict[str, Any]:
         """Means over all images, as in `result.json`; None for what was not measured."""
-        identities = [entry["identity"] for entry in self.images if entry["identity"] is not None]
-        ratios = [each["ratio"] for each in identities if each["ratio"] is not None]
-        return {
-            "n": len(self.images),
-            "reconstruction_error": _mean([entry["reconstruction_error"] for entry in self.images]),
-            "encoder_error": _mean([entry["encoder_error"] for entry in self.images]),
-            "identity_ratio": _mean(ratios),
-            "success_rate": _mean([float(entry["success"]) for entry in self.images if entry["judge"]]),
-            "changed": self._changed(),
-        }
+        return edit_means(self.images, self._edits, self._judge_accuracy)
 
     def finish(self) -> Iterator[Event]:
         """The table, and sheets of the first images."""
@@ -117,21 +109,6 @@ class Report:
     def _edit_names(self) -> list[str]:
         return [f"{'' if value else 'not '}{name}" for name, value in self._edits.items()]
 
-    def _changed(self) -> dict[str, dict[str, Any]]:
-        """For each edit, over the images that the judge saw otherwise before: their number, and that of successes.
-
-        `judge_accuracy`: share of real images with this value in which the judge sees it.
-        """
-        judged = [entry["judge"] for entry in self.images if entry["judge"]]
-        changed = {}
-        for name, value in self._edits.items():
-            others = [each for each in judged if (each["before"][name] > 0.5) != value]
-            if judged:
-                succeeded = sum((each["after"][name] > 0.5) == value for each in others)
-                accuracy = self._judge_accuracy[name][value]
-                changed[name] = {"n": len(others), "succeeded": succeeded, "judge_accuracy": accuracy}
-        return changed
-
     def _panels(self, images: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
         judge, identity = entry["judge"], entry["identity"]
         before, after = (() if judge is None else self._probabilities(judge[when]) for when in ("before", "after"))
@@ -161,7 +138,3 @@ class Report:
 def _enlarge(image: np.ndarray) -> np.ndarray:
     times = max(1, round(PANEL / image.shape[0]))
     return image.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from vitrail.errors import BadSetting, UnknownName
 from vitrail.events import Event, Result
-from vitrail.settings import METHOD, setting, split_commas
+from vitrail.gan.sweep_values import EXAMPLE, combinations, parse_varied
+from vitrail.settings import METHOD, setting
 from vitrail.tasks.gan_train import GanSettings, GanTrain
 
 if TYPE_CHECKING:
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
 
 FIXED = {"data", "labels", "max_images", "held_out", "feature_extractor", "download", "device", "cache"}
 """Settings that are the same in all runs: metrics of other images, or by another network, do not compare."""
-
-EXAMPLE = "--set beta1=0.5,0.9"
-BASE = "base"  # name of the run in which nothing is varied
 
 
 class GanSweep(GanSettings):
@@ -85,7 +80,7 @@ class GanSweep(GanSettings):
     ) -> Iterator[Event]:
         import time
 
-        from vitrail.tasks.gan_sweep_report import cell_values, sweep_report, sweep_summary
+        from vitrail.tasks.gan_sweep_report import sweep_report, sweep_summary
 
         yield from sweep_report(result.cells)
         seconds = time.perf_counter() - started
@@ -100,7 +95,7 @@ class GanSweep(GanSettings):
                 "judge": first.values["judge"],
                 "varied": {name: list(values) for name, values in self.varied.items()},
                 "runs": [
-                    cell_values(cell, runs[cell.name].model_dump(mode="json", include=varied)) for cell in result.cells
+                    cell.summarised(runs[cell.name].model_dump(mode="json", include=varied)) for cell in result.cells
                 ],
                 "failed": list(result.failed),
                 "omitted": result.omitted,
@@ -115,18 +110,8 @@ class GanSweep(GanSettings):
         Raises:
             BadSetting, UnknownName: a text is not NAME=VALUE,VALUE, or there is no such setting.
         """
-        varied: dict[str, tuple[str, ...]] = {}
-        for text in self.values:
-            name, _, values = text.partition("=")
-            name = name.strip().removeprefix("--").replace("-", "_")
-            given: tuple[str, ...] = split_commas(values)
-            if not name or not given:
-                raise BadSetting(f"--set takes NAME=VALUE,VALUE; got {text!r}. Use {EXAMPLE}.")
-            _check(name)
-            varied[name] = tuple(dict.fromkeys((*varied.get(name, ()), *given)))
-        if not varied:
-            raise BadSetting(f"No setting is varied. Use {EXAMPLE}.")
-        return varied
+        known = [field for field in GanSettings.model_fields if field not in FIXED]
+        return parse_varied(self.values, known, FIXED)
 
     @property
     def runs(self) -> dict[str, GanTrain]:
@@ -138,28 +123,6 @@ class GanSweep(GanSettings):
         # No encoders: these generators are not stored.
         given = self.model_dump(include=set(GanSettings.model_fields)) | {"encoder_epochs": 0}
         names: dict[GanTrain, str] = {}
-        distinguishing = [field for field, values in self.varied.items() if len(values) > 1 or self.one_at_a_time]
-        for chosen in self._combinations():
-            named = {field: chosen[field] for field in distinguishing if field in chosen} or chosen
-            name = " ".join(f"{field.replace('_', '-')}={value}" for field, value in named.items())
-            names.setdefault(GanTrain(**{**given, **chosen}), name or BASE)
+        for name, chosen in combinations(self.varied, one_at_a_time=self.one_at_a_time):
+            names.setdefault(GanTrain(**{**given, **chosen}), name)
         return {name: task for task, name in names.items()}
-
-    def _combinations(self) -> Iterator[Mapping[str, str]]:
-        varied = self.varied
-        if self.one_at_a_time:
-            yield {}
-            yield from ({name: value} for name, values in varied.items() for value in values)
-        else:
-            yield from (dict(zip(varied, values, strict=True)) for values in product(*varied.values()))
-
-
-def _check(name: str) -> None:
-    known = [field for field in GanSettings.model_fields if field not in FIXED]
-    if name in known:
-        return
-    if name in FIXED:
-        raise BadSetting(f"--set cannot vary {name!r}, as the runs would not compare. Use one run for each.")
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownName(f"--set knows no setting {name!r}.{hint} Known: {', '.join(known)}.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Image, Note, Plot, Summary, Table
@@ -13,27 +12,14 @@ from vitrail.gan.results import (
     alarm_counts,
     comparison_warning,
     distance_lines,
-    distance_name,
     distances,
     metric,
 )
 from vitrail.gan.sample_rows import sample_sheet
-from vitrail.gan.sweep import CellResult, SweepResult
-from vitrail.gan_training.losses import LOSSES
+from vitrail.gan.sweep import STEP_MEANS, CellResult, SweepResult
 from vitrail.plots import Axis, Line, SmallMultiple, small_multiples
 
-STEP_MEANS = {
-    "discriminator_loss": "D loss",
-    "generator_loss": "G loss",
-    "d_real": "D(x)",
-    "d_fake_before_g": "D(G(z))",
-}
-"""Means over the steps of the last epoch: key in a history, and column."""
-
-PROBABILITIES = ("d_real", "d_fake_before_g")
 OUTLIER = 10  # times the median of the largest losses: a run above it has its own scale
-
-RESULT_KEYS = ("epochs", "steps", "best", "metrics", "label_agreement", "alarms", "images_per_second", "seconds")
 
 
 def sweep_report(cells: Sequence[CellResult]) -> Iterator[Event]:
@@ -66,27 +52,6 @@ def sweep_summary(result: SweepResult, varied: Sequence[str], seconds: float) ->
     return Summary(lines, ["vitrail report {run}"])
 
 
-def cell_values(cell: CellResult, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """One run, as `result.json` has it.
-
-    Args:
-        settings: the varied ones.
-    """
-    return {
-        "name": cell.name,
-        "settings": dict(settings),
-        **{key: cell.values[key] for key in RESULT_KEYS},
-        "mode": cell.values["choices"]["mode"],
-        "last_epoch": _last_epoch(cell),
-    }
-
-
-def _last_epoch(cell: CellResult) -> dict[str, float | None]:
-    """Means over the steps of the last epoch; no D(x) where scores are no probabilities."""
-    relative = LOSSES[cell.values["loss"]].relative
-    return {name: None if relative and name in PROBABILITIES else cell.history[-1].get(name) for name in STEP_MEANS}
-
-
 def _curve(cell: CellResult, key: str, name: str = "") -> Line:
     """A value over the steps, at the epochs that have it."""
     entries = [entry for entry in cell.history if entry.get(key) is not None]
@@ -102,7 +67,7 @@ def _tables(cells: Sequence[CellResult]) -> Iterator[Table]:
         (*row, metric(each, "coverage").get("value"), each["label_agreement"], alarm_counts(each["alarms"]))
         for row, each in zip(rows, values, strict=True)
     ]
-    steps = [(cell.values["epochs"], *_last_epoch(cell).values(), cell.values["images_per_second"]) for cell in cells]
+    steps = [(cell.values["epochs"], *cell.last_epoch.values(), cell.values["images_per_second"]) for cell in cells]
     sample_columns = ("coverage", "label agreement", "alarms")
     step_columns = ("epochs", *STEP_MEANS.values(), "images/s")
     whole = [(name, *sample, *means) for name, sample, means in zip(names, samples, steps, strict=True)]
@@ -132,14 +97,14 @@ def _losses(cells: Sequence[CellResult]) -> bytes:
 def _distance(cells: Sequence[CellResult]) -> bytes:
     drawn = []
     for cell in cells:
-        others = [other for other in cells if other is not cell and _measurement(other) == _measurement(cell)]
+        others = [other for other in cells if other is not cell and other.measured_as == cell.measured_as]
         drawn.append(
             SmallMultiple(
                 cell.name,
                 [_curve(cell, "frechet-distance", "this run")],
                 [_curve(other, "frechet-distance") for other in others],
                 {"real images": cell.values["baselines_while_training"]["frechet-distance"]},
-                _measurement(cell),
+                cell.measured_as,
             )
         )
     counts = {cell.values["baselines_while_training"]["n"] for cell in cells}
@@ -149,9 +114,3 @@ def _distance(cells: Sequence[CellResult]) -> bytes:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else percent(share)
-
-
-def _measurement(cell: CellResult) -> str:
-    """Feature extractor and number of images of the distances while training."""
-    network = distance_name(cell.values).partition(",")[0]
-    return f"{network}, {cell.values['baselines_while_training']['n']}"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from vitrail.errors import BadRun, BadSetting
+from vitrail.errors import BadSetting
 from vitrail.events import Event, Result
-from vitrail.runs import read_run
+from vitrail.gan.resumed_run import resumed_settings
 from vitrail.settings import (
     DATA,
     MEASURING,
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from vitrail.datasets.pixel_data import PixelOptions
     from vitrail.gan.networks import NetworkOptions
     from vitrail.gan_training.state import TrainingOptions
-
-MAY_CHANGE = {"resume", "data", "epochs", "on_alarm", "keep_checkpoints", "evaluate_every", "tensorboard", "cache"}
-MAY_CHANGE |= {"device"}
-"""Settings that may change when a run is resumed."""
 
 LOSS_HELP = "GAN loss: non-saturating, saturating, hinge, least-squares, wasserstein-gp or relativistic"
 EXTRACTOR_HELP = "Feature extractor of metrics: auto, judge, a backbone, or inception:FILE"
@@ -249,24 +245,4 @@ class GanTrain(GanSettings):
         """The settings of the resumed run, except those that may change."""
         if not values.get("resume"):
             return values
-        folder = str(values["resume"])
-        run = read_run(Path(folder))
-        if run.task != "gan-train":
-            raise BadRun(f"{folder!r} is a run of {run.task}. Use a run of `vitrail gan train`.")
-        other = [
-            name for name in values if name not in MAY_CHANGE and _recorded(values[name]) != run.settings.get(name)
-        ]
-        if other or (values.get("data") and values["data"] != run.settings["data"]):
-            name = other[0] if other else "data"
-            raise BadSetting(
-                f"The resumed run has {name} = {run.settings.get(name)!r}; got {values[name]!r}. Leave it out."
-            )
-        if run.result is not None and int(values.get("epochs") or 0) <= int(run.settings["epochs"]):
-            done = run.settings["epochs"]
-            raise BadRun(f"{folder!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.")
-        return {**run.settings, **values, "data": run.settings["data"]}
-
-
-def _recorded(value: Any) -> Any:
-    """A setting as in settings.json."""
-    return str(value) if isinstance(value, Path) else value
+        return resumed_settings(Path(values["resume"]), values)

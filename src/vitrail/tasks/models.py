@@ -26,22 +26,9 @@ class Models(Task):
         yield from self._layers(self.name) if self.name else self._list()
 
     def _list(self) -> Iterator[Event]:
-        from vitrail.backbones.inspection import layer_facts
+        from vitrail.backbones.inspection import backbone_facts
 
-        models = []
-        for name in (name for name in BACKBONES if not name.endswith(":")):
-            spec = BACKBONES[name]
-            facts = layer_facts(spec)
-            models.append(
-                {
-                    "name": name,
-                    "parameters": sum(fact.parameters for fact in facts),
-                    "multiply_adds": sum(fact.multiply_adds for fact in facts),
-                    "size": spec.preprocessing.size,
-                    "weights_here": spec.weights_path() is not None,
-                    "licence": spec.licence,
-                }
-            )
+        models = [backbone_facts(name, BACKBONES[name]) for name in BACKBONES if not name.endswith(":")]
         rows = [
             (
                 model["name"],
@@ -59,13 +46,11 @@ class Models(Task):
         yield Result({"models": models})
 
     def _layers(self, name: str) -> Iterator[Event]:
-        from vitrail.backbones.inspection import layer_facts
+        from vitrail.backbones.inspection import backbone_facts, layer_facts
 
         spec = BACKBONES[name]
-        facts = layer_facts(spec)
-        parameters, multiply_adds = (
-            sum(getattr(fact, key) for fact in facts) for key in ("parameters", "multiply_adds")
-        )
+        facts, total = layer_facts(spec), backbone_facts(name, spec)
+        weights = "on this machine" if total["weights_here"] else "not on this machine: downloaded on first use"
         rows = [
             (fact.name, "×".join(map(str, fact.shape[1:])), fact.parameters, percent(fact.share), fact.multiply_adds)
             for fact in facts
@@ -76,24 +61,18 @@ class Models(Task):
             [
                 ("backbone", f"{name}: {BACKBONES.describe(name)}"),
                 ("input", f"{spec.preprocessing.size} x {spec.preprocessing.size} pixels"),
-                ("parameters", number(parameters)),
-                ("multiply-adds", f"{number(multiply_adds)} per image"),
+                ("parameters", number(total["parameters"])),
+                ("multiply-adds", f"{number(total['multiply_adds'])} per image"),
                 ("feature layers", ", ".join(spec.feature_layers)),
-                (
-                    "weights",
-                    "on this machine" if spec.weights_path() else "not on this machine: downloaded on first use",
-                ),
+                ("weights", weights),
                 ("licence", spec.licence),
             ],
             [f"vitrail transfer FOLDER --backbone {name}"],
         )
         yield Result(
             {
-                "name": name,
-                "parameters": parameters,
-                "multiply_adds": multiply_adds,
+                **{key: total[key] for key in ("name", "parameters", "multiply_adds", "licence")},
                 "feature_layers": list(spec.feature_layers),
-                "licence": spec.licence,
                 "layers": [{**vars(fact), "shape": list(fact.shape)} for fact in facts],
             }
         )

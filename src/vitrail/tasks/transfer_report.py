@@ -49,11 +49,10 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
         lines.append(("accuracy", "not measured, because no test image could be read"))
     else:
         bounds = interval(*test["interval"])
-        chance = np.bincount(evaluation.test.labels, minlength=len(classes)).max() / test["n"]
         lines += [
             ("accuracy", f"{percent(test['accuracy'])} (95 % interval {bounds}, {count(test['n'], 'image')})"),
-            ("chance level", f"{percent(chance)} (always the most frequent class)"),
-            *_weakest(evaluation, test),
+            ("chance level", f"{percent(evaluation.chance_level)} (always the most frequent class)"),
+            *_mistaken(evaluation),
             ("calibration", f"expected calibration error {percent(test['ece'])}"),
         ]
     C = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
@@ -68,21 +67,13 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
     return Summary(lines, steps)
 
 
-def _weakest(evaluation: Evaluation, test: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The class of the lowest recall, and the most frequent confusion; nothing where all images are right."""
-    tested = [row for row in test["per_class"] if row["n"]]
-    worst = min(tested, key=lambda row: (row["recall"], row["name"]))
-    if worst["recall"] < 1:
+def _mistaken(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    worst, confusion = evaluation.worst_class(), evaluation.top_confusion()
+    if worst:
         yield "worst class", f"{worst['name']}: recall {percent(worst['recall'])} of {count(worst['n'], 'image')}"
-    matrix = np.array(evaluation.metrics()["confusion"])
-    np.fill_diagonal(matrix, 0)
-    if matrix.max():
-        true, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
-        classes = evaluation.test.classes
-        yield (
-            "top confusion",
-            f"{classes[true]} classified as {classes[predicted]}, {count(int(matrix.max()), 'image')}",
-        )
+    if confusion:
+        true, predicted, images = confusion
+        yield "top confusion", f"{true} classified as {predicted}, {count(images, 'image')}"
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Event]:
@@ -146,8 +137,7 @@ def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
 
     probabilities, predicted = evaluation.probabilities, evaluation.predicted
     labels, classes, files = evaluation.test.labels, evaluation.test.classes, evaluation.test.files
-    wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES_SHOWN]
+    worst = evaluation.confident_mistakes(MISTAKES_SHOWN)
     if not len(worst):
         return
     rows = [

@@ -15,15 +15,15 @@ from vitrail.images import to_hwc
 from vitrail.plots import Axis, Line, animation, contact_sheet, curve
 from vitrail.plots.encode import encode_png
 from vitrail.unique_names import UniqueNames
-from vitrail.visualisation.second_network import saved_activations, saved_probabilities
+from vitrail.visualisation.measurement import Measurement, is_own_only, is_recognised
 from vitrail.visualisation.trace import AscentTrace
 
 if TYPE_CHECKING:
     from vitrail.backbones.network import Network
     from vitrail.visualisation import Frame, Renderer, Variant
 
-RECOGNISED = 0.5  # probability from which a network is said to recognise the class
 LISTED = 6  # images named in the summary
+NO_SECOND_NETWORK = "none, so nothing says whether the images show more than its habits"
 
 
 class Report:
@@ -36,18 +36,18 @@ class Report:
     """
 
     def __init__(self, network: Network, second: Network | None, *, sweep: bool, preview_every: float) -> None:
-        self._network, self._second, self._sweep = network, second, sweep
+        self._measurement, self._classes = Measurement(network, second), len(network.classes)
+        self._second, self._sweep = second.name if second else "", sweep
         self._preview_every, self._previewed = preview_every, time.monotonic()
         self._names = UniqueNames()
         self._entries: dict[str, list[dict[str, Any]]] = {"classes": [], "channels": []}
         self._tiles: list[tuple[np.ndarray, str]] = []
         self._curves: list[Line] = []
-        self._forwards = 0
 
     @property
     def result(self) -> dict[str, Any]:
         """`classes`, `channels` and `forwards`, the forward passes of single images without those of previews."""
-        return {**self._entries, "forwards": self._forwards}
+        return {**self._entries, "forwards": self._measurement.forwards}
 
     def events(self, renderer: Renderer, variants: Sequence[Variant]) -> Iterator[Event]:
         """All events but the summary; Ctrl-C ends the batch that is being made, which is saved as it is."""
@@ -61,7 +61,7 @@ class Report:
                 stopped = True
             if trace.last is not None:
                 trace.retain_last()
-                self._forwards += 2 * trace.last.step * len(rows)
+                self._measurement.forwards += 2 * trace.last.step * len(rows)
                 yield from self._images(trace)
             elif not self._tiles:
                 raise KeyboardInterrupt  # nothing is made yet
@@ -87,18 +87,14 @@ class Report:
     def _probabilities(self, variants: Sequence[Variant], pixels: np.ndarray) -> list[float]:
         """The network's probability of each class among the targets, of images as they would be saved."""
         rows = [(row.target.index, image) for row, image in zip(variants, pixels, strict=True) if row.target.is_class]
-        return [self._own_probability(encode_png(image), index) for index, image in rows]
-
-    def _own_probability(self, png: bytes, index: int) -> float:
-        self._forwards += 1
-        return float(saved_probabilities(self._network.reference, png)[index])
+        return [self._measurement.probability(encode_png(image), index) for index, image in rows]
 
     def _previews(self, variants: Sequence[Variant], frame: Frame) -> Iterator[Preview]:
         for row, pixels in zip(variants, to_hwc(frame.images), strict=True):
             png = encode_png(pixels)
             values = {"step": float(frame.step)}
             if row.target.is_class:
-                values["probability"] = float(saved_probabilities(self._network.reference, png)[row.target.index])
+                values["probability"] = self._measurement.probability(png, row.target.index, counted=False)
             yield Preview(_file_name(row), png, values)
 
     def _images(self, trace: AscentTrace) -> Iterator[Event]:
@@ -117,36 +113,24 @@ class Report:
         options = {"step_size": row.step_size, "l2": row.l2} if self._sweep else {}
         file = {"steps": step, "output": f"images/{name}.png", **options}
         if row.target.is_class:
-            verdict = self._verdict(png, row.target.index)
-            entry = {"index": row.target.index, "name": row.target.name, **verdict, **file}
+            entry = {**self._measurement.class_values(png, row.target), **file}
             self._entries["classes"].append(entry)
             caption = self._caption(entry)
         else:
-            activation = float(
-                saved_activations(self._network.reference, png, row.target.layer)[row.target.index].mean()
-            )
-            self._forwards += 1
-            self._entries["channels"].append({"channel": row.target.name, "activation": activation, **file})
-            caption = f"mean activation {activation:.4g}"
+            entry = {**self._measurement.channel_values(png, row.target), **file}
+            self._entries["channels"].append(entry)
+            caption = _activation(entry)
         label = f"{self._label(row)}, {step} steps" if self._sweep else row.target.name
         # A tile of a sweep has room for one value only; the image's own caption has the others.
         self._tiles.append((pixels, f"{label}: {caption.split(', ')[0] if self._sweep else caption}"))
         return Image(name, f"{label}: {caption}", png)
 
-    def _verdict(self, png: bytes, index: int) -> dict[str, Any]:
-        own = self._own_probability(png, index)
-        if self._second is None:
-            return {"probability": own, "judge_probability": None, "judge_agrees": None}
-        other = saved_probabilities(self._second.reference, png)
-        agrees = int(other.argmax()) == index
-        return {"probability": own, "judge_probability": float(other[index]), "judge_agrees": agrees}
-
     def _caption(self, entry: dict[str, Any]) -> str:
         own = percent(entry["probability"])
-        if self._second is None:
+        if not self._second:
             return own
-        both = f"{own}, {self._second.name} {percent(entry['judge_probability'])}"
-        return f"{both} (its own network only)" if _own_only(entry) else both
+        both = f"{own}, {self._second} {percent(entry['judge_probability'])}"
+        return f"{both} (its own network only)" if is_own_only(entry) else both
 
     def _strip(self, trace: AscentTrace, index: int, name: str) -> Iterator[Event]:
         steps = sorted(trace.frames.keys() & {*trace.strip, max(trace.frames)})
@@ -184,7 +168,7 @@ class Report:
         keys = ["name", "step_size", "l2", "steps"] if self._sweep else ["index", "name"]
         keys += ["probability", "judge_probability"] if self._second else ["probability"]
         rows = [[entry[key] for key in keys] for entry in self._entries["classes"]]
-        names = {"judge_probability": self._second.name if self._second else "", "step_size": "step size"}
+        names = {"judge_probability": self._second, "step_size": "step size"}
         return Table("probabilities", "Probability of the class", [names.get(key, key) for key in keys], rows)
 
     def summary(self, seconds: float, *, next_steps: Sequence[str]) -> Summary:
@@ -194,17 +178,15 @@ class Report:
         if 0 < len(classes) <= LISTED:
             lines += [(self._short_label(entry), self._caption(entry)) for entry in classes]
         elif classes:
-            lines.append(("recognised", f"{sum(map(_recognised, classes))} of {count(len(classes), 'image')}"))
+            lines.append(("recognised", f"{sum(map(is_recognised, classes))} of {count(len(classes), 'image')}"))
         if classes:
-            total = len(self._network.classes)
-            lines.append(("chance level", f"{percent(1 / total)} ({total:,} classes)"))
-            if self._second is None:
-                lines.append(("second network", "none, so nothing says whether the images show more than its habits"))
-            else:
-                agreed = sum(bool(entry["judge_agrees"]) for entry in classes)
-                lines.append(("second network", f"{self._second.name} predicts {agreed} of {len(classes)} classes"))
-        lines += [(entry["channel"], f"mean activation {entry['activation']:.4g}") for entry in channels[:LISTED]]
-        lines.append(("time", f"{duration(seconds)}, {count(self._forwards, 'forward pass', 'forward passes')}"))
+            lines.append(("chance level", f"{percent(1 / self._classes)} ({self._classes:,} classes)"))
+            agreed = sum(bool(entry["judge_agrees"]) for entry in classes)
+            verdict = f"{self._second} predicts {agreed} of {len(classes)} classes"
+            lines.append(("second network", verdict if self._second else NO_SECOND_NETWORK))
+        lines += [(entry["channel"], _activation(entry)) for entry in channels[:LISTED]]
+        passes = count(self._measurement.forwards, "forward pass", "forward passes")
+        lines.append(("time", f"{duration(seconds)}, {passes}"))
         return Summary(lines, next_steps)
 
     def _short_label(self, entry: dict[str, Any]) -> str:
@@ -212,13 +194,8 @@ class Report:
         return f"{entry['name']}{options}"
 
 
-def _recognised(entry: dict[str, Any]) -> bool:
-    return bool(entry["probability"] >= RECOGNISED)
-
-
-def _own_only(entry: dict[str, Any]) -> bool:
-    """Whether the network recognises the class and the second network predicts another."""
-    return _recognised(entry) and entry["judge_agrees"] is False
+def _activation(entry: dict[str, Any]) -> str:
+    return f"mean activation {entry['activation']:.4g}"
 
 
 def _file_name(row: Variant) -> str:

@@ -47,6 +47,32 @@ class Evaluation:
         }
         return {"test": test, **self.selection, "confusion": matrix.tolist()}
 
+    @property
+    def chance_level(self) -> float:
+        """Accuracy of always predicting the class that is most frequent among the test images; there must be some."""
+        return float(np.bincount(self.test.labels).max() / len(self.test.labels))
+
+    def worst_class(self) -> dict[str, Any] | None:
+        """The entry of `per_class` with the lowest recall; None where every image is classified correctly."""
+        tested = [row for row in self.metrics()["test"]["per_class"] if row["n"]]
+        worst = min(tested, key=lambda row: (row["recall"], row["name"]))
+        return worst if worst["recall"] < 1 else None
+
+    def top_confusion(self) -> tuple[str, str, int] | None:
+        """True class, predicted class and number of images of the most frequent confusion; None without mistakes."""
+        matrix = np.array(self.metrics()["confusion"])
+        np.fill_diagonal(matrix, 0)
+        true, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
+        classes, images = self.test.classes, int(matrix.max())
+        return (classes[true], classes[predicted], images) if images else None
+
+    def confident_mistakes(self, most: int) -> np.ndarray:
+        """(m,), indices of at most `most` misclassified images; those of the highest probability first."""
+        wrong = np.flatnonzero(self.predicted != self.test.labels)
+        probabilities = self.probabilities[wrong, self.predicted[wrong]]
+        indices: np.ndarray = wrong[np.argsort(-probabilities, kind="stable")][:most]
+        return indices
+
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """95 % confidence interval of a share (Wilson, 1927, https://doi.org/10.2307/2276774).

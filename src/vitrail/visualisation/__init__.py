@@ -2,7 +2,7 @@
 
 `parametrisations` defines the variables that are optimised, `transforms` the random transformations before each forward
 pass, `render` the ascent by Adam, `pixel_ascent` the ascent on plain pixels, `batches` runs them by method name and
-`second_network` says what another network makes of the images.
+`measurement` says what this network and a second one see in the saved images.
 """
 
 from typing import TYPE_CHECKING

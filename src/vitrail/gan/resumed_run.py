@@ -1,0 +1,40 @@
+"""Settings of a training that continues a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitrail.errors import BadRun, BadSetting
+from vitrail.runs import read_run
+
+MAY_CHANGE = frozenset(
+    ("resume", "data", "epochs", "on_alarm", "keep_checkpoints", "evaluate_every", "tensorboard", "cache", "device")
+)
+"""Settings that may change when a run is resumed."""
+
+
+def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the run in `folder`, with those of `given` that may change.
+
+    Raises:
+        BadRun: it is not a run of `gan train`, or has finished its epochs.
+        BadSetting: a given setting is not the run's.
+    """
+    run, path = read_run(folder), str(folder)
+    if run.task != "gan-train":
+        raise BadRun(f"{path!r} is a run of {run.task}. Use a run of `vitrail gan train`.", path=path)
+    other = [name for name in given if name not in MAY_CHANGE and _recorded(given[name]) != run.settings.get(name)]
+    if other or (given.get("data") and given["data"] != run.settings["data"]):
+        name = other[0] if other else "data"
+        raise BadSetting(f"The resumed run has {name} = {run.settings.get(name)!r}; got {given[name]!r}. Leave it out.")
+    if run.result is not None and int(given.get("epochs") or 0) <= int(run.settings["epochs"]):
+        done = run.settings["epochs"]
+        raise BadRun(f"{path!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.", path=path)
+    return {**run.settings, **given, "data": run.settings["data"]}
+
+
+def _recorded(value: Any) -> Any:
+    """A setting as in settings.json."""
+    return str(value) if isinstance(value, Path) else value
