@@ -22,7 +22,7 @@ JSON = st.recursive(
 
 
 def fail_half_way(code: int):
-    """A stand-in for `_write_all` that writes half of what it is given and then fails as a disk does."""
+    """A stand-in for `write_all` that writes half of what it is given and then fails as a disk does."""
 
     def write_half(descriptor: int, data: bytes) -> None:
         os.write(descriptor, bytes(data)[: len(data) // 2])
@@ -99,7 +99,7 @@ def test_a_failure_is_one_sentence_and_changes_nothing(
 ):
     target = tmp_path / "file"
     files.write_bytes(target, b"old")
-    monkeypatch.setattr(files, "_write_all", fail_half_way(code))
+    monkeypatch.setattr(files, "write_all", fail_half_way(code))
 
     with pytest.raises(CannotWrite, match=r"^Cannot write .*\.$") as caught:
         files.write_bytes(target, b"new and longer")
@@ -115,7 +115,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     def interrupt(descriptor: int, data: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "_write_all", interrupt)
+    monkeypatch.setattr(files, "write_all", interrupt)
     with pytest.raises(KeyboardInterrupt):
         files.write_bytes(tmp_path / "file", b"new")
 
@@ -204,7 +204,7 @@ def test_a_line_that_does_not_fit_is_taken_back_whole(tmp_path: Path, monkeypatc
     path = tmp_path / "events.jsonl"
     files.append_line(path, "first")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_write_all", fail_half_way(errno.ENOSPC))
+        patch.setattr(files, "write_all", fail_half_way(errno.ENOSPC))
         with pytest.raises(CannotWrite, match="the disk is full"):
             files.append_line(path, "second")
     files.append_line(path, "third")

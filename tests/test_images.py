@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from vitrail import decoding
 from vitrail.errors import BadImage, BadSetting, CannotWrite
@@ -124,7 +125,7 @@ def test_all_but_plain_jpegs_is_left_to_pillow(odd):
 def test_without_the_quick_decoder_the_pixels_are_the_same(monkeypatch):
     data = encoded(photograph(61, 47), "JPEG")
     quick = read_pixels(data, short_side=32, crop=32)
-    monkeypatch.setattr(decoding, "_simplejpeg", lambda: None)
+    monkeypatch.setattr(decoding, "find_simplejpeg", lambda: None)
     assert torch.equal(read_pixels(data, short_side=32, crop=32), quick)
 
 
@@ -514,13 +515,26 @@ BOMBS = {
 }
 
 
+def decoders_that_note_their_use(monkeypatch):
+    """The sizes of the images that are decoded from now on; none of them is."""
+    sizes = []
+
+    def load(opened):
+        sizes.append(opened.size)
+        raise OSError("not decoded in this test")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *_, **__: sizes.append("JPEG"))
+    return sizes
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
-    monkeypatch.setattr(decoding, "_upright", None)  # reached, they would raise TypeError
-    monkeypatch.setattr(decoding, "_plain_jpeg", None)
+    reached = decoders_that_note_their_use(monkeypatch)
     limit = "25,000,000" if bomb.startswith("webp") else "50,000,000"
     with pytest.raises(BadImage, match=rf"'image' is too large .*. Use an image of up to {limit} pixels"):
         read_pixels(BOMBS[bomb])
+    assert not reached
 
 
 def test_a_jpeg_that_goes_over_its_pixels_for_ever_is_refused():
@@ -535,11 +549,12 @@ def test_a_jpeg_that_goes_over_its_pixels_for_ever_is_refused():
 
 @pytest.mark.parametrize("packing", [1, 2])
 def test_a_bmp_packed_as_runs_is_refused_before_a_run_is_looked_at(packing, monkeypatch):
-    monkeypatch.setattr(decoding, "_upright", None)
+    reached = decoders_that_note_their_use(monkeypatch)
     data = encoded(photograph(8, 8).convert("P"), "BMP")
     bits = {1: 8, 2: 4}[packing]
     with pytest.raises(BadImage, match="a BMP packed as runs, which can be endless. Use an unpacked BMP"):
         read_pixels(data[:28] + struct.pack("<HI", bits, packing) + data[34:])
+    assert not reached
 
 
 @pytest.mark.parametrize("kind", ["clear", "deep", "clear palette"])
@@ -560,15 +575,10 @@ def test_what_is_made_flat_in_strips_is_what_it_is_as_a_whole(kind, monkeypatch)
 
 
 def test_the_largest_image_allowed_passes_the_header(monkeypatch):
-    class Reached(Exception):
-        pass
-
-    def decode(opened, short_side):
-        raise Reached(f"{opened.size}")
-
-    monkeypatch.setattr(decoding, "_upright", decode)
-    with pytest.raises(BadImage, match=r"\(10000, 5000\)"):
+    reached = decoders_that_note_their_use(monkeypatch)
+    with pytest.raises(BadImage, match="damaged"):
         read_pixels(png(10_000, 5_000))
+    assert reached == [(10_000, 5_000)]
 
 
 def test_a_bomb_in_a_comment_is_refused():

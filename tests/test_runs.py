@@ -67,7 +67,7 @@ def test_the_disk_that_stops_a_run_does_not_hide_why(tmp_path, monkeypatch):
 
     events = record(Short(), "short", tmp_path / "run")
     next(events)
-    monkeypatch.setattr(files, "_write_all", full)
+    monkeypatch.setattr(files, "write_all", full)
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt)
 

@@ -94,6 +94,7 @@ def test_few_files_can_reach_beyond_this_machine():
     assert found == {"backbones/sources.py", "studio/serve.py"}  # a download by name; a socket on 127.0.0.1
 
 
+@pytest.mark.slow
 def test_a_ray_of_ours_has_no_dashboard():
     starts = [(file, call) for file, call, name in calls() if name == "ray.init"]
     assert {file for file, _ in starts} == {"sharding/ray_engine.py"}

@@ -76,7 +76,7 @@ def _decoded(opened: ImageFile, short_side: int | None, name: str) -> tuple[Size
 
 def _plain_jpeg(opened: ImageFile, data: bytes, short_side: int | None) -> Pixels | None:
     """Pixels of an upright grey or RGB JPEG; None where Pillow is to do it, or to complain."""
-    turbo = _simplejpeg()
+    turbo = find_simplejpeg()
     if turbo is None or not isinstance(opened, JpegImageFile) or opened.mode not in ("L", "RGB"):
         return None
     if _turn(opened) is not None:
@@ -91,7 +91,8 @@ def _plain_jpeg(opened: ImageFile, data: bytes, short_side: int | None) -> Pixel
 
 
 @cache
-def _simplejpeg() -> ModuleType | None:
+def find_simplejpeg() -> ModuleType | None:
+    """The module of the fast JPEG decoder; None where it is not installed."""
     try:
         import simplejpeg
     except ImportError:

@@ -115,7 +115,7 @@ def append_line(path: Path, line: str) -> None:
         with path.open("a+b", buffering=0) as file:
             end = _cut_half_line(file)
             try:
-                _write_all(file.fileno(), data)
+                write_all(file.fileno(), data)
             except OSError:
                 file.truncate(end)
                 raise
@@ -148,12 +148,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _write_through(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    _write_all(descriptor, data)
+    write_all(descriptor, data)
     os.fsync(descriptor)  # before the rename: else a power cut can leave the new name with an empty file
 
 
-def _write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    """Every byte goes through here: a test replaces it to play a full disk."""
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Writes all bytes; every byte that this package writes goes through here."""
     rest = memoryview(data).cast("B")
     while rest:
         rest = rest[os.write(descriptor, rest) :]

@@ -63,13 +63,13 @@ def test_for_a_few_images_nothing_is_converted(backbone, pixels):
 
 
 def test_an_engine_that_disagrees_is_never_chosen(backbone, pixels, monkeypatch):
-    build = inference_engine._built
+    build = inference_engine.build_engine
 
     def slightly_wrong(name, module, example):
         forward = build("channels-last", module, example)
         return forward if name == "channels-last" else lambda given: [rows * 1.01 for rows in forward(given)]
 
-    monkeypatch.setattr(inference_engine, "_built", slightly_wrong)
+    monkeypatch.setattr(inference_engine, "build_engine", slightly_wrong)
     module = PooledFeatures(backbone, ("pool",))
     assert choose_engine(module, pixels, engine="auto", device="cpu", images=5000).choice["engine"] == "channels-last"
     with pytest.raises(BadSetting, match="does not agree with the plain network"):

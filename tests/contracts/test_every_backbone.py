@@ -8,9 +8,11 @@ from vitrail.backbones import BACKBONES
 from vitrail.errors import UnknownName
 
 NAMES = [name for name in BACKBONES if not name.endswith(":")] + ["timm:resnet18"]
+LARGE = ("vgg16", "vit_b_16")
+PARAMETERS = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=PARAMETERS)
 def backbone(request, tmp_path_factory):
     spec = BACKBONES[request.param].for_own_names()
     torch.manual_seed(0)

@@ -15,6 +15,7 @@ SLOW = (
     "tutorials/own-images.md",
     "tutorials/robust.md",
     "tutorials/believable-gan.md",
+    "extending.md",
     "api/attributions.md",
     "api/audit.md",
     "api/gan.md",
@@ -23,7 +24,7 @@ SLOW = (
     "api/metrics.md",
     "api/transfer.md",
 )
-PAGES = ("extending.md", "api/vitrail.md", *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW))
+PAGES = ("api/vitrail.md", *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW))
 
 
 def run(folder, *pages):

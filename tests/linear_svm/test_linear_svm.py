@@ -251,7 +251,10 @@ def deep_like(samples, dimension, classes, length):
     return (length * np.maximum(0, latent * spread @ mixing + 0.02)).astype(np.float32), labels
 
 
-@pytest.mark.parametrize("length", [1, 10, 100])
+SLOW_LENGTHS = [pytest.param(length, marks=pytest.mark.slow) for length in (1, 100)]
+
+
+@pytest.mark.parametrize("length", [10, *SLOW_LENGTHS])
 def test_long_deep_features_reach_the_optimum_at_every_C(length):
     features, labels = deep_like(900, 600, 10, length)
     model = LinearSVMCV(folds=3).fit(features, labels)  # a ConvergenceWarning would be an error

@@ -1,5 +1,6 @@
 """The sample classifier learns classes and attributes, reproducibly."""
 
+import pytest
 import torch
 
 from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train_classifier
@@ -33,6 +34,7 @@ def test_it_learns_classes():
     assert agreement(logits, 2 * bright + down).float().mean() > 0.97
 
 
+@pytest.mark.slow
 def test_it_learns_attributes():
     _, bright, down = squares(300, 0)
     classifier = trained(torch.stack([bright, down], dim=1) * 2.0 - 1, 2)
@@ -42,6 +44,7 @@ def test_it_learns_attributes():
     assert right.float().mean(dim=0).min() > 0.97
 
 
+@pytest.mark.slow
 def test_a_rare_attribute_that_is_hard_to_see_is_seen_as_often_as_its_absence():
     def rare(seed):
         draws = torch.Generator().manual_seed(seed)
@@ -59,6 +62,7 @@ def test_a_rare_attribute_that_is_hard_to_see_is_seen_as_often_as_its_absence():
     assert (~predictions)[~has].float().mean() > 0.55
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier():
     _, bright, _ = squares(300, 0)
     one, two = trained(bright, 2), trained(bright, 2)

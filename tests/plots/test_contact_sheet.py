@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from vitrail.plots import contact_sheet as public
-from vitrail.plots.contact_sheet import _caption_lines, text_width
+from vitrail.plots.contact_sheet import caption_lines, text_width
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -33,13 +33,13 @@ def test_a_image_is_shown_whole_in_its_own_shape() -> None:
 
 @pytest.mark.parametrize("caption", ["W" * 5000, "word " * 1000, "store → kitchen 97\u00a0%", "漢字" * 200, "\n\t", ""])
 def test_captions_fit_their_tile(caption: str) -> None:
-    lines = _caption_lines(caption)
+    lines = caption_lines(caption)
     assert len(lines) <= 3
     assert all(text_width(line) <= 168 for line in lines)
 
 
 def test_a_figure_and_its_percent_sign_stay_together() -> None:
-    lines = _caption_lines("a kitchen → living room 97\u00a0%")
+    lines = caption_lines("a kitchen → living room 97\u00a0%")
     assert any("97\u00a0%" in line for line in lines)
 
 
@@ -49,10 +49,10 @@ def test_matplotlib_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["vitrail.plots.contact_sheet"]
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     module.drawn_font.cache_clear()
-    module._has_glyph.cache_clear()
+    module.has_glyph.cache_clear()
     try:
         assert size(contact_sheet([plain(9, 9, (0, 0, 0))], ["שלום kitchen"]))
-        assert module._caption_lines("ש → 97\u00a0%") == ["\\u05e9 -> 97 %"]  # Pillow's own font has none of these
+        assert module.caption_lines("ש → 97\u00a0%") == ["\\u05e9 -> 97 %"]  # Pillow's own font has none of these
     finally:
         module.drawn_font.cache_clear()
-        module._has_glyph.cache_clear()
+        module.has_glyph.cache_clear()

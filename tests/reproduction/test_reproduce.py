@@ -82,6 +82,7 @@ def first(data, tmp_path_factory):
     return folder, *reproduced("transfer", data, folder)
 
 
+@pytest.mark.slow
 def test_the_first_lab_is_measured_beside_the_report(first):
     folder, result, _ = first
     svm = sections(result)["A linear SVM on 15 scenes"]
@@ -98,6 +99,7 @@ def test_the_first_lab_is_measured_beside_the_report(first):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_there_are_said_in_their_place(first):
     _, result, page = first
     for title in ("Five guesses", "A linear SVM on 15 scenes"):
@@ -109,6 +111,7 @@ def test_weights_that_are_not_there_are_said_in_their_place(first):
     assert "The weights of alexnet are not on this machine" in page
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_beside_it(first):
     _, result, page = first
     assert "default-src 'none'" in page
@@ -135,6 +138,7 @@ def test_the_second_lab_runs_on_free_photographs(data, tmp_path):
     assert start.endswith("chelsea.png")
 
 
+@pytest.mark.slow
 def test_the_third_lab_compares_digits(data, tmp_path):
     result, page = reproduced("conditional-gan", data, tmp_path / "run")
     found = sections(result)

@@ -126,6 +126,7 @@ def test_explain_shows_classes_and_maps_with_the_opacity_of_the_slider(visit):
     expect(over).to_have_css("opacity", "1")
 
 
+@pytest.mark.slow
 def test_an_attack_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_path):
     panel = visit.tab("Attack")
     drop(panel, cat())
@@ -147,6 +148,7 @@ def test_an_attack_moves_live_and_its_file_is_what_the_verdict_says(visit, tmp_p
     visit.keep("attack")
 
 
+@pytest.mark.slow
 def test_visualise_grows_and_is_stopped_with_what_there_is(visit):
     panel = visit.tab("Visualise")
     visit.choose(panel, "Network", "squeezenet")
@@ -159,6 +161,7 @@ def test_visualise_grows_and_is_stopped_with_what_there_is(visit):
     visit.keep("visualise")
 
 
+@pytest.mark.slow
 def test_a_classifier_is_trained_and_explained(visit, studio):
     panel = visit.tab("Train a classifier")
     folder = panel.get_by_label("Folder of class folders")
@@ -180,6 +183,7 @@ def test_a_classifier_is_trained_and_explained(visit, studio):
     expect(explain.locator(".bars li").first).to_contain_text("down")
 
 
+@pytest.mark.slow
 def test_a_zip_is_trained_on_and_the_run_repeated(visit, studio, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "stripes"), "zip", studio.stripes / "train")
     panel = visit.tab("Train a classifier")
@@ -216,6 +220,7 @@ def test_names_of_classes_are_text_and_nothing_else(visit, studio):
     expect(panel.locator("table").first).to_contain_text("<img src=x onerror=alert(2)>")
 
 
+@pytest.mark.slow
 def test_a_gan_is_followed_and_sampled(visit):
     panel = visit.tab("GANs")
     panel.get_by_label("Epochs").fill("3")
@@ -239,6 +244,7 @@ def test_a_gan_is_followed_and_sampled(visit):
     visit.keep("gan_interpolate")
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command_line_is_watched(visit, studio):
     options = ["--epochs", "1", "--width", "8", "--batch", "64", "--cache", studio.home / "cache" / "vitrail"]
     command = [sys.executable, "-m", "vitrail", "gan", "train", "digits", *options, "--run", studio.runs / "beside"]
@@ -290,6 +296,7 @@ def test_only_networks_of_this_machine_are_opened(visit):
     expect(visit.state(panel)).to_contain_text("is not a network on this machine")
 
 
+@pytest.mark.slow
 def test_attributes_have_sliders_that_edit_a_image(visit, studio, tmp_path):
     home = trained_on_attributes(tmp_path)
     shutil.copytree(home / "run", studio.runs / "attributes")
@@ -326,6 +333,7 @@ def test_classifiers_are_compared(classifiers, visit):
     visit.keep("compare")
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_tab_and_is_stopped_from_another(browser, studio):
     first = Visit(browser, studio.address)
     panel = first.tab("GANs")

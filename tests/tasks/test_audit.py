@@ -77,8 +77,10 @@ def test_without_labels_agreement_is_measured_and_no_accuracy(classifier, stripe
     assert "agreement with the prediction on the clean image" in " ".join(done.output.split())
 
 
-def test_classes_of_another_network_are_no_labels(stripes, tmp_path):
-    result = audited(tmp_path, stripes / "test", "--backbone", "squeezenet", "--max-images", "1", "--linf", "0.004")
+def test_folders_of_other_names_than_the_networks_classes_are_no_labels(stripes, tmp_path):
+    shutil.copytree(stripes / "test" / "across", tmp_path / "data" / "indoor")
+    shutil.copytree(stripes / "test" / "down", tmp_path / "data" / "outdoor")
+    result = audited(tmp_path, tmp_path / "data", "--backbone", "tiny", "--max-images", "1", "--linf", "0.004")
     assert (result["labels"], result["accuracy"]) == ("none", None)
 
 
@@ -105,8 +107,8 @@ def test_the_summary_says_that_it_is_an_upper_bound(classifier, stripes, tmp_pat
 
 def test_labels_come_from_a_table(tmp_path):
     table = tmp_path / "labels.csv"
-    table.write_text("file,label\nchelsea.png,tabby\ncoffee.png,espresso\nother.png,3\n")
-    options = ("--labels", table, "--backbone", "squeezenet", "--max-images", "1", "--linf", "0.004", "--l2", "0.1")
+    table.write_text("file,label\nchelsea.png,down\ncoffee.png,noise\nother.png,3\n")
+    options = ("--labels", table, "--backbone", "tiny", "--max-images", "1", "--linf", "0.004", "--l2", "0.1")
     result = audited(tmp_path, sample_images()[0].parent, *options)
     assert (result["n"], result["labels"]) == (1, "table")
 

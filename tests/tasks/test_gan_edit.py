@@ -189,6 +189,7 @@ def test_no_readable_image_is_an_error(home, tmp_path):
     assert "No image could be read" in done.stderr
 
 
+@pytest.mark.slow
 def test_unreadable_training_images_are_named(home):
     image = home / "data" / "images" / "63.png"
     kept = image.read_bytes()

@@ -45,6 +45,7 @@ def wait_for_step(process, folder, step):
     raise AssertionError("no checkpoint came")
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(stripes, cache, tmp_path):
     """Batch normalisation, mismatched labels, losses and metrics are those of the whole batch; grids are equal."""
     alone = run(*training(stripes, tmp_path / "one", "--epochs", 2, cache=cache))

@@ -326,7 +326,7 @@ def test_a_truncated_checkpoint_or_one_of_other_networks_is_refused(finished, tm
 def test_a_full_disk_leaves_the_checkpoint_before(stripes, cache, tmp_path, monkeypatch):
     from vitrail import files
 
-    write, room = files._write_all, 2
+    write, room = files.write_all, 2
 
     def full(descriptor, data):
         nonlocal room
@@ -336,7 +336,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(stripes, cache, tmp_path, monk
                 raise OSError(28, "No space left on device")
         write(descriptor, data)
 
-    monkeypatch.setattr(files, "_write_all", full)
+    monkeypatch.setattr(files, "write_all", full)
     done = trained(stripes, tmp_path / "r", "--epochs", 4, cache=cache)
     assert done.exit_code == 1
     assert "the disk is full" in done.stderr
@@ -527,6 +527,7 @@ def test_tensorboard_needs_an_extra(stripes, cache, tmp_path, monkeypatch):
     assert "pip install 'vitrail[tensorboard]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_replay_gives_equal_metrics(tmp_path):
     options = (
         "--epochs",

@@ -46,7 +46,7 @@ def stopped(task, *arguments, home):
 
 def test_adversarial_images_are_kept(two, tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "quantise_result", interrupting(image_files.quantise_result))
-    (image,) = stopped("attack", two, "--steps", "3", "--backbone", "squeezenet", home=tmp_path)["images"]
+    (image,) = stopped("attack", two, "--steps", "3", "--backbone", "tiny", home=tmp_path)["images"]
     assert (tmp_path / "run" / image["output"]).is_file()
 
 
@@ -59,9 +59,9 @@ def test_what_was_audited_counts(two, tmp_path, monkeypatch):
 
 def test_maps_of_the_first_network_are_drawn_without_the_second(cat, tmp_path, monkeypatch):
     monkeypatch.setattr(explainer, "run_gradient_pass", interrupting(explainer.run_gradient_pass))
-    names = "squeezenet,efficientnet-lite0"
+    names = "tiny,squeezenet"
     result = stopped("explain", cat, "--backbone", names, "--no-faithfulness", home=tmp_path)
-    assert [each["backbone"] for each in result["images"][0]["maps"]] == ["squeezenet"]
+    assert [each["backbone"] for each in result["images"][0]["maps"]] == ["tiny"]
     assert (tmp_path / "run" / "plots" / "maps.png").is_file()
 
 

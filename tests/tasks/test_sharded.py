@@ -169,6 +169,7 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
     assert run(*args, "--shards", 2, "--segment").exit_code == 1
 
 
+@pytest.mark.slow
 def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_path):
     args = ("audit", stripes / "test", "--backbone", classifier, "--linf", "0.02", "--l2", "1", "--max-images", 2)
     at_once = result(*args, "--run", tmp_path / "a", "--json")
@@ -179,6 +180,7 @@ def test_an_audit_in_shards_says_what_it_says_at_once(classifier, stripes, tmp_p
     assert (tmp_path / "b/plots/curve_l2.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_classifier_from_features_in_shards_equals_that_of_one_run(stripes, tmp_path):
     args = ("transfer", stripes, "--backbone", "squeezenet", "--layer", "fire9,conv10")
     at_once = result(*args, "--run", tmp_path / "a", "--no-use-cache", "--json")
@@ -191,6 +193,7 @@ def test_a_classifier_from_features_in_shards_equals_that_of_one_run(stripes, tm
     assert other_c["choice"]["C"] == 1
 
 
+@pytest.mark.slow
 def test_features_in_shards_are_the_same_files_again(stripes, tmp_path):
     args = ("transfer", stripes, "--backbone", "squeezenet", "--layer", "fire9", "--C", "1", "--shards", 2, *ONE)
     first, again = (result(*args, "--run", tmp_path / name) for name in "ab")
@@ -207,6 +210,7 @@ def test_two_processes_give_bit_identical_shards(classifier, stripes, tmp_path):
     assert two["images"] == one["images"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(stripes, tmp_path):
     killed = []
 
@@ -229,6 +233,7 @@ def test_a_worker_that_is_killed_is_an_error_and_finished_shards_stay(stripes, t
     assert result(*args, "--json")["n"] == 12
 
 
+@pytest.mark.slow
 def test_an_error_in_a_worker_is_reported_as_in_one_process(classifier, stripes, tmp_path):
     folder = tmp_path / "moved"
     shutil.copytree(classifier, folder)

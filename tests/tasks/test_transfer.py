@@ -115,6 +115,7 @@ def transfer(*arguments):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_features_are_averaged_with_those_of_mirror_images_and_cached_apart(trained, stripes):
     home, plain = trained
     arguments = (stripes, "--backbone", "squeezenet", "--layer", "fire9", "--cache", home / "c")
@@ -151,6 +152,7 @@ def test_features_of_several_networks_are_concatenated(trained, stripes):
     assert float(probabilities[top[0]["index"]]) == pytest.approx(top[0]["probability"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_best_preset_is_three_networks_and_their_mirror_images(stripes, tmp_path):
     result = transfer(stripes, "--preset", "best", "--cache", tmp_path / "c", "--run", tmp_path / "run")
     assert [entry["name"] for entry in result["backbone"]] == [
@@ -214,6 +216,7 @@ def test_a_class_of_one_image_and_a_class_absent_from_test(stripes, tmp_path):
     assert rows["down"]["recall"] == 1.0
 
 
+@pytest.mark.slow
 def test_fine_tuning_gives_the_same_network_for_the_same_seed(stripes, tmp_path):
     arguments = ("--backbone", "squeezenet", "--head", "fine-tune", "--epochs", 1, "--cache", tmp_path / "c")
     for name in ("one", "two"):

@@ -31,7 +31,7 @@ def _is_hit(count: int, fault: Mapping[str, Any]) -> bool:
 
 
 def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
-    write = files._write_all
+    write = files.write_all
 
     def faulty(descriptor: int, data: Any) -> None:
         counts[WRITES] += 1
@@ -45,7 +45,7 @@ def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         raise OSError(fault["errno"], os.strerror(fault["errno"]))
 
-    files._write_all = faulty
+    files.write_all = faulty
 
 
 def _play_reads(fault: Mapping[str, Any], home: Path, counts: Any) -> None:

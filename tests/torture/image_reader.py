@@ -79,7 +79,7 @@ def status(name: str) -> int:
 def main(folder: Path, seed: int, decoder: str, large: bool) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     if decoder == "pillow":
-        decoding._simplejpeg = lambda: None  # type: ignore[assignment]
+        decoding.find_simplejpeg = lambda: None  # type: ignore[assignment]
     hostile = list(hostile_images(seed, large=large))
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") * 1024 + MOST_BYTES,) * 2)
     idle = status("VmRSS")

@@ -65,6 +65,7 @@ def test_every_hostile_image_is_right_or_refused_by_name(decoder: str, campaign,
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_folder_of_them_is_classified_but_for_those_that_are_named(campaign, tmp_path: Path):
     """One task over all: what cannot be read is skipped with a sentence, and everything else is answered."""

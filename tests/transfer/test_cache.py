@@ -312,6 +312,7 @@ def test_a_shard_that_cannot_be_opened_is_passed_over(tmp_path: Path):
     assert path.is_symlink()
 
 
+@pytest.mark.slow
 def test_writers_killed_at_any_moment_lose_no_more_than_one_shard(tmp_path: Path):
     moments = np.random.default_rng(0).uniform(0, 0.1, 10)
     for number, moment in enumerate(moments):
@@ -382,7 +383,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_write_all", fill_up)
+        patch.setattr(files, "write_all", fill_up)
         with pytest.raises(CannotWrite, match="the disk is full"):
             cache.append(more, rows_of(more))
         assert sorted(os.listdir(folder)) == before

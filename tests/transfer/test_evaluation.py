@@ -1,13 +1,16 @@
 """Values of a classifier against closed forms."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
+from vitrail.datasets.labelled import LabelledImages
 from vitrail.metrics.calibration import expected_calibration_error
-from vitrail.transfer.evaluation import confusion_matrix, wilson_interval
+from vitrail.transfer.evaluation import Evaluation, confusion_matrix, wilson_interval
 from vitrail.transfer.head import fit_logit_scale
 
 
@@ -65,3 +68,28 @@ def test_calibrated_probabilities_have_a_small_error_and_shuffled_labels_a_large
 def test_calibration_needs_a_label_for_each_image(rows, labels):
     with pytest.raises(ValueError, match="label"):
         expected_calibration_error(np.full((rows, 2), 0.5), np.zeros(labels, int))
+
+
+def evaluation_of(labels, predicted, sure):
+    """An evaluation of images of three classes, of which each prediction has the given probability."""
+    probabilities = np.tile((1 - np.array(sure))[:, None] / 2, (1, 3))
+    probabilities[np.arange(len(labels)), predicted] = sure
+    files = tuple(Path(f"{k}.png") for k in range(len(labels)))
+    return Evaluation(LabelledImages(files, np.array(labels), ("a", "b", "c")), probabilities, {})
+
+
+def test_worst_class_confusion_and_mistakes_are_those_counted_by_hand():
+    evaluation = evaluation_of([0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 0], [0.9, 0.5, 0.8, 0.7, 0.7, 0.6])
+    worst = evaluation.worst_class()
+    assert (worst["name"], worst["n"], worst["recall"]) == ("a", 3, pytest.approx(1 / 3))
+    assert evaluation.top_confusion() == ("a", "b", 2)
+    assert evaluation.confident_mistakes(2).tolist() == [2, 5]
+    assert evaluation.chance_level == 0.5
+
+
+def test_without_mistakes_there_is_no_worst_class_and_no_confusion():
+    evaluation = evaluation_of([0, 1, 1], [0, 1, 1], [0.9, 0.9, 0.9])
+    assert evaluation.worst_class() is None
+    assert evaluation.top_confusion() is None
+    assert not len(evaluation.confident_mistakes(5))
+    assert evaluation.chance_level == pytest.approx(2 / 3)

@@ -96,7 +96,7 @@ def choose_engine(module: nn.Module, example: np.ndarray, *, engine: str, device
     tried: list[dict[str, Any]] = []
     passes: list[Forward] = []
     for name in names:
-        forward = _built(name, module, example)
+        forward = build_engine(name, module, example)
         seconds, relative = _probe(forward, example, reference)
         passes.append(forward)
         tried.append({"engine": name, "images_per_second": len(example) / seconds, "relative_error": relative})
@@ -125,7 +125,12 @@ def _has_openvino() -> bool:
     return find_spec("openvino") is not None
 
 
-def _built(name: str, module: nn.Module, example: np.ndarray) -> Forward:
+def build_engine(name: str, module: nn.Module, example: np.ndarray) -> Forward:
+    """The forward pass of a module by one engine.
+
+    Args:
+        example: (n, 3, H, W) of the batches that follow.
+    """
     match name:
         case "eager":
             return _torch_forward(module, "cpu")

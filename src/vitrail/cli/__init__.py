@@ -3,19 +3,18 @@
 import os
 import sys
 
-from vitrail.interrupts import INTERRUPTED
-from vitrail.process import configure_process
-
 __all__ = ["main"]
 
 
 def main() -> None:
     """The entry point of the `vitrail` command."""
-    configure_process()
-    try:
+    try:  # Ctrl-C while modules are being imported is no traceback either
+        from vitrail.process import configure_process
+
+        configure_process()
         from vitrail.cli.app import app
 
         app(prog_name="vitrail")
     except KeyboardInterrupt:
         print("Error: Stopped.", file=sys.stderr)
-        os._exit(INTERRUPTED)  # no second traceback from what is still being imported
+        os._exit(130)  # no second traceback from what is still being imported

@@ -33,7 +33,7 @@ def contact_sheet(
         images: RGB, each of its own size; at least one.
         captions: one per image, or none at all.
     """
-    texts = [_caption_lines(caption) for caption in captions]
+    texts = [caption_lines(caption) for caption in captions]
     below = max(map(len, texts), default=0) * _LEADING + (6 if texts else 0)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
@@ -53,11 +53,11 @@ def contact_sheet(
     return out.getvalue()
 
 
-def _caption_lines(caption: str) -> list[str]:
+def caption_lines(caption: str) -> list[str]:
     """The caption as at most `_LINES` lines no wider than a tile."""
     for sign, plain in _STAND_INS.items():
-        caption = caption if _has_glyph(sign) else caption.replace(sign, plain)
-    text = escape_missing_glyphs(" ".join(map(readable, re.split(r"[ \t\r\n]+", caption))), _has_glyph)
+        caption = caption if has_glyph(sign) else caption.replace(sign, plain)
+    text = escape_missing_glyphs(" ".join(map(readable, re.split(r"[ \t\r\n]+", caption))), has_glyph)
     limit = _LINES * _TILE // 3  # no letter is narrower than 3 pixels; from there, an eighth less in each round
     while len(lines := _wrap(shorten(text, limit))) > _LINES:
         limit = limit * 7 // 8
@@ -106,5 +106,6 @@ def drawn_font() -> Font:
 
 
 @lru_cache(maxsize=4096)
-def _has_glyph(character: str) -> bool:
+def has_glyph(character: str) -> bool:
+    """Whether the font draws this character."""
     return bytes(drawn_font().getmask(character)) != bytes(drawn_font().getmask(_NOWHERE))

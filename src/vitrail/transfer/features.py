@@ -154,7 +154,7 @@ class Extractor:
         new: dict[bytes, list[np.ndarray]] = {}
         size = self._batch_size() if todo else 0
         for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad, size=size):
-            rows = self._rows(np.stack(list(batch.values())))
+            rows = self.rows(np.stack(list(batch.values())))
             new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
             self._computed += len(batch)
             yield Progress("features", start + len(new), self._total, detail=self._name)
@@ -191,7 +191,8 @@ class Extractor:
         array: np.ndarray = pixels.numpy()
         return np.ascontiguousarray(array[..., ::-1]) if self._mirrored else array
 
-    def _rows(self, pixels: np.ndarray) -> list[np.ndarray]:
+    def rows(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Features (n, d) of each layer, of pixels (n, 3, H, W) of a batch."""
         if self._engine is None:
             from vitrail.backbones.inference_engine import PooledFeatures, choose_engine, default_engine
 
