@@ -543,7 +543,7 @@ def test_a_jpeg_that_goes_over_its_pixels_for_ever_is_refused():
     often = data[:-2] + data[last:-2] * 2_000 + data[-2:]
     assert read_pixels(often).shape == (3, 60, 80)  # small, it is done at once
     at = data.index(b"\xff\xc2") + 5
-    with pytest.raises(BadImage, match=r"goes over its 36,000,000 pixels 2,010 times. Use an image of up to 138 scans"):
+    with pytest.raises(BadImage, match=r"2,010 times. Use an image of up to 138 scans"):
         read_pixels(often[:at] + struct.pack(">HH", 6_000, 6_000) + often[at + 4 :])
 
 
@@ -552,7 +552,7 @@ def test_a_bmp_packed_as_runs_is_refused_before_a_run_is_looked_at(packing, monk
     reached = decoders_that_note_their_use(monkeypatch)
     data = encoded(photograph(8, 8).convert("P"), "BMP")
     bits = {1: 8, 2: 4}[packing]
-    with pytest.raises(BadImage, match="a BMP packed as runs, which can be endless. Use an unpacked BMP"):
+    with pytest.raises(BadImage, match="a BMP packed as runs"):
         read_pixels(data[:28] + struct.pack("<HI", bits, packing) + data[34:])
     assert not reached
 

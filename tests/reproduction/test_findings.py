@@ -49,17 +49,15 @@ def test_where_the_parameters_are():
         return {"x": {"parameters": 100 + dense, "layers": layers}}
 
     assert "most of them" in said(transfer_findings.parameter_findings(network(900)))
-    assert "the smaller part of them; conv alone" in said(transfer_findings.parameter_findings(network(50)))
+    assert "the smaller part of them" in said(transfer_findings.parameter_findings(network(50)))
 
 
 def test_guesses_are_counted_where_classes_are_known():
     truth = {"0.jpg": 3, "1.jpg": 7}
     counted = transfer_findings.classify_findings({"x": classified(3, 4)}, truth)
-    assert "first guess is right for 50.0 %, one of five for 100.0 %" in said(counted)
+    assert "right for 50.0 %, one of five for 100.0 %" in said(counted)
     assert [row.measured for row in counted.rows] == [0.5, 1.0]
-    assert "gives 0 of 2 images a name" in said(
-        transfer_findings.classify_findings({"x": classified(3, 4, sure=0.4)}, {})
-    )
+    assert "0 of 2 images" in said(transfer_findings.classify_findings({"x": classified(3, 4, sure=0.4)}, {}))
 
 
 def test_the_best_layer_is_the_deepest_or_not():
@@ -67,12 +65,8 @@ def test_the_best_layer_is_the_deepest_or_not():
         curve = [{"layer": name, "accuracy": value} for name, value in zip(("a", "b", "a+b"), values, strict=True)]
         return {"x": {**transfer(0.8), "curve_layer": curve}}
 
-    assert "b gives the most (70.0 % of left-out training images right): it is the deepest" in said(
-        transfer_findings.layer_findings(layers(0.6, 0.7, 0.9))
-    )
-    assert "a gives the most (70.0 % of left-out training images right): the deepest one, b, gives 60.0 %" in said(
-        transfer_findings.layer_findings(layers(0.7, 0.6, 0.9))
-    )
+    assert "it is the deepest" in said(transfer_findings.layer_findings(layers(0.6, 0.7, 0.9)))
+    assert "the deepest one, b, gives 60.0 %" in said(transfer_findings.layer_findings(layers(0.7, 0.6, 0.9)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +85,7 @@ def test_what_grey_costs(grey, says):
 def test_the_svm_beside_the_report():
     words = transfer_findings.svm_findings({"a": transfer(0.9), "b": transfer(0.93, backbone="efficientnet-lite0")})
     assert "vgg16: the report's 0.888107 lies within" in said(words)
-    assert "The best here, efficientnet-lite0, gets 93.0 %: 0.042 more than the report's VGG16." in said(words)
+    assert "efficientnet-lite0, gets 93.0 %: 0.042 more" in said(words)
     assert {row.what: row.report for row in words.rows}["vgg16 relu7 + SVM, test accuracy"] == 0.888107
     worse = said(transfer_findings.svm_findings({"a": transfer(0.8, low=0.9)}))
     assert "lies outside" in worse
@@ -119,12 +113,8 @@ def test_a_head_against_the_svm(accuracy, says):
 
 
 def test_which_scenes_a_network_can_name():
-    assert "1 of the 2 scenes are classes of the network itself (Desk)" in transfer_findings.cannot_name(
-        ["coast", "Desk"], ("desk",)
-    )
-    assert "0 of the 1 scenes are classes of the network itself, so" in transfer_findings.cannot_name(
-        ["coast"], ("desk",)
-    )
+    assert "1 of the 2 scenes" in transfer_findings.cannot_name(["coast", "Desk"], ("desk",))
+    assert "0 of the 1 scenes" in transfer_findings.cannot_name(["coast"], ("desk",))
     assert "All 1 scenes are classes" in transfer_findings.cannot_name(["coast"], ("seashore, coast",))
 
 
@@ -149,25 +139,21 @@ def explained(*pairs, shares=(), added=0.8):
 
 
 def test_where_maps_mislead():
-    assert "on all 2 images the map does better" in said(
-        explain_findings.saliency_findings({"x": explained((0.1, 0.2), (0.1, 0.3))})
-    )
+    assert "on all 2 images" in said(explain_findings.saliency_findings({"x": explained((0.1, 0.2), (0.1, 0.3))}))
     misled = said(explain_findings.saliency_findings({"x": explained((0.1, 0.2), (0.3, 0.3))}))
-    assert "on 1 of 2 images deleting what the map marks does no more than deleting at random" in misled
-    assert "so there it misleads: 1.png; on none of them does that hold for adding pixels" in misled
+    assert "on 1 of 2 images deleting" in misled
+    assert "misleads: 1.png; on none" in misled
     many = said(explain_findings.saliency_findings({"x": explained(*[(0.3, 0.2)] * 7, added=0.4)}))
-    assert "3.png, 4.png and 2 others; on 7 of them (0.png," in many
-    assert "that holds for adding pixels in its order too" in many
+    assert "and 2 others; on 7 of them (0.png," in many
+    assert "holds for adding pixels" in many
     assert "4.png and 1 other; " in said(explain_findings.saliency_findings({"x": explained(*[(0.3, 0.2)] * 6)}))
 
 
 def test_regions_that_are_everything_are_none():
-    assert "take 20.0 % to 40.0 % of their images, 30.0 % on average." in said(
+    assert "20.0 % to 40.0 % of their images, 30.0 %" in said(
         explain_findings.region_findings({"x": explained((0, 1), (0, 1), shares=(0.2, 0.4))})
     )
-    assert "1 of them are nearly the whole image" in said(
-        explain_findings.region_findings({"x": explained((0, 1), shares=(0.95,))})
-    )
+    assert "nearly the whole image" in said(explain_findings.region_findings({"x": explained((0, 1), shares=(0.95,))}))
     assert "no image was segmented" in said(explain_findings.region_findings({"x": explained((0, 1))}))
 
 
@@ -177,15 +163,14 @@ def attacked(*held, l2=0.5):
 
 
 def test_what_holds_in_the_saved_files():
-    assert (
-        "lab: all 2 images are taken for the other class, read back from their saved files, after 12 steps"
-        " on average; the pixel that moves farthest moves by 4 of 255."
-        in said(explain_findings.attack_findings({"lab": attacked(True, True)}))
-    )
+    held = said(explain_findings.attack_findings({"lab": attacked(True, True)}))
+    assert "lab: all 2 images" in held
+    assert "after 12 steps" in held
+    assert "by 4 of 255" in held
     assert "1 of 2 images are taken" in said(explain_findings.attack_findings({"lab": attacked(True, False)}))
     assert "no image of 1 was misclassified" in said(explain_findings.attack_findings({"lab": attacked(False)}))
     both = said(explain_findings.attack_findings({"lab": attacked(True), "least": attacked(True, l2=0.1)}))
-    assert "The images of lab lie 5.0 times as far away as those of least." in both
+    assert "5.0 times as far away" in both
 
 
 @pytest.mark.parametrize(
@@ -227,7 +212,7 @@ def test_a_training_that_diverged_is_said_to_have():
 
 def test_a_training_by_itself():
     near = said(gan_findings.training_findings({"faces": trained(distance=15.0)}))
-    assert "are close to real images: FD 15, real-vs-real baseline 10." in near
+    assert "close to real images: FD 15, real-vs-real baseline 10" in near
     assert "No alarm was raised." in near
     far = said(gan_findings.training_findings({"faces": trained(alarms=("copies", "copies"))}))
     assert "still far from real images" in far
@@ -236,22 +221,18 @@ def test_a_training_by_itself():
 
 def test_whether_the_loss_of_D_goes_to_0():
     usual = {"faces": trained()}
-    assert "does not go to 0: it is 0.4 in the last epoch (0.5 with β1 = 0.5)" in said(
-        gan_findings.beta1_findings({**usual, "x": trained(loss=0.4)})
-    )
-    assert "falls towards 0, without reaching it: it is 0.06 in the last epoch" in said(
-        gan_findings.beta1_findings({**usual, "x": trained(loss=0.06)})
-    )
-    assert "D's loss goes to 0: it is 0.01" in said(gan_findings.beta1_findings({**usual, "x": trained(loss=0.01)}))
+    assert "does not go to 0: it is 0.4" in said(gan_findings.beta1_findings({**usual, "x": trained(loss=0.4)}))
+    assert "without reaching it: it is 0.06" in said(gan_findings.beta1_findings({**usual, "x": trained(loss=0.06)}))
+    assert "goes to 0: it is 0.01" in said(gan_findings.beta1_findings({**usual, "x": trained(loss=0.01)}))
     assert gan_findings.beta1_findings(usual).sentences == ()
 
 
 def test_one_sided_updates():
     results = {"faces": trained(), "faces-1-to-5": trained(real=0.5, fake=0.5), "faces-5-to-1": trained(distance=400.0)}
     words = said(gan_findings.step_ratio_findings(results))
-    assert "With five updates of G for one of D: in the last epoch D(x) is" in words
-    assert "cannot tell them apart; its samples are about as good" in words
-    assert "its samples are worse (FD 400 against 50" in words
+    assert "five updates of G for one of D" in words
+    assert "cannot tell them apart" in words
+    assert "worse (FD 400 against 50" in words
     assert gan_findings.step_ratio_findings({"faces": trained()}).sentences == []
 
 
@@ -263,15 +244,13 @@ def test_whether_the_loss_saturates():
 
 def test_which_came_nearest():
     usual = {"faces": trained(distance=20.0), "faces-beta1": trained(distance=90.0), "compared": {"task": "compare"}}
-    assert "came the usual settings (FD 20), farthest faces-beta1 (90)" in said(gan_findings.best_findings(usual))
+    assert "usual settings (FD 20), farthest faces-beta1 (90)" in said(gan_findings.best_findings(usual))
     other = {**usual, "faces": trained(distance=100.0)}
-    assert "came faces-beta1 (FD 90), farthest faces (100)" in said(gan_findings.best_findings(other))
+    assert "faces-beta1 (FD 90), farthest faces (100)" in said(gan_findings.best_findings(other))
 
 
 def test_whether_digits_are_those_that_were_asked_for():
-    assert "the generator follows its label: the classifier agrees with the label of 95.0 %" in said(
-        conditional_gan_findings.conditional_findings({"x": trained()})
-    )
+    assert "follows its label" in said(conditional_gan_findings.conditional_findings({"x": trained()}))
     assert "does not always follow its label" in said(
         conditional_gan_findings.conditional_findings({"x": trained(agreement=0.5)})
     )
@@ -287,8 +266,8 @@ def test_convolutions_against_layers():
             }
         )
     )
-    assert "3.0 times as many images a second as" in quick
-    assert "farther from real digits (FD 90 against 50)" in quick
+    assert "3.0 times as many images a second" in quick
+    assert "farther from real digits (FD 90" in quick
     assert "its noise shows in that metric" in quick
     slow = said(
         conditional_gan_findings.pair_findings(
@@ -298,7 +277,7 @@ def test_convolutions_against_layers():
             }
         )
     )
-    assert "only 0.50 times the images a second" in slow
+    assert "0.50 times the images a second" in slow
     assert "no farther from" in slow
     assert "no noisier" in slow
     assert conditional_gan_findings.pair_findings({conditional_gan_findings.MLP: dcgan}).sentences == ()
@@ -310,7 +289,7 @@ def test_what_becomes_of_the_label_that_D_does_not_see():
             {conditional_gan_findings.DCGAN: trained(), conditional_gan_findings.BLIND: trained(agreement=0.11)}
         )
     )
-    assert "label agreement is 11.0 %, where it is 95.0 % if D sees the label" in ignored
+    assert "11.0 %, where it is 95.0 %" in ignored
     assert "G ignores the label too" in ignored
     assert "G does not ignore the label" in said(
         conditional_gan_findings.unlabelled_discriminator_findings(

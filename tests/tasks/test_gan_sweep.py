@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_the_finished_runs(judges, tmp_path, monkeypatch):
     where = ("--cache", judges, "--run", tmp_path / "run")
     done = run("gan", "sweep", "digits", "--set", "beta1=0.5,0.7,0.9", *TINY, *where)
     assert done.exit_code == 0, done.output
-    assert "Stopped: 1 run was finished and is kept." in done.output
+    assert "1 run was finished" in done.output
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert [one["name"] for one in result["runs"]] == ["beta1=0.5"]
     assert result["omitted"] == 2
@@ -220,7 +220,7 @@ def test_a_training_that_fails_does_not_end_the_sweep(judges, tmp_path, monkeypa
     options = ("--set", "beta1=0.5,0.7,0.9", *TINY, "--cache", judges, "--run", tmp_path / "run")
     done = run("gan", "sweep", "digits", *options)
     assert done.exit_code == 0, done.output
-    assert "beta1=0.7 is left out: These numbers are none." in done.output
+    assert "beta1=0.7 is left out" in done.output
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert [one["name"] for one in result["runs"]] == ["beta1=0.5", "beta1=0.9"]
     assert result["failed"] == [{"name": "beta1=0.7", "reason": "These numbers are none."}]

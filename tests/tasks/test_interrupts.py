@@ -40,7 +40,7 @@ def interrupting(work):
 def stopped(task, *arguments, home):
     done = run(task, *arguments, "--json", "--run", home / "run")
     assert done.exit_code == 0, done.output
-    assert "Stopped: 1 image was finished and is kept." in done.output
+    assert "1 image was finished" in done.output
     return json.loads((home / "run" / "result.json").read_text())
 
 

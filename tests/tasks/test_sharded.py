@@ -72,7 +72,7 @@ def test_single_shards_in_any_order_are_merged_without_work(classifier, stripes,
         assert (alone["shard"], alone["n"], alone["skipped"]) == (shard, 4, [])
         assert alone.keys() >= {"task", "backbone", "device", "seconds", "run"}
     again = run(*args, "--run", tmp_path / "out", "--shard", "2/3")
-    assert "Shard 2 of 3 is already finished" in again.output
+    assert "Shard 2 of 3" in again.output
     merged = result(*args, "--run", tmp_path / "out", "--shards", 3, *ONE)
     assert merged["shards"]["computed"] == 0
     assert merged["images"] == whole["images"]
@@ -98,7 +98,7 @@ def test_shards_of_other_images_or_settings_are_not_resumed(classifier, stripes,
     result(*args)
     other = run(*args, "--top-k", 2)
     assert other.exit_code == 1
-    assert "were made with other settings. Use another folder with --run" in other.output
+    assert "made with other settings" in other.output
     more = run("predict", classifier, stripes / "train", "--run", tmp_path / "run", "--shards", 2)
     assert more.exit_code == 1
     assert "were made with other images" in more.output

@@ -217,7 +217,7 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
         for job, folder in zip(doomed, folders, strict=False):
             if killed_while(jobs, job, draws.uniform(0, seconds[kind])):
                 counted["kills"] += 1
-                assert job.message == "The working process ended by itself (code -9): out of memory?"
+                assert job.message == "(code -9)"
             else:
                 assert job.state == "done", job.message
             counted["files checked"] += wholeness.check(home)
