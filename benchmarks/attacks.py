@@ -89,12 +89,12 @@ def fmn(model, images, labels, steps=100):
         gap = own - logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
         (gradient,) = torch.autograd.grad(-gap.sum(), current)
         size, length, gap = gradient.flatten(1).norm(dim=1), change.flatten(1).norm(dim=1), gap.detach()
-        fooled = gap < 0
-        better = fooled & (length < best)
+        misclassified = gap < 0
+        better = misclassified & (length < best)
         best[better], found[better] = length[better], current.detach()[better]
         reach = length + gap.abs() / size.clamp_min(1e-12)
         wider = torch.where(best.isinf(), reach, epsilon * (1 + share))
-        epsilon = torch.where(fooled, torch.minimum(epsilon * (1 - share), best), wider)
+        epsilon = torch.where(misclassified, torch.minimum(epsilon * (1 - share), best), wider)
         change = change + rate * gradient / size.clamp_min(1e-12)[:, None, None, None]
         scale = (epsilon / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1)
         change = (images + change * scale[:, None, None, None]).clamp(0, 1) - images
@@ -117,12 +117,12 @@ def repeated_ddn_256(model, images, labels, steps):
         current = (images + change).requires_grad_()
         logits = model(current)
         (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(logits, labels, reduction="sum"), current)
-        length, fooled = change.flatten(1).norm(dim=1), logits.argmax(dim=1) != labels
-        better = fooled & (length < best)
+        length, misclassified = change.flatten(1).norm(dim=1), logits.argmax(dim=1) != labels
+        better = misclassified & (length < best)
         best[better], found[better] = length[better], current.detach()[better]
         rate = 0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2
         change = change + rate * gradient / gradient.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None, None]
-        epsilon = epsilon * torch.where(fooled, 0.95, 1.05)
+        epsilon = epsilon * torch.where(misclassified, 0.95, 1.05)
         change = change * (epsilon / change.flatten(1).norm(dim=1))[:, None, None, None]
         change = (images + change).clamp(0, 1).mul(255).round().div(255) - images
     return found

@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
+from processes import studio_workers
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.studio.jobs import Jobs, Step
 from vitrail.studio.run_monitor import RunMonitor
@@ -27,13 +27,6 @@ def until(wanted, seconds=90):
     while not wanted():
         assert time.monotonic() - start < seconds, "nothing happened"
         time.sleep(0.05)
-
-
-def worker_processes():
-    """Process ids of the workers that this process has started."""
-    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    started = [number for children_of in children for number in children_of.read_text().split()]
-    return [int(each) for each in started if b"vitrail.studio.worker" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def training(folder, tmp_path_factory):
@@ -102,7 +95,7 @@ def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path,
 def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory):
     job = jobs.submit("a", [training(tmp_path / "killed", tmp_path_factory)])
     until(lambda: (tmp_path / "killed" / "events.jsonl").exists())
-    (worker,) = worker_processes()
+    (worker,) = studio_workers()
     os.kill(worker, signal.SIGKILL)
     until(lambda: job.finished)
     assert job.state == "failed"

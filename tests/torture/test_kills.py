@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from tiny_chapter import GAN
 from trials import options
 
+from processes import studio_workers
 from vitrail.runs import read_run
 from vitrail.studio.jobs import Jobs, Step
 from vitrail.studio.run_monitor import RunMonitor
@@ -190,12 +191,12 @@ def steps_of(kind, stripes, home, folder):
 
 def killed_while(jobs, job, seconds):
     """Kills whoever works so long after the job began; whether it came in time."""
-    until(lambda: job.state != "waiting" and (jobs._worker is not None or job.finished))
+    until(lambda: job.state != "waiting" and (studio_workers() or job.finished))
     time.sleep(seconds)
-    worker = jobs._worker
-    if job.finished or worker is None:
+    workers = studio_workers()
+    if job.finished or not workers:
         return False
-    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(workers[0], signal.SIGKILL)
     until(lambda: job.finished)
     return job.state == "failed"
 
