@@ -135,7 +135,7 @@ def test_a_failure_is_reported_as_one(cat, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--target", "donw"), "Did you mean down"),
+        (("--target", "downn"), "Did you mean down"),
         (("--target", "1,2,3"), "3 targets were given for 1 images"),
         (("--method", "pdg"), "Unknown attack 'pdg'"),
         (("--method", "fgsm"), "fgsm needs an epsilon"),
