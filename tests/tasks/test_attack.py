@@ -11,6 +11,8 @@ from PIL import Image
 import vitrail
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.images import read_pixels, to_unit
+from vitrail.tasks.attack import Attack
+from vitrail.tasks.transfer import Transfer
 
 
 def attacked(tmp_path, *arguments):
@@ -157,7 +159,5 @@ def test_the_summary_counts_successes_and_names_the_next_commands(cat, tmp_path)
     assert f"{tmp_path / 'run'}/adversarial/" in done.output.replace("\n", "")
 
 
-def test_the_network_of_transfer_is_the_default(cat, tmp_path):
-    done = run("attack", cat, "--steps", "2", "--json", "--run", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["backbone"][0]["name"] == DEFAULT_BACKBONE
+def test_the_network_of_transfer_is_the_default():
+    assert Attack(images=("a.png",)).backbone == Transfer(folder="anywhere").backbone[0] == DEFAULT_BACKBONE
