@@ -15,7 +15,19 @@ from vitrail.tasks import TASKS
 PACKAGE = Path(__file__).parents[1] / "src" / "vitrail"
 STOREYS = (
     {
-        *("version", "errors", "registry", "events", "settings", "task", "runs", "files", "tensors", "images"),
+        *(
+            "version",
+            "errors",
+            "validation",
+            "registry",
+            "events",
+            "settings",
+            "task",
+            "runs",
+            "files",
+            "tensors",
+            "images",
+        ),
         *("image_files", "decoding", "devices", "process", "process_group", "distributed", "interrupts", "tables"),
         *("tars", "path_list", "class_names", "preprocessing", "formatting", "model_card", "unique_names"),
     },

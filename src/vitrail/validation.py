@@ -1,0 +1,46 @@
+"""Checks of what a caller passes to a function: one sentence each, with what was given and what to use."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from vitrail.errors import BadSetting
+
+MOST_SHOWN = 60  # characters of a value in a message
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    """Raises `BadSetting` unless `value` is a finite number, in [least, most] and in (above, below)."""
+    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not (ok and least <= value <= most and above < value < below):
+        limits = [f"{word} {limit:g}" for word, limit in (("at least", least), ("above", above)) if limit > -math.inf]
+        limits += [f"{word} {limit:g}" for word, limit in (("at most", most), ("below", below)) if limit < math.inf]
+        wanted = " and ".join(limits)
+        raise BadSetting(f"{name} must be a number{f', {wanted}' if wanted else ''}; got {describe(value)}.")
+
+
+def check_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> None:
+    """Raises `BadSetting` unless `value` is a whole number, in [least, most]."""
+    ok = isinstance(value, int) and not isinstance(value, bool)
+    if not ok or value < least or (most is not None and value > most):
+        limit = f"from {least} to {most}" if most is not None else f"of {least} or more"
+        raise BadSetting(f"{name} must be a whole number {limit}; got {describe(value)}.")
+
+
+def describe(value: Any) -> str:
+    """What was given, in a few words: the shape of an array or a tensor, the beginning of anything else."""
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        kind = "an array" if type(value).__name__ == "ndarray" else f"a {type(value).__name__.lower()}"
+        return f"{kind} {tuple(shape)} of {str(getattr(value, 'dtype', 'unknown type')).removeprefix('torch.')}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
