@@ -9,7 +9,12 @@ from vitrail.tasks import TASKS
 
 @pytest.mark.parametrize("table", [BACKBONES, DATASETS, TASKS], ids=lambda table: table.kind)
 def test_every_entry_loads(table):
-    assert all(callable(table[name]) for name in table)
+    assert all(callable(table[name]) for name in table if not name.endswith(":"))
+
+
+def test_a_family_without_its_member_is_refused():
+    with pytest.raises(UnknownName, match="Use timm:NAME"):
+        BACKBONES["timm:"]
 
 
 def test_an_unknown_name_says_what_would_work():

@@ -21,7 +21,7 @@ def test_commas_separate():
     [
         ({"top": 0}, "--top must be greater than or equal to 1; got 0."),
         ({"top": "many"}, "--top must be a valid integer"),
-        ({"depth": 1}, "Unknown setting --depth. Known: --names, --values, --top."),
+        ({"depth": 1}, "Unknown setting 'depth'. Known: names, values, top."),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(given, sentence):

@@ -15,7 +15,7 @@ def test_numbers_inside_the_limits_pass(value):
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf"), "0.5", None, True, [1]])
 def test_other_numbers_are_named_with_their_limits(value):
-    with pytest.raises(BadSetting, match="^share must be a number, at least 0 and at most 1; got"):
+    with pytest.raises(BadSetting, match="^share must be a number of at least 0 and at most 1; got"):
         check_number("share", value, least=0, most=1)
 
 

@@ -1,5 +1,6 @@
 """Which class a user means: by number, by name, or by a part of its name that only one class has."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -22,6 +23,9 @@ def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> in
         UnknownName: no class is called so; the message names the nearest.
         BadSetting: several are, or the number is out of range.
     """
+    if re.fullmatch(r"\s*[-+]\d+\s*", name):  # of which the sign would be no more than a hyphen
+        last = len(classes) - 1
+        raise BadSetting(f"A number of a {kind} has no sign; got {name!r}. Use 0 to {last}.")
     wanted = _plain(name)
     called = [[_plain(part) for part in (each, *each.split(","))] for each in classes]
     exact = [index for index, names in enumerate(called) if wanted in names]
@@ -50,4 +54,5 @@ def _plain(name: str) -> str:
 
 
 def _some(classes: Sequence[str]) -> str:
-    return ", ".join((*classes[:SHOWN], "...") if len(classes) > SHOWN else classes)
+    more = f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else ""
+    return ", ".join(classes[:SHOWN]) + more

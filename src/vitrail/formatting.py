@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 
 GROUPED_FROM = 1000  # numbers from here on are written without decimals, their thousands in groups
 
@@ -46,3 +47,8 @@ def duration(seconds: float) -> str:
 def count(number_of: int, noun: str, plural: str = "") -> str:
     """A number of things: "1 image", "3,024 images"."""
     return f"{number_of:,} {noun if number_of == 1 else plural or noun + 's'}"
+
+
+def command(*words: object) -> str:
+    """A command of ours as it can be pasted into a shell, e.g. `vitrail predict 'my run'`."""
+    return shlex.join(("vitrail", *map(str, words)))

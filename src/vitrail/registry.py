@@ -47,7 +47,7 @@ class Registry(Mapping[str, Any]):
         """Raises `UnknownName`, with the nearest known name, if `name` is not in the table."""
         if name in self:
             return
-        near = get_close_matches(name, self, n=1)
+        near = get_close_matches(str(name), self, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UnknownName(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(map(display_name, self))}.")
 
@@ -55,9 +55,11 @@ class Registry(Mapping[str, Any]):
         """The object called `name`; raises `UnknownName`."""
         self.check(name)
         family, colon, member = name.partition(":")
-        if colon and member:
-            return self._load(family + colon)(member)
-        return self._load(name)
+        if not colon:
+            return self._load(name)
+        if not member:
+            raise UnknownName(f"{name!r} needs a name after its colon. Use {display_name(name)}.")
+        return self._load(family + colon)(member)
 
     def _load(self, name: str) -> Any:
         if name not in self._own:

@@ -15,8 +15,26 @@ from vitrail.errors import BadSetting, one_line
 
 
 def split_commas(value: Any) -> Any:
-    """`"a,b"` as `("a", "b")`; anything else as it is."""
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    """`"a,b"` as `("a", "b")`, a number as its text; anything else as it is.
+
+    Raises:
+        ValueError: there is nothing between the commas.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (str(value),)  # as YAML reads `target: 5`
+    if not isinstance(value, str):
+        return value
+    parts = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not parts and "," in value:
+        raise ValueError(f"takes names with commas between them; got {value!r}. Use a,b.")
+    return parts
+
+
+def texts(values: Any) -> Any:
+    """A list with its numbers as text, as YAML reads `[5]`."""
+    if not isinstance(values, tuple | list):
+        return values
+    return tuple(str(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values)
 
 
 def without_duplicates(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,7 +52,9 @@ SHOWN = 200  # characters of a wrong value in a message
 
 M = TypeVar("M", bound=BaseModel)
 
-Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator(without_duplicates)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(texts), BeforeValidator(split_commas), AfterValidator(without_duplicates)
+]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 
@@ -70,7 +90,7 @@ def device_setting() -> Any:
 
 def seed_setting(of: str) -> Any:
     """A seed, and what is drawn with it."""
-    return setting(0, f"Seed of {of}", panel=RUNNING, ge=0)
+    return setting(0, f"Seed of {of}", panel=RUNNING, ge=0, lt=2**32)
 
 
 def weights_setting() -> Any:
@@ -96,10 +116,19 @@ class _PlainLoader(yaml.SafeLoader):
             raise yaml.YAMLError("an alias (*name) stands where a value should")
         return super().compose_node(parent, index)
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"{twice!r} is given twice")
+        return super().construct_mapping(node, deep)
+
 
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, keys as they are written there."""
     try:
+        if path.exists() and not path.is_file():  # a pipe, which would have to be waited for
+            raise ValueError("it is no regular file")
         with path.open("rb") as file:
             text = file.read(SETTINGS_BYTES + 1)
         if len(text) > SETTINGS_BYTES:
@@ -134,7 +163,7 @@ def option_name(field: str, info: FieldInfo | None = None) -> str:
 
 def shortened(given: Any) -> str:
     """A wrong value as a message shows it: its end cut off where it is long."""
-    text = repr(given)
+    text = " ".join(repr(given).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 

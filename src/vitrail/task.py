@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +15,9 @@ from vitrail.settings import option_name, read_config, shortened
 
 T = TypeVar("T", bound="Task")
 
+WISHES = {"path_type": "a path", "string_type": "a text", "tuple_type": "a list, or values with commas between them"}
+"""What should be given, by pydantic's name of the error, where its own words are those of a program."""
+
 
 class Task(BaseModel):
     """Base of everything a user can do: settings checked when built, then `run()`.
@@ -22,7 +26,7 @@ class Task(BaseModel):
         BadSetting: a setting is unknown, of the wrong kind or outside its range.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 
     records: ClassVar[bool] = True
     """Whether a run of this task is kept in a folder of its own."""
@@ -75,7 +79,8 @@ class Task(BaseModel):
             BadSetting: the file cannot be read, is not a mapping, or holds a wrong setting.
         """
         fields = {option_name(field, info)[2:].replace("-", "_"): field for field, info in cls.model_fields.items()}
-        given = {key.replace("-", "_"): value for key, value in read_config(path).items()}
+        # `name:` without a value is the default.
+        given = {key.replace("-", "_"): value for key, value in read_config(path).items() if value is not None}
         return cls(**{**{fields.get(key, key): value for key, value in given.items()}, **overrides})
 
 
@@ -83,16 +88,19 @@ def validation_message(error: ValidationError, task: type[Task]) -> str:
     """The first thing that is wrong, as one sentence in the words of the command line."""
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else ""
-    name = option_name(field, task.model_fields.get(field)) if field else "The settings"
+    name = option_name(field, task.model_fields.get(field))
     given = first["input"]
     match first["type"]:
         case "extra_forbidden":
-            known = (option_name(*field) for field in task.model_fields.items())
-            return f"Unknown setting {name}. Known: {', '.join(known)}."
+            known = [option_name(*each).removeprefix("--") for each in task.model_fields.items()]
+            near = get_close_matches(name.removeprefix("--"), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            return f"Unknown setting {name.removeprefix('--')!r}.{hint} Known: {', '.join(known)}."
         case "missing":
             return f"{name} is missing; it must be given."
-        case "value_error":
-            return f"{name}: {first['ctx']['error']}"
-        case _:
-            wish = first["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
+        case "value_error":  # ours: of one setting, or of several that do not go together
+            reason = str(first["ctx"]["error"])
+            return f"{name} {reason}" if field else reason
+        case kind:
+            wish = WISHES.get(kind) or first["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
             return f"{name} must be {wish}; got {shortened(given)}."

@@ -18,14 +18,15 @@ def check_number(
     most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    unit: str = "",
 ) -> None:
     """Raises `BadSetting` unless `value` is a finite number, in [least, most] and in (above, below)."""
     ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not (ok and least <= value <= most and above < value < below):
-        limits = [f"{word} {limit:g}" for word, limit in (("at least", least), ("above", above)) if limit > -math.inf]
-        limits += [f"{word} {limit:g}" for word, limit in (("at most", most), ("below", below)) if limit < math.inf]
-        wanted = " and ".join(limits)
-        raise BadSetting(f"{name} must be a number{f', {wanted}' if wanted else ''}; got {describe(value)}.")
+        words = {"of at least": least, "above": above, "at most": most, "below": below}
+        limits = [f"{word} {limit:g}" for word, limit in words.items() if math.isfinite(limit)]
+        wanted = " ".join(filter(None, ("a number", " and ".join(limits)))) + (f", {unit}" if unit else "")
+        raise BadSetting(f"{name} must be {wanted}; got {describe(value)}.")
 
 
 def check_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> None:

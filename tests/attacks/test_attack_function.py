@@ -57,7 +57,7 @@ def test_labels_stand_for_misclassification(backbone, images, labels):
 def test_what_cannot_be_is_refused(backbone, images, labels):
     with pytest.raises(UnknownName, match="fgsm"):
         attack(backbone, images, method="fgms")
-    with pytest.raises(BadSetting, match="epsilon must be above 0"):
+    with pytest.raises(BadSetting, match="epsilon must be a number above 0"):
         attack(backbone, images, method="pgd", epsilon=0.0)
     with pytest.raises(BadSetting, match="must differ"):
         attack(backbone, images, labels, targets=labels)

@@ -100,13 +100,13 @@ def test_guided_backprop_needs_a_relu(wrap, images, targets):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("smooth-grad", {"samples": 0}, "samples must be at least 1; got 0"),
-        ("var-grad", {"noise": 0.0}, "noise must be positive"),
-        ("integrated-gradients", {"samples": 0}, "samples must be at least 1"),
-        ("rise", {"samples": 0}, "samples must be at least 1"),
-        ("captum:lime", {"samples": 0}, "samples must be at least 1"),
+        ("smooth-grad", {"samples": 0}, "samples must be a whole number of 1 or more; got 0"),
+        ("var-grad", {"noise": 0.0}, "noise must be a number above 0"),
+        ("integrated-gradients", {"samples": 0}, "samples must be a whole number"),
+        ("rise", {"samples": 0}, "samples must be a whole number"),
+        ("captum:lime", {"samples": 0}, "samples must be a whole number"),
         ("occlusion", {"window": 4, "stride": 5}, "stride must be"),
-        ("occlusion", {"window": 0, "stride": 0}, "stride must be"),
+        ("occlusion", {"window": 0, "stride": 0}, "window must be"),
     ],
 )
 def test_settings_out_of_range_are_refused(backbone, images, targets, name, options, message):

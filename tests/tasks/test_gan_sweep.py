@@ -91,7 +91,7 @@ def test_equal_settings_are_trained_once():
 )
 def test_a_wrong_setting_is_one_sentence_before_there_is_a_folder(options, says, tmp_path):
     done = run("gan", "sweep", "digits", *options, "--run", tmp_path / "run")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()

@@ -278,13 +278,13 @@ def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, 
 
 def test_a_finished_run_is_resumed_only_for_more_epochs(finished):
     done = run("gan", "train", "--resume", finished)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--epochs 8" in done.stderr
 
 
 def test_a_resumed_run_refuses_other_settings(finished):
     done = run("gan", "train", "--resume", finished, "--epochs", 9, "--batch", 16)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "batch = 8; got 16" in done.stderr
 
 
@@ -496,7 +496,7 @@ def test_bad_settings_are_one_sentence(stripes, cache, tmp_path, options, says):
 
 def test_no_images_given():
     done = run("gan", "train", "--epochs", 1)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "No images were given" in done.stderr
 
 
@@ -507,7 +507,7 @@ def test_only_a_training_is_evaluated(finished, cache, tmp_path):
     assert done.exit_code == 1
     assert "holds no generator" in done.stderr
     done = run("gan", "sample", finished, "--seed", 2**70, "--run", tmp_path / "t")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--seed must be less than" in done.stderr
 
 

@@ -43,7 +43,7 @@ def test_shards_are_all_images_once_and_differ_by_one(total, count):
 @pytest.mark.parametrize("text", ["0/4", "5/4", "x", "1/0", "-1/3", "1/9999999", "1/2/3", ""])
 def test_a_shard_outside_its_range_is_an_error(text, classifier, stripes):
     done = run("predict", classifier, stripes / "test", "--shard", text)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--shard takes K/N, with K from 1 to N; got" in done.output
 
 
@@ -166,7 +166,7 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
             if each["method"] == method
         ]
         assert np.allclose(maps, kept_maps, atol=1e-4 * np.abs(maps).max())
-    assert run(*args, "--shards", 2, "--segment").exit_code == 1
+    assert run(*args, "--shards", 2, "--segment").exit_code == 2
 
 
 @pytest.mark.slow

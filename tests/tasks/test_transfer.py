@@ -229,7 +229,7 @@ def test_fine_tuning_takes_one_network(stripes, tmp_path):
     done = run(
         "transfer", stripes, "--backbone", "squeezenet,alexnet", "--head", "fine-tune", "--run", tmp_path / "run"
     )
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "one network; got 2" in done.stderr
     layers = ("--backbone", "squeezenet", "--layer", "fire8,fire9")
     done = run("transfer", stripes, *layers, "--head", "fine-tune", "--run", tmp_path / "run")

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from vitrail.attacks.criterion import Criterion
-from vitrail.attacks.norms import NormName
+from vitrail.attacks.norms import NormName, get_norm
 from vitrail.attacks.quantise import quantise_result
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import check_finite
+from vitrail.image_ascent import check_finite, check_images, check_seed
 from vitrail.tensors import Images, Labels
 
 
@@ -54,8 +54,12 @@ def attack(
 
     Raises:
         UnknownName: no such method.
-        BadSetting: an option out of range, a target equal to its label, or a class that the network does not have.
+        BadSetting: images that are not RGB in [0, 1], an option out of range, a target equal to its label, or a class
+            that the network does not have.
     """
+    check_images(model, images)
+    check_seed(seed)
+    get_norm(norm)
     if labels is None:
         with torch.no_grad():
             logits = model(images)

@@ -13,8 +13,8 @@ from vitrail.attacks.norms import broadcast, check_epsilon
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
 from vitrail.tensors import Images, Labels, Scores
+from vitrail.validation import check_count, check_number
 
 INSIDE = 1 - 1e-5  # a pixel at exactly 0 or 1 would have an infinite variable, and would never move
 RESTART_FACTOR = 10.0
@@ -45,8 +45,8 @@ def carlini_wagner(
         BadSetting: an option out of range, or a class that the network does not have.
     """
     limit = float("inf") if epsilon is None else check_epsilon(epsilon)
-    if restarts < 1 or not learning_rate > 0:
-        raise BadSetting(f"restarts must be 1 or more and learning_rate above 0; got {restarts} and {learning_rate}.")
+    check_count("restarts", restarts)
+    check_number("learning_rate", learning_rate, above=0)
     run = AttackRun(model, images, criterion, steps=steps)
     weight = torch.ones(len(run.rows), device=images.device)
     low, high = torch.zeros_like(weight), torch.full_like(weight, torch.inf)

@@ -9,10 +9,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import Objective, margin, margins
+from vitrail.image_ascent import Objective, check_classes, margin, margins
 from vitrail.tensors import Labels, Logits, Scores
+from vitrail.validation import check_number
 
 Flags = Bool[Tensor, " batch"]
+MOST_CONFIDENCE = 1e4  # logits; float32 has no room for attacks on more
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Criterion:
     confidence: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.confidence < float("inf"):
-            raise BadSetting(f"confidence must be 0 or more, in logits; got {self.confidence}.")
+        check_number("confidence", self.confidence, least=0, most=MOST_CONFIDENCE, unit="in logits")
+        check_classes("labels", self.labels)
+        if self.targets is not None:
+            check_classes("targets", self.targets)
         if self.targets is not None and self.targets.shape != self.labels.shape:
             given = f"{len(self.targets)} targets for {len(self.labels)} labels"
             raise BadSetting(f"Every image needs one target; got {given}.")

@@ -11,8 +11,8 @@ from vitrail.attacks.norms import TINY, NormName, broadcast, check_epsilon, get_
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
 from vitrail.tensors import Images, Labels, Scores
+from vitrail.validation import check_count
 
 CANDIDATES = 9
 OVERSHOOT = 1.02
@@ -40,8 +40,7 @@ def deepfool(
     Raises:
         BadSetting: epsilon, steps or candidates out of range, or a class that the network does not have.
     """
-    if candidates < 1:
-        raise BadSetting(f"candidates must be 1 or more; got {candidates}.")
+    check_count("candidates", candidates)
     limit = float("inf") if epsilon is None else check_epsilon(epsilon)
     run = AttackRun(model, images, criterion, steps=steps, norm=get_norm(norm))
     if len(run.rows):

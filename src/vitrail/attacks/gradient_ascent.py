@@ -9,9 +9,9 @@ from vitrail.attacks.norms import check_epsilon, get_norm
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
 from vitrail.image_ascent import Objective, class_score
 from vitrail.tensors import Images, Labels
+from vitrail.validation import check_number
 
 UNIT = 0.226
 """ImageNet's mean standard deviation over the three channels, in pixel intensity: one normalised unit."""
@@ -41,8 +41,7 @@ def gradient_ascent(
     Raises:
         BadSetting: epsilon, steps or step size out of range, or a class that the network does not have.
     """
-    if not step_size > 0:
-        raise BadSetting(f"step_size must be above 0, in pixel intensity; got {step_size}.")
+    check_number("step_size", step_size, above=0, unit="in pixel intensity")
     ball, limit = get_norm("l2"), float("inf") if epsilon is None else check_epsilon(epsilon)
     run = AttackRun(model, images, criterion, steps=steps)
     current = run.clean

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vitrail.errors import BadSetting
 from vitrail.tensors import Images, Scores
+from vitrail.validation import check_number, describe
 
 NormName = Literal["linf", "l2"]
 TINY = 1e-12
@@ -115,8 +116,8 @@ NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2()}
 
 def get_norm(name: str) -> Norm:
     """The norm of that name; raises `BadSetting`."""
-    if name not in NORMS:
-        raise BadSetting(f"norm must be one of {', '.join(NORMS)}; got {name!r}.")
+    if not isinstance(name, str) or name not in NORMS:
+        raise BadSetting(f"norm must be one of {', '.join(NORMS)}; got {describe(name)}.")
     return NORMS[name]
 
 
@@ -127,8 +128,7 @@ def epsilon_or_default(norm: str, epsilon: float | None) -> float:
 
 def check_epsilon(epsilon: float) -> float:
     """The epsilon; raises `BadSetting` if it is no positive number."""
-    if not 0 < epsilon < float("inf"):
-        raise BadSetting(f"epsilon must be above 0, in pixel intensity; got {epsilon}.")
+    check_number("epsilon", epsilon, above=0, unit="in pixel intensity")
     return epsilon
 
 

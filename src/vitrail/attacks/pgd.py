@@ -11,6 +11,7 @@ from vitrail.attacks.run import AttackRun
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.tensors import Images, Labels
+from vitrail.validation import check_number
 
 
 def pgd(
@@ -40,8 +41,9 @@ def pgd(
         BadSetting: epsilon, steps or step size out of range, or a class that the network does not have.
     """
     ball, limit = get_norm(norm), epsilon_or_default(norm, epsilon)
-    if not step_size > 0:
-        raise BadSetting(f"step_size must be above 0, as a share of epsilon; got {step_size}.")
+    check_number("step_size", step_size, above=0, unit="as a share of epsilon")
+    if start not in ("clean", "random"):
+        raise BadSetting(f"start must be clean or random; got {start!r}.")
     run = AttackRun(model, images, criterion, steps=steps, norm=ball)
     current = run.clean
     if start == "random":

@@ -14,9 +14,18 @@ from vitrail.attacks.criterion import Criterion, Flags, as_criterion
 from vitrail.attacks.norms import NORMS, Norm
 from vitrail.attacks.result import AttackResult
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
-from vitrail.image_ascent import InputGradient, Objective, check_finite, in_chunks, input_gradient, max_batch_size
+from vitrail.image_ascent import (
+    InputGradient,
+    Objective,
+    check_classes,
+    check_finite,
+    check_images,
+    in_chunks,
+    input_gradient,
+    max_batch_size,
+)
 from vitrail.tensors import Images, Labels, Logits, Scores
+from vitrail.validation import check_count
 
 ROUNDING = 1e-5  # of the largest logit
 
@@ -36,7 +45,8 @@ class AttackRun:
         clean, criterion: the active images before the attack, and their criterion.
 
     Raises:
-        BadSetting: another number of labels than of images, a class that the network does not have, or no step.
+        BadSetting: images that are not RGB in [0, 1], another number of labels than of images, a class that the
+            network does not have, or no step.
     """
 
     def __init__(
@@ -48,11 +58,10 @@ class AttackRun:
         steps: int,
         norm: Norm = NORMS["l2"],
     ) -> None:
+        check_images(model, images)
         criterion = as_criterion(criterion)
-        if len(images) != len(criterion.labels):
-            raise BadSetting(f"Every image needs one label; got {len(criterion.labels)} for {len(images)} images.")
-        if steps < 1:
-            raise BadSetting(f"steps must be 1 or more; got {steps}.")
+        check_classes("labels", criterion.labels, len(images))
+        check_count("steps", steps)
         self.model, self.norm = model, norm
         self._all_clean = images.detach()
         self._adversarial = self._all_clean.clone()

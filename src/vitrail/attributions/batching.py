@@ -7,26 +7,25 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
-from vitrail.image_ascent import in_chunks, max_batch_size
-from vitrail.image_ascent.input_gradient import check_targets
+from vitrail.image_ascent import check_images, check_targets, in_chunks, max_batch_size
 from vitrail.tensors import Images, Labels, Maps, Scores
+from vitrail.validation import check_count
 
 
 def check_samples(samples: int) -> None:
     """Raises `BadSetting` unless there is at least one sample."""
-    if samples < 1:
-        raise BadSetting(f"samples must be at least 1; got {samples}. Use 50, the usual number.")
+    check_count("samples", samples)
 
 
 def resolve_targets(model: Backbone, images: Images, targets: Labels | None, *, memory: int) -> Labels:
     """The classes to explain, (N,): those given, or the likeliest class of each image.
 
     Raises:
-        BadSetting: a target is not in [0, classes).
+        BadSetting: images that the network does not take, or a target that is not in [0, classes).
     """
+    check_images(model, images)
     if targets is not None:
-        check_targets(model, targets)
+        check_targets(model, targets, len(images))
         return targets
     likeliest = torch.empty(len(images), dtype=torch.long, device=images.device)
 
@@ -52,10 +51,11 @@ def map_images(
         targets: (N,), or None, which `work` then gets and resolves itself.
 
     Raises:
-        BadSetting: a target is not in [0, classes).
+        BadSetting: images that the network does not take, or a target that is not in [0, classes).
     """
+    check_images(model, images)
     if targets is not None:
-        check_targets(model, targets)
+        check_targets(model, targets, len(images))
     maps = images.new_empty(len(images), *images.shape[2:])
 
     def chunk(rows: slice) -> None:

@@ -30,8 +30,7 @@ from vitrail.class_names import class_index
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
-from vitrail.image_ascent import MEMORY, max_batch_size
-from vitrail.image_ascent.input_gradient import check_finite
+from vitrail.image_ascent import MEMORY, check_finite, check_images, check_seed, check_targets, max_batch_size
 from vitrail.images import to_hwc, to_unit
 from vitrail.tensors import Images, Labels, Maps, Pixels
 
@@ -80,8 +79,11 @@ def explain(
 
     Raises:
         UnknownName: no such method.
-        BadSetting: a target is not in [0, classes), or the method cannot explain this network.
+        BadSetting: images that are not RGB in [0, 1], a target that is not in [0, classes), or a method that cannot
+            explain this network.
     """
+    check_images(model, images)
+    check_seed(seed)
     device = str(images.device)
     network = Network(model, optimised_copy(model), {"name": model.name, "sha256": model.weights_sha256}, device)
     explainer = Explainer(
@@ -167,6 +169,8 @@ class Explainer:
 
     def explain(self, images: Images, targets: Labels | None = None) -> Iterator[ExplainedImage]:
         """Each image explained; as many at once as memory allows."""
+        if targets is not None:
+            check_targets(self.network.reference, targets, len(images))
         if not len(images):
             return
         images = images.to(self.network.device)

@@ -8,6 +8,7 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
+from vitrail.validation import check_count
 
 
 def occlusion(
@@ -35,7 +36,9 @@ def occlusion(
     Raises:
         BadSetting: a target is not in [0, classes), or `stride` is not in [1, window].
     """
-    if not 1 <= stride <= window:
+    check_count("window", window)
+    check_count("stride", stride)
+    if stride > window:
         raise BadSetting(
             f"stride must be in [1, window]; got {stride} and a window of {window}. Use 16 and 32, the usual values."
         )

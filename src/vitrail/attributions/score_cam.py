@@ -12,7 +12,7 @@ from vitrail.attributions.gradient_pass import (
     upsample_map,
 )
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import MEMORY, max_batch_size
+from vitrail.image_ascent import MEMORY, check_images, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
 
 
@@ -31,6 +31,7 @@ def score_cam(model: Backbone, images: Images, targets: Labels | None = None, *,
     Raises:
         BadSetting: a target is not in [0, classes), or the network has no spatial layer (see `run_gradient_pass`).
     """
+    check_images(model, images)
     size = max_batch_size(model, images, memory=memory)
 
     def work(x: Images, y: Labels | None) -> Maps:

@@ -6,9 +6,9 @@ from torch import Tensor
 from vitrail.attributions.batching import SeededSamples, check_samples, map_samples, resolve_targets
 from vitrail.attributions.gradient_pass import largest_channel
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY, class_score, input_gradient, max_batch_size
 from vitrail.tensors import Images, Labels, Maps
+from vitrail.validation import check_number
 
 
 def smooth_grad(
@@ -51,8 +51,7 @@ def noisy_moments(
 ) -> tuple[Tensor, Tensor]:
     """Mean and mean square of the gradient over noisy copies, (N, 3, H, W) each."""
     check_samples(samples)
-    if not noise > 0:
-        raise BadSetting(f"noise must be positive, in pixel intensity; got {noise}. Use 0.15, the usual value.")
+    check_number("noise", noise, above=0, most=1, unit="in pixel intensity")
     resolved = resolve_targets(model, images, targets, memory=memory)
     shape = images.shape[1:]
     draw = SeededSamples(samples, seed, lambda generator: torch.randn(shape, generator=generator))

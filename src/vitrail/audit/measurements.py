@@ -11,6 +11,7 @@ import torch
 
 from vitrail.attacks.criterion import Criterion
 from vitrail.attacks.minimal_norm import minimal_l2
+from vitrail.attacks.norms import NORMS
 from vitrail.attacks.robustness_curve import robust_accuracy
 from vitrail.attacks.table import EPSILONS
 from vitrail.attributions.explainer import bind_method
@@ -23,7 +24,7 @@ from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, check_finite, max_batch_size
+from vitrail.image_ascent import MEMORY, check_finite, check_images, check_seed, check_targets, max_batch_size
 from vitrail.images import to_unit
 from vitrail.tensors import Images, Labels
 
@@ -55,6 +56,7 @@ class Auditor:
 
     Raises:
         UnknownName: no such method.
+        BadSetting: no epsilons of a norm.
     """
 
     def __init__(
@@ -68,6 +70,10 @@ class Auditor:
         memory: int = MEMORY,
     ) -> None:
         ATTRIBUTIONS.check(method)
+        if set(epsilons) != set(NORMS):
+            raise BadSetting(
+                f"epsilons must have values for {' and '.join(NORMS)}; got {', '.join(epsilons) or 'none'}."
+            )
         self.network, self._method, self._epsilons = network, method, epsilons
         self._autoattack_epsilon, self._seed, self._memory = autoattack_epsilon, seed, memory
 
@@ -175,9 +181,13 @@ def audit_images(
 
     Raises:
         UnknownName: no such method.
-        BadSetting: no image, or epsilon values that are not above 0.
+        BadSetting: images that are not RGB in [0, 1], no image, or epsilon values that are not above 0.
         MissingExtra: AutoAttack is asked for and not installed.
     """
+    check_images(model, images)
+    check_seed(seed)
+    if labels is not None:
+        check_targets(model, labels, len(images))
     identity = {"name": model.name, "sha256": model.weights_sha256}
     network = Network(model, optimised_copy(model), identity, str(images.device))
     auditor = Auditor(

@@ -1,5 +1,6 @@
 """One interface for every network: images in [0, 1] in, logits and activations of named layers out."""
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_unit
 from vitrail.preprocessing import Preprocessing
 from vitrail.tensors import Features, Images, Logits
+from vitrail.validation import check_count, check_number, describe
 
 PREDICT_BATCH = 32  # images
 LOGITS = "logits"  # the layer that every network has: its output
@@ -90,10 +92,16 @@ class Backbone(nn.Module):
 
         Args:
             model: takes (N, 3, size, size), normalised by `mean` and `std`; gives logits (N, classes).
+            mean, std: of RGB intensities in [0, 1], three numbers each.
             size: side of its input in pixels.
         Raises:
-            BadSetting: `model` gives something else than a tensor (N, classes), or probabilities for logits.
+            BadSetting: an argument out of range, or a `model` that gives something else than a tensor (N, classes), or
+                probabilities for logits.
+            UnknownName: `model` has no such feature layer.
         """
+        if not isinstance(model, nn.Module):
+            raise BadSetting(f"model must be a torch.nn.Module; got {describe(model)}.")
+        _check_description(mean, std, classes, size)
         copy = deepcopy(model).requires_grad_(False)
         copy.zero_grad(set_to_none=True)
         description = Description(
@@ -108,6 +116,8 @@ class Backbone(nn.Module):
         first = next(copy.parameters(), None)
         backbone.to(None if first is None else first.device)  # the normalisation goes where the model is
         backbone._check_output()
+        for layer in backbone.feature_layers:
+            backbone._resolve_layer(layer)
         return backbone
 
     def __call__(self, images: Any) -> Logits:  # Any: what is no tensor is met with an error that helps
@@ -115,14 +125,45 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: `images` is not a tensor; `predict` takes image files.
+            BadSetting: another layout, type or device.
+        """
+        self.check_images(images)
+        logits: Tensor = super().__call__(images)
+        return logits
+
+    def check_images(self, images: Any) -> None:
+        """Raises `BadSetting` unless `images` have the layout, type and device of this network's input.
+
+        Raises:
+            TypeError: `images` is not a tensor.
         """
         if not isinstance(images, Tensor):
             raise TypeError(
                 f"A backbone takes a tensor (N, 3, H, W) in [0, 1]; got {type(images).__name__}. "
                 "Use .predict(files) for image files."
             )
-        logits: Tensor = super().__call__(images)
-        return logits
+        if torch._C._is_tracing():  # there, sizes are part of what is traced
+            return
+        if images.ndim != 4 or images.shape[1] != 3 or not images.shape[2] or not images.shape[3]:
+            raise BadSetting(
+                f"{self.name!r} takes images (N, 3, H, W), RGB; got {describe(images)}. "
+                "Use images[None] for one image, and three equal channels for grey."
+            )
+        if images.dtype != self.mean.dtype:
+            wanted = str(self.mean.dtype).removeprefix("torch.")
+            raise BadSetting(
+                f"{self.name!r} takes images of {wanted} in [0, 1]; got {describe(images)}. "
+                f"Use images.to(torch.{wanted}), and / 255 for 8 bits."
+            )
+        if images.device != self.mean.device:
+            raise BadSetting(
+                f"{self.name!r} is on {self.mean.device}, the images on {images.device}. "
+                f"Use images.to('{self.mean.device}')."
+            )
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Stays in evaluation mode: the network is frozen, and its maps and attacks are those of what it predicts."""
+        return super().train(False)
 
     def forward(self, images: Images) -> Logits:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
@@ -297,13 +338,24 @@ class Backbone(nn.Module):
         if given != (1, len(self.classes)):
             raise BadSetting(
                 f"A classifier must give one tensor (N, {len(self.classes)}), a column per class; for one image "
-                f"of {self.size} pixels {self.name!r} gave {given}: wrap it in a module that gives its logits."
+                f"of {self.size} pixels {self.name!r} gave {given}. Use a module around it that gives its logits."
             )
         if len(self.classes) > 1 and (output >= 0).all() and (output.sum() - 1).abs() < PROBABILITY_SUM:
             raise BadSetting(
                 f"A classifier must give logits; {self.name!r} gave numbers of 0 and more that sum to 1, as "
-                "probabilities do: leave its softmax out."
+                "probabilities do; leave its softmax out."
             )
+
+
+def _check_description(mean: Sequence[float], std: Sequence[float], classes: Sequence[str], size: int) -> None:
+    for name, values in (("mean", mean), ("std", std)):
+        if not isinstance(values, Sequence) or len(values) != 3:
+            raise BadSetting(f"{name} must be three numbers, one per channel; got {describe(values)}.")
+        for value in values:
+            check_number(name, value, above=0 if name == "std" else -math.inf)
+    if isinstance(classes, str) or not classes or len(set(classes)) < len(classes):
+        raise BadSetting(f"classes must be different names, at least one; got {describe(classes)}.")
+    check_count("size", size)
 
 
 def pool(activation: Tensor) -> Features:

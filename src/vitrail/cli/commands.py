@@ -15,14 +15,18 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typer.core import TyperArgument, TyperCommand
 
-from vitrail.errors import BadSetting, VitrailError
+from vitrail.errors import BadSetting, UnknownName, VitrailError
 from vitrail.interrupts import INTERRUPTED
 from vitrail.process_group import ProcessGroup
-from vitrail.settings import METHOD, OUTPUT, PANELS, RUNNING, option_name
+from vitrail.settings import METHOD, OUTPUT, PANELS, RUNNING, option_name, shortened
 from vitrail.task import Task
 
 if TYPE_CHECKING:
     from vitrail.cli.printer import Printer
+
+
+FAILED, WRONG_OPTION = 1, 2
+"""Exit codes, beside that of an interrupt."""
 
 
 def command_for(name: str, task: type[Task]) -> Any:
@@ -83,6 +87,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}
     printer, group = Printer(as_json), ProcessGroup(os.environ)
+    chosen: Task | None = None
     try:
         if group.ranks > 1 and not task.supports_torchrun:
             raise BadSetting(_alone(name, group.ranks))
@@ -92,17 +97,28 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
             group.wait()  # all have read the folder that is gone on with; the first one now changes it
             if group.rank == 0:
                 printer.show(record(chosen, name, folder) if folder else chosen.run())
-                if printer.failed:
-                    raise BrokenPipeError
+                if printer.fault is not None:
+                    raise printer.fault
             else:
                 deque(chosen.run(), maxlen=0)
     except VitrailError as error:
-        _fail(printer if group.reports_errors else None, str(error), 1)
+        wrong_option = chosen is None and isinstance(error, BadSetting | UnknownName)
+        _fail(printer if group.reports_errors else None, str(error), WRONG_OPTION if wrong_option else FAILED)
     except KeyboardInterrupt:
         _fail(printer if group.reports_errors else None, _stopped(folder), INTERRUPTED)
-    except BrokenPipeError:  # nobody reads our output any more, as in `vitrail models | head`; the work was finished
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
+    except BrokenPipeError:  # the reader has seen enough, as in `vitrail models | head`; the work was finished
+        _write_no_more()
+        raise typer.Exit(0) from None
+    except OSError as error:  # of the system: a name that is too long, a full disk that takes no more of our output
+        about = "the output" if error.filename is None else shortened(error.filename)
+        print(f"Error: {error.strerror}: {about}.", file=sys.stderr)
+        _write_no_more()
+        raise typer.Exit(FAILED) from None
+
+
+def _write_no_more() -> None:
+    """What is left in Python's buffer would fail once more at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(printer: Printer | None, sentence: str, code: int) -> None:
@@ -128,12 +144,16 @@ def _parameter(field: str, info: FieldInfo) -> Parameter:
         return _argument(field, info)
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
     text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
-    metavar = "<name>" if _literal(info) else None
-    option = typer.Option(
-        *_flags(field, info), help=text, metavar=metavar, show_default=False, rich_help_panel=_panel(info)
-    )
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
     kind = list[str] if several else _kind(info.annotation)
+    option = typer.Option(
+        *_flags(field, info),
+        help=text,
+        metavar="<name>" if _literal(info) else "<path>" if kind is Path else None,
+        parser=_path if kind is Path else None,
+        show_default=False,
+        rich_help_panel=_panel(info),
+    )
     return Parameter(field, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
 
 
@@ -145,7 +165,11 @@ def _argument(field: str, info: FieldInfo) -> Parameter:
     several = get_origin(info.annotation) is tuple
     inner = get_args(info.annotation)[0] if several else _kind(info.annotation)
     kind = list[inner] if several else inner  # type: ignore[valid-type]
-    argument = typer.Argument(metavar=f"{field.upper()}{'...' if several else ''}", help=info.description)
+    argument = typer.Argument(
+        metavar=f"{field.upper()}{'...' if several else ''}",
+        parser=_path if inner is Path else None,
+        help=info.description,
+    )
     default = Parameter.empty if info.is_required() else None
     return Parameter(field, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument])
 
@@ -158,6 +182,13 @@ def _kind(annotation: Any) -> Any:
     if type(None) in get_args(annotation) and len(inner) == 1:
         return _kind(inner[0])
     return str
+
+
+def _path(text: str | Path) -> Path:
+    """A path; an empty one, as a shell makes of an unset variable, would be the working directory."""
+    if not str(text).strip():
+        raise typer.BadParameter("the path is empty. Use a path; '.' is this folder.")
+    return Path(text)
 
 
 def _flags(field: str, info: FieldInfo) -> tuple[str, ...]:
@@ -206,7 +237,13 @@ def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
         "config",
         Path | None,
         None,
-        typer.Option("--config", help="YAML file of settings; options given here win", rich_help_panel=RUNNING),
+        typer.Option(
+            "--config",
+            help="YAML file of settings; options given here win",
+            parser=_path,
+            metavar="<path>",
+            rich_help_panel=RUNNING,
+        ),
     )
     yield (
         "json",
@@ -219,7 +256,14 @@ def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
             "run",
             Path | None,
             None,
-            typer.Option("--run", help="Folder of this run", show_default=False, rich_help_panel=OUTPUT),
+            typer.Option(
+                "--run",
+                help="Folder of this run",
+                parser=_path,
+                metavar="<path>",
+                show_default=False,
+                rich_help_panel=OUTPUT,
+            ),
         )
         yield (
             "runs",
@@ -228,6 +272,8 @@ def _face_options(task: type[Task]) -> Iterator[tuple[str, Any, Any, Any]]:
             typer.Option(
                 "--runs",
                 help="Folder in which run folders are made; default: runs",
+                parser=_path,
+                metavar="<path>",
                 show_default=False,
                 rich_help_panel=OUTPUT,
             ),

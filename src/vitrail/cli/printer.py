@@ -38,7 +38,7 @@ class QuietConsole(Console):
 class Printer:
     """Shows the events of one task: notes as they come; the summary and the tables once the result is stored.
 
-    A terminal that takes no more text (a closed pipe, a full disk) does not stop the work; `failed` says so at its end.
+    A terminal that takes no more text (a closed pipe, a full disk) does not stop the work; `fault` tells it at its end.
 
     Args:
         as_json: print the content of `result.json` on stdout and everything else on stderr.
@@ -53,7 +53,7 @@ class Printer:
         self._tables: list[Table] = []
         self._plots: list[str] = []
         self._skipped = 0
-        self.failed = False
+        self.fault: OSError | None = None
 
     def show(self, events: Iterator[Event]) -> None:
         """Shows every event as it comes, or at the end where it belongs there."""
@@ -75,12 +75,12 @@ class Printer:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """The block writes unless an earlier one could not."""
-        if self.failed:
+        if self.fault is not None:
             self._out.quiet = self._errors.quiet = True
         try:
             yield
-        except OSError:
-            self.failed = True
+        except OSError as error:
+            self.fault = error
 
     def _one(self, event: Event) -> None:
         match event:

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from itertools import product
 
 from vitrail.errors import BadSetting, UnknownName
-from vitrail.settings import split_commas
 
 EXAMPLE = "--set beta1=0.5,0.9"
 BASE = "base"  # name of the run in which nothing is varied
@@ -31,7 +30,7 @@ def parse_varied(texts: Sequence[str], known: Sequence[str], fixed: Collection[s
     for text in texts:
         name, _, values = text.partition("=")
         name = name.strip().removeprefix("--").replace("-", "_")
-        given: tuple[str, ...] = split_commas(values)
+        given = tuple(part.strip() for part in values.split(",") if part.strip())
         if not name or not given:
             raise BadSetting(f"--set takes NAME=VALUE,VALUE; got {text!r}. Use {EXAMPLE}.")
         _check_name(name, known, fixed)

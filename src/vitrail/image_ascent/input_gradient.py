@@ -6,6 +6,7 @@ import torch
 
 from vitrail.backbones.backbone import LOGITS, Backbone
 from vitrail.errors import BadSetting, BadWeights
+from vitrail.image_ascent.arguments import check_classes
 from vitrail.image_ascent.objectives import Objective
 from vitrail.tensors import Images, Labels, Logits, Scores
 
@@ -54,8 +55,13 @@ def check_finite(logits: Logits, backbone: Backbone) -> None:
         )
 
 
-def check_targets(backbone: Backbone, targets: Labels) -> None:
-    """Raises `BadSetting` unless every target is a class index, in [0, classes)."""
+def check_targets(backbone: Backbone, targets: Labels, count: int | None = None) -> None:
+    """Raises `BadSetting` unless every target is a class index, in [0, classes).
+
+    Args:
+        count: of images, which have one target each; None: any number.
+    """
+    check_classes("targets", targets, count)
     classes = len(backbone.classes)
     wrong = targets[(targets < 0) | (targets >= classes)]
     if len(wrong):

@@ -41,7 +41,7 @@ class Attack(Task):
         None, "Largest norm of the perturbation, in pixel intensity [0, 1]; fgsm, pgd and apgd need it", gt=0
     )
     norm: Literal["linf", "l2"] = setting("linf", "Norm that epsilon limits, of fgsm, pgd, apgd and deepfool")
-    confidence: float = setting(0.0, "Required margin of the new class over all others, in logits", ge=0)
+    confidence: float = setting(0.0, "Required margin of the new class over all others, in logits", ge=0, le=1e4)
     steps: int | None = setting(None, "Number of steps at most; default: the attack's own", panel=OPTIMISATION, ge=1)
     step_size: float | None = setting(
         None,

@@ -12,7 +12,7 @@ from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackRes
 from vitrail.attacks.image_files import NEEDS_EPSILON
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Preview, Summary, Table
-from vitrail.formatting import count, percent
+from vitrail.formatting import command, count, percent
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
@@ -120,14 +120,13 @@ class Report:
         return Summary(lines, self._next_steps(succeeded))
 
     def _next_steps(self, succeeded: list[dict[str, Any]]) -> list[str]:
-        image = shlex.quote(self.images[0]["file"])
-        network = f" --backbone {shlex.quote(self._backbone)}"
+        image, network = self.images[0]["file"], ("--backbone", self._backbone)
         if not succeeded:
             other = "carlini-wagner" if self._method == "minimal-l2" else "minimal-l2"
-            larger = [f"vitrail attack {image}{network} --method {self._method} --epsilon 0.05"]
+            larger = [command("attack", image, *network, "--method", self._method, "--epsilon", 0.05)]
             again = larger if self._method in NEEDS_EPSILON else []
-            return [*again, f"vitrail attack {image}{network} --method {other}"]
-        return [f"vitrail explain {{run}}/{succeeded[0]['output']}{network}", "vitrail report {run}"]
+            return [*again, command("attack", image, *network, "--method", other)]
+        return ["vitrail explain {run}/" + shlex.join([succeeded[0]["output"], *network]), "vitrail report {run}"]
 
     def _panels(self, attacked: FileAttackResult) -> list[Panel]:
         about = (f"L2 {attacked.l2:.3f}, L∞ {attacked.linf * 255:.0f}/255", f"SSIM {attacked.ssim:.4f}")

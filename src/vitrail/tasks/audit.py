@@ -11,7 +11,6 @@ from pydantic import AfterValidator
 from vitrail.attacks import EPSILONS
 from vitrail.attributions import ATTRIBUTIONS, DEFAULT_METHOD
 from vitrail.backbones import DEFAULT_BACKBONE
-from vitrail.errors import BadSetting
 from vitrail.registry import display_name
 from vitrail.settings import (
     DATA,
@@ -36,7 +35,7 @@ SHARD_SETTINGS = ("method", "linf", "l2", "autoattack", "autoattack_epsilon", "m
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
     if not values or min(values) <= 0:
-        raise BadSetting(f"epsilon values must be above 0; got {', '.join(map(str, values)) or 'none'}.")
+        raise ValueError(f"must have values above 0; got {', '.join(map(str, values)) or 'none'}. Use e.g. 0.01.")
     return tuple(sorted(set(values)))
 
 

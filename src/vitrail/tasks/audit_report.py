@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from vitrail.audit.result import AuditResult
 from vitrail.datasets.network_labels import NetworkLabels
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
-from vitrail.formatting import count, number, percent
+from vitrail.formatting import command, count, number, percent
 from vitrail.image_files import display_name
 from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
 
@@ -90,10 +89,9 @@ def _summary(audit: AuditResult, images: NetworkLabels, *, skipped: int, folder:
     metrics = values["faithfulness"]
     own, chance = (metrics[f"{kind}insertion_auc"] - metrics[f"{kind}deletion_auc"] for kind in ("", "random_"))
     lines.append(("maps", f"{audit.method}: insertion less deletion {own:.3f}, of random maps {chance:.3f}"))
-    place, network = shlex.quote(str(folder)), shlex.quote(backbone)
-    steps = [f"vitrail attack {place} --backbone {network}", "vitrail report {run}"]
+    steps = [command("attack", folder, "--backbone", backbone), "vitrail report {run}"]
     if not audit.labelled:
-        steps.insert(0, f"vitrail audit {place} --backbone {network} --labels TABLE.csv")
+        steps.insert(0, command("audit", folder, "--backbone", backbone, "--labels", "TABLE.csv"))
     return Summary(lines, steps)
 
 

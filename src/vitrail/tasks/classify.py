@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.events import Event, Result, skipped_notes
+from vitrail.formatting import command
 from vitrail.settings import DATA, NETWORK, OUTPUT, device_setting, setting, weights_setting
 from vitrail.task import Task
 
@@ -57,8 +57,7 @@ class Classify(Task):
         probabilities = softmax(extraction.features["logits"].astype(float), axis=1)
         images = top_classes(readable, probabilities, names, self.top_k or TOP_K)
         listed = self.top_k or (TOP_K if len(images) == 1 else 1)
-        first = shlex.quote(images[0]["file"])
-        steps = [f"vitrail explain {first} --backbone {self.backbone}", f"vitrail attack {first} --target any"]
+        steps = [command(each, images[0]["file"], "--backbone", self.backbone) for each in ("explain", "attack")]
         yield from report(readable, images, listed, len(extraction.skipped), steps)
         yield Result(
             {

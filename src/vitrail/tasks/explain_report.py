@@ -14,7 +14,7 @@ from vitrail.attributions.explanation import ExplainedFile, ExplainedImage, Expl
 from vitrail.attributions.verdict import describe_verdicts
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Summary, Table
-from vitrail.formatting import percent
+from vitrail.formatting import command, percent
 from vitrail.image_files import display_name
 from vitrail.plots import Panel, Scale, apply_colormap, is_signed, overlay, panels, region
 from vitrail.plots.encode import encode_png
@@ -117,7 +117,8 @@ class Report:
         steps = ["vitrail report {run}"]
         if all(each.get("verdict") != "better than chance" for entries in maps.values() for each in entries):
             other = "integrated-gradients" if "smooth-grad" in self._methods else "smooth-grad"
-            steps.append(f"vitrail explain {self.images[0]['file']} --method {other}")
+            options = ("--backbone", self._networks[0], "--method", other)
+            steps.append(command("explain", self.images[0]["file"], *options))
         return Summary(lines, steps)
 
     def _map_files(

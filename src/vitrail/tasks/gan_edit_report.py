@@ -10,7 +10,7 @@ import numpy as np
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table
-from vitrail.formatting import count, duration, number, percent
+from vitrail.formatting import command, count, duration, number, percent
 from vitrail.gan.edit_means import edit_means
 from vitrail.gan.editor import EditResult
 from vitrail.image_files import display_name
@@ -104,7 +104,7 @@ class Report:
         errors = (number(means[key]) for key in ("reconstruction_error", "encoder_error"))
         lines.append(("reconstruction error", "{} (encoders alone: {})".format(*errors)))
         lines.append(("time", duration(seconds)))
-        return Summary(lines, [f"vitrail gan interpolate {generator}"])
+        return Summary(lines, [command("gan", "interpolate", generator)])
 
     def _edit_names(self) -> list[str]:
         return [f"{'' if value else 'not '}{name}" for name, value in self._edits.items()]

@@ -26,7 +26,7 @@ class GanEvaluate(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields the table of metrics; the last event is the `Result`."""
-        from vitrail.formatting import duration, percent
+        from vitrail.formatting import command, duration, percent
         from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
         from vitrail.gan.generator import load
         from vitrail.gan.results import metric_lines
@@ -54,5 +54,5 @@ class GanEvaluate(Task):
                 score, baseline = (percent(event.gan_train[key]) for key in ("accuracy", "baseline"))
                 lines.append(("GAN-train score", f"{score} (classifier trained on real images: {baseline})"))
             lines.append(("time", duration(event.values["seconds"]["total"])))
-            yield Summary(lines, [f"vitrail gan sample {self.generator} --count 64"])
+            yield Summary(lines, [command("gan", "sample", self.generator, "--count", 64)])
             yield Result({"generator": str(self.generator), "skipped": list(data.opened.skipped), **event.values})

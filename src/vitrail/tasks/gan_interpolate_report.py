@@ -11,7 +11,7 @@ import numpy as np
 
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Summary
-from vitrail.formatting import count, duration
+from vitrail.formatting import command, count, duration
 from vitrail.gan.interpolation import MAX_ROWS, Interpolation
 from vitrail.images import to_hwc
 from vitrail.plots import animation, encode_mp4, grid
@@ -68,7 +68,7 @@ class Report:
             *[("not written", skip["file"]) for skip in self.skipped],
             ("time", duration(seconds)),
         ]
-        return Summary(lines, [f"vitrail gan sample {generator}"])
+        return Summary(lines, [command("gan", "sample", generator)])
 
     def labels(self) -> list[str]:
         """Names of the rows; empty if unconditional."""

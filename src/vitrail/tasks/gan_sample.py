@@ -31,7 +31,7 @@ class GanSample(Task):
     def run(self) -> Iterator[Event]:
         """Yields each image and a sheet of all; the last event is the `Result`."""
         from vitrail.devices import choose_device
-        from vitrail.formatting import count, duration
+        from vitrail.formatting import command, count, duration
         from vitrail.gan.generator import load
         from vitrail.gan.sample_rows import image_rows
         from vitrail.plots import grid
@@ -61,7 +61,7 @@ class GanSample(Task):
             ("files", "images/samples.png (sheet), images/sample_*.png"),
             ("time", duration(seconds)),
         ]
-        steps = [f"vitrail gan {command} {self.generator}" for command in ("evaluate", "interpolate", "export")]
+        steps = [command("gan", each, self.generator) for each in ("evaluate", "interpolate", "export")]
         yield Summary(lines, steps)
         yield Result(
             {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrail.events import Event
+from vitrail.formatting import command
 from vitrail.settings import DATA, NETWORK, OUTPUT, RUNNING, cache_setting, device_setting, setting
 from vitrail.sharding.sharded_task import Sharded
 
@@ -44,5 +44,5 @@ class Predict(Sharded):
     def _report(self, files: Sequence[Path], images: Sequence[Mapping[str, Any]], skipped: int) -> Iterator[Event]:
         from vitrail.tasks.predict_report import report
 
-        first, network = shlex.quote(images[0]["file"]), shlex.quote(str(self.classifier))
-        yield from report(files, images, self.top_k, skipped, [f"vitrail explain {first} --backbone {network}"])
+        steps = [command("explain", images[0]["file"], "--backbone", self.classifier)]
+        yield from report(files, images, self.top_k, skipped, steps)

@@ -38,7 +38,7 @@ BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
 
 def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
     if not all(value > 0 for value in values):
-        raise BadSetting(f"C must be above 0; got {values}.")
+        raise ValueError(f"must be above 0; got {', '.join(map(str, values))}. Use e.g. 1.")
     return values
 
 

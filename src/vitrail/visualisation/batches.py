@@ -14,9 +14,10 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
-from vitrail.image_ascent import MEMORY, max_batch_size
+from vitrail.image_ascent import MEMORY, check_network, check_seed, max_batch_size
 from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
+from vitrail.validation import check_count
 from vitrail.visualisation.parametrisations import Parametrisation, fourier, maco
 from vitrail.visualisation.pixel_ascent import PixelAscentOptions, gaussian_noise, pixel_ascent
 from vitrail.visualisation.render import AscentOptions, Frame, render
@@ -184,8 +185,9 @@ def visualise(
     """
     if method not in STEP_SIZES:
         raise BadSetting(f"method must be one of {', '.join(STEP_SIZES)}; got {method!r}.")
-    if steps < 1:
-        raise BadSetting(f"steps must be at least 1; got {steps}.")
+    check_count("steps", steps)
+    check_seed(seed)
+    check_network(model)
     names = [classes] if isinstance(classes, (str, int)) else classes
     if not names:
         raise BadSetting("classes is empty. Use at least one class name or index.")

@@ -1,0 +1,56 @@
+"""Checks of what a caller passes: a network, images and classes; one sentence each."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitrail.backbones.backbone import Backbone
+from vitrail.errors import BadSetting
+from vitrail.validation import check_count, describe
+
+ROUNDING = 1e-4  # by which intensities may leave [0, 1]
+LARGEST_SEED = 2**32 - 1
+
+
+def check_network(model: Any) -> None:
+    """Raises `BadSetting` unless `model` is a `Backbone`."""
+    if not isinstance(model, Backbone):
+        raise BadSetting(
+            f"A network must be a Backbone; got {type(model).__name__}. "
+            "Use vitrail.load(NAME), or Backbone.wrap(...) of your own model."
+        )
+
+
+def check_images(model: Any, images: Any) -> None:
+    """Raises `BadSetting` unless `images` are ones that `model`, a `Backbone`, takes: RGB, float, in [0, 1]."""
+    check_network(model)
+    model.check_images(images)
+    if torch.is_inference_mode_enabled() or images.is_inference():
+        raise BadSetting("Gradients are needed; got torch.inference_mode(). Use images and calls outside of it.")
+    if not images.numel():
+        return
+    low, high = (float(value) for value in images.detach().aminmax())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
+        raise BadSetting(
+            f"Intensities of images must be in [0, 1]; got {low:.4g} to {high:.4g}. "
+            "Use images / 255 for 8-bit images, without normalisation by mean and standard deviation."
+        )
+
+
+def check_classes(name: str, values: Any, count: int | None = None) -> None:
+    """Raises `BadSetting` unless `values` are class indices, (N,).
+
+    Args:
+        name: of the argument, for the message.
+        count: of images; None: any number.
+    """
+    if not isinstance(values, Tensor) or values.ndim != 1 or values.dtype not in (torch.int64, torch.int32):
+        raise BadSetting(f"{name} must be a tensor (N,) of int64, a class index each; got {describe(values)}.")
+    if count is not None and len(values) != count:
+        raise BadSetting(f"Every image needs one class in {name}; got {len(values)} for {count} images.")
+
+
+def check_seed(seed: Any) -> None:
+    """Raises `BadSetting` unless `seed` is one that all generators of random numbers take."""
+    check_count("seed", seed, least=0, most=LARGEST_SEED)
