@@ -30,13 +30,6 @@ def split_commas(value: Any) -> Any:
     return parts
 
 
-def texts(values: Any) -> Any:
-    """A list with its numbers as text, as YAML reads `[5]`."""
-    if not isinstance(values, tuple | list):
-        return values
-    return tuple(str(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values)
-
-
 def without_duplicates(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names in their order, without repetitions."""
     return tuple(dict.fromkeys(names))
@@ -52,9 +45,7 @@ SHOWN = 200  # characters of a wrong value in a message
 
 M = TypeVar("M", bound=BaseModel)
 
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(texts), BeforeValidator(split_commas), AfterValidator(without_duplicates)
-]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator(without_duplicates)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
 
 

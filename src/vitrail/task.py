@@ -26,7 +26,13 @@ class Task(BaseModel):
         BadSetting: a setting is unknown, of the wrong kind or outside its range.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        coerce_numbers_to_str=True,  # YAML reads `target: 5` as a number
+    )
 
     records: ClassVar[bool] = True
     """Whether a run of this task is kept in a folder of its own."""
@@ -79,8 +85,13 @@ class Task(BaseModel):
             BadSetting: the file cannot be read, is not a mapping, or holds a wrong setting.
         """
         fields = {option_name(field, info)[2:].replace("-", "_"): field for field, info in cls.model_fields.items()}
-        # `name:` without a value is the default.
-        given = {key.replace("-", "_"): value for key, value in read_config(path).items() if value is not None}
+        given: dict[str, Any] = {}
+        for key, value in read_config(path).items():
+            name = key.replace("-", "_")
+            if name in given:
+                raise BadSetting(f"The settings file {str(path)!r} gives {key!r} twice. Use one of the two.")
+            given[name] = value
+        given = {name: value for name, value in given.items() if value is not None}  # `name:` is the default
         return cls(**{**{fields.get(key, key): value for key, value in given.items()}, **overrides})
 
 
