@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -6,11 +7,14 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from vitrail.cli.app import app
+from vitrail.cli.commands import SHORTENING
 from vitrail.cli.printer import Printer
-from vitrail.events import Result, Table
+from vitrail.cli.progress import ProgressLines
+from vitrail.events import Progress, Result, Table
 from vitrail.version import __version__
 
 
@@ -144,3 +148,34 @@ def test_a_title_breaks_between_words(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     assert title in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_work_says_once_how_long_and_what_shortens_it(terminal, monkeypatch):
+    clock, written = [0.0], io.StringIO()
+    monkeypatch.setattr("vitrail.cli.progress.time.monotonic", lambda: clock[0])
+    lines = ProgressLines(Console(file=written, width=80, force_terminal=terminal, _environ={}), ("--epochs", "--size"))
+    lines.start()
+    for second in range(20):
+        clock[0] = float(second)
+        lines.update(Progress("Training", second, 600, unit="steps"))
+    lines.stop()
+    said = written.getvalue()
+    assert said.count("to go") == 1
+    assert "Training: about 9 min 55 s to go. Use --epochs or --size to shorten such a run." in said
+
+
+def test_short_work_does_not_say_how_long(monkeypatch):
+    clock, written = [0.0], io.StringIO()
+    monkeypatch.setattr("vitrail.cli.progress.time.monotonic", lambda: clock[0])
+    lines = ProgressLines(Console(file=written, width=80), ("--epochs",))
+    for second in range(20):
+        clock[0] = float(second)
+        lines.update(Progress("Training", second, 40, unit="steps"))
+    assert "to go" not in written.getvalue()
+
+
+@pytest.mark.parametrize("task", SHORTENING)
+def test_what_shortens_a_run_is_an_option_of_its_task(task):
+    said = " ".join(run(*(("gan", task[4:]) if task.startswith("gan-") else (task,)), "--help").stdout.split())
+    assert all(option in said for option in SHORTENING[task])

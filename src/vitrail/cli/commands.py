@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 FAILED, WRONG_OPTION = 1, 2
 """Exit codes, beside that of an interrupt."""
 
+SHORTENING = {
+    "attack": ("--steps", "--backbone"),
+    "audit": ("--max-images",),
+    "classify": ("--backbone",),
+    "explain": ("--no-faithfulness", "--samples"),
+    "gan-edit": ("--inversion-steps",),
+    "gan-evaluate": ("--samples",),
+    "gan-interpolate": ("--steps",),
+    "gan-sweep": ("--epochs", "--max-images", "--size"),
+    "gan-train": ("--epochs", "--max-images", "--size"),
+    "predict": ("--shards",),
+    "reproduce": ("--budget",),
+    "transfer": ("--backbone",),
+    "visualise": ("--steps", "--size"),
+}
+"""Options that make a long run of a task shorter."""
+
 
 def command_for(name: str, task: type[Task]) -> Any:
     """The command that builds `task` from its options and runs it."""
@@ -86,7 +103,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
     given = {field: value for field, value in values.items() if value not in (None, [])}
-    printer, group = Printer(as_json), ProcessGroup(os.environ)
+    printer, group = Printer(as_json, SHORTENING.get(name, ())), ProcessGroup(os.environ)
     chosen: Task | None = None
     try:
         if group.ranks > 1 and not task.supports_torchrun:

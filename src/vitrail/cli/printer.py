@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -42,13 +42,14 @@ class Printer:
 
     Args:
         as_json: print the content of `result.json` on stdout and everything else on stderr.
+        shortening: options that make a long run shorter.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, shortening: Sequence[str] = ()) -> None:
         self._as_json = as_json
         self._out = QuietConsole(stderr=as_json, highlight=False, soft_wrap=True)
         self._errors = QuietConsole(stderr=True, highlight=False, soft_wrap=True)
-        self._progress = ProgressLines(self._errors)
+        self._progress = ProgressLines(self._errors, shortening)
         self._summary: Summary | None = None
         self._tables: list[Table] = []
         self._plots: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,8 +13,11 @@ from rich.progress import Progress as Bars
 
 from vitrail.cli.text import printable
 from vitrail.events import Progress
+from vitrail.formatting import duration
 
 SECONDS_BETWEEN_LINES = 5
+SECONDS_OF_MEASUREMENT = 5  # after which a stage's pace is known
+LONG = 60  # seconds to go from which a run is told to be long
 BAR = 18
 REMAINING = len("0:00:00")
 
@@ -23,10 +27,16 @@ class ProgressLines:
 
     A finished or an abandoned bar disappears. Before anything else is printed, `pause` takes the bar away; the next
     update brings it back below what was printed.
+
+    Of the first stage that is long, a line says how long it will take, and which options shorten such a run.
+
+    Args:
+        shortening: these options.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, shortening: Sequence[str] = ()) -> None:
+        self._console, self._shortening = console, shortening
+        self._told, self._timed, self._began, self._first = False, "", 0.0, 0
         self._live = False
         self._bars: Bars | None = None
         self._task = TaskID(0)
@@ -49,11 +59,27 @@ class ProgressLines:
 
     def update(self, event: Progress) -> None:
         """Moves the stage's bar, or prints a line if it is time for one."""
+        self._tell_if_long(event)
         if self._live:
             self._move(event)
         elif event.done == event.total or time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             self._console.print(escape(printable(f"{event.stage}: {_count(event)} {event.detail}".rstrip())))
+
+    def _tell_if_long(self, event: Progress) -> None:
+        now = time.monotonic()
+        if event.stage != self._timed:
+            self._timed, self._began, self._first = event.stage, now, event.done
+        done = event.done - self._first
+        if self._told or event.total is None or done < 1 or now - self._began < SECONDS_OF_MEASUREMENT:
+            return
+        remaining = (now - self._began) * (event.total - event.done) / done
+        if remaining >= LONG:
+            self._told = True
+            self.pause()
+            options = " or ".join(self._shortening)
+            how = f" Use {options} to shorten such a run." if options else ""
+            self._console.print(escape(printable(f"{event.stage}: about {duration(remaining)} to go.{how}")))
 
     def _move(self, event: Progress) -> None:
         if self._bars is None or event.stage != self._stage:
