@@ -154,7 +154,10 @@ def test_a_title_breaks_between_words(capsys, monkeypatch):
 def test_long_work_says_once_how_long_and_what_shortens_it(terminal, monkeypatch):
     clock, written = [0.0], io.StringIO()
     monkeypatch.setattr("vitrail.cli.progress.time.monotonic", lambda: clock[0])
-    lines = ProgressLines(Console(file=written, width=80, force_terminal=terminal, _environ={}), ("--epochs", "--size"))
+    lines = ProgressLines(
+        Console(file=written, width=80, force_terminal=terminal, _environ={}, highlight=False, soft_wrap=True),
+        ("--epochs", "--size"),
+    )
     lines.start()
     for second in range(20):
         clock[0] = float(second)
