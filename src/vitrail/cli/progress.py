@@ -77,7 +77,7 @@ class ProgressLines:
         if remaining >= LONG:
             self._told = True
             self.pause()
-            options = " or ".join(self._shortening)
+            options = " or ".join(filter(None, (", ".join(self._shortening[:-1]), *self._shortening[-1:])))
             how = f" Use {options} to shorten such a run." if options else ""
             self._console.print(escape(printable(f"{event.stage}: about {duration(remaining)} to go.{how}")))
 
