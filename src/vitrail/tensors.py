@@ -12,7 +12,7 @@ Maps = Float[Tensor, "batch height width"]
 Logits = Float[Tensor, "batch classes"]
 Scores = Float[Tensor, "batch"]
 SignedImages = Float[Tensor, "batch channels height width"]
-"""What GANs play with: images in [-1, 1], of one or three channels."""
+"""Images of GANs, in [-1, 1], of one or three channels."""
 
 Features = Float[Tensor, "batch dimension"]
 OtherFeatures = Float[Tensor, "other dimension"]
