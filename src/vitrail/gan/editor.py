@@ -18,6 +18,7 @@ from vitrail.gan.encoders import Encoders
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan_training.inversion import invert
 from vitrail.images import to_signed_range, to_unit
+from vitrail.validation import check_count, check_number
 
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in a grey image (BT.601), as in Pillow
 
@@ -65,6 +66,11 @@ class Editor:
     keep_details: bool = True
     strength: float = 1.0
     steps: int = 7
+
+    def __post_init__(self) -> None:
+        check_count("inversion_steps", self.inversion_steps, least=0)
+        check_count("steps", self.steps, least=2)
+        check_number("strength", self.strength)
 
     def edit(self, pixels: Tensor) -> Steps[Event, None, EditResult]:
         """Edits images (N, 3, S, S) uint8 of the generator's size; yields progress."""

@@ -12,11 +12,12 @@ from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
 from vitrail.events import Event
 from vitrail.gan.extractors import open_feature_extractor
-from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.generator_network import GeneratorNetwork, check_generator
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
 from vitrail.settings import cache_folder
+from vitrail.validation import check_count
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,12 @@ def evaluate(
         cache: folder of trained judges and downloaded data; None: the user's cache.
     Raises:
         BadRun: the generator does not say what it was trained on.
-        BadSetting: the real images have other names than the generator's condition.
+        BadSetting: no generator, an option out of range, or the real images have other names than the generator's
+            condition.
     """
+    check_generator(generator)
+    check_count("samples", samples, least=2)
+    check_count("seed", seed, least=0)
     started, device = time.perf_counter(), choose_device(device)
     cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):

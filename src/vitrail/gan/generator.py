@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vitrail.backbones.weights import assemble
 from vitrail.devices import choose_device
-from vitrail.errors import BadRun, one_line
+from vitrail.errors import BadRun, BadSetting, one_line
 from vitrail.files import read_json, write_bytes, write_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
@@ -33,6 +33,7 @@ from vitrail.image_files import display_name
 from vitrail.images import to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
+from vitrail.validation import check_path, describe
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Generator(GeneratorNetwork):
         loop: bool = False,
     ) -> Interpolation:
         """Images between those of several seeds, see `gan.interpolation.interpolate_seeds`."""
+        if not isinstance(seeds, Sequence):
+            raise BadSetting(f"seeds must be a list of whole numbers; got {describe(seeds)}. Use [0, 1].")
         return interpolate_seeds(self, tuple(seeds), label=label, to_label=to_label, steps=steps, loop=loop)
 
     def edit(
@@ -88,10 +91,11 @@ class Generator(GeneratorNetwork):
             attributes: new values, {"Male": 1, "Young": 0}.
             inversion_steps, keep_details, strength, steps: see `gan.editor.Editor`.
         Raises:
-            BadSetting: the generator has no attributes, or none is given.
+            BadSetting: the generator has no attributes, none is given, or an option is out of range.
             BadRun: the run folder holds no encoders.
             UnknownName: there is no such attribute.
         """
+        _check_images(images)
         edits = parse_edits(self, label_texts(attributes))
         editor = Editor(
             self,
@@ -118,6 +122,7 @@ class Generator(GeneratorNetwork):
             format: safetensors, onnx (runs without torch; inputs and outputs: see `gan.onnx`), or both.
         Raises:
             MissingExtra: onnx or onnxscript is not installed.
+            BadSetting: an unknown format.
             BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
             CannotWrite: the folder cannot be written.
         """
@@ -143,6 +148,7 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
         BadRun: the folder holds no generator, or a damaged one.
         UnknownName: its architecture is unknown.
     """
+    check_path("run", run)
     run, device = Path(run), choose_device(device)
     read_run(run)
     weights = run / "weights" / "generator.safetensors"
@@ -165,6 +171,14 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
         ),
     )
     return Generator(network, description, run, is_final=False)
+
+
+def _check_images(images: Any) -> None:
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+        raise BadSetting(f"images must be a tensor (N, 3, H, W), RGB; got {describe(images)}. Use vitrail.read_image.")
+    low, high = (float(value) for value in images.float().aminmax())
+    if not (images.is_floating_point() and low >= 0 and high <= 1):
+        raise BadSetting(f"images must be float, in [0, 1]; got {describe(images)}, {low:.4g} to {high:.4g}.")
 
 
 def _cover(images: Images, size: int) -> Images:

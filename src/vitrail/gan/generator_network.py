@@ -14,6 +14,9 @@ from vitrail.errors import BadSetting
 from vitrail.gan.networks import condition_name, condition_table
 from vitrail.gan_training.sampling import generate_images, latents_of, sample_labels
 from vitrail.tensors import Condition
+from vitrail.validation import check_count, describe
+
+LARGEST_SEED = 2**63 - 1
 
 Label = str | Sequence[str] | Mapping[str, int] | None
 """A label as users write it: a class ("cat"), attributes (["Male=1", "Young=0"] or {"Male": 1}), or None: any."""
@@ -58,7 +61,13 @@ class GeneratorNetwork:
         return int(self.description["arguments"]["channels"])
 
     def latents(self, seed: int, count: int) -> Tensor:
-        """Latents (count, latent_size) from N(0, 1); row k depends on seed + k alone."""
+        """Latents (count, latent_size) from N(0, 1); row k depends on seed + k alone.
+
+        Raises:
+            BadSetting: no image, or a seed below 0.
+        """
+        check_count("The number of images", count)
+        check_count("seed", seed, least=0, most=LARGEST_SEED)
         return latents_of(seed, count, self.latent_size)
 
     def labels(self, label: Label, count: int, seed: int) -> Condition:
@@ -109,12 +118,23 @@ class GeneratorNetwork:
         return generate_images(self.network, latents, labels)
 
 
+def check_generator(generator: Any) -> None:
+    """Raises `BadSetting` unless it is a generator, such as `vitrail.gan.load` gives."""
+    if not all(hasattr(generator, name) for name in ("latents", "images", "names", "description")):
+        raise BadSetting(f"A generator is needed; got {describe(generator)}. Use vitrail.gan.load(RUN).")
+
+
 def label_texts(label: Label) -> tuple[str, ...]:
-    """A label as texts: `cat`, or `Male=1` for each attribute."""
+    """A label as texts: `cat`, or `Male=1` for each attribute.
+
+    Raises:
+        BadSetting: it is none.
+    """
     if label is None:
         return ()
-    if isinstance(label, str):
-        return (label,)
     if isinstance(label, Mapping):
-        return tuple(f"{name}={int(value)}" for name, value in label.items())
-    return tuple(label)
+        label = [f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in label.items()]
+    texts = (label,) if isinstance(label, str) else tuple(label) if isinstance(label, Sequence) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise BadSetting(f"A label must be a name, or attributes; got {describe(label)}. Use 'cat' or {{'Male': 1}}.")
+    return texts

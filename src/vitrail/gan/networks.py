@@ -15,6 +15,7 @@ from vitrail.gan_architectures.pair import GanPair
 from vitrail.gan_training.autotune import REFERENCE, Batch, autotune
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gan_training.state import GanState, TrainingOptions
+from vitrail.validation import check_count
 
 WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for images of 64 pixels and more
 
@@ -32,6 +33,10 @@ class NetworkOptions:
         discriminator_sees_label: whether the discriminator is conditional, too.
         latent_size: dimension of the latents.
         width: channels of the layer next to the image; None: the architecture's default.
+
+    Raises:
+        UnknownName: there is no such architecture.
+        BadSetting: a size below 1.
     """
 
     architecture: str = "auto"
@@ -39,6 +44,13 @@ class NetworkOptions:
     discriminator_sees_label: bool = True
     latent_size: int = 100
     width: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.architecture != "auto":
+            GANS.check(self.architecture)
+        check_count("latent_size", self.latent_size)
+        if self.width is not None:
+            check_count("width", self.width)
 
 
 def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:

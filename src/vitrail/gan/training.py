@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, rank_an
 from vitrail.events import Note, Progress
 from vitrail.formatting import count, number, percent
 from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
+from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
 from vitrail.gan.run_state import STEP_VALUES, RunState
@@ -33,9 +34,11 @@ from vitrail.interrupts import Interrupts
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
+from vitrail.validation import check_choice, check_count, check_path
 
 LINES = 20  # of progress in an epoch
 EVALUATIONS = 20  # in a run, by default
+FEWEST_SAMPLES = 8  # images from which a metric is one
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
 
@@ -48,12 +51,21 @@ class EvaluationOptions:
         samples: images of an evaluation while training.
         final_samples: images of the last evaluation, of the best epoch.
         every: epochs between evaluations; None: 20 evaluations in a run.
+
+    Raises:
+        BadSetting: fewer than 8 images, or not a whole number of epochs.
     """
 
     extractor: str = "auto"
     samples: int = 1000
     final_samples: int = 10_000
     every: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples, least=FEWEST_SAMPLES)
+        check_count("final_samples", self.final_samples, least=FEWEST_SAMPLES)
+        if self.every is not None:
+            check_count("every", self.every)
 
 
 def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
@@ -98,6 +110,14 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         BadSetting, BadRun, UnknownName, BadFolder, BadImage: settings, run or images that cannot be used.
         MissingExtra: TensorBoard is not installed.
     """
+    check_count("batch", batch, least=2)
+    check_count("epochs", epochs)
+    check_count("seed", seed, least=0, most=2**32 - 1)
+    check_count("keep_checkpoints", keep_checkpoints)
+    check_choice("on_alarm", on_alarm, get_args(OnAlarm))
+    if resume is not None:
+        check_path("resume", resume)
+        latest_checkpoint(Path(resume))
     started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
     seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
     cache = Path(cache or cache_folder().parent)

@@ -15,6 +15,7 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun
 from vitrail.settings import parse_model
+from vitrail.validation import check_path
 
 OF_THE_MACHINE = ("home", "download")  # options that do not select images
 
@@ -63,6 +64,7 @@ def open_training_data(source: str | Path, options: PixelOptions) -> TrainingDat
     Raises:
         UnknownName, BadFolder, BadImage, BadSetting, MissingWeights: as `datasets.load_pixel_sets`.
     """
+    check_path("data", source)
     source = str(source)
     opened = load_pixel_sets(source, options) if rank_and_world_size()[0] == 0 else None
     barrier()
