@@ -69,9 +69,9 @@ def test_links_are_followed_and_circles_end(tmp_path):
     assert found(tmp_path, tmp_path / "images") == ["images/a.jpg", "images/linked/b.jpg"]
 
 
-@pytest.mark.parametrize("missing", ["nothing.jpg", "no*thing", "deep/er/nothing", "null\0.jpg"])
+@pytest.mark.parametrize("missing", ["nothing.jpg", "no*thing", "deep/er/nothing"])
 def test_what_is_not_there_is_named(tmp_path, missing):
-    with pytest.raises(BadImage, match=r"There is no image at '.*(thing|null).*'\. Use an image, a folder of images,"):
+    with pytest.raises(BadImage, match=r"There is no image at '.*thing.*'\. Use an image, a folder of images,"):
         find_images([tmp_path / missing])
 
 

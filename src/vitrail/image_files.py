@@ -22,6 +22,7 @@ from vitrail.errors import BadFolder, BadImage
 from vitrail.files import AnyPath
 from vitrail.tables import is_table, iter_listed_files
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
+from vitrail.validation import paths_of
 
 PIXEL_LIMIT = 50_000_000
 """Width times height, as the header states them: a full-frame camera passes, a decompression bomb does not."""
@@ -84,12 +85,12 @@ def none_readable(skipped: Sequence[Mapping[str, str]]) -> BadImage:
     return BadImage(f"No image could be read. The first: {first['reason']}", kind=first["kind"], path=first["file"])
 
 
-def find_images(paths: Sequence[AnyPath]) -> list[Path]:
-    """Image files that `paths` name, as `each_image` finds them."""
+def find_images(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """Image files that one path or several name, as `iter_images` finds them."""
     return list(iter_images(paths))
 
 
-def iter_images(paths: Sequence[AnyPath]) -> Iterator[Path]:
+def iter_images(paths: AnyPath | Sequence[AnyPath]) -> Iterator[Path]:
     """Image files that `paths` name, in the order of `paths` and sorted within each; of several paths each file once.
 
     Args:
@@ -99,10 +100,12 @@ def iter_images(paths: Sequence[AnyPath]) -> Iterator[Path]:
             `file`, in their order).
 
     Raises:
+        BadSetting: a path that can be none, such as an empty one.
         BadImage: a path names nothing.
         BadFolder: a folder, tar file or table holds no image, or cannot be read.
     """
-    found = (image for path in paths for image in _named_by(Path(path)))
+    paths = paths_of("images", paths)
+    found = (image for path in paths for image in _named_by(path))
     yield from found if len(paths) == 1 else dict.fromkeys(found)
 
 

@@ -7,7 +7,7 @@ they know neither a size limit nor all layouts (figures: `benchmarks/decode.py`)
 
 import io
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from vitrail.decoding import Size, decode_fast
 from vitrail.errors import BadImage, BadSetting
 from vitrail.files import AnyPath, write_bytes
 from vitrail.image_files import PIXEL_LIMIT, display_name
+from vitrail.validation import check_path, describe
+
+ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 
 Interpolation = Literal["bilinear", "bicubic"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -69,8 +72,10 @@ def read_image(path: AnyPath) -> Float[Tensor, "3 height width"]:
     """The image in a file, (3, H, W), RGB, float32 in [0, 1], upright; `model(image[None])` takes it.
 
     Raises:
+        BadSetting: no path.
         BadImage: the file is missing, damaged or no image.
     """
+    check_path("path", path)
     return to_unit(read_pixels(path))
 
 
@@ -88,16 +93,31 @@ def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> No
         image: (3, H, W) or (1, H, W); uint8, or float in [0, 1], which is rounded as `to_bytes` does.
 
     Raises:
-        BadSetting: the name does not end in `.png`.
+        BadSetting: the name does not end in `.png`, or no image of this layout and range.
         BadImage: the image holds a value that is not a number.
         CannotWrite: the place cannot be written.
     """
+    check_path("path", path)
+    _check_image(image)
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'. Use a name that ends in .png.")
     encoded = io.BytesIO()
     Image.fromarray(to_hwc(image)).save(encoded, "PNG")
     write_bytes(path, encoded.getvalue())
+
+
+def _check_image(image: Any) -> None:
+    if not isinstance(image, Tensor) or image.ndim != 3 or len(image) not in (1, 3) or not image.numel():
+        raise BadSetting(f"An image must be a tensor (3, H, W) or (1, H, W); got {describe(image)}.")
+    if image.dtype == torch.uint8:
+        return
+    low, high = (float(value) for value in image.detach().float().aminmax())
+    if not image.is_floating_point() or low < -ROUNDING or high > 1 + ROUNDING:
+        raise BadSetting(
+            f"An image must be uint8, or float in [0, 1]; got {describe(image)}, {low:.4g} to {high:.4g}. "
+            "Use image / 255, or image.clamp(0, 1)."
+        )
 
 
 def to_rgb(images: Num[Tensor, "*batch channels height width"]) -> Num[Tensor, "*batch 3 height width"]:

@@ -38,6 +38,7 @@ from vitrail.events import (
     Weights,
 )
 from vitrail.task import Task
+from vitrail.validation import check_path
 from vitrail.version import __version__
 
 LIBRARIES = (
@@ -262,8 +263,10 @@ def read_run(folder: files.AnyPath, *, warnings: list[str] | None = None) -> Run
             is read without it; None: a damaged file is an error, a missing one is not.
 
     Raises:
+        BadSetting: `folder` is no path.
         BadRun: `folder` is not a run, or its settings are damaged.
     """
+    check_path("run", folder)
     folder = Path(folder)
     if not (folder / "settings.json").is_file():
         raise BadRun(f"{str(folder)!r} is not a run: it holds no settings.json. Use a folder that Vitrail made.")

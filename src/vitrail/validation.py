@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vitrail.errors import BadSetting
@@ -58,6 +59,21 @@ def check_path(name: str, value: Any) -> None:
         raise BadSetting(
             f"{name} must be a path whose names have at most {LONGEST_NAME} bytes, without NUL; got {describe(value)}."
         )
+
+
+def paths_of(name: str, given: Any) -> list[Path]:
+    """One path, or a list of them, as a list of checked paths.
+
+    Raises:
+        BadSetting: neither.
+    """
+    paths = [given] if isinstance(given, str | os.PathLike) else given
+    if isinstance(paths, bytes | Mapping) or not isinstance(paths, Iterable):
+        raise BadSetting(f"{name} must be a path or a list of paths; got {describe(given)}.")
+    paths = list(paths)
+    for path in paths:
+        check_path(name, path)
+    return [Path(path) for path in paths]
 
 
 def describe(value: Any) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 from vitrail.errors import VitrailError
 
+AS_OTHERS = ("NotFittedError",)
+"""Errors of other libraries that our classes raise as theirs do."""
+
 Attempt = tuple[str, str, Callable[[], Any]]
 """What is called, what is wrong with it, and the call."""
 
@@ -18,5 +21,7 @@ def report(attempts: Iterable[Attempt]) -> None:
             call()
         except Exception as error:
             kind, message = type(error).__name__, str(error)
-            ours = isinstance(error, VitrailError) or message.startswith("A backbone takes a tensor")
+            ours = (
+                isinstance(error, VitrailError) or kind in AS_OTHERS or message.startswith("A backbone takes a tensor")
+            )
         print(json.dumps({"door": door, "wrong": wrong, "kind": kind, "ours": ours, "message": message}))

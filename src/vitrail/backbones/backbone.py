@@ -20,7 +20,7 @@ from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_unit
 from vitrail.preprocessing import Preprocessing
 from vitrail.tensors import Features, Images, Logits
-from vitrail.validation import check_count, check_number, describe
+from vitrail.validation import check_count, check_number, describe, paths_of
 
 PREDICT_BATCH = 32  # images
 LOGITS = "logits"  # the layer that every network has: its output
@@ -180,9 +180,8 @@ class Backbone(nn.Module):
             BadImage: a file cannot be read.
             BadSetting: `top_k` is below 1.
         """
-        if top_k < 1:
-            raise BadSetting(f"top_k must be at least 1; got {top_k}. Use e.g. 1.")
-        paths = [files] if isinstance(files, str | Path) else list(files)
+        check_count("top_k", top_k)
+        paths = paths_of("files", files)
         how, predictions = self.preprocessing, []
         for start in range(0, len(paths), PREDICT_BATCH):
             batch = paths[start : start + PREDICT_BATCH]
@@ -327,7 +326,7 @@ class Backbone(nn.Module):
 
     def _display_layers(self) -> str:
         """The layers for a message; a deep network has hundreds."""
-        shown = self.layers if len(self.layers) <= 40 else (*dict.fromkeys((*self.feature_layers, LOGITS)), "...")
+        shown = self.layers if len(self.layers) <= 20 else (*dict.fromkeys((*self.feature_layers, LOGITS)), "...")
         return ", ".join(shown)
 
     def _check_output(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from vitrail.datasets.folder import folder, split_folders
 from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.files import AnyPath
+from vitrail.validation import check_choice, check_path
 
 Part = Literal["train", "test"]
 
@@ -25,8 +26,12 @@ def open_dataset(path: AnyPath, part: Part | None = None) -> LabelledImages:
         part: "train" or "test" of data that is split. None: all images of data that is not, else the training part.
 
     Raises:
+        BadSetting: no path, or no such part.
         BadFolder: there is no such folder or file, or it holds no labelled images of this part.
     """
+    check_path("path", path)
+    if part is not None:
+        check_choice("part", part, get_args(Part))
     root = Path(path)
     if is_image_list(root):
         images = read_image_list(root)

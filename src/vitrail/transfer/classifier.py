@@ -28,6 +28,7 @@ from vitrail.preprocessing import Preprocessing
 from vitrail.settings import parse_model
 from vitrail.transfer.head import LinearHead, check_width, unpack_head
 from vitrail.transfer.scaling import Scaling
+from vitrail.validation import check_path
 
 
 class Classifier(nn.Module):
@@ -212,10 +213,12 @@ def load(source: str | Path, *, weights: str | Path | None = None, device: str =
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
+        BadSetting: neither a name nor a path.
         UnknownName: neither a run folder nor a backbone's name.
         BadRun: the folder holds no classifier.
         MissingWeights, BadWeights: the weights are not on this machine, or damaged.
     """
+    check_path("source", source)
     if Path(source).is_dir():
         backbone = read_classifier(Path(source)).build()
     else:

@@ -15,19 +15,22 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from vitrail.backbones import BACKBONES
+from vitrail.backbones.inference_engine import Engine
+from vitrail.devices import choose_device
 from vitrail.errors import BadImage, BadSetting
 from vitrail.events import Note, Progress
-from vitrail.settings import cache_folder, split_commas
+from vitrail.settings import cache_folder
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fitting import Fitting, Head
 from vitrail.transfer.multi_network import Blocks, extract_all
 from vitrail.transfer.scaling import Scaling, scale
+from vitrail.validation import check_choice, check_count, check_number, describe, paths_of
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
 
 T = TypeVar("T")
-Files = Sequence[str | Path] | ndarray
+Files = str | Path | Sequence[str | Path] | ndarray
 
 
 class _Networks(BaseEstimator):  # type: ignore[misc]
@@ -55,7 +58,12 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
             )
             for name, chosen in layers.items()
         ]
-        features = finish(extract_all(extractors, [Path(file) for file in files]))
+        paths = paths_of("X", files)
+        if not paths:
+            raise BadSetting("X must be at least one image file; got none.")
+        check_choice("inference_engine", self.inference_engine, get_args(Engine))
+        choose_device(self.device)  # also where all features are cached
+        features = finish(extract_all(extractors, paths))
         if features.skipped:
             first = features.skipped[0]
             raise BadImage(first["reason"], kind=first["kind"], path=first["file"])
@@ -63,8 +71,9 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
 
     def _candidate_layers(self) -> dict[str, tuple[str, ...]]:
         """Backbone -> layers: those of the setting, or all feature layers of the network."""
-        named = None if self.layers == "auto" else tuple(split_commas(self.layers))
-        return {name: named or BACKBONES[name].feature_layers for name in split_commas(self.backbone)}
+        backbones = _names("backbone", self.backbone)
+        named = None if isinstance(self.layers, str) and self.layers == "auto" else _names("layers", self.layers)
+        return {name: named or BACKBONES[name].feature_layers for name in backbones}
 
 
 class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
@@ -112,7 +121,7 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
             UnknownName: there is no such network.
             BadSetting: there is no such feature scaling.
         """
-        _check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
+        check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
         self.layers_ = {
             name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._candidate_layers().items()
         }
@@ -192,8 +201,13 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
             BadImage: a file cannot be read.
             BadSetting: fewer labels than files, one class only, or a setting out of range.
         """
-        _check_choice("head", self.head, get_args(Head))
-        _check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
+        check_choice("head", self.head, get_args(Head))
+        check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
+        check_count("folds", self.folds, least=2)
+        check_count("seed", self.seed, least=0, most=2**32 - 1)
+        if self.C is not None:
+            check_number("C", self.C, above=0)
+        X = paths_of("X", X)
         check_classification_targets(y)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(labels) != len(X):
@@ -215,6 +229,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
 
     def decision_function(self, X: Files) -> ndarray:
         """Logits (n, K); for two classes (n,), positive for `classes_[1]`."""
+        check_is_fitted(self)
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -225,6 +240,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
 
     def predict(self, X: Files) -> ndarray:
         """(n,), the most probable class of each file."""
+        check_is_fitted(self)
         best: ndarray = self.classes_[self._logits(X).argmax(axis=1)]
         return best
 
@@ -245,7 +261,6 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         ).build()
 
     def _logits(self, X: Files) -> ndarray:
-        check_is_fitted(self)
         return self.head_.logits(self.fitted_.features(self._blocks(X, self.layers_)))
 
     def __sklearn_tags__(self) -> Any:
@@ -265,9 +280,12 @@ def finish(steps: Generator[Progress | Note, None, T]) -> T:
             warnings.warn(event.text, stacklevel=2)
 
 
-def _check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise BadSetting(f"{setting} must be one of {', '.join(choices)}; got {value!r}.")
+def _names(setting: str, value: Any) -> tuple[str, ...]:
+    """`"a,b"` or a sequence as names."""
+    names = tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise BadSetting(f"{setting} must be a name, or several; got {describe(value)}.")
+    return tuple(names)
 
 
 def _takes_files(tags: Any) -> Any:
