@@ -54,7 +54,7 @@ class Small:
         return run
 
     def transfer(self, cache):
-        return [self.stripes, "--backbone", "tiny", "--forward", "eager", "--cache", cache / "features"]
+        return [self.stripes, "--backbone", "tiny", "--inference-engine", "eager", "--cache", cache / "features"]
 
     def classify(self, cache):
         return [self.test / "across", "--backbone", "tiny"]

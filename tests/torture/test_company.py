@@ -34,7 +34,7 @@ def together(small, names, home):
     """Run folders of tasks that were all started at the same time, in the order of their names."""
     commands = [[*small.command(name, "", home / "cache")[:-2], "--runs", home / "runs"] for name in names]
     ended = small.server.together([{"arguments": command} for command in commands])
-    said = [re.search(r"^run (.+)$", outcome.assert_well().said, re.MULTILINE) for outcome in ended]
+    said = [re.search(r"^run folder +(.+)$", outcome.assert_well().said, re.MULTILINE) for outcome in ended]
     return [Path(found[1]) for found in said]
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from several import done
 
-OPTIONS = ("--size", 16, "--width", 4, "--batch", 32, "--epochs", 1, "--images", 256, "--held-out", 0.2)
+OPTIONS = ("--size", 16, "--width", 4, "--batch", 32, "--epochs", 1, "--max-images", 256, "--held-out", 0.2)
 MEASURED = ("--eval-samples", 8, "--final-eval-samples", 8, "--no-autotune")
 
 
