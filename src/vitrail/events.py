@@ -29,7 +29,7 @@ class Progress:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
-NoteKind = Literal["info", "warning", "skipped", "stopped", "missing-extra"]
+NoteKind = Literal["info", "warning", "skipped", "stopped", "missing-extra", "damaged"]
 
 
 @dataclass(frozen=True)

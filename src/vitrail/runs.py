@@ -13,7 +13,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -283,6 +283,21 @@ def read_run(folder: files.AnyPath, *, warnings: list[str] | None = None) -> Run
     )
 
 
+def read_runs(folders: Sequence[files.AnyPath]) -> list[Run]:
+    """The runs in several folders, which are different ones.
+
+    Raises:
+        BadRun: a folder is not a run, or is given twice.
+    """
+    places: set[Path] = set()
+    for folder in folders:
+        check_path("run", folder)
+        if Path(folder).resolve() in places:
+            raise BadRun(f"{str(folder)!r} was given twice. Use different runs.", path=str(folder))
+        places.add(Path(folder).resolve())
+    return [read_run(folder) for folder in folders]
+
+
 def read_result(folder: Path) -> dict[str, Any]:
     """The values in result.json; empty if there are none yet, or if the file is damaged."""
     return _read_optional(folder / "result.json", []) or {}
@@ -342,7 +357,10 @@ def _read_optional(path: Path, warnings: list[str] | None) -> dict[str, Any] | N
             warnings.append(f"{path.name} is missing: the run may have been stopped early.")
         return None
     try:
-        return _read(path)
+        values = _read(path)
+        if not values:
+            raise BadRun(f"{str(path)!r} is empty. Repeat the run.", path=str(path))
+        return values
     except BadRun as error:
         if warnings is None:
             raise

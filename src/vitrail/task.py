@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vitrail.errors import BadSetting
+from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Event
 from vitrail.settings import option_name, read_config, shortened
 
@@ -93,6 +93,24 @@ class Task(BaseModel):
             given[name] = value
         given = {name: value for name, value in given.items() if value is not None}  # `name:` is the default
         return cls(**{**{fields.get(key, key): value for key, value in given.items()}, **overrides})
+
+    @classmethod
+    def of_run(cls: type[T], folder: Path, settings: Mapping[str, Any], version: str) -> T:
+        """The task of a run in `folder` that recorded these settings.
+
+        Args:
+            version: that made the run.
+        Raises:
+            BadRun: the settings are those of another version.
+        """
+        try:
+            return cls(**settings)
+        except BadSetting as error:
+            raise BadRun(
+                f"{str(folder)!r} was made by Vitrail {version} with settings that this version does not take: "
+                f"{error} Use that version, or make a new run.",
+                path=str(folder),
+            ) from None
 
 
 def validation_message(error: ValidationError, task: type[Task]) -> str:

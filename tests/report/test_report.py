@@ -10,7 +10,9 @@ import pytest
 from run_folders import CLASSES, add_image, say, write_run
 
 from vitrail.errors import BadRun, BadSetting, CannotWrite, MissingExtra
+from vitrail.events import Note
 from vitrail.report import build_report
+from vitrail.tasks.report import Report
 
 RunMaker = Callable[..., Path]
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -232,3 +234,15 @@ def test_one_run_needs_no_matplotlib(tmp_path: Path, classify_run: Path, monkeyp
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     html, _ = report(tmp_path, classify_run)
     assert re.search("tabby", html)
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", "{", "{}", '{"test": NaN}'])
+def test_the_command_says_which_file_is_damaged(content, transfer_run, tmp_path):
+    folder = transfer_run()
+    (folder / "result.json").write_text(content)
+    notes = [
+        event for event in Report(run_folders=(folder,), output=tmp_path / "page.html").run() if isinstance(event, Note)
+    ]
+    assert [(note.kind, note.path) for note in notes] == [("damaged", str(folder))]
+    assert "result.json" in notes[0].text
+    assert "result.json" in (tmp_path / "page.html").read_text()

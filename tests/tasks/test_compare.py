@@ -129,13 +129,13 @@ def test_a_classifier_whose_figures_are_damaged_is_named(lost, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "settings.json").write_text('{"task": "transfer", "settings": {}}')
         (tmp_path / name / "result.json").write_text(json.dumps(result))
-    assert run("compare", tmp_path / "whole", tmp_path / "whole", "--run", tmp_path / "first").exit_code == 0
+    assert run("compare", tmp_path / "whole", "--run", tmp_path / "first").exit_code == 0
     done = run("compare", tmp_path / "whole", tmp_path / "damaged", "--run", tmp_path / "second")
     assert done.exit_code == 1
     assert "damaged' has no test accuracy" in done.stderr
 
 
-def test_the_summary_names_the_best_run_and_those_that_are_not_distinguishable(tmp_path):
+def test_the_summary_names_the_best_run_and_those_whose_intervals_overlap(tmp_path):
     intervals = {"good": [0.80, 0.95], "near": [0.70, 0.85], "poor": [0.40, 0.60]}
     for name, (low, high) in intervals.items():
         result = {
@@ -150,6 +150,30 @@ def test_the_summary_names_the_best_run_and_those_that_are_not_distinguishable(t
     (summary,) = (event for event in events if isinstance(event, Summary))
     lines = dict(summary.lines)
     assert lines["best run"] == "good"
-    assert "near" in lines["not distinguishable"]
-    assert "poor" not in lines["not distinguishable"]
+    assert "near" in lines["overlapping"]
+    assert "poor" not in lines["overlapping"]
     assert "warning" not in lines
+
+
+@pytest.mark.parametrize("settings", [{"folder": "other"}, {"test_share": 0.5}, {"seed": 1}])
+def test_runs_on_other_images_are_said_to_be(settings, tmp_path):
+    for name, changed in (("one", {}), ("two", settings)):
+        result = {
+            "test": {"accuracy": 0.9, "n": 40, "interval": [0.8, 0.95]},
+            "choice": {"backbone": "squeezenet", "layer": "fire9", "head": "linear-svm", "C": 1.0},
+            "seconds": {"total": 2.0},
+        }
+        recorded = {"task": "transfer", "settings": {"folder": "data", "test_share": 0.2, "seed": 0, **changed}}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text(json.dumps(recorded))
+        (tmp_path / name / "result.json").write_text(json.dumps(result))
+    done = run("compare", tmp_path / "one", tmp_path / "two", "--run", tmp_path / "run")
+    assert "differ in their data" in " ".join(done.stdout.split())
+
+
+def test_a_run_is_not_compared_with_itself(classifier, tmp_path):
+    (tmp_path / "link").symlink_to(classifier)
+    for number, other in enumerate((classifier, tmp_path / "link", f"{classifier}/../{classifier.name}")):
+        done = run("compare", classifier, other, "--run", tmp_path / f"{number}")
+        assert done.exit_code == 1
+        assert "was given twice" in done.stderr

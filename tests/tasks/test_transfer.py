@@ -1,6 +1,7 @@
 """Transfer learning through its public face, on a small set of stripes that any network tells apart."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -190,7 +191,7 @@ def test_fine_tuning_trains_the_chosen_layers_and_predict_uses_them(layers, stri
     lowest = {name for name in changed if ".".join(name.split(".")[:2]) not in deep}
     assert changed
     assert bool(lowest) == (layers == "all")
-    compared = json.loads(run("compare", tmp_path / "run", tmp_path / "run", "--json", "--runs", tmp_path).stdout)
+    compared = json.loads(run("compare", tmp_path / "run", "--json", "--runs", tmp_path).stdout)
     assert [row["head"] for row in compared["runs"]] == ["fine-tune", "fine-tune"]
     file = stripes / "test" / "noise" / "0.png"
     top = json.loads(run("predict", tmp_path / "run", file, "--json", "--run", tmp_path / "p").stdout)["images"][0]
@@ -253,3 +254,18 @@ def test_the_summary_names_what_a_person_wants_to_know(stripes, tmp_path):
     assert (tmp_path / "run" / "tables" / "confusion.csv").is_file()
     card = (tmp_path / "run" / "README.md").read_text()
     assert all(part in card for part in ("image-classification", "squeezenet: MIT", "95 % interval", "vitrail.load"))
+
+
+def test_the_summary_names_classes_without_test_image_and_how_many_are_as_weak(stripes, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(stripes, folder)
+    for name in ("one", "two"):  # the same images under two names cannot be told apart
+        shutil.copytree(stripes / "train" / "noise", folder / "train" / name)
+        shutil.copytree(stripes / "test" / "noise", folder / "test" / name)
+    shutil.rmtree(folder / "test" / "across")
+    options = ("--backbone", "tiny", "--layer", "features", "--cache", tmp_path / "c", "--run", tmp_path / "run")
+    done = run("transfer", folder, *options)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert "not tested across: no test image" in said
+    assert re.search(r"worst class \w+ and \d others?: recall 0.0 %", said) or "worst class" in said

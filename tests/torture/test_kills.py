@@ -225,7 +225,7 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
             RunMonitor(folder).refresh()
             if (folder / "settings.json").is_file():
                 assert read_run(folder).task == kind
-        until(lambda last=last: last.over)
+        until(lambda last=last: last.finished)
         assert last.state == "done", last.sentence
         wholeness.assert_same(undisturbed[kind], folders[-1])
     campaign.figures.update(**counted)

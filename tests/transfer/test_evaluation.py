@@ -81,16 +81,17 @@ def evaluation_of(labels, predicted, sure):
 
 def test_worst_class_confusion_and_mistakes_are_those_counted_by_hand():
     evaluation = evaluation_of([0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 0], [0.9, 0.5, 0.8, 0.7, 0.7, 0.6])
-    worst = evaluation.worst_class()
+    (worst,) = evaluation.worst_classes()
     assert (worst["name"], worst["n"], worst["recall"]) == ("a", 3, pytest.approx(1 / 3))
-    assert evaluation.top_confusion() == ("a", "b", 2)
+    assert evaluation.top_confusions() == [("a", "b", 2)]
+    assert evaluation.untested_classes() == ["c"]
     assert evaluation.confident_mistakes(2).tolist() == [2, 5]
     assert evaluation.chance_level == 0.5
 
 
 def test_without_mistakes_there_is_no_worst_class_and_no_confusion():
     evaluation = evaluation_of([0, 1, 1], [0, 1, 1], [0.9, 0.9, 0.9])
-    assert evaluation.worst_class() is None
-    assert evaluation.top_confusion() is None
+    assert evaluation.worst_classes() == []
+    assert evaluation.top_confusions() == []
     assert not len(evaluation.confident_mistakes(5))
     assert evaluation.chance_level == pytest.approx(2 / 3)

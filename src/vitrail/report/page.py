@@ -14,8 +14,11 @@ from vitrail.report.templates import template
 from vitrail.version import __version__
 
 
-def build_report(run_folders: Sequence[Path], path: Path) -> None:
+def build_report(run_folders: Sequence[Path], path: Path) -> dict[str, Sequence[str]]:
     """Writes the contents of runs to one HTML file that needs no other file, no network and no script.
+
+    Returns:
+        Folder of each run -> sentences about its files that are missing or damaged, which the page has as well.
 
     Args:
         run_folders: at least one; several are also compared, in the order given.
@@ -36,6 +39,7 @@ def build_report(run_folders: Sequence[Path], path: Path) -> None:
         runs=[_section(run) for run in runs],
     )
     write_text(path, page)
+    return {str(run.folder): run.warnings for run in runs}
 
 
 def _section(run: RunContents) -> Mapping[str, Any]:

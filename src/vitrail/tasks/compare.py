@@ -8,12 +8,13 @@ from typing import Any
 
 from vitrail.errors import BadRun, MissingExtra
 from vitrail.events import Event, Note, Plot, Result, Summary, Table
-from vitrail.formatting import duration, interval, percent
-from vitrail.runs import Run, read_run
+from vitrail.formatting import command, duration, interval, percent
+from vitrail.runs import Run, read_runs
 from vitrail.settings import DATA, setting
 from vitrail.task import Task
 
 COMMANDS = {"transfer": "vitrail transfer", "gan-train": "vitrail gan train"}
+SPLIT = ("folder", "test_share", "seed")  # settings that select the test images
 COLUMNS = ("run", "accuracy", "low", "high", "n", "backbone", "layer", "head", "C", "seconds")
 
 
@@ -24,22 +25,21 @@ class Compare(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields tables and a plot; the last event is the `Result`."""
-        runs = [read_run(folder) for folder in self.run_folders]
+        runs = read_runs(self.run_folders)
         if _common_task(runs) == "gan-train":
             from vitrail.tasks.compare_gans import compare_gans
 
             yield from compare_gans(runs)
             return
         rows = [_row(run) for run in runs]
-        yield Table(
-            "comparison", "Runs", COLUMNS, [[row[column] for column in COLUMNS] for row in rows], prominent=False
-        )
+        yield Table("comparison", "Runs", COLUMNS, [list(row.values()) for row in rows], prominent=False)
         yield _accuracies(rows)
         try:
             yield _plot(rows)
         except MissingExtra as error:
             yield Note(f"{error} No plot was drawn.", "missing-extra")
-        yield _summary(rows, " ".join(map(str, self.run_folders)))
+        tested_on = [[run.settings.get(name) for name in SPLIT] for run in runs]
+        yield _summary(rows, tested_on, self.run_folders)
         yield Result({"runs": rows})
 
 
@@ -80,16 +80,14 @@ def _row(run: Run) -> dict[str, Any]:
 def _accuracies(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = ("run", "accuracy", "95 % interval", "images", "backbone", "time")
     cells = [
-        [
-            *(row["run"], percent(row["accuracy"]), interval(row["low"], row["high"])),
-            *(row["n"], row["backbone"], duration(row["seconds"])),
-        ]
+        (row["run"], percent(row["accuracy"]), interval(row["low"], row["high"]), row["n"], row["backbone"])
+        + (duration(row["seconds"]),)
         for row in rows
     ]
     return Table("accuracies", "Test accuracy", columns, cells)
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], folders: str) -> Summary:
+def _summary(rows: Sequence[Mapping[str, Any]], tested_on: Sequence[list[Any]], folders: Sequence[Path]) -> Summary:
     best, *others = sorted(rows, key=lambda row: -row["accuracy"])
     lines = [
         ("best run", best["run"]),
@@ -97,10 +95,10 @@ def _summary(rows: Sequence[Mapping[str, Any]], folders: str) -> Summary:
     ]
     overlapping = [row["run"] for row in others if row["high"] >= best["low"]]
     if overlapping:
-        lines.append(("not distinguishable", f"{', '.join(overlapping)}: the intervals overlap"))
-    if len({row["n"] for row in rows}) > 1:
-        lines.append(("warning", "the test sets differ in size, so the accuracies are not of the same images"))
-    return Summary(lines, [f"vitrail report {folders}"])
+        lines.append(("overlapping", f"{', '.join(overlapping)}: its 95 % interval and that of the best run overlap"))
+    if len({(row["n"], *data) for row, data in zip(rows, tested_on, strict=True)}) > 1:
+        lines.append(("warning", "the runs differ in their data or split, so the accuracies are of other images"))
+    return Summary(lines, [command("report", *folders)])
 
 
 def _plot(rows: Sequence[Mapping[str, Any]]) -> Plot:

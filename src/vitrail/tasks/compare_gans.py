@@ -8,7 +8,7 @@ from typing import Literal
 
 from vitrail.errors import BadRun, MissingExtra, VitrailError
 from vitrail.events import Event, Image, Note, Plot, Result, Summary, Table
-from vitrail.formatting import number
+from vitrail.formatting import command, number
 from vitrail.gan.comparison import REQUIRED, comparison_row
 from vitrail.gan.generator import Generator, load
 from vitrail.gan.results import Values, comparison_warning, distance_lines, distances
@@ -72,7 +72,7 @@ def compare_gans(runs: Sequence[Run]) -> Iterator[Event]:
     samples = [(run.folder.name, generated_row(each)) for run, each in zip(runs, generators, strict=True) if each]
     if samples:
         yield Image("samples", "Samples of each run, from the same seeds", sample_sheet(samples))
-    yield _summary(rows, results, " ".join(str(run.folder) for run in runs), comparable=warning is None)
+    yield _summary(rows, results, runs, comparable=warning is None)
     yield Result({"runs": rows, "comparable": warning is None})
 
 
@@ -102,10 +102,10 @@ def _plot(rows: Sequence[Values], comparable: bool) -> bytes:
     return scores([row["run"] for row in rows], drawn if comparable else [replace(score, best=None) for score in drawn])
 
 
-def _summary(rows: Sequence[Values], results: Sequence[Values], folders: str, *, comparable: bool) -> Summary:
+def _summary(rows: Sequence[Values], results: Sequence[Values], runs: Sequence[Run], *, comparable: bool) -> Summary:
     named = [(str(row["run"]), result) for row, result in zip(rows, results, strict=True)]
     lines = [("runs", f"{len(rows)} trainings"), *distance_lines(named, comparable=comparable)]
     fastest = max(rows, key=lambda row: row["images_per_second"] or 0)
     if fastest["images_per_second"]:
         lines.append(("fastest training", f"{fastest['run']}, {number(round(fastest['images_per_second']))} images/s"))
-    return Summary(lines, [f"vitrail report {folders}"])
+    return Summary(lines, [command("report", *(run.folder for run in runs))])

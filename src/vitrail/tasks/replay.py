@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Result, Summary
+from vitrail.formatting import command
 from vitrail.runs import new_folder, read_run, record
 from vitrail.settings import DATA, OUTPUT, setting
 from vitrail.task import Task
@@ -34,7 +35,7 @@ class Replay(Task):
         old = read_run(self.run_folder)
         if old.result is None:
             raise BadRun(f"{str(self.run_folder)!r} has no result to compare with. Use a finished run.")
-        task = TASKS[old.task](**old.settings)
+        task = TASKS[old.task].of_run(old.folder, old.settings, old.environment.get("vitrail", "(unknown)"))
         new: dict[str, Any] = {}
         folder = new_folder(self.runs, old.task)
         for event in record(task, old.task, folder):
@@ -48,7 +49,7 @@ class Replay(Task):
         verdict = "no: " + ", ".join(unequal) if unequal else "yes, bit-identical"
         yield Summary(
             [("values equal", verdict), ("first run", str(self.run_folder)), ("repeated run", str(folder))],
-            [] if not unequal else [f"vitrail compare {self.run_folder} {folder}"],
+            [command("compare", self.run_folder, folder)] if unequal else [],
         )
         yield Result({"equal": not unequal, "differences": unequal, "run": str(folder)})
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from vitrail.events import Event, Result, Summary
+from vitrail.events import Event, Note, Result, Summary
 from vitrail.settings import DATA, OUTPUT, setting
 from vitrail.task import Task
 
@@ -23,6 +23,7 @@ class Report(Task):
         """Writes the page; the last event is the `Result`."""
         from vitrail.report import build_report
 
-        build_report(list(self.run_folders), self.output)
+        for folder, warnings in build_report(list(self.run_folders), self.output).items():
+            yield from (Note(f"{folder}: {warning}", "damaged", folder) for warning in warnings)
         yield Summary([("page", str(self.output)), ("runs", str(len(self.run_folders)))])
         yield Result({"output": str(self.output)})

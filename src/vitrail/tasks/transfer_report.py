@@ -68,12 +68,18 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
 
 
 def _mistaken(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    worst, confusion = evaluation.worst_class(), evaluation.top_confusion()
-    if worst:
-        yield "worst class", f"{worst['name']}: recall {percent(worst['recall'])} of {count(worst['n'], 'image')}"
-    if confusion:
-        true, predicted, images = confusion
-        yield "top confusion", f"{true} classified as {predicted}, {count(images, 'image')}"
+    if evaluation.untested_classes():
+        yield "not tested", f"{', '.join(evaluation.untested_classes())}: no test image"
+    if worst := evaluation.worst_classes():
+        recall = f"recall {percent(worst[0]['recall'])} of {count(worst[0]['n'], 'image')}"
+        yield "worst class", f"{worst[0]['name']}{_and(worst[1:])}: {recall}"
+    if top := evaluation.top_confusions():
+        true, predicted, images = top[0]
+        yield "top confusion", f"{true} classified as {predicted}{_and(top[1:])}, {count(images, 'image')}"
+
+
+def _and(others: Sequence[Any]) -> str:
+    return f" and {count(len(others), 'other')}" if others else ""
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Event]:

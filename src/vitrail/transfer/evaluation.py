@@ -52,19 +52,24 @@ class Evaluation:
         """Accuracy of always predicting the class that is most frequent among the test images; there must be some."""
         return float(np.bincount(self.test.labels).max() / len(self.test.labels))
 
-    def worst_class(self) -> dict[str, Any] | None:
-        """The entry of `per_class` with the lowest recall; None where every image is classified correctly."""
-        tested = [row for row in self.metrics()["test"]["per_class"] if row["n"]]
-        worst = min(tested, key=lambda row: (row["recall"], row["name"]))
-        return worst if worst["recall"] < 1 else None
+    def untested_classes(self) -> list[str]:
+        """Classes without a test image."""
+        return [row["name"] for row in self.metrics()["test"]["per_class"] if not row["n"]]
 
-    def top_confusion(self) -> tuple[str, str, int] | None:
-        """True class, predicted class and number of images of the most frequent confusion; None without mistakes."""
-        matrix = np.array(self.metrics()["confusion"])
+    def worst_classes(self) -> list[dict[str, Any]]:
+        """The entries of `per_class` with the lowest recall; none where every image is classified correctly."""
+        tested = [row for row in self.metrics()["test"]["per_class"] if row["n"]]
+        lowest = min(row["recall"] for row in tested)
+        return sorted((row for row in tested if row["recall"] == lowest < 1), key=lambda row: str(row["name"]))
+
+    def top_confusions(self) -> list[tuple[str, str, int]]:
+        """True class, predicted class and number of images of the most frequent confusions; none without mistakes."""
+        matrix, classes = np.array(self.metrics()["confusion"]), self.test.classes
         np.fill_diagonal(matrix, 0)
-        true, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
-        classes, images = self.test.classes, int(matrix.max())
-        return (classes[true], classes[predicted], images) if images else None
+        images = int(matrix.max())
+        return [
+            (classes[true], classes[predicted], images) for true, predicted in np.argwhere(matrix == images) if images
+        ]
 
     def confident_mistakes(self, most: int) -> np.ndarray:
         """(m,), indices of at most `most` misclassified images; those of the highest probability first."""
