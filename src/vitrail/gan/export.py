@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.networks import build
 from vitrail.gan.onnx import onnx_images, require_onnx, to_onnx
 from vitrail.gan_architectures.pair import condition
+from vitrail.gan_training.arguments import check_choice
 from vitrail.images import from_signed_range
 from vitrail.model_card import model_card
 
@@ -49,9 +50,11 @@ def export_generator(generator: GeneratorNetwork, format: Format = "safetensors"
     """The files of a generator that is on the CPU.
 
     Raises:
+        UnknownName: there is no such format.
         MissingExtra: onnx or onnxscript is not installed.
         BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
     """
+    check_choice("format", format, get_args(Format))
     formats = ("safetensors", "onnx") if format == "both" else (format,)
     if "onnx" in formats:
         require_onnx()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vitrail.backbones.weights import assemble
 from vitrail.devices import choose_device
-from vitrail.errors import BadRun, one_line
+from vitrail.errors import BadRun, BadSetting, one_line
 from vitrail.files import read_json, write_bytes, write_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
@@ -25,6 +25,7 @@ from vitrail.gan.export import Format, export_generator
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
+from vitrail.gan_training.arguments import check_device, check_path
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches
@@ -33,6 +34,9 @@ from vitrail.image_files import display_name
 from vitrail.images import to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
+from vitrail.validation import describe
+
+ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Generator(GeneratorNetwork):
             label: a class, or attributes ({"Male": 1}); what is not given is sampled as among the training images.
         Raises:
             UnknownName: there is no such class or attribute.
-            BadSetting: a label of an unconditional generator, or one that is none.
+            BadSetting: a label of an unconditional generator, or one that is none; no such seed, or no images.
         """
         images: Images = to_rgb(to_unit(self.images(self.latents(seed, n), self.labels(label, n, seed))))
         return images
@@ -69,7 +73,7 @@ class Generator(GeneratorNetwork):
         loop: bool = False,
     ) -> Interpolation:
         """Images between those of several seeds, see `gan.interpolation.interpolate_seeds`."""
-        return interpolate_seeds(self, tuple(seeds), label=label, to_label=to_label, steps=steps, loop=loop)
+        return interpolate_seeds(self, seeds, label=label, to_label=to_label, steps=steps, loop=loop)
 
     def edit(
         self,
@@ -88,11 +92,12 @@ class Generator(GeneratorNetwork):
             attributes: new values, {"Male": 1, "Young": 0}.
             inversion_steps, keep_details, strength, steps: see `gan.editor.Editor`.
         Raises:
-            BadSetting: the generator has no attributes, or none is given.
+            BadSetting: the generator has no attributes, or none is given; images or values out of range.
             BadRun: the run folder holds no encoders.
             UnknownName: there is no such attribute.
         """
         edits = parse_edits(self, label_texts(attributes))
+        _check_images(images)
         editor = Editor(
             self,
             read_encoders(self.run, str(next(self.network.parameters()).device)),
@@ -102,7 +107,7 @@ class Generator(GeneratorNetwork):
             strength=strength,
             steps=steps,
         )
-        editing = editor.edit(to_bytes(_cover(images, self.size)))
+        editing = editor.edit(to_bytes(_cover(images, self.size)).cpu())
         while True:
             try:
                 next(editing)
@@ -117,10 +122,12 @@ class Generator(GeneratorNetwork):
             folder: of `generator.safetensors` with its description `generator.json`, and `generator.onnx`.
             format: safetensors, onnx (runs without torch; inputs and outputs: see `gan.onnx`), or both.
         Raises:
+            UnknownName: there is no such format.
             MissingExtra: onnx or onnxscript is not installed.
             BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
             CannotWrite: the folder cannot be written.
         """
+        check_path("folder", folder)
         on_cpu = GeneratorNetwork(deepcopy(self.network).cpu(), self.description)
         paths = []
         for file in export_generator(on_cpu, format):
@@ -142,7 +149,10 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
     Raises:
         BadRun: the folder holds no generator, or a damaged one.
         UnknownName: its architecture is unknown.
+        BadSetting: no path, or no such device.
     """
+    check_path("run", run)
+    check_device("device", device)
     run, device = Path(run), choose_device(device)
     read_run(run)
     weights = run / "weights" / "generator.safetensors"
@@ -165,6 +175,18 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
         ),
     )
     return Generator(network, description, run, is_final=False)
+
+
+def _check_images(images: Any) -> None:
+    is_batch = isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] == 3 and images.numel()
+    if not is_batch or images.dtype != torch.float32:
+        raise BadSetting(
+            f"images must be a tensor (N, 3, H, W) of float32, RGB; got {describe(images)}. "
+            "Use vitrail.read_image(file)[None] for one image."
+        )
+    low, high = (float(value) for value in images.aminmax())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
+        raise BadSetting(f"Intensities must be in [0, 1]; got {low:.4g} to {high:.4g}. Use images / 255 for 8 bits.")
 
 
 def _cover(images: Images, size: int) -> Images:
