@@ -8,6 +8,7 @@ import random
 import numpy as np
 
 from vitrail.errors import BadSetting
+from vitrail.validation import describe
 
 
 def choose_device(name: str) -> str:
@@ -18,13 +19,16 @@ def choose_device(name: str) -> str:
     """
     import torch
 
+    if not isinstance(name, str):
+        raise BadSetting(f"device must be a name; got {describe(name)}. Use auto, cpu or cuda.")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError):
-        here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-        raise BadSetting(f"There is no device {name!r} on this machine. Here: auto, {', '.join(here)}.") from None
+        here = ["auto", "cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        known = f"{', '.join(here[:-1])} or {here[-1]}"
+        raise BadSetting(f"There is no device {name!r} on this machine. Use {known}.") from None
     return name
 
 

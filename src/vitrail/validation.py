@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Collection
 from typing import Any
 
 from vitrail.errors import BadSetting
 
 MOST_SHOWN = 60  # characters of a value in a message
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, of the usual file systems
 
 
 def check_number(
@@ -35,6 +38,26 @@ def check_count(name: str, value: Any, *, least: int = 1, most: int | None = Non
     if not ok or value < least or (most is not None and value > most):
         limit = f"from {least} to {most}" if most is not None else f"of {least} or more"
         raise BadSetting(f"{name} must be a whole number {limit}; got {describe(value)}.")
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raises `BadSetting` unless `value` is one of the `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise BadSetting(f"{name} must be one of {', '.join(choices)}; got {describe(value)}.")
+
+
+def check_path(name: str, value: Any) -> None:
+    """Raises `BadSetting` unless `value` is a path that a system can have.
+
+    An empty one is none: it would be the working directory.
+    """
+    if not isinstance(value, str | os.PathLike) or (isinstance(value, str) and not value.strip()):
+        raise BadSetting(f"{name} must be a path; got {describe(value)}. Use a path; '.' is the working directory.")
+    text = os.fsencode(value)
+    if b"\0" in text or len(text) > LONGEST_PATH or max(map(len, text.split(b"/"))) > LONGEST_NAME:
+        raise BadSetting(
+            f"{name} must be a path whose names have at most {LONGEST_NAME} bytes, without NUL; got {describe(value)}."
+        )
 
 
 def describe(value: Any) -> str:

@@ -1,6 +1,7 @@
 """`vitrail explain` through the command line: files of maps, their metrics and verdicts."""
 
 import json
+import shlex
 from typing import get_args
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.attributions.verdict import Verdict
 from vitrail.backbones import BACKBONES
-from vitrail.events import Table
+from vitrail.events import Summary, Table
 from vitrail.images import read_pixels, to_unit
 from vitrail.report import build_report
 from vitrail.tasks.explain import Explain
@@ -173,3 +174,14 @@ def test_bad_input_is_one_sentence(arguments, term, cat, tmp_path):
     assert done.exit_code in (1, 2)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert term in line
+
+
+def test_the_next_command_is_one_that_can_be_pasted(classifier, tmp_path):
+    """Of a classifier made here, on a file with a space in its name, of which no map is better than chance."""
+    file = tmp_path / "plain grey.png"
+    Image.new("RGB", (40, 40), (128, 128, 128)).save(file)
+    task = Explain(images=(file,), backbone=str(classifier), method="gradient")
+    (summary,) = [event for event in task.run() if isinstance(event, Summary)]
+    (command,) = [step for step in summary.next_steps if step.startswith("vitrail explain")]
+    done = run(*shlex.split(command)[1:], "--no-faithfulness", "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output

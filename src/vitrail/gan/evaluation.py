@@ -15,7 +15,7 @@ from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
-from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_path, check_seed
+from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path, check_seed
 from vitrail.images import to_rgb
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
@@ -75,7 +75,7 @@ def evaluate(
     check_seed("seed", seed)
     check_device("device", device)
     check_flag("download", download)
-    check_path("cache", cache, optional=True)
+    check_optional_path("cache", cache)
     started, device = time.perf_counter(), choose_device(device)
     cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):

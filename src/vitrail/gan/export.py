@@ -18,9 +18,9 @@ from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.networks import build
 from vitrail.gan.onnx import onnx_images, require_onnx, to_onnx
 from vitrail.gan_architectures.pair import condition
-from vitrail.gan_training.arguments import check_choice
 from vitrail.images import from_signed_range
 from vitrail.model_card import model_card
+from vitrail.validation import check_choice
 
 Format = Literal["safetensors", "onnx", "both"]
 
@@ -50,7 +50,7 @@ def export_generator(generator: GeneratorNetwork, format: Format = "safetensors"
     """The files of a generator that is on the CPU.
 
     Raises:
-        UnknownName: there is no such format.
+        BadSetting: there is no such format.
         MissingExtra: onnx or onnxscript is not installed.
         BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
     """

@@ -25,7 +25,7 @@ from vitrail.gan.export import Format, export_generator
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
-from vitrail.gan_training.arguments import check_device, check_path
+from vitrail.gan_training.arguments import check_device
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches
@@ -34,7 +34,7 @@ from vitrail.image_files import display_name
 from vitrail.images import to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
-from vitrail.validation import describe
+from vitrail.validation import check_path, describe
 
 ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 
@@ -122,7 +122,7 @@ class Generator(GeneratorNetwork):
             folder: of `generator.safetensors` with its description `generator.json`, and `generator.onnx`.
             format: safetensors, onnx (runs without torch; inputs and outputs: see `gan.onnx`), or both.
         Raises:
-            UnknownName: there is no such format.
+            BadSetting: there is no such format, or no path.
             MissingExtra: onnx or onnxscript is not installed.
             BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
             CannotWrite: the folder cannot be written.

@@ -12,7 +12,7 @@ from vitrail.errors import BadSetting
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.keypoints import Keypoints, interpolation_keypoints
 from vitrail.gan_architectures.pair import condition
-from vitrail.gan_training.arguments import check_flag, check_seed
+from vitrail.gan_training.arguments import check_flag
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.images import to_rgb, to_unit
 from vitrail.tensors import Condition
@@ -94,9 +94,6 @@ def interpolate_seeds(
     """
     if not isinstance(seeds, Sequence) or isinstance(seeds, str):
         raise BadSetting(f"seeds must be whole numbers; got {describe(seeds)}. Use (0, 1).")
-    for seed in seeds:
-        check_seed("A seed", seed)
-    check_count("steps", steps)
     check_flag("loop", loop)
     texts, end_texts = label_texts(label), label_texts(to_label)
     keypoints = interpolation_keypoints(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vitrail.errors import BadSetting
+from vitrail.gan_training.arguments import check_seed
+from vitrail.validation import check_count
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,12 @@ def interpolation_keypoints(
     """The keypoints of an interpolation; one seed alone counts twice.
 
     Raises:
-        BadSetting: an end label without a start label, or neither seed nor label changes.
+        BadSetting: a seed or a number of steps out of range, an end label without a start label, or neither seed nor
+            label changes.
     """
+    check_count("steps", steps)
+    for seed in seeds:
+        check_seed("seed", seed)
     if has_end_label and not has_label:
         raise BadSetting("An end label needs a start label. Use both, e.g. --class cat --to-class dog.")
     keypoints = Keypoints(seeds if len(seeds) > 1 else seeds * 2, steps, loop)

@@ -14,10 +14,10 @@ from vitrail.gan.sample_rows import SampleRow, generated_row, real_row
 from vitrail.gan.training import ARGUMENTS, check_training, train
 from vitrail.gan.training_data import TrainingData
 from vitrail.gan.training_events import TrainingEnd, TrainingEvent
-from vitrail.gan_training.arguments import check_choice, check_kind
+from vitrail.gan_training.arguments import check_kind
 from vitrail.gan_training.losses import LOSSES
 from vitrail.interrupts import until_stopped
-from vitrail.validation import describe
+from vitrail.validation import check_choice, describe
 
 STEP_MEANS = {
     "discriminator_loss": "D loss",
@@ -42,8 +42,7 @@ class SweepCell:
         data: the images.
         keywords: of `train`.
     Raises:
-        BadSetting: data or keywords of another type.
-        UnknownName: there is no such keyword.
+        BadSetting: data or keywords of another type, or a keyword that there is not.
     """
 
     data: TrainingData
@@ -53,7 +52,7 @@ class SweepCell:
         check_kind("data", self.data, TrainingData, "gan.open_training_data(folder, options)")
         check_kind("keywords", self.keywords, Mapping, '{"epochs": 20}')
         for name in self.keywords:
-            check_choice("keyword of gan.train", name, tuple(ARGUMENTS))
+            check_choice("A keyword of gan.train", name, tuple(ARGUMENTS))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from vitrail.errors import BadSetting
 from vitrail.events import Note, Progress
 from vitrail.formatting import count, number, percent
 from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
+from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
 from vitrail.gan.run_state import STEP_VALUES, RunState
@@ -29,11 +30,10 @@ from vitrail.gan.training_data import TrainingData, default_size, open_training_
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingEvent, TrainingStart
 from vitrail.gan_training.arguments import (
     TRAINING_SEED,
-    check_choice,
     check_device,
     check_flag,
     check_kind,
-    check_path,
+    check_optional_path,
     check_seed,
 )
 from vitrail.gan_training.sampler import ShuffledBatches
@@ -44,7 +44,7 @@ from vitrail.interrupts import Interrupts
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
-from vitrail.validation import check_count
+from vitrail.validation import check_choice, check_count
 
 BATCH = 64
 FEWEST_SAMPLES = 8  # of an evaluation
@@ -90,9 +90,9 @@ ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
     "autotune": check_flag,
     "on_alarm": partial(check_choice, choices=get_args(OnAlarm)),
     "keep_checkpoints": check_count,
-    "resume": partial(check_path, optional=True),
-    "tensorboard": partial(check_path, optional=True),
-    "cache": partial(check_path, optional=True),
+    "resume": check_optional_path,
+    "tensorboard": check_optional_path,
+    "cache": check_optional_path,
 }
 """The checks of the keywords of `train`."""
 
@@ -146,6 +146,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
     cache = Path(cache or cache_folder().parent)
     resume = None if resume is None else Path(resume)
+    if resume is not None:
+        latest_checkpoint(resume)  # before the judge is trained
 
     # ---- Images and networks
     device = choose_device(device)

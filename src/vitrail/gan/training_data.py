@@ -15,9 +15,9 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.gan.description import MAX_SIZE
-from vitrail.gan_training.arguments import check_flag, check_kind, check_path, check_seed
+from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path, check_seed
 from vitrail.settings import parse_model
-from vitrail.validation import check_count, check_number, describe
+from vitrail.validation import check_count, check_number, check_path, describe
 
 OF_THE_MACHINE = ("home", "download")  # options that do not select images
 MOST_HELD_OUT = 0.9  # of the images
@@ -87,7 +87,7 @@ def open_training_data(source: str | Path, options: PixelOptions) -> TrainingDat
 def _check_options(options: PixelOptions) -> None:
     check_kind("options", options, PixelOptions, USE_OPTIONS)
     check_count("size", options.size, most=MAX_SIZE)
-    check_path("labels", options.labels, optional=True)
+    check_optional_path("labels", options.labels)
     attributes: Any = options.attributes
     if not isinstance(attributes, tuple) or not all(isinstance(name, str) for name in attributes):
         raise BadSetting(f"attributes must be a tuple of names; got {describe(attributes)}. Use ('Male', 'Young').")

@@ -109,7 +109,7 @@ class Explain(Sharded):
         if not report.images:
             raise BadImage(f"No image could be read; the first one: {skipped[0]['reason']}")
         yield from report.finish()
-        yield report.summary(len(skipped))
+        yield report.summary(len(skipped), self.backbone[0])
         yield Result(
             {
                 "backbone": [network.identity for network in networks],

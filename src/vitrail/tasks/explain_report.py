@@ -97,8 +97,8 @@ class Report:
         except MissingExtra as error:
             yield Note(f"{error} No plot was drawn.", "missing-extra")
 
-    def summary(self, skipped: int) -> Summary:
-        """How many images, and how many maps of each method are better than chance."""
+    def summary(self, skipped: int, backbone: str) -> Summary:
+        """How many images, how many maps of each method are better than chance, and what to try on `backbone` next."""
         left_out = f", {skipped:,} skipped" if skipped else ""
         lines = [("images", f"{len(self.images):,} explained{left_out}")]
         if len(self.images) == 1:
@@ -117,7 +117,7 @@ class Report:
         steps = ["vitrail report {run}"]
         if all(each.get("verdict") != "better than chance" for entries in maps.values() for each in entries):
             other = "integrated-gradients" if "smooth-grad" in self._methods else "smooth-grad"
-            options = ("--backbone", self._networks[0], "--method", other)
+            options = ("--backbone", backbone, "--method", other)
             steps.append(command("explain", self.images[0]["file"], *options))
         return Summary(lines, steps)
 

@@ -15,7 +15,7 @@ from option_errors import COUNTS, FLAGS, NUMBERS, TYPES
 
 from vitrail import gan
 from vitrail.datasets.pixel_data import PixelOptions
-from vitrail.errors import BadSetting, UnknownName, VitrailError
+from vitrail.errors import BadSetting, VitrailError
 from vitrail.events import Weights
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.runs import write_event
@@ -24,7 +24,7 @@ PROGRAM = Path(__file__).with_name("option_errors.py")
 NAN = float("nan")
 SEEDS = (-1, 2**64, 0.5, "0", None)
 DEVICES = ("nope", "", "meta", "hpu", "cuda:x", 0, None)
-PATHS = (b"folder", 5, "x" * 300, "a\0b", ["folder"])
+PATHS = ("", b"folder", 5, "x" * 300, "a\0b", ["folder"])
 LONG = "x" * 300
 
 TRAIN = {
@@ -119,7 +119,7 @@ def refused(call, *given):
     assert len(text) < 500
     assert text.endswith(".")
     if isinstance(caught.value, BadSetting):
-        assert any(word in text for word in ("got ", "Use ", "Here: "))
+        assert any(word in text for word in ("got ", "Use "))
     for word in given:
         assert word in text
     return text
@@ -222,7 +222,7 @@ def test_a_keyword_that_a_training_does_not_have(data, name):
     refused(partial(gan.SweepCell, data, {name: 1}), "keep_checkpoints")
 
 
-@pytest.mark.parametrize("run", [*PATHS, None, "", "nope", NAN])
+@pytest.mark.parametrize("run", [*PATHS, None, "nope", NAN])
 def test_a_run_folder_that_is_none(run):
     refused(partial(gan.load, run))
 
@@ -292,7 +292,7 @@ def test_edits_that_are_none(generators):
 
 @pytest.mark.parametrize("format", ["nope", "", None, 5, ["onnx"], "ONNX"])
 def test_a_format_that_there_is_not(generators, tmp_path, format):
-    with pytest.raises(UnknownName, match="safetensors, onnx, both"):
+    with pytest.raises(BadSetting, match="safetensors, onnx, both"):
         generators["classes"].export(tmp_path / "files", format=format)
     assert not (tmp_path / "files").exists()
 

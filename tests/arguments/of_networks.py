@@ -1,21 +1,17 @@
-"""Bad arguments at the Python face, run as a program of its own: in the tests, types are checked before ours are.
-
-Prints one line of JSON for each attempt: what was called, with what, the class of the error and its message.
-"""
+"""Bad networks, images, classes and options; a program of its own, as tests check types before our functions do."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from attempts import Attempt, report
 from torch import nn
 
 from vitrail import attacks, attributions
 from vitrail.audit import audit_images
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import VitrailError
 from vitrail.visualisation import visualise
 
 SIZE, CLASSES = 32, ("a", "b", "c")
@@ -82,7 +78,7 @@ doors: dict[str, Callable[..., Any]] = {
 }
 
 
-def attempts() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+def attempts() -> Iterator[Attempt]:
     """Door, what is wrong, and the call."""
     model, labels = wrapped(), torch.tensor([0, 1])
     for door, call in doors.items():
@@ -104,7 +100,7 @@ def attempts() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield from _options(model, labels)
 
 
-def _options(model: Backbone, labels: torch.Tensor) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+def _options(model: Backbone, labels: torch.Tensor) -> Iterator[Attempt]:
     options: dict[str, list[dict[str, Any]]] = {
         "explain": [{"method": "nope"}, {"method": None}, {"method": "captum:"}, {"method": "rise", "samples": 0}]
         + [{"method": "smooth-grad", "noise": noise} for noise in (0, -1, 2, float("nan"))],
@@ -134,23 +130,14 @@ def _options(model: Backbone, labels: torch.Tensor) -> Iterator[tuple[str, str, 
 
 
 def main() -> None:
-    """All attempts."""
+    """All attempts; then those of a network that was told to train."""
     before = {name: value.clone() for name, value in wrapped().state_dict().items()}
-    for door, wrong, call in attempts():
-        try:
-            call()
-            kind, ours, message = "", False, ""
-        except Exception as error:
-            kind, ours, message = type(error).__name__, isinstance(error, VitrailError | TypeError), str(error)
-            if isinstance(error, TypeError) and not isinstance(error, VitrailError):
-                ours = message.startswith("A backbone takes a tensor")
-        print(json.dumps({"door": door, "wrong": wrong, "kind": kind, "ours": ours, "message": message}))
+    report(attempts())
     model = wrapped()
     model.train()
     maps = [attributions.explain(model, good, method="gradient")[0].map.sum() for _ in range(2)]
     unchanged = all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     print(json.dumps({"door": "train", "same": bool(maps[0] == maps[1]), "unchanged": unchanged}))
-    sys.stdout.flush()
 
 
 main()
