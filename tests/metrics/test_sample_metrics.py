@@ -59,6 +59,14 @@ class TestKernel:
         assert abs(distance(normal(2000, 8, 1))) < 0.01
         assert distance(normal(2000, 8, 1, mean=1.0)) > 0.5
 
+    def test_a_feature_that_no_real_image_varies_in_is_one_among_others(self):
+        """Divided by a deviation of nearly 0, it would be the whole distance."""
+        real, fake = normal(200, 8, 0), normal(200, 8, 1)
+        without = kernel_distance(fake[:, 1:], real[:, 1:])
+        real[:, 0] = 0.5
+        fake[:, 0] = 0.5 + 0.1 * fake[:, 0]
+        assert abs(kernel_distance(fake, real) - without) < 0.1
+
 
 class TestNeighbours:
     def test_it_is_the_definition(self):

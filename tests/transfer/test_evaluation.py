@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from vitrail.datasets.labelled import LabelledImages
+from vitrail.errors import BadSetting
 from vitrail.metrics.calibration import expected_calibration_error
 from vitrail.transfer.evaluation import Evaluation, confusion_matrix, wilson_interval
 from vitrail.transfer.head import fit_logit_scale
@@ -66,7 +67,7 @@ def test_calibrated_probabilities_have_a_small_error_and_shuffled_labels_a_large
 
 @pytest.mark.parametrize(("rows", "labels"), [(0, 0), (3, 2)])
 def test_calibration_needs_a_label_for_each_image(rows, labels):
-    with pytest.raises(ValueError, match="label"):
+    with pytest.raises(BadSetting, match="probabilities|labels"):
         expected_calibration_error(np.full((rows, 2), 0.5), np.zeros(labels, int))
 
 

@@ -6,20 +6,23 @@ survived (Croce & Hein, 2020, https://arxiv.org/abs/2003.01690): robust accuracy
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vitrail.attacks.apgd import run_apgd
-from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.criterion import as_criterion
 from vitrail.attacks.minimal_norm import DIRECTION_STEP, minimise_norm
 from vitrail.attacks.norms import NormName, get_norm
 from vitrail.attacks.run import AttackRun
 from vitrail.attacks.table import EPSILONS
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
+from vitrail.image_ascent import check_images
 from vitrail.tensors import Images, Labels, Scores
+from vitrail.validation import describe
 
 Epsilons = Float[Tensor, " epsilons"]
 STEPS = 34
@@ -67,11 +70,10 @@ def robust_accuracy(
     Raises:
         BadSetting: no epsilon, or epsilon values that are not positive and rising.
     """
-    limits = torch.as_tensor(EPSILONS[norm] if epsilons is None else epsilons, dtype=torch.float32)
-    limits = limits.to(images.device)
-    if not len(limits) or not bool((limits.diff(prepend=limits.new_zeros(1)) > 0).all()):
-        raise BadSetting(f"epsilons must be above 0 and rise; got {limits.tolist()}. Use e.g. [0.1, 0.2].")
-    run = AttackRun(model, images, Criterion(labels), steps=STEPS, norm=get_norm(norm))
+    ball = get_norm(norm)
+    check_images(model, images)
+    limits = _limits(EPSILONS[norm] if epsilons is None else epsilons).to(images.device)
+    run = AttackRun(model, images, as_criterion(labels), steps=STEPS, norm=ball)
     _one_step(run, float(limits[0]))
     if len(run.rows):
         minimise_norm(run, steps=STEPS, direction_step=DIRECTION_STEP[norm])
@@ -79,6 +81,17 @@ def robust_accuracy(
     smallest, result = run.lengths(), run.result()
     accuracy = (smallest[None] > limits[:, None] + ROUNDING).float().mean(dim=1)
     return RobustnessCurve(limits, smallest, accuracy, result.forwards, result.backwards)
+
+
+def _limits(epsilons: Any) -> Epsilons:
+    try:
+        limits = torch.as_tensor(epsilons, dtype=torch.float32)
+        rise = limits.ndim == 1 and len(limits) and bool((limits.diff(prepend=limits.new_zeros(1)) > 0).all())
+    except (TypeError, ValueError, RuntimeError):
+        rise = False
+    if not rise or not bool(limits.isfinite().all()):
+        raise BadSetting(f"epsilons must be above 0 and rise; got {describe(epsilons)}. Use e.g. [0.1, 0.2].")
+    return limits
 
 
 def _one_step(run: AttackRun, epsilon: float) -> None:

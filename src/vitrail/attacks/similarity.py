@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from vitrail.errors import BadSetting
 from vitrail.tensors import Images
+from vitrail.validation import describe
 
 WINDOW, DEVIATION = 11, 1.5  # pixels: the Gaussian that statistics are weighted by
 FLOOR_MEAN, FLOOR_VARIANCE = 0.01**2, 0.03**2  # keep the quotients defined where there is no light or no contrast
@@ -15,7 +17,19 @@ def structural_similarity(before: Images, after: Images) -> Float[Tensor, " batc
     """(N,), at most 1, which it is for equal images: the mean over channels and windows that lie inside the image.
 
     Images smaller than the window are compared through one as large as they are.
+
+    Raises:
+        BadSetting: images of other shapes.
     """
+    if (
+        not isinstance(before, Tensor)
+        or not isinstance(after, Tensor)
+        or before.shape != after.shape
+        or before.ndim != 4
+    ):
+        raise BadSetting(
+            f"Images (N, 3, H, W) of one shape are compared; got {describe(before)} and {describe(after)}."
+        )
     window = _window(min(WINDOW, *before.shape[2:])).to(before)
     kernel = (window[:, None] * window).expand(3, 1, -1, -1)
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, in_chunks, max_batch_size
-from vitrail.image_ascent.input_gradient import check_targets
+from vitrail.image_ascent import MEMORY, check_images, check_maps, check_targets, in_chunks, max_batch_size
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 SHARES = tuple((step / 20) ** 1.5 for step in range(21))
@@ -66,9 +65,12 @@ def deletion_insertion(
         memory: bytes per batch.
 
     Raises:
-        BadSetting: the shares do not rise from 0 to 1, or a target is not in [0, classes).
+        BadSetting: images, targets or maps that do not fit each other, the shares do not rise from 0 to 1, or a target
+            is not in [0, classes).
     """
-    check_targets(model, targets)
+    check_images(model, images)
+    check_targets(model, targets, len(images))
+    check_maps(maps, images)
     if (*shares[:1], *shares[-1:]) != (0, 1) or any(after <= before for before, after in pairwise(shares)):
         raise BadSetting(f"shares must rise from 0 to 1; got {list(shares)}. Use e.g. [0, 0.1, 0.5, 1].")
     pixels, points = images[0, 0].numel(), len(shares)

@@ -6,8 +6,16 @@ from torch import Tensor
 
 from vitrail.attributions.batching import check_samples, map_samples, resolve_targets, target_scores
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import MEMORY, class_score, in_chunks, input_gradient, max_batch_size
-from vitrail.image_ascent.input_gradient import check_targets
+from vitrail.image_ascent import (
+    MEMORY,
+    check_images,
+    check_maps,
+    check_targets,
+    class_score,
+    in_chunks,
+    input_gradient,
+    max_batch_size,
+)
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 
@@ -67,7 +75,9 @@ def completeness_error(
     Raises:
         BadSetting: a target is not in [0, classes).
     """
-    check_targets(model, targets)
+    check_images(model, images)
+    check_targets(model, targets, len(images))
+    check_maps(maps, images)
     difference = images.new_empty(len(images))
 
     def chunk(rows: slice) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
+from vitrail.image_ascent import check_images, check_maps, check_seed
 from vitrail.tensors import Images, Labels, Maps, Scores
 
 
@@ -23,6 +24,8 @@ def randomisation_test(
         (N,), Spearman's, in [-1, 1]; near 0: the map depends on what the network learned; near 1: it depends on the
         image alone, as an edge filter's would. A constant map counts as 0.
     """
+    check_images(model, images)
+    check_seed(seed)
     if targets is None:
         with torch.no_grad():
             targets = model(images).argmax(dim=1)
@@ -41,7 +44,13 @@ def shuffled(model: Backbone, seed: int) -> Backbone:
 
 
 def rank_correlation(ours: Maps, others: Maps) -> Scores:
-    """Spearman's rank correlation of each pair of maps, (N,)."""
+    """Spearman's rank correlation of each pair of maps, (N,).
+
+    Raises:
+        BadSetting: maps of other shapes, or that are not finite.
+    """
+    check_maps(others, ours[:, None])
+    check_maps(ours, others[:, None])
     a, b = (_centred_ranks(maps.flatten(1)) for maps in (ours, others))
     lengths = a.norm(dim=1) * b.norm(dim=1)
     return ((a * b).sum(dim=1) / torch.where(lengths == 0, 1.0, lengths)).to(ours.dtype)

@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vitrail.errors import BadSetting, MissingExtra
+from vitrail.image_ascent import check_maps
+from vitrail.validation import describe
 
 OBJECT, BACKGROUND = 0.95, 0.30  # quantiles of the map above and below which a pixel is a seed, as in the paper
 BLUR = 0.02  # of the shorter side: gradients are noisy, and a seed should not be a single pixel
@@ -39,9 +41,12 @@ def segment(image: Float[Tensor, "3 height width"], map: Float[Tensor, "height w
         image: RGB in [0, 1].
 
     Raises:
-        BadSetting: the map is constant nearly everywhere, or the image is constant.
+        BadSetting: image and map do not fit each other, the map is constant nearly everywhere, or the image is.
         MissingExtra: scikit-image is not installed.
     """
+    if not isinstance(image, Tensor) or image.ndim != 3 or len(image) != 3:
+        raise BadSetting(f"image must be a tensor (3, H, W), RGB; got {describe(image)}.")
+    check_maps(map[None] if isinstance(map, Tensor) else map, image[None])
     skimage = _skimage()
     smoothed = skimage.filters.gaussian(map.abs().cpu().double().numpy(), BLUR * min(map.shape))
     seeds = _seeds(smoothed)

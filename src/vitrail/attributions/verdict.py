@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vitrail.attributions.faithfulness import SHARES, Faithfulness, deletion_insertion, random_maps
 from vitrail.backbones.backbone import Backbone
+from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY
 from vitrail.tensors import Images, Labels, Maps, Scores
 
@@ -94,8 +95,15 @@ def verdicts(faithfulness: Faithfulness, baseline: RandomBaseline) -> list[Verdi
     Args:
         faithfulness: of the maps, at the default points.
         baseline: of the same images and targets.
+
+    Raises:
+        BadSetting: the baseline is of another number of images.
     """
     own = score(faithfulness)
+    if baseline.pixel_scores.shape[1:] != own.shape:
+        raise BadSetting(
+            f"The baseline must be of the same images; got {baseline.pixel_scores.shape[1]} for {len(own)} maps."
+        )
     mean, deviation = baseline.pixel_scores.mean(dim=0), baseline.pixel_scores.std(dim=0)
     margin = (PREDICTION_LIMIT * deviation).clamp_min(MIN_DIFFERENCE)
     better = (own > mean + margin) & (own > baseline.coarse_scores.amax(dim=0))

@@ -51,6 +51,15 @@ def check_classes(name: str, values: Any, count: int | None = None) -> None:
         raise BadSetting(f"Every image needs one class in {name}; got {len(values)} for {count} images.")
 
 
+def check_maps(maps: Any, images: Tensor) -> None:
+    """Raises `BadSetting` unless `maps` are (N, H, W), finite, of these images."""
+    wanted = (len(images), *images.shape[2:])
+    if not isinstance(maps, Tensor) or tuple(maps.shape) != wanted or not maps.is_floating_point():
+        raise BadSetting(f"maps must be a tensor {wanted} of floats, one for each image; got {describe(maps)}.")
+    if not maps.isfinite().all():
+        raise BadSetting(f"maps must be finite; got {int((~maps.isfinite()).sum())} values that are not.")
+
+
 def check_seed(seed: Any) -> None:
     """Raises `BadSetting` unless `seed` is one that all generators of random numbers take."""
     check_count("seed", seed, least=0, most=LARGEST_SEED)

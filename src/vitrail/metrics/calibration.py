@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vitrail.errors import BadSetting
+from vitrail.validation import check_count, describe
+
 BINS = 15
+ROUNDING = 1e-3  # by which a sum of probabilities may differ from 1
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *, bins: int = BINS) -> float:
@@ -18,16 +22,25 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *,
         labels: (n,), indices of classes.
         bins: number of bins; of fewer images, one image a bin.
     Raises:
-        ValueError: there is no image, or there are not as many labels as rows.
+        BadSetting: rows that are no probabilities, or labels that are no classes of them.
     """
-    if len(probabilities) == 0 or len(probabilities) != len(labels):
-        raise ValueError(
-            f"Calibration needs one label for each of at least 1 image; got {len(probabilities)} rows and "
-            f"{len(labels)} labels."
-        )
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    check_count("bins", bins)
+    if probabilities.ndim != 2 or not probabilities.size or not _are_probabilities(probabilities):
+        raise BadSetting(f"probabilities must be (n, K), rows in [0, 1] that sum to 1; got {describe(probabilities)}.")
+    number, classes = probabilities.shape
+    whole = labels.shape == (number,) and np.issubdtype(labels.dtype, np.integer)
+    if not whole or labels.min() < 0 or labels.max() >= classes:
+        raise BadSetting(f"labels must be ({number},), indices of {classes} classes; got {describe(labels)}.")
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
     groups = np.array_split(order, min(bins, len(order)))
     gaps = [abs(float(confidence[rows].mean() - correct[rows].mean())) * len(rows) for rows in groups]
     return float(sum(gaps) / len(order))
+
+
+def _are_probabilities(values: np.ndarray) -> bool:
+    if not np.issubdtype(values.dtype, np.floating):
+        return False
+    return bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=ROUNDING))  # NaN is neither

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from vitrail.errors import BadSetting
+from vitrail.metrics.arguments import check_features
 from vitrail.metrics.prdc import nearest_distances
 from vitrail.tensors import Features, Labels, OtherFeatures
+from vitrail.validation import describe
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,14 @@ def diversity(
     Args:
         samples, held_out: features (N, D) and labels (N,), equally many of both; without classes all labels are 0.
         training: features of the training images, (M, D).
+    Raises:
+        BadSetting: features that are not finite or not of one network, or another number of labels than of images.
     """
+    check_features("training", training, least=1)
+    for name, (features, labels) in (("samples", samples), ("held_out", held_out)):
+        check_features(name, features, like=training, least=1)
+        if not isinstance(labels, Tensor) or labels.shape[:1] != features.shape[:1]:
+            raise BadSetting(f"{name} must have a label for each of {len(features)} images; got {describe(labels)}.")
     to_training = [nearest_distances(features, training) for features, _ in (samples, held_out)]
     distances = [values.median() for values, _ in to_training]
     distinct = [len(torch.unique(rows)) / len(rows) for _, rows in to_training]

@@ -7,6 +7,7 @@ other network it is another metric, and is called FD.
 import torch
 from torch import Tensor
 
+from vitrail.metrics.arguments import check_features
 from vitrail.tensors import Features, OtherFeatures
 
 
@@ -18,11 +19,15 @@ class FrechetDistance:
 
     Args:
         reference: features of real images, (N, D), N of 2 or more.
+
+    Raises:
+        BadSetting: features that are not finite, of fewer images, or of another D.
     """
 
     higher_is_better = False
 
     def __init__(self, reference: Features) -> None:
+        check_features("reference", reference)
         self._mean, covariance = _moments(reference)
         self._trace = covariance.trace()
         values, vectors = torch.linalg.eigh(covariance)
@@ -30,6 +35,7 @@ class FrechetDistance:
 
     def __call__(self, features: Features) -> float:
         """The distance of features (M, D) from the reference; at least 0 up to rounding."""
+        check_features("features", features, like=self._root)
         mean, covariance = _moments(features)
         product = self._root @ covariance @ self._root
         both = torch.linalg.eigvalsh(product).clamp_min(0).sqrt().sum()

@@ -1,8 +1,12 @@
 """Kernel distance between two sets of features (Bińkowski et al., 2018, https://arxiv.org/abs/1801.01401)."""
 
+import torch
 from torch import Tensor
 
+from vitrail.metrics.arguments import check_features
 from vitrail.tensors import Features, OtherFeatures
+
+CONSTANT = 1e-6  # of the largest deviation of a feature: below it a feature is constant
 
 
 class KernelDistance:
@@ -13,18 +17,25 @@ class KernelDistance:
 
     Args:
         reference: features of real images, (N, D), N of 2 or more.
+
+    Raises:
+        BadSetting: features that are not finite, of fewer images, or of another D.
     """
 
     higher_is_better = False
 
     def __init__(self, reference: Features) -> None:
+        check_features("reference", reference)
         reference = reference.double()
-        self._mean, self._spread = reference.mean(dim=0), reference.std(dim=0).clamp_min(1e-12)
+        self._mean, spread = reference.mean(dim=0), reference.std(dim=0)
+        # A feature that no real image varies in has no scale: divided by nearly 0, it would be all that counts.
+        self._spread = torch.where(spread > CONSTANT * spread.max(), spread, 1.0)
         self._reference = self._standard(reference)
         self._within = _mean_off_diagonal(self._reference)
 
     def __call__(self, features: Features) -> float:
         """The distance of features (M, D) from the reference; negative values are possible, as it is unbiased."""
+        check_features("features", features, like=self._reference)
         features = self._standard(features.double())
         across = _kernel(features, self._reference).mean()
         return float(_mean_off_diagonal(features) + self._within - 2 * across)

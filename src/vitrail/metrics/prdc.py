@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from vitrail.errors import BadSetting
+from vitrail.metrics.arguments import check_features
 from vitrail.tensors import Features, OtherFeatures, Scores
+from vitrail.validation import check_count
 
 NEAREST = 5
 ROWS = 1024  # of a block of the distance matrix
@@ -44,8 +46,11 @@ def prdc(features: Features, reference: OtherFeatures, *, nearest: int = NEAREST
         reference: features of real images, (N, D).
         nearest: k.
     Raises:
-        BadSetting: there are no more than `nearest` samples or real images.
+        BadSetting: features that are not finite or not of one network, or no more than `nearest` images on a side.
     """
+    check_count("nearest", nearest)
+    check_features("reference", reference)
+    check_features("features", features, like=reference)
     fewest = min(len(features), len(reference))
     if fewest <= nearest:
         raise BadSetting(
