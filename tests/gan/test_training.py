@@ -12,6 +12,7 @@ from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint, Note, Progress
 from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import check_training
 from vitrail.gan.training_data import read_data_options
 
@@ -66,6 +67,14 @@ def test_a_resumed_training_is_bit_identical(events, data, cache, tmp_path):
     assert all(torch.equal(one, two) for one, two in weights)
 
 
+def test_fewer_epochs_than_a_resumed_run_has_done_are_refused(events, data, cache, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    *_, last = (event for event in events if isinstance(event, Checkpoint))
+    (tmp_path / "checkpoints" / last.name).write_bytes(last.data)
+    with pytest.raises(BadSetting, match="2 epochs.*got 1.*Use 4"):
+        list(gan.train(data, epochs=1, cache=cache, resume=tmp_path, **SMALL))
+
+
 def test_a_run_on_other_images_is_not_resumed(events, cache, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     first = next(event for event in events if isinstance(event, Checkpoint))
@@ -97,26 +106,13 @@ def test_settings_are_checked_without_training(data):
         check_training(data, **{**checked, "options": gan.TrainingOptions(loss="hinge", label_smoothing=0.1)})
 
 
-class Generator:
-    """A trained generator, as an evaluation takes it."""
-
-    def __init__(self, end):
-        self.network, self.description = end.generator, end.description
-        self.names = tuple(end.description["names"])
-
-    def latents(self, seed, count):
-        from vitrail.gan_training import latents_of
-
-        return latents_of(seed, count, 8)
-
-    def images(self, latents, labels):
-        from vitrail.gan_training import generate_images
-
-        return generate_images(self.network, latents, labels)
+def trained(end):
+    """The generator that an evaluation takes."""
+    return GeneratorNetwork(end.generator, end.description)
 
 
 def test_an_evaluation_has_the_baselines_of_the_training(events, data, cache):
-    end = list(gan.evaluate(Generator(events[-1]), data, samples=32, gan_train=False, cache=cache))[-1]
+    end = list(gan.evaluate(trained(events[-1]), data, samples=32, gan_train=False, cache=cache))[-1]
     assert isinstance(end, gan.EvaluationEnd)
     assert [each["baseline"] for each in end.metrics] == [each["baseline"] for each in events[-1].metrics]
     assert end.gan_train is None
@@ -126,7 +122,7 @@ def test_an_evaluation_refuses_images_with_other_names(events, data, cache):
     renamed = replace(data.opened, train=replace(data.train, names=tuple("abcdefghij")))
     other = gan.TrainingData("digits", data.options, renamed)
     with pytest.raises(BadSetting, match="same names"):
-        list(gan.evaluate(Generator(events[-1]), other, samples=32, cache=cache))
+        list(gan.evaluate(trained(events[-1]), other, samples=32, cache=cache))
 
 
 def test_the_latest_and_the_best_checkpoints_are_retained(tmp_path):

@@ -16,7 +16,10 @@ from vitrail.settings import parse_model
 MAX_LABELS = 50_000_000
 """Limit of training images times attributes: `condition_table` allocates as many numbers."""
 
-Size = Annotated[int, Field(ge=1, le=4096)]
+MAX_SIZE = 4096
+"""Limit of the sides, channels and latents of a network."""
+
+Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 Classes = Annotated[int, Field(ge=0, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=MAX_LABELS, strict=True)]
 Label = StrictInt | list[Literal[-1, 1]]

@@ -16,11 +16,13 @@ from vitrail.errors import BadSetting
 from vitrail.events import Event, Progress
 from vitrail.gan.encoders import Encoders
 from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan_training.arguments import check_flag
 from vitrail.gan_training.inversion import invert
 from vitrail.images import to_signed_range, to_unit
 from vitrail.validation import check_count, check_number
 
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in a grey image (BT.601), as in Pillow
+MOST_STRENGTH, MOST_STEPS = 4, 64
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Editor:
         keep_details: add the change to the original image; otherwise the strip is what the generator gives.
         strength: value that an attribute is set to; 1: as in the training images.
         steps: images of the strip.
+    Raises:
+        BadSetting: a value out of range.
     """
 
     generator: GeneratorNetwork
@@ -69,8 +73,9 @@ class Editor:
 
     def __post_init__(self) -> None:
         check_count("inversion_steps", self.inversion_steps, least=0)
-        check_count("steps", self.steps, least=2)
-        check_number("strength", self.strength)
+        check_flag("keep_details", self.keep_details)
+        check_number("strength", self.strength, above=0, most=MOST_STRENGTH)
+        check_count("steps", self.steps, least=2, most=MOST_STEPS)
 
     def edit(self, pixels: Tensor) -> Steps[Event, None, EditResult]:
         """Edits images (N, 3, S, S) uint8 of the generator's size; yields progress."""
@@ -116,11 +121,7 @@ def parse_edits(generator: GeneratorNetwork, texts: Iterable[str]) -> dict[int, 
             "This generator has no attributes, so none can be edited. Use one trained on a table of attributes "
             "(`vitrail gan train FOLDER --attributes Male,Young`)."
         )
-    edits: dict[int, float] = {}
-    for text in texts:
-        index, value = generator.parse_attribute(text)
-        if edits.setdefault(index, value) != value:
-            raise BadSetting(f"{generator.names[index]} is set to 0 and to 1. Use one of them.")
+    edits = generator.attribute_values(texts)
     if not edits:
         raise BadSetting(f"No edit was given. Use --set {generator.names[0]}=1.")
     return edits

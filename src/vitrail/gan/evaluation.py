@@ -12,8 +12,11 @@ from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
 from vitrail.events import Event
 from vitrail.gan.extractors import open_feature_extractor
-from vitrail.gan.generator_network import GeneratorNetwork, check_generator
+from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
+from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path, check_seed
+from vitrail.images import to_rgb
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
 from vitrail.settings import cache_folder
@@ -63,17 +66,26 @@ def evaluate(
         cache: folder of trained judges and downloaded data; None: the user's cache.
     Raises:
         BadRun: the generator does not say what it was trained on.
-        BadSetting: no generator, an option out of range, or the real images have other names than the generator's
-            condition.
+        BadSetting: a value out of range, or real images of another size, or with other names, than the generator's.
     """
-    check_generator(generator)
-    check_count("samples", samples, least=2)
-    check_count("seed", seed, least=0)
+    check_kind("generator", generator, GeneratorNetwork, "gan.load(folder)")
+    check_kind("extractor", extractor, str, "auto")
+    check_count("samples", samples, least=FEWEST_SAMPLES)
+    check_flag("gan_train", gan_train)
+    check_seed("seed", seed)
+    check_device("device", device)
+    check_flag("download", download)
+    check_optional_path("cache", cache)
     started, device = time.perf_counter(), choose_device(device)
     cache = Path(cache or cache_folder().parent)
     if not isinstance(data, TrainingData):
         data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
     yield from data.opened.events()
+    if data.train.size != generator.size:
+        raise BadSetting(
+            f"The generator's images have {generator.size} pixels a side, the real ones {data.train.size}. "
+            f"Use PixelOptions(size={generator.size})."
+        )
     if generator.names and data.train.names != generator.names:
         raise BadSetting(
             f"The generator's condition is {', '.join(generator.names)}; these images have "
@@ -87,9 +99,15 @@ def evaluate(
         device=device,
         cache=cache / "judges",
     )
+    if isinstance(features, ClassifierFeatures) and generator.channels > data.train.channels:
+        raise BadSetting(
+            "The judge of grey images cannot judge colour ones. Use extractor='squeezenet', or other images."
+        )
     evaluation = SampleEvaluation(features, data.train, data.held_out, count=samples, seed=seed)
     labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
     pixels = generator.images(generator.latents(seed, evaluation.count), labels)
+    if data.train.channels == 3:
+        pixels = to_rgb(pixels).contiguous()
     metrics = evaluation.measure(pixels, labels, conditional=bool(generator.names))
     score = None
     if gan_train and generator.names:

@@ -50,7 +50,7 @@ def export_generator(generator: GeneratorNetwork, format: Format = "safetensors"
     """The files of a generator that is on the CPU.
 
     Raises:
-        BadSetting: an unknown format.
+        BadSetting: there is no such format.
         MissingExtra: onnx or onnxscript is not installed.
         BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
     """

@@ -30,9 +30,11 @@ def open_feature_extractor(
             the weights of the FID's network, or "auto" (the judge where there are labels, else efficientnet-lite0).
         cache: folder of trained judges.
     Raises:
-        BadSetting: a judge for images without labels, or no such weights.
+        BadSetting: no name, a judge for images without labels, or no such weights.
         UnknownName, MissingWeights: as `open_network`.
     """
+    if not name:  # it would be the working directory
+        raise BadSetting("The feature extractor has no name; got ''. Use auto.")
     if name == "auto":
         name = "judge" if train.names else "efficientnet-lite0"
     if name.startswith(INCEPTION):

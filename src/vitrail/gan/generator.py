@@ -25,6 +25,7 @@ from vitrail.gan.export import Format, export_generator
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.interpolation import Interpolation, interpolate_seeds
 from vitrail.gan.networks import build, condition_table
+from vitrail.gan_training.arguments import check_device
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches
@@ -34,6 +35,8 @@ from vitrail.images import to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
 from vitrail.validation import check_path, describe
+
+ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Generator(GeneratorNetwork):
             label: a class, or attributes ({"Male": 1}); what is not given is sampled as among the training images.
         Raises:
             UnknownName: there is no such class or attribute.
-            BadSetting: a label of an unconditional generator, or one that is none.
+            BadSetting: a label of an unconditional generator, or one that is none; no such seed, or no images.
         """
         images: Images = to_rgb(to_unit(self.images(self.latents(seed, n), self.labels(label, n, seed))))
         return images
@@ -70,9 +73,7 @@ class Generator(GeneratorNetwork):
         loop: bool = False,
     ) -> Interpolation:
         """Images between those of several seeds, see `gan.interpolation.interpolate_seeds`."""
-        if not isinstance(seeds, Sequence):
-            raise BadSetting(f"seeds must be a list of whole numbers; got {describe(seeds)}. Use [0, 1].")
-        return interpolate_seeds(self, tuple(seeds), label=label, to_label=to_label, steps=steps, loop=loop)
+        return interpolate_seeds(self, seeds, label=label, to_label=to_label, steps=steps, loop=loop)
 
     def edit(
         self,
@@ -91,12 +92,12 @@ class Generator(GeneratorNetwork):
             attributes: new values, {"Male": 1, "Young": 0}.
             inversion_steps, keep_details, strength, steps: see `gan.editor.Editor`.
         Raises:
-            BadSetting: the generator has no attributes, none is given, or an option is out of range.
+            BadSetting: the generator has no attributes, or none is given; images or values out of range.
             BadRun: the run folder holds no encoders.
             UnknownName: there is no such attribute.
         """
-        _check_images(images)
         edits = parse_edits(self, label_texts(attributes))
+        _check_images(images)
         editor = Editor(
             self,
             read_encoders(self.run, str(next(self.network.parameters()).device)),
@@ -106,7 +107,7 @@ class Generator(GeneratorNetwork):
             strength=strength,
             steps=steps,
         )
-        editing = editor.edit(to_bytes(_cover(images, self.size)))
+        editing = editor.edit(to_bytes(_cover(images, self.size)).cpu())
         while True:
             try:
                 next(editing)
@@ -121,11 +122,12 @@ class Generator(GeneratorNetwork):
             folder: of `generator.safetensors` with its description `generator.json`, and `generator.onnx`.
             format: safetensors, onnx (runs without torch; inputs and outputs: see `gan.onnx`), or both.
         Raises:
+            BadSetting: there is no such format, or no path.
             MissingExtra: onnx or onnxscript is not installed.
-            BadSetting: an unknown format.
             BadWeights: images from a file differ from the generator's by more than 1e-4 of their range.
             CannotWrite: the folder cannot be written.
         """
+        check_path("folder", folder)
         on_cpu = GeneratorNetwork(deepcopy(self.network).cpu(), self.description)
         paths = []
         for file in export_generator(on_cpu, format):
@@ -147,8 +149,10 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
     Raises:
         BadRun: the folder holds no generator, or a damaged one.
         UnknownName: its architecture is unknown.
+        BadSetting: no path, or no such device.
     """
     check_path("run", run)
+    check_device("device", device)
     run, device = Path(run), choose_device(device)
     read_run(run)
     weights = run / "weights" / "generator.safetensors"
@@ -174,11 +178,15 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
 
 
 def _check_images(images: Any) -> None:
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or not images.numel():
-        raise BadSetting(f"images must be a tensor (N, 3, H, W), RGB; got {describe(images)}. Use vitrail.read_image.")
-    low, high = (float(value) for value in images.float().aminmax())
-    if not (images.is_floating_point() and low >= 0 and high <= 1):
-        raise BadSetting(f"images must be float, in [0, 1]; got {describe(images)}, {low:.4g} to {high:.4g}.")
+    is_batch = isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] == 3 and images.numel()
+    if not is_batch or images.dtype != torch.float32:
+        raise BadSetting(
+            f"images must be a tensor (N, 3, H, W) of float32, RGB; got {describe(images)}. "
+            "Use vitrail.read_image(file)[None] for one image."
+        )
+    low, high = (float(value) for value in images.aminmax())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
+        raise BadSetting(f"Intensities must be in [0, 1]; got {low:.4g} to {high:.4g}. Use images / 255 for 8 bits.")
 
 
 def _cover(images: Images, size: int) -> Images:

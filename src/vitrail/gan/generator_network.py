@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from vitrail.class_names import class_index
 from vitrail.errors import BadSetting
 from vitrail.gan.networks import condition_name, condition_table
+from vitrail.gan_training.arguments import check_seed
 from vitrail.gan_training.sampling import generate_images, latents_of, sample_labels
 from vitrail.tensors import Condition
 from vitrail.validation import check_count, describe
-
-LARGEST_SEED = 2**63 - 1
 
 Label = str | Sequence[str] | Mapping[str, int] | None
 """A label as users write it: a class ("cat"), attributes (["Male=1", "Young=0"] or {"Male": 1}), or None: any."""
@@ -64,10 +63,9 @@ class GeneratorNetwork:
         """Latents (count, latent_size) from N(0, 1); row k depends on seed + k alone.
 
         Raises:
-            BadSetting: no image, or a seed below 0.
+            BadSetting: no such seed, or no images.
         """
-        check_count("The number of images", count)
-        check_count("seed", seed, least=0, most=LARGEST_SEED)
+        _check_draw(count, seed)
         return latents_of(seed, count, self.latent_size)
 
     def labels(self, label: Label, count: int, seed: int) -> Condition:
@@ -78,8 +76,10 @@ class GeneratorNetwork:
             seed: of that sampling.
         Raises:
             UnknownName: there is no such class or attribute.
-            BadSetting: the generator is unconditional, several classes, or an attribute that is neither 0 nor 1.
+            BadSetting: the generator is unconditional, several classes, an attribute that is neither 0 nor 1, or that
+                is both; no such seed, or no images.
         """
+        _check_draw(count, seed)
         texts = label_texts(label)
         sampled = sample_labels(condition_table(self.description), count, seed)
         if not texts:
@@ -91,21 +91,26 @@ class GeneratorNetwork:
                 raise BadSetting(f"An image has one class; got {', '.join(texts)}. Use one run for each.")
             return torch.full((count,), class_index(self.names, texts[0]))
         labels = sampled.clone()
-        for index, value in map(self.parse_attribute, texts):
+        for index, value in self.attribute_values(texts).items():
             labels[:, index] = value
         return labels
 
-    def parse_attribute(self, text: str) -> tuple[int, float]:
-        """Index and value of `Male=1` (1.0) or `Male=0` (-1.0).
+    def attribute_values(self, texts: Iterable[str]) -> dict[int, float]:
+        """`Male=1` and `Young=0` as index -> 1.0 and -1.0, of a generator with attributes.
 
         Raises:
             UnknownName: there is no such attribute.
-            BadSetting: the value is neither 0 nor 1.
+            BadSetting: a value is neither 0 nor 1, or an attribute is set to both.
         """
-        name, _, value = text.partition("=")
-        if value not in ("0", "1"):
-            raise BadSetting(f"An attribute must be 1 or 0; got {text!r}. Use {self.names[0]}=1.")
-        return class_index(self.names, name, kind="attribute"), 1.0 if value == "1" else -1.0
+        values: dict[int, float] = {}
+        for text in texts:
+            name, _, value = text.partition("=")
+            if value not in ("0", "1"):
+                raise BadSetting(f"An attribute must be 1 or 0; got {text!r}. Use {self.names[0]}=1.")
+            index, number = class_index(self.names, name, kind="attribute"), 1.0 if value == "1" else -1.0
+            if values.setdefault(index, number) != number:
+                raise BadSetting(f"{self.names[index]} is set to 0 and to 1. Use one of them.")
+        return values
 
     def label_name(self, label: Tensor) -> str:
         """Name of one image's label: "cat", "+Male −Young", or "" if unconditional."""
@@ -114,14 +119,33 @@ class GeneratorNetwork:
         return self.names[int(label)] if self.names else ""
 
     def images(self, latents: Tensor, labels: Condition) -> Tensor:
-        """Images (N, C, S, S) uint8, on the CPU; each is bit-identical in every batch."""
+        """Images (N, C, S, S) uint8, on the CPU; each is bit-identical in every batch.
+
+        Args:
+            latents: (N, latent_size) float32, see `latents`.
+            labels: (N,) classes or (N, A) floats, see `labels`; ignored if unconditional.
+        Raises:
+            BadSetting: latents or labels of another shape or type, or classes that there are not.
+        """
+        self._check_inputs(latents, labels)
         return generate_images(self.network, latents, labels)
 
-
-def check_generator(generator: Any) -> None:
-    """Raises `BadSetting` unless it is a generator, such as `vitrail.gan.load` gives."""
-    if not all(hasattr(generator, name) for name in ("latents", "images", "names", "description")):
-        raise BadSetting(f"A generator is needed; got {describe(generator)}. Use vitrail.gan.load(RUN).")
+    def _check_inputs(self, latents: Any, labels: Any) -> None:
+        count = len(self.names)
+        if not _is_matrix(latents, self.latent_size) or not len(latents):
+            raise BadSetting(
+                f"latents must be a tensor (N, {self.latent_size}) of float32; got {describe(latents)}. "
+                "Use generator.latents(seed, count)."
+            )
+        is_class = isinstance(labels, Tensor) and labels.ndim == 1 and labels.dtype == torch.int64
+        in_range = is_class and not self.has_attributes and bool(((labels >= 0) & (labels < count)).all())
+        fits = _is_matrix(labels, count) or in_range or (is_class and not count)
+        if not fits or len(labels) != len(latents):
+            values = "attributes" if self.has_attributes else f"classes below {count}"
+            raise BadSetting(
+                f"labels must be the {values} of {len(latents)} images; got {describe(labels)}. "
+                f"Use generator.labels(None, {len(latents)}, seed)."
+            )
 
 
 def label_texts(label: Label) -> tuple[str, ...]:
@@ -132,9 +156,19 @@ def label_texts(label: Label) -> tuple[str, ...]:
     """
     if label is None:
         return ()
+    if isinstance(label, str):
+        return (label,)
     if isinstance(label, Mapping):
-        label = [f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in label.items()]
-    texts = (label,) if isinstance(label, str) else tuple(label) if isinstance(label, Sequence) else None
-    if texts is None or not all(isinstance(text, str) for text in texts):
-        raise BadSetting(f"A label must be a name, or attributes; got {describe(label)}. Use 'cat' or {{'Male': 1}}.")
-    return texts
+        return tuple(f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in label.items())
+    if not isinstance(label, Sequence) or not all(isinstance(text, str) for text in label):
+        raise BadSetting(f"A label must be text; got {describe(label)}. Use 'cat' or '3', or {{'Male': 1}}.")
+    return tuple(label)
+
+
+def _is_matrix(value: Any, columns: int) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2 and value.shape[1] == columns and value.dtype == torch.float32
+
+
+def _check_draw(count: int, seed: int) -> None:
+    check_count("The number of images", count)
+    check_seed("seed", seed)

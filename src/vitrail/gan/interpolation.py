@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from vitrail.errors import BadSetting
 from vitrail.gan.generator_network import GeneratorNetwork, Label, label_texts
 from vitrail.gan.keypoints import Keypoints, interpolation_keypoints
 from vitrail.gan_architectures.pair import condition
+from vitrail.gan_training.arguments import check_flag
 from vitrail.gan_training.interpolation import interpolate, lerp, slerp
 from vitrail.images import to_rgb, to_unit
 from vitrail.tensors import Condition
+from vitrail.validation import check_count, describe
 
 MAX_ROWS = 20  # classes, or combinations of attributes
 
@@ -52,7 +56,13 @@ class Interpolation:
         return to_rgb(to_unit(self.pixels))
 
     def caption(self, row: int, frame: int) -> str:
-        """Where a frame is: "seed 0 to 1, 50 %", or "cat to dog, 50 %"."""
+        """Where a frame is: "seed 0 to 1, 50 %", or "cat to dog, 50 %".
+
+        Raises:
+            BadSetting: there is no such row or frame.
+        """
+        check_count("row", row, least=0, most=len(self.rows) - 1)
+        check_count("frame", frame, least=0, most=self.keypoints.frames - 1)
         name, fractions = self.rows[row].name, self.rows[row].fractions
         if fractions is not None:
             return f"{name}, {_percent(float(fractions[frame]))}"
@@ -63,7 +73,7 @@ class Interpolation:
 
 def interpolate_seeds(
     generator: GeneratorNetwork,
-    seeds: tuple[int, ...] = (0, 1),
+    seeds: Sequence[int] = (0, 1),
     *,
     label: Label = None,
     to_label: Label = None,
@@ -79,9 +89,12 @@ def interpolate_seeds(
         steps: frames from one seed to the next.
         loop: continue from the last seed to the first.
     Raises:
-        BadSetting: neither seed nor label changes, or a label of an unconditional generator.
+        BadSetting: neither seed nor label changes, a label of an unconditional generator, or a value out of range.
         UnknownName: there is no such class or attribute.
     """
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        raise BadSetting(f"seeds must be whole numbers; got {describe(seeds)}. Use (0, 1).")
+    check_flag("loop", loop)
     texts, end_texts = label_texts(label), label_texts(to_label)
     keypoints = interpolation_keypoints(
         tuple(seeds), steps=steps, loop=loop, has_label=bool(texts), has_end_label=bool(end_texts)
@@ -120,7 +133,7 @@ def _labelled_row(
         return InterpolationRow("", start.expand(keypoints.frames))
     end = start.clone()
     if generator.has_attributes:
-        for index, value in map(generator.parse_attribute, to_label):
+        for index, value in generator.attribute_values(to_label).items():
             end[:, index] = value
     elif to_label:
         end = generator.labels(to_label, 1, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vitrail.errors import BadSetting
+from vitrail.gan_training.arguments import check_seed
 from vitrail.validation import check_count
 
 
@@ -64,7 +65,7 @@ def interpolation_keypoints(
     """
     check_count("steps", steps)
     for seed in seeds:
-        check_count("seed", seed, least=0)
+        check_seed("seed", seed)
     if has_end_label and not has_label:
         raise BadSetting("An end label needs a start label. Use both, e.g. --class cat --to-class dog.")
     keypoints = Keypoints(seeds if len(seeds) > 1 else seeds * 2, steps, loop)

@@ -10,8 +10,10 @@ import torch
 
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
+from vitrail.gan.description import MAX_SIZE
 from vitrail.gan_architectures import GANS
 from vitrail.gan_architectures.pair import GanPair
+from vitrail.gan_training.arguments import check_flag
 from vitrail.gan_training.autotune import REFERENCE, Batch, autotune
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gan_training.state import GanState, TrainingOptions
@@ -33,10 +35,9 @@ class NetworkOptions:
         discriminator_sees_label: whether the discriminator is conditional, too.
         latent_size: dimension of the latents.
         width: channels of the layer next to the image; None: the architecture's default.
-
     Raises:
         UnknownName: there is no such architecture.
-        BadSetting: a size below 1.
+        BadSetting: a value out of range.
     """
 
     architecture: str = "auto"
@@ -48,9 +49,11 @@ class NetworkOptions:
     def __post_init__(self) -> None:
         if self.architecture != "auto":
             GANS.check(self.architecture)
-        check_count("latent_size", self.latent_size)
+        check_flag("conditional", self.conditional, optional=True)
+        check_flag("discriminator_sees_label", self.discriminator_sees_label)
+        check_count("latent_size", self.latent_size, most=MAX_SIZE)  # a wider network could not be loaded again
         if self.width is not None:
-            check_count("width", self.width)
+            check_count("width", self.width, most=MAX_SIZE)
 
 
 def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
@@ -60,7 +63,6 @@ def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
     and `condition`: the distinct conditions of the training images with their counts.
 
     Raises:
-        UnknownName: there is no such architecture.
         BadSetting: a conditional generator without labels, or of an architecture that takes none.
     """
     has_labels = bool(train.names) and options.architecture != "dcgan"
@@ -70,7 +72,6 @@ def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
     classes = len(train.names) if has_labels and options.conditional is not False else 0
     default = "conditional-dcgan" if classes else "dcgan"
     architecture = default if options.architecture == "auto" else options.architecture
-    GANS.check(architecture)
     if architecture.startswith("conditional") and not classes:
         raise BadSetting(f"The architecture {architecture} needs labels; there are none. Use dcgan.")
     return {

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vitrail.errors import VitrailError
+from vitrail.errors import BadSetting, VitrailError
 from vitrail.events import Event, Note, Progress
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.results import distance_name
 from vitrail.gan.sample_rows import SampleRow, generated_row, real_row
-from vitrail.gan.training import check_training, train
+from vitrail.gan.training import ARGUMENTS, check_training, train
 from vitrail.gan.training_data import TrainingData
 from vitrail.gan.training_events import TrainingEnd, TrainingEvent
+from vitrail.gan_training.arguments import check_kind
 from vitrail.gan_training.losses import LOSSES
 from vitrail.interrupts import until_stopped
+from vitrail.validation import check_choice, describe
 
 STEP_MEANS = {
     "discriminator_loss": "D loss",
@@ -29,6 +31,9 @@ PROBABILITIES = ("d_real", "d_fake_before_g")
 SUMMARISED = ("epochs", "steps", "best", "metrics", "label_agreement", "alarms", "images_per_second", "seconds")
 
 
+USE_CELLS = '{"hinge": SweepCell(data, keywords)}'
+
+
 @dataclass(frozen=True)
 class SweepCell:
     """One training of a sweep.
@@ -36,10 +41,18 @@ class SweepCell:
     Attributes:
         data: the images.
         keywords: of `train`.
+    Raises:
+        BadSetting: data or keywords of another type, or a keyword that there is not.
     """
 
     data: TrainingData
     keywords: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        check_kind("data", self.data, TrainingData, "gan.open_training_data(folder, options)")
+        check_kind("keywords", self.keywords, Mapping, '{"epochs": 20}')
+        for name in self.keywords:
+            check_choice("A keyword of gan.train", name, tuple(ARGUMENTS))
 
 
 @dataclass(frozen=True)
@@ -108,8 +121,14 @@ def sweep(cells: Mapping[str, SweepCell]) -> Iterator[Event | SweepResult]:
     the last one and none has finished. Ctrl-C ends the sweep with the finished trainings, if there are any.
 
     Raises:
-        BadSetting, UnknownName: settings that contradict each other or do not fit the images; before the first step.
+        BadSetting, UnknownName: no training, or settings that are out of range, contradict each other or do not fit the
+            images; before the first step.
     """
+    if not isinstance(cells, Mapping) or not cells:
+        raise BadSetting(f"cells must name at least one SweepCell; got {describe(cells)}. Use {USE_CELLS}.")
+    for name, cell in cells.items():
+        check_kind("The name of a training", name, str, "beta1=0.5")
+        check_kind(f"cells[{name!r}]", cell, SweepCell, "SweepCell(data, keywords)")
     for cell in cells.values():
         check_training(cell.data, **cell.keywords)
     yield Note(f"{len(cells)} trainings, one after another.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.devices import choose_device, seed_everything
 from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, rank_and_world_size
+from vitrail.errors import BadSetting
 from vitrail.events import Note, Progress
 from vitrail.formatting import count, number, percent
 from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
@@ -26,6 +28,14 @@ from vitrail.gan.run_state import STEP_VALUES, RunState
 from vitrail.gan.tensorboard import TensorBoardWriter
 from vitrail.gan.training_data import TrainingData, default_size, open_training_data
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingEvent, TrainingStart
+from vitrail.gan_training.arguments import (
+    TRAINING_SEED,
+    check_device,
+    check_flag,
+    check_kind,
+    check_optional_path,
+    check_seed,
+)
 from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.gan_training.state import TrainingOptions, loss_of
@@ -34,11 +44,12 @@ from vitrail.interrupts import Interrupts
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
-from vitrail.validation import check_choice, check_count, check_path
+from vitrail.validation import check_choice, check_count
 
+BATCH = 64
+FEWEST_SAMPLES = 8  # of an evaluation
 LINES = 20  # of progress in an epoch
 EVALUATIONS = 20  # in a run, by default
-FEWEST_SAMPLES = 8  # images from which a metric is one
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
 
@@ -51,9 +62,8 @@ class EvaluationOptions:
         samples: images of an evaluation while training.
         final_samples: images of the last evaluation, of the best epoch.
         every: epochs between evaluations; None: 20 evaluations in a run.
-
     Raises:
-        BadSetting: fewer than 8 images, or not a whole number of epochs.
+        BadSetting: a value out of range.
     """
 
     extractor: str = "auto"
@@ -62,10 +72,29 @@ class EvaluationOptions:
     every: int | None = None
 
     def __post_init__(self) -> None:
+        check_kind("extractor", self.extractor, str, "auto")
         check_count("samples", self.samples, least=FEWEST_SAMPLES)
         check_count("final_samples", self.final_samples, least=FEWEST_SAMPLES)
         if self.every is not None:
             check_count("every", self.every)
+
+
+ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
+    "networks": partial(check_kind, kind=NetworkOptions, use="NetworkOptions(width=32)"),
+    "options": partial(check_kind, kind=TrainingOptions, use='TrainingOptions(loss="hinge")'),
+    "evaluation": partial(check_kind, kind=EvaluationOptions, use="EvaluationOptions(samples=1000)"),
+    "batch": partial(check_count, least=2),  # batch normalisation needs two images
+    "epochs": check_count,
+    "seed": partial(check_seed, most=TRAINING_SEED),
+    "device": check_device,
+    "autotune": check_flag,
+    "on_alarm": partial(check_choice, choices=get_args(OnAlarm)),
+    "keep_checkpoints": check_count,
+    "resume": check_optional_path,
+    "tensorboard": check_optional_path,
+    "cache": check_optional_path,
+}
+"""The checks of the keywords of `train`."""
 
 
 def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
@@ -74,7 +103,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     networks: NetworkOptions = NetworkOptions(),
     options: TrainingOptions = TrainingOptions(),
     evaluation: EvaluationOptions = EvaluationOptions(),
-    batch: int = 64,
+    batch: int = BATCH,
     epochs: int = 20,
     seed: int = 0,
     device: str = "auto",
@@ -110,18 +139,15 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         BadSetting, BadRun, UnknownName, BadFolder, BadImage: settings, run or images that cannot be used.
         MissingExtra: TensorBoard is not installed.
     """
-    check_count("batch", batch, least=2)
-    check_count("epochs", epochs)
-    check_count("seed", seed, least=0, most=2**32 - 1)
-    check_count("keep_checkpoints", keep_checkpoints)
-    check_choice("on_alarm", on_alarm, get_args(OnAlarm))
-    if resume is not None:
-        check_path("resume", resume)
-        latest_checkpoint(Path(resume))
+    given = locals()  # the arguments
+    for name, check in ARGUMENTS.items():
+        check(name, given[name])
     started, (rank, ranks) = time.perf_counter(), rank_and_world_size()
     seconds = {"judge": 0.0, "training": 0.0, "evaluation": 0.0}
     cache = Path(cache or cache_folder().parent)
     resume = None if resume is None else Path(resume)
+    if resume is not None:
+        latest_checkpoint(resume)  # before the judge is trained
 
     # ---- Images and networks
     device = choose_device(device)
@@ -155,6 +181,11 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         torch.manual_seed(seed + rank)  # of dropout
     if resume is not None:
         run.restore(monitor)
+        if run.epochs_done > epochs or (run.epochs_done == epochs and run.best is None):
+            raise BadSetting(
+                f"The resumed run has done {run.epochs_done} epochs, and epochs counts them; got {epochs}. "
+                f"Use {2 * run.epochs_done}."
+            )
         yield Note(f"Resumed after step {run.gan.steps}.")
     if evaluator is not None:
         extractor_name = evaluator.extractor.name
@@ -236,23 +267,17 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     yield TrainingEnd(generator, description, run.history, entries, result)
 
 
-def check_training(
-    data: TrainingData,
-    *,
-    networks: NetworkOptions = NetworkOptions(),
-    options: TrainingOptions = TrainingOptions(),
-    batch: int = 64,
-    seed: int = 0,
-    **_: Any,
-) -> None:
+def check_training(data: TrainingData, **keywords: Any) -> None:
     """Raises what `train` with these arguments would raise before its first step.
 
     Raises:
-        BadSetting, UnknownName: the settings contradict each other, or do not fit these images.
+        BadSetting, UnknownName: the settings are out of range, contradict each other, or do not fit these images.
     """
-    description = describe(data.train, networks)
-    loss_of(resolve_options(options, description))
-    ShuffledBatches(len(data.train), batch, seed)
+    for name, value in keywords.items():
+        ARGUMENTS[name](name, value)
+    description = describe(data.train, keywords.get("networks", NetworkOptions()))
+    loss_of(resolve_options(keywords.get("options", TrainingOptions()), description))
+    ShuffledBatches(len(data.train), keywords.get("batch", BATCH), keywords.get("seed", 0))
     build(description)
 
 

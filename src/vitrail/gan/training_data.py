@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrail.datasets.pixel_data import PixelOptions, TrainAndHeldOut, load_pixel_sets
+from vitrail.datasets.pixel_data import MIN_TRAIN, PixelOptions, TrainAndHeldOut, load_pixel_sets
 from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
-from vitrail.errors import BadRun
+from vitrail.errors import BadRun, BadSetting
+from vitrail.gan.description import MAX_SIZE
+from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path, check_seed
 from vitrail.settings import parse_model
-from vitrail.validation import check_path
+from vitrail.validation import check_count, check_number, check_path, describe
 
 OF_THE_MACHINE = ("home", "download")  # options that do not select images
+MOST_HELD_OUT = 0.9  # of the images
+USE_OPTIONS = "vitrail.datasets.pixel_data.PixelOptions(size=32)"
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,17 @@ class TrainingData:
         source: a folder, or the name of a data set.
         options: that it was opened with.
         opened: the images.
+    Raises:
+        BadSetting: options or images of another type.
     """
 
     source: str
     options: PixelOptions
     opened: TrainAndHeldOut = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_kind("options", self.options, PixelOptions, USE_OPTIONS)
+        check_kind("opened", self.opened, TrainAndHeldOut, "gan.open_training_data(folder, options)")
 
     @property
     def train(self) -> PixelSet:
@@ -62,19 +72,37 @@ def open_training_data(source: str | Path, options: PixelOptions) -> TrainingDat
     """Opens a folder of images or a named data set. Of several ranks, the first one downloads or unpacks it.
 
     Raises:
+        BadSetting: an option out of range.
         UnknownName, BadFolder, BadImage, BadSetting, MissingWeights: as `datasets.load_pixel_sets`.
     """
     check_path("data", source)
-    source = str(source)
+    _check_options(options)
+    labels = None if options.labels is None else Path(options.labels)
+    source, options = str(source), replace(options, labels=labels, home=Path(options.home))
     opened = load_pixel_sets(source, options) if rank_and_world_size()[0] == 0 else None
     barrier()
     return TrainingData(source, options, opened or load_pixel_sets(source, options))
 
 
+def _check_options(options: PixelOptions) -> None:
+    check_kind("options", options, PixelOptions, USE_OPTIONS)
+    check_count("size", options.size, most=MAX_SIZE)
+    check_optional_path("labels", options.labels)
+    attributes: Any = options.attributes
+    if not isinstance(attributes, tuple) or not all(isinstance(name, str) for name in attributes):
+        raise BadSetting(f"attributes must be a tuple of names; got {describe(attributes)}. Use ('Male', 'Young').")
+    if options.images is not None:
+        check_count("images", options.images, least=MIN_TRAIN)
+    check_number("held_out", options.held_out, above=0, below=MOST_HELD_OUT)
+    check_seed("seed", options.seed)
+    check_path("home", options.home)
+    check_flag("download", options.download)
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    size: int = Field(ge=1, le=4096)
+    size: int = Field(ge=1, le=MAX_SIZE)
     labels: str | None
     attributes: list[str]
     images: int | None

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from vitrail.distributed import broadcast_parameters, rank_and_world_size
 from vitrail.errors import BadSetting, one_line
+from vitrail.gan_training.arguments import check_flag, check_kind
 from vitrail.gan_training.ema import Ema, has_batch_norm
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
 from vitrail.gan_training.sync_batch_norm import use_sync_batch_norm
 from vitrail.validation import check_count, check_number
+
+MOST_UPDATES = 100  # of one network in a step
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class OptimizerOptions:
     beta2: float = 0.999
 
     def __post_init__(self) -> None:
-        check_count("updates", self.updates)
+        check_count("updates", self.updates, most=MOST_UPDATES)
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("beta1", self.beta1, least=0, below=1)
         check_number("beta2", self.beta2, least=0, below=1)
@@ -56,7 +59,6 @@ class TrainingOptions:
         concat_real_fake: D gets real and generated images in one batch; not for D with batch normalisation. Same
             results up to rounding, except that dropout draws other numbers.
         bfloat16: convolutions and matrix products in bfloat16.
-
     Raises:
         UnknownName: there is no such loss.
         BadSetting: a value out of range.
@@ -77,10 +79,15 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         LOSSES.check(self.loss)
+        for network in ("generator", "discriminator"):
+            check_kind(network, getattr(self, network), OptimizerOptions, "OptimizerOptions(learning_rate=2e-4)")
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
-        check_number("ema_decay", self.ema_decay, least=0, below=1)
         if self.gradient_penalty is not None:
             check_number("gradient_penalty", self.gradient_penalty, least=0)
+        check_flag("mismatched_labels", self.mismatched_labels, optional=True)
+        check_number("ema_decay", self.ema_decay, least=0, below=1)
+        for flag in ("diffaugment", "channels_last", "fused", "concat_real_fake", "bfloat16"):
+            check_flag(flag, getattr(self, flag))
 
 
 def loss_of(options: TrainingOptions) -> Loss:
