@@ -167,7 +167,7 @@ def test_data_that_is_missing_is_one_sentence_and_the_rest_goes_on(tmp_path):
     ("arguments", "says", "code"),
     [
         (("tp7", "--data", "."), "tp7", 2),
-        (("transfer",), "--data is missing", 1),
+        (("transfer",), "--data is missing", 2),
         (("transfer", "--data", "nowhere"), "--data must be a folder; got 'nowhere', which is none.", 1),
         (
             ("transfer", "--data", ".", "--weights", "nowhere"),

@@ -150,7 +150,7 @@ def test_other_commands_refuse_torchrun():
         return CliRunner().invoke(app, ["gan", "sample", "r"], env={"RANK": str(rank), "WORLD_SIZE": "2"})
 
     first, second = of_rank(0), of_rank(1)
-    assert (first.exit_code, second.exit_code) == (1, 1)
+    assert (first.exit_code, second.exit_code) == (2, 2)
     assert re.search("`vitrail gan sample` is the work of one process; torchrun started 2", first.stderr)
     assert second.output == ""
 
