@@ -54,6 +54,4 @@ def _array(name: str, values: Any) -> np.ndarray:
 def _are_probabilities(values: np.ndarray) -> bool:
     if not np.issubdtype(values.dtype, np.floating):
         return False
-    return bool(
-        (values >= 0).all() and np.allclose(values.sum(axis=1, dtype=np.float64), 1, atol=ROUNDING)
-    )  # NaN is neither
+    return bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=ROUNDING))  # NaN is neither
