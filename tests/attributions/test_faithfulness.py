@@ -4,7 +4,7 @@ from torch import nn
 
 from vitrail.attributions.faithfulness import blur, deletion_insertion, random_maps
 from vitrail.backbones.backbone import Backbone
-from vitrail.errors import BadSetting
+from vitrail.errors import BadSetting, BadWeights
 
 TARGETS = torch.tensor([1, 1, 0])
 
@@ -117,8 +117,20 @@ def test_random_maps_are_the_same_for_a_seed_and_for_any_other_images():
 
 def test_wrong_shares_and_targets_are_refused(backbone, maps):
     images = torch.rand(3, 3, 8, 8)
-    for shares in ([], [1], [0, 0.5], [0.1, 1], [0, 0.5, 0.5, 1], [0, 2, 1]):
+    for shares in ([], [1], [0, 0.5], [0.1, 1], [0, 0.5, 0.5, 1], [0, 2, 1], [0, float("nan"), 1]):
         with pytest.raises(BadSetting, match="shares must rise from 0 to 1"):
             deletion_insertion(backbone, images, TARGETS, maps, shares=shares)
     with pytest.raises(BadSetting, match="got 2"):
         deletion_insertion(backbone, images, torch.tensor([0, 2, 1]), maps)
+
+
+def test_a_network_without_logits_has_no_curve(maps):
+    class Damaged(Brightness):
+        """Its logits are NaN for dark images, which those of a file were not."""
+
+        def forward(self, images):
+            return super().forward(images).where(images.amax(dim=(1, 2, 3))[:, None] > 0, torch.nan)
+
+    damaged = Backbone.wrap(Damaged(), mean=(0.0,) * 3, std=(1.0,) * 3, classes=["dark", "bright"], size=8)
+    with pytest.raises(BadWeights, match="NaN"):
+        deletion_insertion(damaged, torch.ones(3, 3, 8, 8), TARGETS, maps)

@@ -1,5 +1,6 @@
 """Distances between sets of features, against closed forms and formulas written anew."""
 
+import math
 import sys
 
 import numpy as np
@@ -7,9 +8,20 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
-from vitrail.metrics import KernelDistance, diversity, frechet_distance, kernel_distance, prdc
+from vitrail.metrics import (
+    KernelDistance,
+    SampleClassifier,
+    SampleEvaluation,
+    diversity,
+    expected_calibration_error,
+    frechet_distance,
+    kernel_distance,
+    prdc,
+)
 from vitrail.metrics.diversity import within_class_distance
+from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.prdc import knn_radii, nearest_distances
 
 
@@ -94,6 +106,18 @@ class TestNeighbours:
         monkeypatch.setattr(sys.modules["vitrail.metrics.prdc"], "ROWS", 7)
         assert prdc(fake, real) == whole
 
+    @pytest.mark.parametrize("shift", [1e3, 1e4])
+    def test_features_far_from_zero_have_the_same_neighbours(self, shift):
+        """On a grid that float32 keeps there, so that nothing but the arithmetic of distances is rounded."""
+        real, fake = (each.mul(64).round() / 64 for each in (normal(60, 4, 0), normal(50, 4, 1)))
+        assert prdc(fake + shift, real + shift) == prdc(fake, real)
+
+    @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+    def test_features_of_another_type_are_compared(self, kind):
+        real, fake = normal(60, 4, 0), normal(50, 4, 1)
+        for result in (prdc(fake.to(kind), real), prdc(fake, real.to(kind))):
+            assert vars(result) == pytest.approx(vars(prdc(fake, real)), abs=0.1)
+
     def test_too_few_are_refused(self):
         with pytest.raises(BadSetting, match="got 4"):
             prdc(normal(4, 2, 0), normal(40, 2, 1))
@@ -134,3 +158,30 @@ class TestDiversity:
         features = torch.tensor([[0.0], [2.0], [9.0]])
         assert within_class_distance(features, torch.tensor([0, 0, 1])) == 2.0
         assert within_class_distance(features, torch.tensor([0, 1, 2])) == 0.0
+
+    def test_what_held_out_images_cannot_be_compared_by_is_no_number(self):
+        """Divided by nearly 0 it would be a large one, and its inverse an alarm."""
+        training, (held_out, _) = self.sets()
+        alone = diversity((held_out, self.labels), (held_out, torch.arange(300)), training)
+        assert math.isnan(alone.distance_ratio)
+        assert alone.novelty == 1
+        assert math.isnan(diversity((held_out, self.labels), (training, self.labels), training).novelty)
+
+
+class TestEvaluation:
+    def test_a_figure_without_a_baseline_is_left_out(self):
+        """Twelve images of twelve classes: no two of a class."""
+        pixels, labels = torch.randint(256, (12, 1, 16, 16), dtype=torch.uint8), torch.arange(12)
+        data = PixelSet(pixels, labels, tuple("abcdefghijkl"))
+        judge = SampleClassifier(size=16, channels=1, names=12)
+        evaluation = SampleEvaluation(ClassifierFeatures(judge, "", 1.0, {}, 12), data, data, count=12, seed=0)
+        measured = evaluation.measure(255 - pixels, labels, conditional=False)
+        assert "distance-ratio" not in measured.values
+        assert "distance_ratio" not in measured.ratios
+        assert {"unique-neighbours", "coverage", "frechet-distance"} <= measured.values.keys()
+
+
+class TestCalibration:
+    def test_rounding_does_not_lead_beyond_one(self):
+        beyond = np.tile(np.array([1.0009, 0], np.float32), (4, 1))
+        assert expected_calibration_error(beyond, np.ones(4, int)) == 1

@@ -20,7 +20,7 @@ from vitrail.attacks.run import AttackRun
 from vitrail.attacks.table import EPSILONS
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import check_images
+from vitrail.image_ascent import check_images, check_seed
 from vitrail.tensors import Images, Labels, Scores
 from vitrail.validation import describe
 
@@ -68,10 +68,13 @@ def robust_accuracy(
         seed: of the random starts of Auto-PGD.
 
     Raises:
-        BadSetting: no epsilon, or epsilon values that are not positive and rising.
+        BadSetting: no image, no epsilon, epsilon values that are not positive and rising, or no such norm.
     """
     ball = get_norm(norm)
     check_images(model, images)
+    check_seed(seed)
+    if not len(images):
+        raise BadSetting(f"Robust accuracy is a share of images; got {describe(images)}. Use at least one.")
     limits = _limits(EPSILONS[norm] if epsilons is None else epsilons).to(images.device)
     run = AttackRun(model, images, as_criterion(labels), steps=STEPS, norm=ball)
     _one_step(run, float(limits[0]))

@@ -1,5 +1,7 @@
 """Structural similarity of two images (Wang et al., 2004, https://doi.org/10.1109/TIP.2003.819861)."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -10,6 +12,7 @@ from vitrail.tensors import Images
 from vitrail.validation import describe
 
 WINDOW, DEVIATION = 11, 1.5  # pixels: the Gaussian that statistics are weighted by
+ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 FLOOR_MEAN, FLOOR_VARIANCE = 0.01**2, 0.03**2  # keep the quotients defined where there is no light or no contrast
 
 
@@ -19,17 +22,9 @@ def structural_similarity(before: Images, after: Images) -> Float[Tensor, " batc
     Images smaller than the window are compared through one as large as they are.
 
     Raises:
-        BadSetting: images of other shapes.
+        BadSetting: images of other shapes or types, or that are not in [0, 1].
     """
-    if (
-        not isinstance(before, Tensor)
-        or not isinstance(after, Tensor)
-        or before.shape != after.shape
-        or before.ndim != 4
-    ):
-        raise BadSetting(
-            f"Images (N, 3, H, W) of one shape are compared; got {describe(before)} and {describe(after)}."
-        )
+    _check_pair(before, after)
     window = _window(min(WINDOW, *before.shape[2:])).to(before)
     kernel = (window[:, None] * window).expand(3, 1, -1, -1)
 
@@ -42,6 +37,20 @@ def structural_similarity(before: Images, after: Images) -> Float[Tensor, " batc
     light = (2 * a * b + FLOOR_MEAN) / (a * a + b * b + FLOOR_MEAN)
     structure = (2 * covariance + FLOOR_VARIANCE) / (variance_a + variance_b + FLOOR_VARIANCE)
     return (light * structure).mean(dim=(1, 2, 3))
+
+
+def _check_pair(before: Any, after: Any) -> None:
+    tensors = isinstance(before, Tensor) and isinstance(after, Tensor) and before.is_floating_point()
+    alike = tensors and (before.shape, before.dtype, before.device) == (after.shape, after.dtype, after.device)
+    if not alike or before.ndim != 4 or before.shape[1] != 3 or not all(before.shape[2:]):
+        raise BadSetting(
+            "Images (N, 3, H, W) of floats, of one shape and type, are compared; "
+            f"got {describe(before)} and {describe(after)}."
+        )
+    for images in (before, after) if len(before) else ():
+        low, high = (float(value) for value in images.detach().aminmax())
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
+            raise BadSetting(f"Images must be in [0, 1]; got {low:.4g} to {high:.4g}. Use images / 255 for 8 bits.")
 
 
 def _window(size: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,18 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, check_images, check_maps, check_targets, in_chunks, max_batch_size
+from vitrail.image_ascent import (
+    MEMORY,
+    check_finite,
+    check_images,
+    check_maps,
+    check_seed,
+    check_targets,
+    in_chunks,
+    max_batch_size,
+)
 from vitrail.tensors import Images, Labels, Maps, Scores
+from vitrail.validation import describe
 
 SHARES = tuple((step / 20) ** 1.5 for step in range(21))
 """Shares of pixels changed at which the curves are measured: denser at the start, where most curves bend.
@@ -67,15 +77,13 @@ def deletion_insertion(
     Raises:
         BadSetting: images, targets or maps that do not fit each other, the shares do not rise from 0 to 1, or a target
             is not in [0, classes).
+        BadWeights: a logit is NaN.
     """
-    check_images(model, images)
-    check_targets(model, targets, len(images))
-    check_maps(maps, images)
-    if (*shares[:1], *shares[-1:]) != (0, 1) or any(after <= before for before, after in pairwise(shares)):
-        raise BadSetting(f"shares must rise from 0 to 1; got {list(shares)}. Use e.g. [0, 0.1, 0.5, 1].")
-    pixels, points = images[0, 0].numel(), len(shares)
+    check_explained(model, images, targets, maps)
+    places = _rising(shares).to(images.device)
+    pixels, points = images[0, 0].numel(), len(places)
     ranks = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(maps.shape)
-    counts = (pixels * torch.tensor(shares, dtype=torch.float64, device=images.device)).round().long()
+    counts = (pixels * places).round().long()
     blurred = blur(images)
     views = 2 * points - 1  # the two curves share one end: the unchanged image
     probabilities = images.new_empty(len(images) * views)
@@ -92,10 +100,31 @@ def deletion_insertion(
     in_chunks(len(probabilities), max_batch_size(model, images, memory=memory), chunk)
     curves = probabilities.view(-1, views)
     deletion, insertion = curves[:, :points], torch.cat([curves[:, points:], curves[:, :1]], dim=1)
-    places = (counts / pixels).to(images.dtype)
+    rounded = (counts / pixels).to(images.dtype)
+    check_finite(curves, model)  # a probability is NaN where a logit is
     return Faithfulness(
-        deletion, insertion, *(torch.trapezoid(curve, places, dim=1) for curve in (deletion, insertion))
+        deletion, insertion, *(torch.trapezoid(curve, rounded, dim=1) for curve in (deletion, insertion))
     )
+
+
+def check_explained(model: Any, images: Any, targets: Any, maps: Any) -> None:
+    """Raises `BadSetting` unless there are images that `model` takes, with a target and a map for each."""
+    check_images(model, images)
+    if not len(images):
+        raise BadSetting(f"Images are missing; got {describe(images)}. Use at least one.")
+    check_targets(model, targets, len(images))
+    check_maps(maps, images)
+
+
+def _rising(shares: Any) -> Float[Tensor, " points"]:
+    try:
+        places = torch.as_tensor(shares, dtype=torch.float64)
+        rise = places.ndim == 1 and len(places) > 1 and bool((places.diff() > 0).all())  # NaN does not rise
+    except (TypeError, ValueError, RuntimeError):
+        rise = False
+    if not rise or (float(places[0]), float(places[-1])) != (0, 1):
+        raise BadSetting(f"shares must rise from 0 to 1; got {describe(shares)}. Use e.g. [0, 0.1, 0.5, 1].")
+    return places
 
 
 def blur(images: Images) -> Images:
@@ -111,6 +140,12 @@ def random_maps(images: Images, seed: int = 0) -> Maps:
     """Maps of independent random pixels, (N, H, W) in [0, 1): the baseline of every map.
 
     All images get the same one, so that an image's baseline does not depend on the other images.
+
+    Raises:
+        BadSetting: images of another layout, or a seed that is none.
     """
+    if not isinstance(images, Tensor) or images.ndim != 4:
+        raise BadSetting(f"images must be a tensor (N, 3, H, W); got {describe(images)}.")
+    check_seed(seed)
     drawn = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(seed))
     return drawn.to(images.device).expand(len(images), -1, -1)

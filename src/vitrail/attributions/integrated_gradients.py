@@ -5,18 +5,11 @@ import torch
 from torch import Tensor
 
 from vitrail.attributions.batching import check_samples, map_samples, resolve_targets, target_scores
+from vitrail.attributions.faithfulness import check_explained
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import (
-    MEMORY,
-    check_images,
-    check_maps,
-    check_targets,
-    class_score,
-    in_chunks,
-    input_gradient,
-    max_batch_size,
-)
+from vitrail.image_ascent import MEMORY, class_score, in_chunks, input_gradient, max_batch_size
 from vitrail.tensors import Images, Labels, Maps, Scores
+from vitrail.validation import check_number
 
 
 def integrated_gradients(
@@ -73,11 +66,11 @@ def completeness_error(
         (N,), |sum of map - (logit of image - logit of baseline)| / |logit of image - logit of baseline|; 0 is complete.
 
     Raises:
-        BadSetting: a target is not in [0, classes).
+        BadSetting: images, targets or maps that do not fit each other, a target that is not in [0, classes), or a
+            baseline that is not in [0, 1].
     """
-    check_images(model, images)
-    check_targets(model, targets, len(images))
-    check_maps(maps, images)
+    check_explained(model, images, targets, maps)
+    check_number("baseline", baseline, least=0, most=1)
     difference = images.new_empty(len(images))
 
     def chunk(rows: slice) -> None:

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import check_images, check_maps, check_seed
+from vitrail.errors import BadSetting
+from vitrail.image_ascent import check_images, check_maps, check_seed, check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
+from vitrail.validation import describe
 
 
 def randomisation_test(
@@ -23,14 +25,24 @@ def randomisation_test(
     Returns:
         (N,), Spearman's, in [-1, 1]; near 0: the map depends on what the network learned; near 1: it depends on the
         image alone, as an edge filter's would. A constant map counts as 0.
+
+    Raises:
+        BadSetting: images, targets or a seed that cannot be used, or a method that gives no finite map of each image.
     """
     check_images(model, images)
     check_seed(seed)
+    if not callable(method):
+        raise BadSetting(f"method must be a function; got {describe(method)}. Use e.g. ATTRIBUTIONS['gradient'].")
+    if not len(images):
+        raise BadSetting(f"Images are missing; got {describe(images)}. Use at least one.")
     if targets is None:
         with torch.no_grad():
             targets = model(images).argmax(dim=1)
-    maps, shuffled_maps = (method(network, images, targets) for network in (model, shuffled(model, seed)))
-    return rank_correlation(maps, shuffled_maps)
+    check_targets(model, targets, len(images))
+    pair = [method(network, images, targets) for network in (model, shuffled(model, seed))]
+    for maps in pair:
+        check_maps(maps, images)
+    return _spearman(*pair)
 
 
 def shuffled(model: Backbone, seed: int) -> Backbone:
@@ -49,8 +61,14 @@ def rank_correlation(ours: Maps, others: Maps) -> Scores:
     Raises:
         BadSetting: maps of other shapes, or that are not finite.
     """
-    check_maps(others, ours[:, None])
-    check_maps(ours, others[:, None])
+    if not isinstance(ours, Tensor) or ours.ndim != 3:
+        raise BadSetting(f"maps must be a tensor (N, H, W); got {describe(ours)}.")
+    for maps in (ours, others):
+        check_maps(maps, ours[:, None])
+    return _spearman(ours, others)
+
+
+def _spearman(ours: Maps, others: Maps) -> Scores:
     a, b = (_centred_ranks(maps.flatten(1)) for maps in (ours, others))
     lengths = a.norm(dim=1) * b.norm(dim=1)
     return ((a * b).sum(dim=1) / torch.where(lengths == 0, 1.0, lengths)).to(ours.dtype)

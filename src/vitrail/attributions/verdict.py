@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,9 @@ from vitrail.attributions.faithfulness import SHARES, Faithfulness, deletion_ins
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY
+from vitrail.image_ascent.arguments import LARGEST_SEED
 from vitrail.tensors import Images, Labels, Maps, Scores
+from vitrail.validation import describe
 
 Verdict = Literal["better than chance", "no better than chance here", "worse than chance"]
 
@@ -56,14 +58,14 @@ def random_baseline(
         memory: bytes per batch.
 
     Raises:
-        BadSetting: a target is not in [0, classes).
+        BadSetting: images, targets or a seed that cannot be used, or a target that is not in [0, classes).
     """
 
     def random_score(maps: Maps) -> Scores:
         return score(deletion_insertion(model, images, targets, maps, shares=SHARES[::STEP], memory=memory), step=1)
 
     first = deletion_insertion(model, images, targets, random_maps(images, seed), memory=memory)
-    seeds = [seed + 10_000 * number for number in range(1, RANDOM_MAPS)]
+    seeds = [(seed + 10_000 * number) % (LARGEST_SEED + 1) for number in range(1, RANDOM_MAPS)]
     pixel = [score(first), *(random_score(random_maps(images, each)) for each in seeds)]
     coarse = [random_score(coarse_random_maps(images, each)) for each in (seed, *seeds)]
     return RandomBaseline(first.deletion_auc, first.insertion_auc, torch.stack(pixel), torch.stack(coarse))
@@ -97,13 +99,10 @@ def verdicts(faithfulness: Faithfulness, baseline: RandomBaseline) -> list[Verdi
         baseline: of the same images and targets.
 
     Raises:
-        BadSetting: the baseline is of another number of images.
+        BadSetting: curves at other points, a baseline of another number of images, or one of them is not finite.
     """
+    _check_scores(faithfulness, baseline)
     own = score(faithfulness)
-    if baseline.pixel_scores.shape[1:] != own.shape:
-        raise BadSetting(
-            f"The baseline must be of the same images; got {baseline.pixel_scores.shape[1]} for {len(own)} maps."
-        )
     mean, deviation = baseline.pixel_scores.mean(dim=0), baseline.pixel_scores.std(dim=0)
     margin = (PREDICTION_LIMIT * deviation).clamp_min(MIN_DIFFERENCE)
     better = (own > mean + margin) & (own > baseline.coarse_scores.amax(dim=0))
@@ -112,6 +111,30 @@ def verdicts(faithfulness: Faithfulness, baseline: RandomBaseline) -> list[Verdi
         "better than chance" if above else "worse than chance" if below else "no better than chance here"
         for above, below in zip(better.tolist(), worse.tolist(), strict=True)
     ]
+
+
+def _check_scores(faithfulness: Any, baseline: Any) -> None:
+    if not isinstance(faithfulness, Faithfulness) or not isinstance(baseline, RandomBaseline):
+        raise BadSetting(
+            f"A verdict needs a Faithfulness and a RandomBaseline; got {type(faithfulness).__name__} and "
+            f"{type(baseline).__name__}. Use those of deletion_insertion and random_baseline."
+        )
+    number = len(faithfulness.deletion_auc)
+    for name in ("deletion", "insertion"):
+        curve = getattr(faithfulness, name)
+        if not isinstance(curve, Tensor) or curve.shape != (number, len(SHARES)):
+            wanted = (number, len(SHARES))
+            raise BadSetting(f"{name} must be {wanted}, at the default shares; got {describe(curve)}.")
+    for name in ("pixel_scores", "coarse_scores"):
+        scores = getattr(baseline, name)
+        if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) < 2 or scores.shape[1] != number:
+            raise BadSetting(
+                f"The baseline must be of the same images; got {describe(scores)} as {name}, for {number} maps."
+            )
+    measured = (faithfulness.deletion, faithfulness.insertion, baseline.pixel_scores, baseline.coarse_scores)
+    wrong = sum(int((~values.isfinite()).sum()) for values in measured)
+    if wrong:
+        raise BadSetting(f"Curves and the baseline's scores must be finite; got {wrong} values that are not.")
 
 
 def describe_verdicts(counts: Mapping[str, int]) -> str:

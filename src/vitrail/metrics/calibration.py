@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vitrail.errors import BadSetting
@@ -24,7 +26,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *,
     Raises:
         BadSetting: rows that are no probabilities, or labels that are no classes of them.
     """
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    probabilities, labels = _array("probabilities", probabilities), _array("labels", labels)
     check_count("bins", bins)
     if probabilities.ndim != 2 or not probabilities.size or not _are_probabilities(probabilities):
         raise BadSetting(f"probabilities must be (n, K), rows in [0, 1] that sum to 1; got {describe(probabilities)}.")
@@ -32,12 +34,21 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *,
     whole = labels.shape == (number,) and np.issubdtype(labels.dtype, np.integer)
     if not whole or labels.min() < 0 or labels.max() >= classes:
         raise BadSetting(f"labels must be ({number},), indices of {classes} classes; got {describe(labels)}.")
-    confidence = probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1).clip(max=1)  # what rounding adds is no confidence
     correct = probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
     groups = np.array_split(order, min(bins, len(order)))
     gaps = [abs(float(confidence[rows].mean() - correct[rows].mean())) * len(rows) for rows in groups]
     return float(sum(gaps) / len(order))
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of other lengths, a tensor that has a gradient
+        raise BadSetting(
+            f"{name} must be an array; got {describe(values)}. Use .detach().numpy() of tensors."
+        ) from error
 
 
 def _are_probabilities(values: np.ndarray) -> bool:

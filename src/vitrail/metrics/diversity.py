@@ -1,6 +1,8 @@
 """Diversity of samples, and their distance to the training images."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +25,9 @@ class Diversity:
             held-out real images (a birthday test: Arora et al., 2018, https://arxiv.org/abs/1706.08224).
         novelty: median distance from samples to the nearest training image, divided by that of held-out real images.
             Well below 1: training images are copied.
+
+    A ratio to a distance of 0 is NaN: of held-out images without two different ones of a class, or that are training
+    images themselves.
     """
 
     distance_ratio: float
@@ -39,22 +44,39 @@ def diversity(
         samples, held_out: features (N, D) and labels (N,), equally many of both; without classes all labels are 0.
         training: features of the training images, (M, D).
     Raises:
-        BadSetting: features that are not finite or not of one network, or another number of labels than of images.
+        BadSetting: features that are not finite or not of one network, another number of labels than of images, or
+            of samples than of held-out images.
     """
     check_features("training", training, least=1)
-    for name, (features, labels) in (("samples", samples), ("held_out", held_out)):
-        check_features(name, features, like=training, least=1)
-        if not isinstance(labels, Tensor) or labels.shape[:1] != features.shape[:1]:
-            raise BadSetting(f"{name} must have a label for each of {len(features)} images; got {describe(labels)}.")
+    for name, pair in (("samples", samples), ("held_out", held_out)):
+        _check_pair(name, pair, training)
+    if len(samples[0]) != len(held_out[0]):
+        raise BadSetting(
+            "samples and held_out must be equally many, as fewer images have more distinct neighbours; "
+            f"got {len(samples[0])} and {len(held_out[0])}."
+        )
     to_training = [nearest_distances(features, training) for features, _ in (samples, held_out)]
     distances = [values.median() for values, _ in to_training]
     distinct = [len(torch.unique(rows)) / len(rows) for _, rows in to_training]
     spread = [within_class_distance(*each) for each in (samples, held_out)]
     return Diversity(
-        distance_ratio=spread[0] / max(spread[1], 1e-12),
+        distance_ratio=spread[0] / spread[1] if spread[1] else math.nan,
         unique_neighbours=distinct[0] / distinct[1],
-        novelty=float(distances[0] / distances[1].clamp_min(1e-12)),
+        novelty=float(distances[0] / distances[1]) if distances[1] else math.nan,
     )
+
+
+def _check_pair(name: str, pair: Any, training: Tensor) -> None:
+    """Raises `BadSetting` unless `pair` is features (N, D) and labels (N,)."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise BadSetting(f"{name} must be a pair of features and labels; got {describe(pair)}.")
+    features, labels = pair
+    check_features(name, features, like=training, least=1)
+    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and not labels.is_complex()
+    if not whole or labels.shape != features.shape[:1]:
+        raise BadSetting(
+            f"{name} must have a class index for each of {len(features)} images; got {describe(labels)} as labels."
+        )
 
 
 def within_class_distance(features: Features, labels: Labels) -> float:

@@ -57,9 +57,10 @@ def prdc(features: Features, reference: OtherFeatures, *, nearest: int = NEAREST
             f"PRDC with {nearest} neighbours needs more than {nearest} images on each side; got {fewest}. "
             "Use more images."
         )
+    features, reference = _aligned(features, reference)
     real_radii, sample_radii = knn_radii(reference, nearest), knn_radii(features, nearest)
-    containing, recalled = torch.zeros(len(features)), torch.zeros(len(reference), dtype=torch.bool)
-    covered = torch.zeros(len(reference), dtype=torch.bool)
+    containing = torch.zeros(len(features), device=features.device)
+    recalled, covered = torch.zeros(2, len(reference), dtype=torch.bool, device=features.device)
     for start in range(0, len(reference), ROWS):
         rows = slice(start, start + ROWS)
         distances = torch.cdist(reference[rows], features)
@@ -82,8 +83,20 @@ def knn_radii(features: Features, nearest: int) -> Scores:
 
 def nearest_distances(features: Features, others: OtherFeatures) -> tuple[Scores, Tensor]:
     """Distance of each row to the nearest of `others`, and the row number of that one, (N,) each."""
+    features, others = _aligned(features, others)
     parts = [torch.cdist(part, others).min(dim=1) for part in torch.split(features, ROWS)]
     return torch.cat([each.values for each in parts]), torch.cat([each.indices for each in parts])
+
+
+def _aligned(features: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Both of one type, moved to the middle of `others`.
+
+    `torch.cdist` multiplies rows: far from 0, their distances would be lost in rounding.
+    """
+    kind = torch.promote_types(torch.promote_types(features.dtype, others.dtype), torch.float32)
+    features, others = features.to(kind), others.to(kind)
+    middle = others.mean(dim=0)
+    return features - middle, others - middle
 
 
 def _smallest(rows: Tensor, others: Tensor, count: int) -> Tensor:

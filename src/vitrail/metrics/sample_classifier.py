@@ -7,14 +7,17 @@ The accuracy on real images of one trained on samples is their GAN-train score.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from vitrail.errors import BadSetting
 from vitrail.images import to_unit
 from vitrail.tensors import Condition, Features, Logits
+from vitrail.validation import check_count, describe
 
 BATCH = 128
 ROWS = 512  # images per forward pass at inference
@@ -26,13 +29,22 @@ class SampleClassifier(nn.Module):
     """Three convolutions and two linear layers; grey or colour images of any side from 8 pixels.
 
     Args:
+        size: side of the images.
+        channels: of the images, 1 or 3.
         names: number of classes or attributes.
+
+    Raises:
+        BadSetting: images of fewer than 8 pixels, no channel or no name.
     """
 
     dimension = 128
 
     def __init__(self, *, size: int, channels: int, names: int) -> None:
+        check_count("size", size, least=8)
+        check_count("channels", channels)
+        check_count("names", names)
         super().__init__()
+        self.input_shape = (channels, size, size)
         self.body = nn.Sequential(
             nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
@@ -42,18 +54,35 @@ class SampleClassifier(nn.Module):
         self.last = nn.Linear(self.dimension, names)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Logits:
-        """Logits (N, names) of images in [0, 1]."""
+        """Logits (N, names) of images in [0, 1].
+
+        Raises:
+            BadSetting: images of another size or type.
+        """
+        self._check("images", images, whole=False)
         logits: Logits = self.last(self.body(images - 0.5))
         return logits
 
     @torch.no_grad()
     def features_and_logits(self, pixels: UInt8[Tensor, "batch channels height width"]) -> tuple[Features, Logits]:
-        """Features (N, 128) and logits (N, names) of 8-bit images, on the CPU; in evaluation mode."""
+        """Features (N, 128) and logits (N, names) of 8-bit images, on the CPU; in evaluation mode.
+
+        Raises:
+            BadSetting: images of another size or type.
+        """
+        self._check("pixels", pixels, whole=True)
         self.eval()
         device = self.last.weight.device
         features = [self.body(to_unit(part.to(device)) - 0.5).cpu() for part in torch.split(pixels, ROWS)]
         whole = torch.cat(features)
         return whole, torch.cat([self.last(part.to(device)).cpu() for part in torch.split(whole, ROWS)])
+
+    def _check(self, name: str, images: Any, *, whole: bool) -> None:
+        """Raises `BadSetting` unless `images` are of the classifier's size, as 8-bit ones or as floats."""
+        right = isinstance(images, Tensor) and tuple(images.shape[1:]) == self.input_shape
+        if not right or (images.dtype != torch.uint8 if whole else not images.is_floating_point()):
+            wanted = f"(N, {', '.join(map(str, self.input_shape))}) of {'uint8' if whole else 'floats in [0, 1]'}"
+            raise BadSetting(f"{name} must be a tensor {wanted}; got {describe(images)}.")
 
 
 def train_classifier(

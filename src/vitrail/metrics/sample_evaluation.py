@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from vitrail.datasets.pixels import PixelSet, groups
+from vitrail.errors import BadSetting
 from vitrail.events import Progress
+from vitrail.metrics.arguments import FEWEST
 from vitrail.metrics.distances import METRICS
 from vitrail.metrics.diversity import diversity
 from vitrail.metrics.feature_extractors import (
@@ -23,8 +26,10 @@ from vitrail.metrics.inception import InceptionFeatures
 from vitrail.metrics.prdc import NEAREST, prdc
 from vitrail.metrics.sample_classifier import agreement
 from vitrail.tensors import Condition
+from vitrail.validation import check_count, describe
 
 ABBREVIATIONS = {"frechet-distance": "FD", "kernel-distance": "KD"}
+LARGEST_SEED = 2**63 - 1
 FID_COUNT = 50_000  # images; the distance grows with fewer, and is not comparable with published FIDs
 ALARM_METRICS = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
 """Metrics whose ratio to the baseline shows repeated samples or copied training images."""
@@ -64,6 +69,9 @@ class SampleEvaluation:
         count: images on each side, at most as many as there are training and held-out images.
         seed: of the selection of real images and of the labels.
 
+    Raises:
+        BadSetting: fewer than 2 images on a side, sets of images of other sizes, or features that are not finite.
+
     Attributes:
         count: the number of images on each side.
         labels: (count,) or (count, A), conditions for the generated images: as frequent as among the training images.
@@ -73,6 +81,19 @@ class SampleEvaluation:
     def __init__(
         self, extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
     ) -> None:
+        check_count("count", count, least=FEWEST)
+        check_count("seed", seed, least=0, most=LARGEST_SEED)
+        if not isinstance(extractor, FeatureExtractor):
+            raise BadSetting(f"extractor must be a FeatureExtractor; got {describe(extractor)}.")
+        for name, data in (("train", train), ("held_out", held_out)):
+            if not isinstance(data, PixelSet):
+                raise BadSetting(f"{name} must be a PixelSet; got {describe(data)}.")
+            if len(data) < FEWEST:
+                raise BadSetting(f"{name} must have at least {FEWEST} images; got {len(data)}. Use more images.")
+        if train.images.shape[1:] != held_out.images.shape[1:]:
+            given = f"{describe(train.images)} and {describe(held_out.images)}"
+            raise BadSetting(f"train and held_out must have images of one size; got {given}.")
+        self._shape = torch.Size((min(count, len(train), len(held_out)), *train.images.shape[1:]))
         self.extractor = extractor
         self.count = min(count, len(train), len(held_out))
         draws = torch.Generator().manual_seed(seed)
@@ -98,7 +119,14 @@ class SampleEvaluation:
             pixels: (count, C, S, S) uint8.
             labels: their conditions.
             conditional: whether they depend on the labels; otherwise there is no label agreement.
+
+        Raises:
+            BadSetting: another number or size of images, or another number of labels.
         """
+        if not isinstance(pixels, Tensor) or pixels.dtype != torch.uint8 or pixels.shape != self._shape:
+            raise BadSetting(f"pixels must be a tensor {tuple(self._shape)} of uint8; got {describe(pixels)}.")
+        if not isinstance(labels, Tensor) or labels.ndim not in (1, 2) or len(labels) != self.count:
+            raise BadSetting(f"labels must be one for each of {self.count} images; got {describe(labels)}.")
         label_agreement, per_name = None, {}
         if isinstance(self.extractor, ClassifierFeatures):
             features, logits = self.extractor.classifier.features_and_logits(pixels)
@@ -135,8 +163,9 @@ class SampleEvaluation:
         values = {name: distance(features) for name, distance in self._distances.items()}
         if self.count > NEAREST:
             values |= vars(prdc(features, self._reference))
-        varied = diversity((features, labels), self._real, self._training)
-        return values | {name.replace("_", "-"): value for name, value in vars(varied).items()}
+        varied = vars(diversity((features, labels), self._real, self._training))
+        # Without two held-out images of a class there is nothing to divide by: no figure, and no alarm about it.
+        return values | {name.replace("_", "-"): value for name, value in varied.items() if not math.isnan(value)}
 
     def _per_name(self, correct: Tensor, labels: Condition) -> dict[str, float]:
         assert isinstance(self.extractor, ClassifierFeatures)
