@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from vitrail.cli.commands import SHORTENING
 from vitrail.cli.printer import Printer
 from vitrail.cli.progress import ProgressLines
 from vitrail.events import Progress, Result, Table
+from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
 
@@ -182,3 +184,32 @@ def test_short_work_does_not_say_how_long(monkeypatch):
 def test_what_shortens_a_run_is_an_option_of_its_task(task):
     said = " ".join(run(*(("gan", task[4:]) if task.startswith("gan-") else (task,)), "--help").stdout.split())
     assert all(option in said for option in SHORTENING[task])
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_an_error_is_broken_between_words_on_a_terminal(columns):
+    """In a terminal of its own, which `script` gives."""
+    command = f"{sys.executable} -m vitrail predict none a.png"
+    environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm", "NO_COLOR": "1"}
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], env=environment, capture_output=True, text=True)
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout).splitlines()]
+    assert "holds no classifier. Use a finished run of `vitrail transfer`." in " ".join(lines)
+    assert all(len(line) <= int(columns) for line in lines)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_list_of_names_has_them_all_at_any_width(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Printer(False).show(TASKS["list"]().run())
+    said = " ".join(capsys.readouterr().out.split())
+    for name in ("classify", "predict", "squeezenet1_1", "guided-backprop", "carlini-wagner"):
+        assert name in said
+    assert "…" not in said
+
+
+def test_what_is_not_stored_is_not_said_to_be(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    Printer(False).show(TASKS["models"]().run())
+    said = capsys.readouterr().out
+    assert "tables/" not in said
+    assert "licence" in said

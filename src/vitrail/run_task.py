@@ -16,7 +16,7 @@ def run(task: str, *, run_dir: AnyPath | None = None, **settings: Any) -> Run:
     """Runs a task to its end and returns its run folder as read.
 
         run = vitrail.run("transfer", folder="flowers", backbone="squeezenet", run_dir="runs/flowers")
-        run.result["accuracy"], run.tables["predictions"], run.plots
+        run.result["test"]["accuracy"], run.tables["per_class"], run.plots
 
     Args:
         task: a command's name, words joined by hyphens: "transfer", "explain", "gan-train".

@@ -15,7 +15,12 @@ from vitrail.settings import option_name, read_config, shortened
 
 T = TypeVar("T", bound="Task")
 
-WISHES = {"path_type": "a path", "string_type": "a text", "tuple_type": "a list, or values with commas between them"}
+WISHES = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "yes or no"),
+    **{"path_type": "a path", "string_type": "a text", "tuple_type": "a list, or values with commas between them"},
+}
 """What should be given, by pydantic's name of the error, where its own words are those of a program."""
 
 
@@ -115,7 +120,8 @@ class Task(BaseModel):
 
 def validation_message(error: ValidationError, task: type[Task]) -> str:
     """The first thing that is wrong, as one sentence in the words of the command line."""
-    first = error.errors()[0]
+    # An unknown name is often what should have been the name that is missing.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     field = str(first["loc"][0]) if first["loc"] else ""
     name = option_name(field, task.model_fields.get(field))
     given = first["input"]

@@ -105,7 +105,7 @@ def _options(model: Backbone, labels: torch.Tensor) -> Iterator[Attempt]:
         "explain": [{"method": "nope"}, {"method": None}, {"method": "captum:"}, {"method": "rise", "samples": 0}]
         + [{"method": "smooth-grad", "noise": noise} for noise in (0, -1, 2, float("nan"))],
         "attack": [{"method": "nope"}, {"method": None}, {"norm": "l1"}, {"norm": None}, {"confidence": 1e30}]
-        + [{"method": "pgd", "epsilon": epsilon} for epsilon in (0, -1, float("nan"), float("inf"), "1")]
+        + [{"method": "pgd", "epsilon": epsilon} for epsilon in (0, -1, 3, float("nan"), float("inf"), "1")]
         + [{"method": "pgd", "steps": steps} for steps in (0, -1, 1.5)]
         + [{"method": "gradient-ascent", "step_size": step} for step in (0, float("inf"), float("nan"))],
         "audit_images": [{"epsilons": {}}, {"epsilons": {"linf": (0.1,)}}, {"method": "nope"}, {"method": None}],

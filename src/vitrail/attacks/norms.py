@@ -123,7 +123,16 @@ def get_norm(name: str) -> Norm:
 
 def epsilon_or_default(norm: str, epsilon: float | None) -> float:
     """The epsilon, or the norm's default if None; raises `BadSetting` if it is no positive number."""
-    return get_norm(norm).default_epsilon if epsilon is None else check_epsilon(epsilon)
+    ball = get_norm(norm)
+    if epsilon is None:
+        return ball.default_epsilon
+    check_epsilon(epsilon)
+    if ball is NORMS["linf"] and epsilon > 1:
+        raise BadSetting(
+            f"epsilon of linf is at most 1, as intensities are in [0, 1]; got {epsilon:g}. "
+            f"Use {epsilon / 255:.4g} for {epsilon:g}/255."
+        )
+    return epsilon
 
 
 def check_epsilon(epsilon: float) -> float:

@@ -326,8 +326,9 @@ class Backbone(nn.Module):
 
     def _display_layers(self) -> str:
         """The layers for a message; a deep network has hundreds."""
-        shown = self.layers if len(self.layers) <= 20 else (*dict.fromkeys((*self.feature_layers, LOGITS)), "...")
-        return ", ".join(shown)
+        shown = self.layers if len(self.layers) <= 20 else tuple(dict.fromkeys((*self.feature_layers, LOGITS)))
+        more = len(self.layers) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
     def _check_output(self) -> None:
         with torch.no_grad():

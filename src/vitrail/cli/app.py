@@ -11,7 +11,7 @@ from vitrail.registry import Registry
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
-GROUPS = {"gan": "Train a GAN; sample, evaluate, interpolate, edit, compare and export its generator."}
+GROUPS = {"gan": "Train a GAN; sample, evaluate, interpolate, edit and export its generator."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
 
 

@@ -239,7 +239,8 @@ def _default(value: Any) -> str:
         return f"; default: {'yes' if value else 'no'}"
     if isinstance(value, Path) and value.is_relative_to(Path.home()):
         value = Path("~") / value.relative_to(Path.home())
-    return f"; default: {','.join(map(str, value)) if isinstance(value, tuple) else value}"
+    values = value if isinstance(value, tuple) else (value,)
+    return f"; default: {','.join(f'{each:.3g}' if isinstance(each, float) else str(each) for each in values)}"
 
 
 def _face_parameters(task: type[Task]) -> list[Parameter]:

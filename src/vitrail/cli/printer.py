@@ -71,7 +71,10 @@ class Printer:
     def error(self, sentence: str) -> None:
         """The one line that a user's error becomes."""
         with self._writing():
-            self._errors.print(f"[bold red]Error:[/] {escape(printable(sentence))}")
+            text = f"Error: {printable(sentence)}"
+            if self._errors.is_terminal:
+                text = "\n".join(_wrapped(text, self._errors.width))
+            self._errors.print(f"[bold red]Error:[/]{escape(text.removeprefix('Error:'))}")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -119,7 +122,7 @@ class Printer:
             self._line(line)
         for table in self._tables:
             self._line("")
-            self._print_table(table)
+            self._print_table(table, stored=run is not None)
         for step in next_steps(self._summary, run):
             self._line(step)
         if self._as_json:
@@ -127,10 +130,10 @@ class Printer:
             sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
 
-    def _print_table(self, table: Table) -> None:
+    def _print_table(self, table: Table, *, stored: bool) -> None:
         width = self._width()
         if self._bounded():
-            self._out.print(grid(table, width))
+            self._out.print(grid(table, width, stored=stored))
             return
         self._out.width = FILE_WIDTH
         try:

@@ -18,14 +18,16 @@ SHORTEST = 14
 """Cells that a long text keeps, its middle left out, before a column is dropped."""
 
 BETWEEN = 2
+PROSE = 5  # words from which a text is wrapped, not shortened, as a list of names is
 
 
-def grid(table: Table, width: int | None = None) -> Grid:
+def grid(table: Table, width: int | None = None, *, stored: bool = True) -> Grid:
     """A table as rich draws it, numbers to the right.
 
     Args:
         width: cells that a line has; where the columns need more, texts are shortened in their middle, then the last
             columns are left out, and the title says where they are. None: everything, however wide.
+        stored: whether the whole table is in the run folder.
     """
     columns = [printable(column) for column in table.columns]
     texts = [[printable(cell(row[index])) for row in table.rows] for index in range(len(columns))]
@@ -42,7 +44,8 @@ def grid(table: Table, width: int | None = None) -> Grid:
         widths = _shared(widths[:shown], least[:shown], width)
     hidden = columns[shown:]
     title = escape(_by_words(printable(table.title), width))
-    caption = f"Also in tables/{table.name}.csv: {', '.join(hidden)}" if hidden else None
+    place = f"Also in tables/{table.name}.csv" if stored else "Not shown; in a wider terminal"
+    caption = f"{place}: {', '.join(hidden)}" if hidden else None
     drawn = Grid(
         title=title,
         caption=escape(_by_words(caption, width)) if caption else None,
@@ -72,8 +75,10 @@ def cell(value: Any) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """The text in at most `width` cells: without its middle, since a file's name differs at both ends."""
+    """The text in lines of at most `width` cells; a name without its middle, since names differ at both ends."""
     lines = text.split("\n")
+    if max(map(cell_len, lines)) > width and (", " in text or len(text.split()) >= PROSE):
+        return _by_words(" ".join(lines), width)
     if len(lines) > 1:
         return "\n".join(shortened(line, width) for line in lines)
     if cell_len(text) <= width or width < 3:

@@ -12,7 +12,9 @@ from vitrail.image_files import display_name, find_images
 
 
 def folder(root: Path, split: str | None) -> LabelledImages:
-    """The images in `root/split/CLASS/...` (or `root/CLASS/...` when `split` is None).
+    """Images in a folder of class folders, or in `train/` and `test/` with class folders.
+
+    Those in `root/split/CLASS/...`, or in `root/CLASS/...` when `split` is None.
 
     Class folders that are hidden are left out. A class without images is an error in a part to learn
     from, and a class without examples in a test part.

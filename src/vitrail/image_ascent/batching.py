@@ -8,6 +8,7 @@ from torch import Tensor
 from vitrail.backbones.backbone import Backbone
 from vitrail.devices import is_out_of_memory
 from vitrail.tensors import Images
+from vitrail.validation import check_count
 
 MIB = 2**20
 """Bytes of a mebibyte, the unit in which settings give memory."""
@@ -22,7 +23,11 @@ def max_batch_size(backbone: Backbone, images: Images, *, memory: int = MEMORY) 
     """The largest batch of images of this size that a forward and a backward pass fit into `memory` bytes; at least 1.
 
     Measured on one image: the tensors that its backward pass needs are counted. On a CPU at most `CPU_BATCH`.
+
+    Raises:
+        BadSetting: `memory` is no number of bytes.
     """
+    check_count("memory", memory)
     sizes: dict[int, int] = {}
 
     def count(tensor: Tensor) -> torch.UntypedStorage:

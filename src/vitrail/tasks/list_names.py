@@ -27,7 +27,7 @@ class Collection(NamedTuple):
 COLLECTIONS = {
     "commands": Collection("vitrail.tasks:TASKS", "vitrail NAME --help"),
     "backbones": Collection("vitrail.backbones:BACKBONES", "vitrail models NAME"),
-    "datasets": Collection("vitrail.datasets:DATASETS", "vitrail transfer NAME"),
+    "datasets": Collection("vitrail.datasets:DATASETS", "vitrail transfer FOLDER"),
     "attributions": Collection("vitrail.attributions:ATTRIBUTIONS", "vitrail explain IMAGE --method NAME"),
     "attacks": Collection("vitrail.attacks:ATTACKS", "vitrail attack IMAGE --method NAME"),
     "visualisation": Collection("vitrail.tasks.list_names:VISUALISATION", "vitrail visualise CLASS --method NAME"),

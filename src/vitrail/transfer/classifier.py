@@ -21,7 +21,7 @@ from vitrail.backbones.network import Network
 from vitrail.backbones.sources import file_sha256
 from vitrail.backbones.spec import BackboneSpec
 from vitrail.devices import choose_device
-from vitrail.errors import BadRun, one_line
+from vitrail.errors import BadRun, UnknownName, one_line
 from vitrail.files import read_json
 from vitrail.image_files import display_name
 from vitrail.preprocessing import Preprocessing
@@ -221,6 +221,10 @@ def load(source: str | Path, *, weights: str | Path | None = None, device: str =
     check_path("source", source)
     if Path(source).is_dir():
         backbone = read_classifier(Path(source)).build()
+    elif "/" in str(source) and ":" not in str(source):  # a family's names may have slashes
+        raise UnknownName(
+            f"There is no run folder {str(source)!r}. Use one that `vitrail transfer` made, or the name of a network."
+        )
     else:
         backbone = BACKBONES[str(source)](None if weights is None else Path(weights))
     return backbone.to(choose_device(device))
