@@ -20,7 +20,7 @@ def test_commas_separate():
     ("given", "sentence"),
     [
         ({"top": 0}, "--top must be greater than or equal to 1; got 0."),
-        ({"top": "many"}, "--top must be a valid integer"),
+        ({"top": "many"}, "--top must be a whole number"),
         ({"depth": 1}, "Unknown setting 'depth'. Known: names, values, top."),
     ],
 )
@@ -67,5 +67,5 @@ def test_a_file_that_trips_or_swamps_its_parser_is_refused(tmp_path, text, why):
 
 
 def test_a_wrong_value_is_shown_by_its_beginning():
-    with pytest.raises(BadSetting, match=r"--top must be a valid integer.*; got 'x{199}\.\.\.\.$"):
+    with pytest.raises(BadSetting, match=r"--top must be a whole number; got 'x{199}\.\.\.\.$"):
         Sample(top="x" * 100_000)

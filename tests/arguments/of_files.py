@@ -75,13 +75,13 @@ def _estimators() -> Iterator[Attempt]:
         vitrail.save_image((unit * 0.3 + 0.6 * (label == "light")).clamp(0, 1), path)
         files.append(path)
     kinds: dict[str, Callable[..., Any]] = {"DeepFeatures": DeepFeatures, "TransferClassifier": TransferClassifier}
-    tiny = {"backbone": "squeezenet", "cache": HOME / "cache"}
-    fitted = TransferClassifier(**tiny, C=1.0, layers="fire9").fit(files, labels)
+    tiny = {"backbone": "tiny", "cache": HOME / "cache"}
+    fitted = TransferClassifier(**tiny, C=1.0, layers="features").fit(files, labels)
     for kind, made in kinds.items():
         for name, values in SETTINGS.items():
             for value in values:
                 if name in DeepFeatures().get_params() or kind == "TransferClassifier":
-                    estimator = partial(made, **{**tiny, "layers": "fire9", name: value})
+                    estimator = partial(made, **{**tiny, "layers": "features", name: value})
                     yield kind, f"{name}={value!r}", partial(_use, estimator, files, labels)
         for name, paths in (PATHS | LISTS | {"none": []}).items():
             call = fitted.predict if kind == "TransferClassifier" else DeepFeatures(**tiny).fit_transform
@@ -90,7 +90,7 @@ def _estimators() -> Iterator[Attempt]:
         yield "TransferClassifier", f"labels: {name}", partial(TransferClassifier(**tiny).fit, files, wrong)
     for name in ("predict", "predict_proba", "decision_function"):
         yield "TransferClassifier", f"not fitted: {name}", partial(getattr(TransferClassifier(**tiny), name), files)
-    backbone = vitrail.load("squeezenet")
+    backbone = vitrail.load("tiny")
     for name, paths in (PATHS | LISTS).items():
         yield "Backbone.predict", name, partial(backbone.predict, paths)
     for top_k in (0, -1, 1.5, None):

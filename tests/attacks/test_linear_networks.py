@@ -23,7 +23,9 @@ def linear():
     return wrapped(nn.Sequential(nn.Flatten(), layer)), layer.weight.detach() / 0.25
 
 
-@pytest.mark.parametrize("name", CLOSE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "carlini-wagner" else name for name in CLOSE]
+)
 def test_the_nearest_of_all_boundaries_is_found(linear, name):
     backbone, weights = linear
     images = 0.5 + 0.1 * torch.randn(6, 3, 24, 24, generator=torch.Generator().manual_seed(1)).clamp(-3, 3)

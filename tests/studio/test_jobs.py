@@ -57,6 +57,7 @@ def test_wrong_settings_never_wait(tmp_path):
         Step.of("gan-train", {"data": "digits", "epochs": 0}, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp_path_factory):
     long = jobs.submit("a", [training(tmp_path / "long", tmp_path_factory)])
     (tmp_path / "waits").mkdir()

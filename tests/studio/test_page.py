@@ -371,7 +371,12 @@ def test_a_narrow_window_has_no_sideways_scrolling(browser, studio):
     assert wide <= 391
 
 
-@pytest.mark.parametrize("name", TABS)
+QUICK = ("Explain", "Runs")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TABS]
+)
 def test_axe_finds_nothing_serious(visit, name):
     visit.tab(name)
     found = Axe().run(visit.page).response["violations"]

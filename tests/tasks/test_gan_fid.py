@@ -24,6 +24,7 @@ def weights(tmp_path_factory):
     return folder / "weights.pth"
 
 
+@pytest.mark.slow
 def test_features_are_those_of_torch_fidelity_whatever_the_batch(weights):
     pixels = torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     extractor = open_inception(weights, device="cpu")

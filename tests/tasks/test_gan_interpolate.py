@@ -136,7 +136,7 @@ def test_a_replay_is_bit_identical(sources, tmp_path):
         ("classes", ("--seeds", "1,2", "--from-seed", "3"), "--from-seed and --to-seed have no effect"),
         ("classes", ("--to-class", "two"), "needs a start label"),
         ("classes", ("--seeds", "4,4"), "Neither seed nor label changes"),
-        ("classes", ("--seeds", "1,two"), "--seeds must be a valid integer"),
+        ("classes", ("--seeds", "1,two"), "--seeds must be a whole number"),
         ("classes", ("--seeds", "1,-2"), "--seeds must be greater than or equal to 0; got '-2'"),
         ("classes", ("--seeds", "1,2,3,4", "--steps", "300"), "at most 600 frames; got 901"),
         ("classes", ("--class", "onee"), "There is no class 'onee'. Did you mean one"),

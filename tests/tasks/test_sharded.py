@@ -202,6 +202,7 @@ def test_features_in_shards_are_the_same_files_again(stripes, tmp_path):
     assert first["test"] == again["test"]
 
 
+@pytest.mark.slow
 def test_two_processes_give_bit_identical_shards(classifier, stripes, tmp_path):
     args = ("predict", classifier, stripes / "test", "--shards", 4, "--json")
     one = result(*args, "--run", tmp_path / "one", "--workers", 1)
