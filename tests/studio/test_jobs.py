@@ -146,3 +146,16 @@ def test_what_a_run_says_is_believed_only_as_far_as_it_can_be_shown(tmp_path):
     assert monitor.progress is not None
     assert (monitor.progress.done, monitor.progress.total) == (1, 4)
     assert monitor.result() == {}
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.1, 1])
+def test_a_queue_that_is_closed_leaves_no_process(seconds, tmp_path):
+    before = set(studio_workers())
+    closed = Jobs()
+    closed.submit("a", [models(tmp_path / "1")])
+    closed.submit("a", [models(tmp_path / "2")])
+    time.sleep(seconds)
+    closed.close()
+    assert set(studio_workers()) == before
+    time.sleep(0.2)
+    assert set(studio_workers()) == before

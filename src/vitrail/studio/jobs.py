@@ -144,6 +144,7 @@ class Jobs:
                 self._worker.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self._worker.kill()
+                self._worker.wait()
             self._worker.stdout.close()
 
     def _serve(self) -> None:
@@ -182,6 +183,8 @@ class Jobs:
 
     def _execute(self, step: Step, job: Job) -> dict[str, str]:
         worker = self._running_worker()
+        if worker is None:
+            return {"state": "stopped", "message": "The server was closed."}
         assert worker.stdin is not None
         assert worker.stdout is not None
         order = {"task": step.task, "settings": step.settings, "folder": str(step.folder)}
@@ -208,16 +211,20 @@ class Jobs:
         answer: dict[str, str] = json.loads(line)
         return answer
 
-    def _running_worker(self) -> subprocess.Popen[str]:
-        if self._worker is None or self._worker.poll() is not None:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "vitrail.studio.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # Ctrl-C in the server's terminal must not reach the worker
-            )
-        return self._worker
+    def _running_worker(self) -> subprocess.Popen[str] | None:
+        """The worker process, started if need be; None once the queue is closed: nobody would end it."""
+        with self._changed:
+            if self._closed:
+                return None
+            if self._worker is None or self._worker.poll() is not None:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "vitrail.studio.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,  # Ctrl-C in the server's terminal must not reach the worker
+                )
+            return self._worker
 
 
 def _remove_empty_folders(steps: Sequence[Step]) -> None:
