@@ -19,6 +19,12 @@ BLIND = 0.02
 COLLAPSED = {"distance_ratio": 0.5, "unique_neighbours": 0.2}
 """Ratios to real images below which samples repeat each other."""
 
+MEASURED = {
+    "distance_ratio": "the mean distance between two samples",
+    "unique_neighbours": "the share of distinct nearest training images",
+}
+"""What these ratios are of."""
+
 FALLEN = 0.5
 """Ratio to the best coverage so far below which a generator has lost modes. Low coverage alone is no collapse: every
 generator begins with it."""
@@ -62,7 +68,8 @@ def training_alarms(steps: Sequence[Mapping[str, float]], *, relative: bool = Fa
         yield Alarm("discriminator-too-strong", "doubt", doubt, STRONG, text)
     difference = means["d_real"] - means["d_fake_before_g"]
     if difference < BLIND:
-        text = f"D is blind: D(x) is {means['d_real']:.2f} and D(G(z)) is {means['d_fake_before_g']:.2f}."
+        values = f"D(x) is {means['d_real']:.2f}, D(G(z)) {means['d_fake_before_g']:.2f}"
+        text = f"D is blind: {values}, a difference of {difference:.2f}."
         yield Alarm("discriminator-blind", "difference", difference, BLIND, text)
 
 
@@ -76,7 +83,7 @@ def sample_alarms(ratios: Mapping[str, float], *, best_coverage: float = 0.0) ->
     repeated = [name for name, least in COLLAPSED.items() if name in ratios and ratios[name] < least]
     if repeated:
         first = repeated[0]
-        text = f"Samples repeat each other: {first} is {ratios[first]:.2f} of that of real images."
+        text = f"Samples repeat each other: {MEASURED[first]} is {ratios[first]:.2f} of that of real images."
         yield Alarm("mode-collapse", first, ratios[first], COLLAPSED[first], text)
     elif ratios.get("coverage", best_coverage) < FALLEN * best_coverage:
         text = f"Samples have lost modes: coverage is {ratios['coverage']:.2f}, and was {best_coverage:.2f}."

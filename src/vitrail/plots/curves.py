@@ -65,6 +65,9 @@ def curve(lines: Sequence[Line], axis: Axis, *, marks: Mapping[str, float] | Non
     scale_axes(axes, axis)
     for rank, line in enumerate(lines):
         draw_line(axes, line, style.PALETTE[rank % len(style.PALETTE)])
+    if axis.percent_y:  # a band, or room above a line, would promise shares that there are not
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0.0 - 0.02 * (high - low)), min(high, 1.0 + 0.02 * (high - low)))
     for name, x in (marks or {}).items():
         _draw_mark(axes, name, x)
     if len(lines) > 1:

@@ -116,14 +116,14 @@ def _curves(selection: Mapping[str, Any]) -> Iterator[Event]:
     if len(path) > 1:
         Cs, means, spreads = ([point[key] for point in path] for key in ("C", "accuracy", "spread"))
         line = Line(Cs, means, spread=spreads)
-        axis = Axis("C", "cross-validated accuracy", log_x=True)
+        axis = Axis("C", "cross-validated accuracy", log_x=True, percent_y=True)
         best = selection["choice"]["C"]
         marks = {} if best is None else {f"chosen C = {best:.3g}": best}
         yield Plot("curve_C", "Accuracy against C", curve([line], axis, marks=marks))
     points = selection["curve_layer"]
     if points:
         line = Line([float(place) for place in range(len(points))], [point["accuracy"] for point in points])
-        axis = Axis("layer", "leave-one-out accuracy", x_names=_layer_names(points))
+        axis = Axis("layer", "leave-one-out accuracy", percent_y=True, x_names=_layer_names(points))
         yield Plot("curve_layer", "Leave-one-out accuracy by layer (least squares)", curve([line], axis))
     epochs = selection.get("curve_epoch", [])
     if epochs:
