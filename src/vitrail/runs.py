@@ -54,8 +54,10 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     yielded before is whole on the disk, and `events.jsonl` says what happened.
 
     Raises:
+        BadSetting: `folder` is no path.
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
+    check_path("run", folder)
     home, folder = folder, task.log_folder(folder)
     if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
         create_run_folder(folder)
