@@ -310,7 +310,7 @@ class EventReader:
 
     Attributes:
         path: the events.jsonl.
-        damaged: number of lines so far that are not JSON objects.
+        damaged: number of lines so far that are no events.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -350,7 +350,7 @@ def _parse_event(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) else None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _read_optional(path: Path, warnings: list[str] | None) -> dict[str, Any] | None:
