@@ -108,6 +108,23 @@ def test_a_run_folder_that_cannot_be_made(tmp_path):
     assert "file/run" in the_error(done)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("classify", "transfer", "audit", "compare", "report", "replay", "predict NAME a.png"),
+        *("classify a.png --run", "transfer . --run", "explain a.png --backbone"),
+    ],
+)
+def test_a_name_longer_than_names_can_be_is_one_sentence(arguments, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    grey(tmp_path / "a.png")
+    words = arguments.split() if "NAME" in arguments else [*arguments.split(), "NAME"]
+    sentence = the_error(run(*(name if word == "NAME" else word for word in words)))
+    assert "must be a path" in sentence
+    assert len(sentence) < 300
+
+
 @pytest.mark.parametrize(("trouble", "word"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "disk is read-only")])
 def test_a_disk_that_takes_no_more(trouble, word, tmp_path, stripes, monkeypatch):
     assert transfer(stripes, tmp_path, "--no-use-cache").exit_code == 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from vitrail import files, runs
-from vitrail.errors import BadRun, CannotWrite
+from vitrail.errors import BadRun, BadSetting, CannotWrite
 from vitrail.events import Event, Note, Result
 from vitrail.runs import new_folder, read_run, record
 from vitrail.task import Task
@@ -70,6 +70,21 @@ def test_the_disk_that_stops_a_run_does_not_hide_why(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "write_all", full)
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000, "a\0b"])
+def test_a_folder_that_no_system_can_have_is_one_sentence(name, tmp_path):
+    with pytest.raises(BadSetting, match="run must be a path"):
+        list(record(Short(), "short", tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", ["[]", "3", "null", "{}", '{"event": 3}', "garbage"])
+def test_lines_that_are_no_events_are_counted(line, tmp_path):
+    (tmp_path / "events.jsonl").write_text(f'{{"event": "note", "text": "kept"}}\n{line}\n')
+    reader = runs.EventReader(tmp_path)
+    assert [event["text"] for event in reader.read_new()] == ["kept"]
+    assert reader.damaged == 1
 
 
 class Interruptible(Task):

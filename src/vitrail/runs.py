@@ -54,8 +54,10 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     yielded before is whole on the disk, and `events.jsonl` says what happened.
 
     Raises:
+        BadSetting: `folder` is no path.
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
+    check_path("run", folder)
     home, folder = folder, task.log_folder(folder)
     if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
         create_run_folder(folder)
@@ -308,7 +310,7 @@ class EventReader:
 
     Attributes:
         path: the events.jsonl.
-        damaged: number of lines so far that are not JSON objects.
+        damaged: number of lines so far that are no events.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -348,7 +350,7 @@ def _parse_event(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) else None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _read_optional(path: Path, warnings: list[str] | None) -> dict[str, Any] | None:

@@ -39,6 +39,13 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     "seed": (-1, 0.5, 2**40, None),
     "inference_engine": ("nope", None),
     "device": ("nope", None),
+    "average_flip": ("yes", None, 1),
+    "weights": ("", 3, b"a", "a\0b", "x" * 300, []),
+    "cache": ("", 3, b"a", "a\0b", "x" * 300, []),
+}
+LABELS: dict[str, Any] = {
+    **{"nothing": None, "a number": 3, "text": "dark" * 3, "numbers between classes": np.linspace(0, 1, 12)},
+    **{"NaN": np.full(12, NAN), "two axes": [["dark"], ["light"]] * 6, "none": [], "nothing each": [None] * 12},
 }
 
 
@@ -83,13 +90,16 @@ def _estimators() -> Iterator[Attempt]:
                 if name in DeepFeatures().get_params() or kind == "TransferClassifier":
                     estimator = partial(made, **{**tiny, "layers": "features", name: value})
                     yield kind, f"{name}={value!r}", partial(_use, estimator, files, labels)
-        for name, paths in (PATHS | LISTS | {"none": []}).items():
+        arrays = {"no axis": np.array("a.png"), "two axes": np.array([["a.png"]]), "numbers in an array": np.zeros(3)}
+        for name, paths in (PATHS | LISTS | {"none": []} | arrays).items():
             call = fitted.predict if kind == "TransferClassifier" else DeepFeatures(**tiny).fit_transform
             yield kind, f"files: {name}", partial(call, paths)
-    for name, wrong in {"too few": labels[:3], "one class": labels[[0] * 12]}.items():
+    for name, wrong in {"too few": labels[:3], "one class": labels[[0] * 12], **LABELS}.items():
         yield "TransferClassifier", f"labels: {name}", partial(TransferClassifier(**tiny).fit, files, wrong)
     for name in ("predict", "predict_proba", "decision_function"):
         yield "TransferClassifier", f"not fitted: {name}", partial(getattr(TransferClassifier(**tiny), name), files)
+    for value in SETTINGS["weights"]:
+        yield "load", f"weights={value!r}"[:20], partial(load, "tiny", weights=value)
     backbone = vitrail.load("tiny")
     for name, paths in (PATHS | LISTS).items():
         yield "Backbone.predict", name, partial(backbone.predict, paths)

@@ -129,6 +129,15 @@ def test_runs_tested_on_other_images_are_said_to_be(tmp_path: Path, transfer_run
     assert "not comparable" in report(tmp_path, first, second)[1].text
 
 
+@pytest.mark.parametrize(("changed", "other"), [({"folder": "other"}, True), ({"C": 3.0}, False)])
+def test_runs_on_other_data_of_the_same_size_are_said_to_be(tmp_path, transfer_run, changed, other) -> None:
+    first, second = transfer_run(), transfer_run("other")
+    recorded = json.loads((second / "settings.json").read_text())
+    recorded["settings"] |= changed
+    (second / "settings.json").write_text(json.dumps(recorded))
+    assert ("not comparable" in report(tmp_path, first, second)[1].text) == other
+
+
 def damage(run: Path) -> None:
     (run / "result.json").write_text("{")
     (run / "environment.json").write_text("[1]")
@@ -236,13 +245,20 @@ def test_one_run_needs_no_matplotlib(tmp_path: Path, classify_run: Path, monkeyp
     assert re.search("tabby", html)
 
 
-@pytest.mark.parametrize("content", ["", "null", "[]", "{", "{}", '{"test": NaN}'])
-def test_the_command_says_which_file_is_damaged(content, transfer_run, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("result.json", content) for content in (b"", b"null", b"[]", b"{", b"{}", b'{"test": NaN}', b"\xff\xfe")),
+        *(("events.jsonl", content) for content in (b"", b"\xff\0\xfe", b"{", b"[]\n3\nnull\n", b'{"x": 1}\n')),
+        *(("environment.json", b"[]"), ("plots/confusion.png", b"GIF89a"), ("tables/mistakes.csv", b"\xff\xfe")),
+    ],
+)
+def test_the_command_says_which_file_is_damaged(name, content, transfer_run, tmp_path):
     folder = transfer_run()
-    (folder / "result.json").write_text(content)
+    (folder / name).write_bytes(content)
     notes = [
         event for event in Report(run_folders=(folder,), output=tmp_path / "page.html").run() if isinstance(event, Note)
     ]
     assert [(note.kind, note.path) for note in notes] == [("damaged", str(folder))]
-    assert "result.json" in notes[0].text
-    assert "result.json" in (tmp_path / "page.html").read_text()
+    assert name in notes[0].text
+    assert notes[0].text.removeprefix(f"{folder}: ") in Page((tmp_path / "page.html").read_text()).text

@@ -86,6 +86,25 @@ def test_logistic_regression_on_frozen_features(data, cache):
     assert [point["C"] for point in model.curve_C_] == pytest.approx(np.logspace(-1, 4, 6))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"C": np.float32(1)},
+        {"C": np.int64(1)},
+        {"folds": np.int64(2)},
+        {"seed": np.int32(3)},
+        {"average_flip": np.bool_(False)},
+        {"backbone": np.array(["squeezenet"])},
+        {"layers": "fire8, fire9"},
+    ],
+    ids=str,
+)
+def test_settings_may_be_numpys_as_searches_set_them(settings, data, cache):
+    train, labels, test, expected = data
+    model = TransferClassifier("squeezenet", layers="fire9", C=1.0, cache=cache).set_params(**settings)
+    assert model.fit(train, labels).score(test, expected) == 1.0
+
+
 def test_without_a_cache_nothing_is_kept(data, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     train, labels, *_ = data

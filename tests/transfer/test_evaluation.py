@@ -11,7 +11,13 @@ from scipy.stats import binomtest
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadSetting
 from vitrail.metrics.calibration import expected_calibration_error
-from vitrail.transfer.evaluation import Evaluation, confusion_matrix, wilson_interval
+from vitrail.transfer.evaluation import (
+    Evaluation,
+    choice_of_test_images,
+    confusion_matrix,
+    mistake_lines,
+    wilson_interval,
+)
 from vitrail.transfer.head import fit_logit_scale
 
 
@@ -95,3 +101,69 @@ def test_without_mistakes_there_is_no_worst_class_and_no_confusion():
     assert evaluation.top_confusions() == []
     assert not len(evaluation.confident_mistakes(5))
     assert evaluation.chance_level == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "lines"),
+    [
+        ([0, 1, 2], [0, 1, 2], {}),
+        ([0, 1, 1], [0, 1, 1], {"not tested": "c (no test image)"}),
+        ([0, 0], [0, 0], {"not tested": "b and 1 other (no test image)"}),
+        (
+            [0, 0, 1, 2],
+            [0, 1, 1, 2],
+            {"worst class": "a: recall 50.0 % of 2 images", "top confusion": "a classified as b, 1 image"},
+        ),
+        (
+            [0, 0, 0, 1, 2],
+            [1, 1, 2, 1, 0],
+            {
+                "worst class": "a and 1 other: recall 0.0 % of 4 images",
+                "top confusion": "a classified as b, 2 images",
+            },
+        ),
+        (
+            [0, 1, 2],
+            [1, 2, 0],
+            {
+                "worst class": "a and 2 others: recall 0.0 % of 3 images",
+                "top confusion": "a classified as b, 1 image; 2 other pairs as often",
+            },
+        ),
+    ],
+)
+def test_the_lines_about_mistakes_name_one_and_count_its_equals(labels, predicted, lines):
+    assert dict(mistake_lines(evaluation_of(labels, predicted, [0.9] * len(labels)))) == lines
+
+
+@pytest.mark.parametrize(
+    ("changed", "n", "split", "same"),
+    [
+        ({}, 40, False, True),
+        ({"folder": "./data"}, 40, False, True),
+        ({"folder": str(Path("data").absolute())}, 40, True, True),
+        ({"backbone": "other"}, 40, True, True),
+        ({"seed": 1}, 40, False, True),  # the data have a test part of their own
+        ({"test_share": 0.5}, 40, False, True),
+        ({"seed": 1}, 40, True, False),
+        ({"test_share": 0.5}, 40, True, False),
+        ({"folder": "other"}, 40, False, False),
+        ({}, 41, False, False),
+    ],
+)
+def test_runs_are_tested_on_the_same_images_where_nothing_that_chose_them_differs(changed, n, split, same, tmp_path):
+    if split:
+        (tmp_path / "tables").mkdir()
+        (tmp_path / "tables" / "split.csv").touch()
+    settings = {"folder": "data", "test_share": 0.2, "seed": 0}
+    assert (
+        choice_of_test_images(tmp_path, settings, 40) == choice_of_test_images(tmp_path, settings | changed, n)
+    ) == same
+
+
+def test_a_run_that_split_its_data_has_other_test_images_than_one_that_did_not(tmp_path):
+    (tmp_path / "split" / "tables").mkdir(parents=True)
+    (tmp_path / "split" / "tables" / "split.csv").touch()
+    assert choice_of_test_images(tmp_path / "split", {"folder": "data"}, 40) != choice_of_test_images(
+        tmp_path, {"folder": "data"}, 40
+    )

@@ -15,6 +15,7 @@ from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
+from vitrail.validation import check_path
 
 COLUMNS = ("class_index", "label", "class", "name")
 TEST_PARTS = ("test", "val", "valid", "validation")
@@ -49,11 +50,13 @@ def read_network_labels(root: Path, classes: Sequence[str], *, table: Path | Non
         table: a CSV file with the columns `file` and `class_index` (or `label`), which wins.
 
     Raises:
-        BadSetting: the table cannot be used.
+        BadSetting: the table cannot be used, or a path is none.
         UnknownName: a class in it is none of the network's.
         BadFolder: there is no image, or none of them is in the table.
     """
+    check_path("folder", root)
     if table is not None:
+        check_path("labels", table)
         return _from_table(find_images([root]), table, classes)
     if is_image_list(root):
         return _from_list(root, classes)

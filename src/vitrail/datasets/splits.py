@@ -14,6 +14,7 @@ from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder
 from vitrail.image_files import display_name
+from vitrail.validation import check_path
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> 
         test_share: share of each class that is held out.
         seed: of the split.
     Raises:
+        BadSetting: `root` is no path.
         BadFolder: the folder is missing, has fewer than two classes, or its test part has a class that train lacks.
     """
+    check_path("folder", root)
     name = str(root)
     if not root.exists() and name in DATASETS and name != "folder":
         return TrainTestSplit(DATASETS[name](home / name, "train"), DATASETS[name](home / name, "test"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from vitrail.runs import EventReader
 
@@ -33,16 +34,7 @@ def read_log(folder: Path, warnings: list[str]) -> Log:
     notes: list[str] = []
     stopped = ""
     summary: list[tuple[str, str]] = []
-    reader = EventReader(folder)
-    try:
-        events = reader.read_new(unfinished_line=True)
-    except FileNotFoundError:
-        events = []
-        warnings.append(f"{reader.path.name} is missing: file names replace captions and titles.")
-    except OSError as error:
-        events = []
-        warnings.append(f"{reader.path.name} cannot be read ({error.strerror}).")
-    for event in events:
+    for event in _read_events(folder, warnings):
         match event:
             case {"event": "plot" | "image", "file": str(file), "caption": str(title)}:
                 name = PurePosixPath(file).name
@@ -60,9 +52,25 @@ def read_log(folder: Path, warnings: list[str]) -> Log:
                 stopped = ""  # it was resumed, and finished
             case {"event": "stopped", "why": str(why), **rest}:
                 stopped = f"{why}: {rest['message']}" if rest.get("message") else why
-    if reader.damaged:
-        warnings.append(f"{reader.path.name} is damaged: {reader.damaged} of its lines cannot be read.")
     return Log(titles, groups, notes, stopped, summary)
+
+
+def _read_events(folder: Path, warnings: list[str]) -> list[dict[str, Any]]:
+    reader = EventReader(folder)
+    name = reader.path.name
+    try:
+        events = reader.read_new(unfinished_line=True)
+    except FileNotFoundError:
+        warnings.append(f"{name} is missing: file names replace captions and titles.")
+        return []
+    except OSError as error:
+        warnings.append(f"{name} cannot be read ({error.strerror}).")
+        return []
+    if reader.damaged:
+        warnings.append(f"{name} is damaged: {reader.damaged} of its lines cannot be read.")
+    elif not events:
+        warnings.append(f"{name} is empty: file names replace captions and titles.")
+    return events
 
 
 def _is_pair(line: object) -> bool:

@@ -8,9 +8,10 @@ from vitrail.plots.comparison import Interval, comparison
 from vitrail.report.contents import EmbeddedImage, ReportTable, RunContents, embed_png
 from vitrail.report.numbers import backbone_names
 from vitrail.report.values import format_value
+from vitrail.transfer.evaluation import choice_of_test_images
 
 _COLUMNS = ("run", "task", "accuracy", "95 % interval", "test images", "backbone", "layer", "head", "C", "time")
-_REMARK = "These runs were tested on different images, so their accuracies are not comparable."
+_REMARK = "These runs differ in their data or split: accuracies that are of different images are not comparable."
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ def compare(runs: Sequence[RunContents]) -> SideBySide:
     rows = [_row(run) for run in runs]
     intervals = [interval for run in runs if (interval := _interval(run))]
     plot = embed_png("Accuracy on the test images", comparison(intervals)) if len(intervals) > 1 else None
-    sizes = {n for run in runs if isinstance(n := _get(run.result, "test", "n"), int)}
-    return SideBySide(ReportTable("Runs", _COLUMNS, rows, len(rows)), plot, _REMARK if len(sizes) > 1 else "")
+    sizes = [(run, n) for run in runs if isinstance(n := _get(run.result, "test", "n"), int)]
+    data = {choice_of_test_images(run.folder, run.settings, n) for run, n in sizes}
+    return SideBySide(ReportTable("Runs", _COLUMNS, rows, len(rows)), plot, _REMARK if len(data) > 1 else "")
 
 
 def _row(run: RunContents) -> list[str]:

@@ -14,7 +14,6 @@ from vitrail.settings import DATA, setting
 from vitrail.task import Task
 
 COMMANDS = {"transfer": "vitrail transfer", "gan-train": "vitrail gan train"}
-SPLIT = ("folder", "test_share", "seed")  # settings that select the test images
 COLUMNS = ("run", "accuracy", "low", "high", "n", "backbone", "layer", "head", "C", "seconds")
 
 
@@ -38,8 +37,7 @@ class Compare(Task):
             yield _plot(rows)
         except MissingExtra as error:
             yield Note(f"{error} No plot was drawn.", "missing-extra")
-        tested_on = [[run.settings.get(name) for name in SPLIT] for run in runs]
-        yield _summary(rows, tested_on, self.run_folders)
+        yield _summary(rows, runs)
         yield Result({"runs": rows})
 
 
@@ -79,15 +77,14 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _accuracies(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = ("run", "accuracy", "95 % interval", "images", "backbone", "time")
-    cells = [
-        (row["run"], percent(row["accuracy"]), interval(row["low"], row["high"]), row["n"], row["backbone"])
-        + (duration(row["seconds"]),)
-        for row in rows
-    ]
+    bounds = [(percent(row["accuracy"]), interval(row["low"], row["high"]), row["n"]) for row in rows]
+    cells = [(r["run"], *b, r["backbone"], duration(r["seconds"])) for r, b in zip(rows, bounds, strict=True)]
     return Table("accuracies", "Test accuracy", columns, cells)
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], tested_on: Sequence[list[Any]], folders: Sequence[Path]) -> Summary:
+def _summary(rows: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Summary:
+    from vitrail.transfer.evaluation import choice_of_test_images
+
     best, *others = sorted(rows, key=lambda row: -row["accuracy"])
     lines = [
         ("best run", best["run"]),
@@ -95,10 +92,13 @@ def _summary(rows: Sequence[Mapping[str, Any]], tested_on: Sequence[list[Any]], 
     ]
     overlapping = [row["run"] for row in others if row["high"] >= best["low"]]
     if overlapping:
-        lines.append(("overlapping", f"{', '.join(overlapping)}: its 95 % interval and that of the best run overlap"))
-    if len({(row["n"], *data) for row, data in zip(rows, tested_on, strict=True)}) > 1:
-        lines.append(("warning", "the runs differ in their data or split, so the accuracies are of other images"))
-    return Summary(lines, [command("report", *folders)])
+        lines.append(("overlapping", f"95 % interval of {best['run']} with that of {', '.join(overlapping)}"))
+    if (
+        len({choice_of_test_images(run.folder, run.settings, row["n"]) for run, row in zip(runs, rows, strict=True)})
+        > 1
+    ):
+        lines.append(("warning", "the runs differ in their data or split: accuracies may be of different images"))
+    return Summary(lines, [command("report", *(run.folder for run in runs))])
 
 
 def _plot(rows: Sequence[Mapping[str, Any]]) -> Plot:

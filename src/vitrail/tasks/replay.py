@@ -35,7 +35,13 @@ class Replay(Task):
         old = read_run(self.run_folder)
         if old.result is None:
             raise BadRun(f"{str(self.run_folder)!r} has no result to compare with. Use a finished run.")
-        task = TASKS[old.task].of_run(old.folder, old.settings, old.environment.get("vitrail", "(unknown)"))
+        version = old.environment.get("vitrail", "(unknown)")
+        if old.task not in TASKS:
+            made = f"{str(old.folder)!r} was made by Vitrail {version} with the command {old.task!r}"
+            raise BadRun(
+                f"{made}, which this version lacks. Use that version, or make a new run.", path=str(old.folder)
+            )
+        task = TASKS[old.task].of_run(old.folder, old.settings, version)
         new: dict[str, Any] = {}
         folder = new_folder(self.runs, old.task)
         for event in record(task, old.task, folder):

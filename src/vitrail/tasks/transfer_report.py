@@ -11,7 +11,7 @@ from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
 from vitrail.formatting import count, duration, interval, percent
 from vitrail.image_files import display_name
-from vitrail.transfer.evaluation import Evaluation
+from vitrail.transfer.evaluation import Evaluation, mistake_lines
 from vitrail.transfer.pipeline import FitResult
 
 MISTAKES_SHOWN = 24  # images
@@ -52,7 +52,7 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
         lines += [
             ("accuracy", f"{percent(test['accuracy'])} (95 % interval {bounds}, {count(test['n'], 'image')})"),
             ("chance level", f"{percent(evaluation.chance_level)} (always the most frequent class)"),
-            *_mistaken(evaluation),
+            *mistake_lines(evaluation),
             ("calibration", f"expected calibration error {percent(test['ece'])}"),
         ]
     C = "" if choice["C"] is None else f", C = {choice['C']:.3g}"
@@ -65,21 +65,6 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
     ]
     steps = ["vitrail predict {run} IMAGE...", "vitrail explain IMAGE --backbone {run}", "vitrail report {run}"]
     return Summary(lines, steps)
-
-
-def _mistaken(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    if evaluation.untested_classes():
-        yield "not tested", f"{', '.join(evaluation.untested_classes())}: no test image"
-    if worst := evaluation.worst_classes():
-        recall = f"recall {percent(worst[0]['recall'])} of {count(worst[0]['n'], 'image')}"
-        yield "worst class", f"{worst[0]['name']}{_and(worst[1:])}: {recall}"
-    if top := evaluation.top_confusions():
-        true, predicted, images = top[0]
-        yield "top confusion", f"{true} classified as {predicted}{_and(top[1:])}, {count(images, 'image')}"
-
-
-def _and(others: Sequence[Any]) -> str:
-    return f" and {count(len(others), 'other')}" if others else ""
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Event]:

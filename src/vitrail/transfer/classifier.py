@@ -154,8 +154,10 @@ def read_classifier(run: Path) -> SavedClassifier:
     """The classifier in a run folder; no network is built.
 
     Raises:
+        BadSetting: `run` is no path.
         BadRun: the folder holds no classifier, or a damaged one.
     """
+    check_path("classifier", run)
     stem = run / "weights" / "head"
     try:
         header = parse_model(_Header, read_json(stem.with_suffix(".json")))
@@ -213,12 +215,14 @@ def load(source: str | Path, *, weights: str | Path | None = None, device: str =
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        BadSetting: neither a name nor a path.
+        BadSetting: neither a name nor a path, or weights that are no path.
         UnknownName: neither a run folder nor a backbone's name.
         BadRun: the folder holds no classifier.
         MissingWeights, BadWeights: the weights are not on this machine, or damaged.
     """
     check_path("source", source)
+    if weights is not None:
+        check_path("weights", weights)
     if Path(source).is_dir():
         backbone = read_classifier(Path(source)).build()
     elif "/" in str(source) and ":" not in str(source):  # a family's names may have slashes

@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.inference_engine import Engine
 from vitrail.devices import choose_device
-from vitrail.errors import BadImage, BadSetting
+from vitrail.errors import BadImage, BadSetting, one_line
 from vitrail.events import Note, Progress
 from vitrail.settings import cache_folder
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fitting import Fitting, Head
 from vitrail.transfer.multi_network import Blocks, extract_all
 from vitrail.transfer.scaling import Scaling, scale
-from vitrail.validation import check_choice, check_count, check_number, describe, paths_of
+from vitrail.validation import check_choice, check_count, check_number, check_path, describe, paths_of
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
@@ -46,28 +46,34 @@ class _Networks(BaseEstimator):  # type: ignore[misc]
 
     def _blocks(self, files: Files, layers: dict[str, tuple[str, ...]]) -> Blocks:
         """Features of all files, each of which must be readable."""
+        self._check_networks()
         extractors = [
             Extractor(
                 BACKBONES[name],
                 chosen,
                 weights=None if self.weights is None else Path(self.weights),
-                flip=self.average_flip,
+                flip=bool(self.average_flip),
                 cache=cache_folder() if self.cache == "user" else None if self.cache is None else Path(self.cache),
                 engine=self.inference_engine,
                 device=self.device,
             )
             for name, chosen in layers.items()
         ]
-        paths = paths_of("X", files)
-        if not paths:
-            raise BadSetting("X must be at least one image file; got none.")
-        check_choice("inference_engine", self.inference_engine, get_args(Engine))
-        choose_device(self.device)  # also where all features are cached
-        features = finish(extract_all(extractors, paths))
+        features = finish(extract_all(extractors, _files(files)))
         if features.skipped:
             first = features.skipped[0]
             raise BadImage(first["reason"], kind=first["kind"], path=first["file"])
         return features.blocks
+
+    def _check_networks(self) -> None:
+        """Checks the settings that the features depend on, also where all of them are cached."""
+        check_choice("inference_engine", self.inference_engine, get_args(Engine))
+        choose_device(self.device)
+        if not isinstance(self.average_flip, bool | np.bool_):
+            raise BadSetting(f"average_flip must be True or False; got {describe(self.average_flip)}.")
+        for setting in ("weights", "cache"):
+            if getattr(self, setting) is not None:
+                check_path(setting, getattr(self, setting))
 
     def _candidate_layers(self) -> dict[str, tuple[str, ...]]:
         """Backbone -> layers: those of the setting, or all feature layers of the network."""
@@ -119,11 +125,13 @@ class DeepFeatures(TransformerMixin, _Networks):  # type: ignore[misc]
 
         Raises:
             UnknownName: there is no such network.
-            BadSetting: there is no such feature scaling.
+            BadSetting: a setting is none of its values.
         """
         check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
+        self._check_networks()
         self.layers_ = {
-            name: layers[-1:] if self.layers == "auto" else layers for name, layers in self._candidate_layers().items()
+            name: layers[-1:] if isinstance(self.layers, str) and self.layers == "auto" else layers
+            for name, layers in self._candidate_layers().items()
         }
         return self
 
@@ -199,26 +207,26 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
 
         Raises:
             BadImage: a file cannot be read.
-            BadSetting: fewer labels than files, one class only, or a setting out of range.
+            BadSetting: no file, labels that are no classes, one class only, or a setting out of range.
         """
         check_choice("head", self.head, get_args(Head))
         check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
-        check_count("folds", self.folds, least=2)
-        check_count("seed", self.seed, least=0, most=2**32 - 1)
-        if self.C is not None:
-            check_number("C", self.C, above=0)
-        X = paths_of("X", X)
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        folds, seed, C = map(_plain, (self.folds, self.seed, self.C))
+        check_count("folds", folds, least=2)
+        check_count("seed", seed, least=0, most=2**32 - 1)
+        if C is not None:
+            check_number("C", C, above=0)
+        X = _files(X)
+        self.classes_, labels = _classes(y)
         if len(labels) != len(X):
             raise BadSetting(f"There must be one label per image; got {len(X)} images and {len(labels)} labels.")
         fitting = Fitting(
             self.head,  # type: ignore[arg-type]
-            () if self.C is None else (self.C,),
+            () if C is None else (C,),
             self.feature_scaling,  # type: ignore[arg-type]
-            self.layers == "auto",
-            self.folds,
-            self.seed,
+            isinstance(self.layers, str) and self.layers == "auto",
+            folds,
+            seed,
         )
         self.fitted_ = fitting.run(self._blocks(X, self._candidate_layers()), labels)
         self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
@@ -256,7 +264,7 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
             self.head_,
             name="transfer-classifier",
             scaling=self.feature_scaling,  # type: ignore[arg-type]
-            flip=self.average_flip,
+            flip=bool(self.average_flip),
             classes=tuple(map(str, self.classes_)),
         ).build()
 
@@ -282,10 +290,42 @@ def finish(steps: Generator[Progress | Note, None, T]) -> T:
 
 def _names(setting: str, value: Any) -> tuple[str, ...]:
     """`"a,b"` or a sequence as names."""
-    names = tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+    names = value.tolist() if isinstance(value, ndarray) else value
+    if isinstance(value, str):
+        names = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
         raise BadSetting(f"{setting} must be a name, or several; got {describe(value)}.")
     return tuple(names)
+
+
+def _files(given: Files) -> list[Path]:
+    """Image files, of which there must be one."""
+    if isinstance(given, ndarray) and given.ndim != 1:
+        raise BadSetting(f"X must be a path or a list of paths; got {describe(given)}.")
+    paths = paths_of("X", given)
+    if not paths:
+        raise BadSetting("X must be at least one image file; got none. Use a path or a list of paths.")
+    return paths
+
+
+def _classes(y: Any) -> tuple[ndarray, ndarray]:
+    """The classes, sorted, and the index of the class of each image."""
+    try:
+        check_classification_targets(y)
+        values = np.asarray(y)
+        if values.ndim != 1:
+            raise ValueError("it must have one axis")
+        classes, labels = np.unique(values, return_inverse=True)
+    except (ValueError, TypeError) as error:  # TypeError: values that have no order
+        raise BadSetting(
+            f"y must be one class per image, such as ['cat', 'dog']; got {describe(y)} ({one_line(error)})."
+        ) from None
+    return classes, labels
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's, as searches over `np.arange` set them, as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _takes_files(tags: Any) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vitrail.datasets.labelled import LabelledImages
+from vitrail.formatting import count, percent
 from vitrail.metrics.calibration import expected_calibration_error
 
 NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the standard normal distribution
@@ -77,6 +81,34 @@ class Evaluation:
         probabilities = self.probabilities[wrong, self.predicted[wrong]]
         indices: np.ndarray = wrong[np.argsort(-probabilities, kind="stable")][:most]
         return indices
+
+
+def mistake_lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Lines of a summary: classes without a test image, those of the lowest recall, the most frequent confusions."""
+    if untested := evaluation.untested_classes():
+        yield "not tested", f"{untested[0]}{_and_others(untested)} (no test image)"
+    if worst := evaluation.worst_classes():
+        images = count(sum(row["n"] for row in worst), "image")
+        recall = f"recall {percent(worst[0]['recall'])} of {images}"
+        yield "worst class", f"{worst[0]['name']}{_and_others(worst)}: {recall}"
+    if top := evaluation.top_confusions():
+        true, predicted, n = top[0]
+        others = f"; {count(len(top) - 1, 'other pair')} as often" if len(top) > 1 else ""
+        yield "top confusion", f"{true} classified as {predicted}, {count(n, 'image')}{others}"
+
+
+def _and_others(things: Sequence[Any]) -> str:
+    return f" and {count(len(things) - 1, 'other')}" if len(things) > 1 else ""
+
+
+def choice_of_test_images(folder: Path, settings: Mapping[str, Any], n: int) -> tuple[str, ...]:
+    """What chose the `n` test images of the run of `transfer` in `folder`; the same for runs on the same images.
+
+    Only a run that split the data itself kept the split as a table: in all others seed and share choose nothing.
+    """
+    split = ("test_share", "seed") if os.path.isfile(folder / "tables" / "split.csv") else ()
+    data = os.path.abspath(str(settings.get("folder")))  # `flowers` and `./flowers` are the same images
+    return (data, str(n), *(str(settings.get(name)) for name in split))
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
