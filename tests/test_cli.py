@@ -12,9 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from vitrail.cli.app import app
-from vitrail.cli.commands import SHORTENING
 from vitrail.cli.printer import Printer
-from vitrail.cli.progress import ProgressLines
+from vitrail.cli.progress import SHORTENING, ProgressLines
 from vitrail.events import Progress, Result, Table
 from vitrail.tasks import TASKS
 from vitrail.version import __version__

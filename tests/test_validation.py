@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vitrail.errors import BadSetting
-from vitrail.validation import check_count, check_number, describe
+from vitrail.validation import check_count, check_number, check_path, describe
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 1])
@@ -36,3 +36,16 @@ def test_what_was_given_is_told_in_a_few_words():
     assert describe(torch.zeros(2, 3)) == "a tensor (2, 3) of float32"
     assert describe(np.zeros(2, np.uint8)) == "an array (2,) of uint8"
     assert len(describe("x" * 1000)) < 70
+
+
+@pytest.mark.parametrize("value", [np.int64(3), np.uint8(3), np.float32(0.5)])
+def test_numbers_of_numpy_are_numbers(value):
+    check_number("share", value, most=3)
+    if not isinstance(value, np.floating):
+        check_count("steps", value)
+
+
+@pytest.mark.parametrize("path", ["\ud800", "a\0b", "x" * 256, "", " ", None, 3, b"a"])
+def test_what_no_system_can_have_as_a_path_is_refused(path):
+    with pytest.raises(BadSetting, match="must be a path"):
+        check_path("folder", path)

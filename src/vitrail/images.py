@@ -120,6 +120,18 @@ def _check_image(image: Any) -> None:
         )
 
 
+def check_intensities(images: Tensor) -> None:
+    """Raises `BadSetting` unless all values are in [0, 1], but for rounding; NaN is not."""
+    if not images.numel():
+        return
+    low, high = (float(value) for value in images.detach().aminmax())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        raise BadSetting(
+            f"Intensities of images must be in [0, 1]; got {low:.4g} to {high:.4g}. "
+            "Use images / 255 for 8-bit images, without normalisation by mean and standard deviation."
+        )
+
+
 def to_rgb(images: Num[Tensor, "*batch channels height width"]) -> Num[Tensor, "*batch 3 height width"]:
     """Grey (one channel) as three equal channels; RGB as it is. A view: copy it before writing into it."""
     return images.expand(*images.shape[:-3], 3, -1, -1)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from vitrail.errors import BadSetting
 
 MOST_SHOWN = 60  # characters of a value in a message
+LARGEST_SEED = 2**32 - 1  # NumPy's
+LARGEST_SAMPLE_SEED = 2**63 - 1  # torch takes 64 bits, and image k has the seed + k
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, of the usual file systems
 
 
@@ -25,7 +28,7 @@ def check_number(
     unit: str = "",
 ) -> None:
     """Raises `BadSetting` unless `value` is a finite number, in [least, most] and in (above, below)."""
-    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    ok = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)  # NumPy's numbers, too
     if not (ok and least <= value <= most and above < value < below):
         words = {"of at least": least, "above": above, "at most": most, "below": below}
         limits = [f"{word} {limit:g}" for word, limit in words.items() if math.isfinite(limit)]
@@ -35,10 +38,15 @@ def check_number(
 
 def check_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> None:
     """Raises `BadSetting` unless `value` is a whole number, in [least, most]."""
-    ok = isinstance(value, int) and not isinstance(value, bool)
+    ok = isinstance(value, Integral) and not isinstance(value, bool)
     if not ok or value < least or (most is not None and value > most):
         limit = f"from {least} to {most}" if most is not None else f"of {least} or more"
         raise BadSetting(f"{name} must be a whole number {limit}; got {describe(value)}.")
+
+
+def check_seed(name: str, value: Any, *, most: int = LARGEST_SEED) -> None:
+    """Raises `BadSetting` unless `value` is a seed that all sources of random numbers take."""
+    check_count(name, value, least=0, most=most)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
@@ -54,7 +62,10 @@ def check_path(name: str, value: Any) -> None:
     """
     if not isinstance(value, str | os.PathLike) or (isinstance(value, str) and not value.strip()):
         raise BadSetting(f"{name} must be a path; got {describe(value)}. Use a path; '.' is the working directory.")
-    text = os.fsencode(value)
+    try:
+        text = os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, which no name has
+        text = b"\0"
     if b"\0" in text or len(text) > LONGEST_PATH or max(map(len, text.split(b"/"))) > LONGEST_NAME:
         raise BadSetting(
             f"{name} must be a path whose names have at most {LONGEST_NAME} bytes, without NUL; got {describe(value)}."

@@ -13,8 +13,9 @@ from vitrail.attacks.quantise import quantise_result
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
 from vitrail.backbones.backbone import Backbone
-from vitrail.image_ascent import check_finite, check_images, check_seed
+from vitrail.image_ascent import check_finite, check_images
 from vitrail.tensors import Images, Labels
+from vitrail.validation import check_seed
 
 
 def attack(
@@ -58,7 +59,7 @@ def attack(
             that the network does not have.
     """
     check_images(model, images)
-    check_seed(seed)
+    check_seed("seed", seed)
     get_norm(norm)
     if labels is None:
         with torch.no_grad():

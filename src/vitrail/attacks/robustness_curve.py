@@ -20,9 +20,9 @@ from vitrail.attacks.run import AttackRun
 from vitrail.attacks.table import EPSILONS
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import check_images, check_seed
+from vitrail.image_ascent import check_images
 from vitrail.tensors import Images, Labels, Scores
-from vitrail.validation import describe
+from vitrail.validation import check_seed, describe
 
 Epsilons = Float[Tensor, " epsilons"]
 STEPS = 34
@@ -72,7 +72,7 @@ def robust_accuracy(
     """
     ball = get_norm(norm)
     check_images(model, images)
-    check_seed(seed)
+    check_seed("seed", seed)
     if not len(images):
         raise BadSetting(f"Robust accuracy is a share of images; got {describe(images)}. Use at least one.")
     limits = _limits(EPSILONS[norm] if epsilons is None else epsilons).to(images.device)

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vitrail.errors import BadSetting
+from vitrail.images import check_intensities
 from vitrail.tensors import Images
 from vitrail.validation import describe
 
 WINDOW, DEVIATION = 11, 1.5  # pixels: the Gaussian that statistics are weighted by
-ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 FLOOR_MEAN, FLOOR_VARIANCE = 0.01**2, 0.03**2  # keep the quotients defined where there is no light or no contrast
 
 
@@ -47,10 +47,8 @@ def _check_pair(before: Any, after: Any) -> None:
             "Images (N, 3, H, W) of floats, of one shape and type, are compared; "
             f"got {describe(before)} and {describe(after)}."
         )
-    for images in (before, after) if len(before) else ():
-        low, high = (float(value) for value in images.detach().aminmax())
-        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
-            raise BadSetting(f"Images must be in [0, 1]; got {low:.4g} to {high:.4g}. Use images / 255 for 8 bits.")
+    check_intensities(before)
+    check_intensities(after)
 
 
 def _window(size: int) -> Tensor:

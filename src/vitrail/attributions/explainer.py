@@ -30,9 +30,10 @@ from vitrail.class_names import class_index
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
-from vitrail.image_ascent import MEMORY, check_finite, check_images, check_seed, check_targets, max_batch_size
+from vitrail.image_ascent import MEMORY, check_finite, check_images, check_targets, max_batch_size
 from vitrail.images import to_hwc, to_unit
 from vitrail.tensors import Images, Labels, Maps, Pixels
+from vitrail.validation import check_seed
 
 Method = Callable[[Backbone, Images, Labels], Maps]
 
@@ -83,7 +84,7 @@ def explain(
             explain this network.
     """
     check_images(model, images)
-    check_seed(seed)
+    check_seed("seed", seed)
     device = str(images.device)
     network = Network(model, optimised_copy(model), {"name": model.name, "sha256": model.weights_sha256}, device)
     explainer = Explainer(

@@ -16,13 +16,12 @@ from vitrail.image_ascent import (
     check_finite,
     check_images,
     check_maps,
-    check_seed,
     check_targets,
     in_chunks,
     max_batch_size,
 )
 from vitrail.tensors import Images, Labels, Maps, Scores
-from vitrail.validation import describe
+from vitrail.validation import check_seed, describe
 
 SHARES = tuple((step / 20) ** 1.5 for step in range(21))
 """Shares of pixels changed at which the curves are measured: denser at the start, where most curves bend.
@@ -146,6 +145,6 @@ def random_maps(images: Images, seed: int = 0) -> Maps:
     """
     if not isinstance(images, Tensor) or images.ndim != 4:
         raise BadSetting(f"images must be a tensor (N, 3, H, W); got {describe(images)}.")
-    check_seed(seed)
+    check_seed("seed", seed)
     drawn = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(seed))
     return drawn.to(images.device).expand(len(images), -1, -1)

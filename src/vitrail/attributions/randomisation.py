@@ -8,9 +8,9 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import check_images, check_maps, check_seed, check_targets
+from vitrail.image_ascent import check_images, check_maps, check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
-from vitrail.validation import describe
+from vitrail.validation import check_seed, describe
 
 
 def randomisation_test(
@@ -30,7 +30,7 @@ def randomisation_test(
         BadSetting: images, targets or a seed that cannot be used, or a method that gives no finite map of each image.
     """
     check_images(model, images)
-    check_seed(seed)
+    check_seed("seed", seed)
     if not callable(method):
         raise BadSetting(f"method must be a function; got {describe(method)}. Use e.g. ATTRIBUTIONS['gradient'].")
     if not len(images):

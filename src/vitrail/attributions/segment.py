@@ -14,11 +14,11 @@ from torch import Tensor
 
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.image_ascent import check_maps
+from vitrail.images import check_intensities
 from vitrail.validation import describe
 
 OBJECT, BACKGROUND = 0.95, 0.30  # quantiles of the map above and below which a pixel is a seed, as in the paper
 BLUR = 0.02  # of the shorter side: gradients are noisy, and a seed should not be a single pixel
-ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 EDGE_WEIGHT = 130.0  # how strongly an edge of the image stops the walker
 
 
@@ -49,9 +49,7 @@ def segment(image: Float[Tensor, "3 height width"], map: Float[Tensor, "height w
         raise BadSetting(f"image must be a tensor (3, H, W) of floats, RGB; got {describe(image)}.")
     if not image.numel():
         raise BadSetting(f"image has no pixel; got {describe(image)}.")
-    low, high = (float(value) for value in image.detach().aminmax())
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
-        raise BadSetting(f"image must be in [0, 1]; got {low:.4g} to {high:.4g}. Use image / 255 for 8 bits.")
+    check_intensities(image)
     check_maps(map[None] if isinstance(map, Tensor) else map, image[None])
     image, map = image.detach(), map.detach()
     skimage = _skimage()

@@ -13,9 +13,8 @@ from vitrail.attributions.faithfulness import SHARES, Faithfulness, deletion_ins
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import MEMORY
-from vitrail.image_ascent.arguments import LARGEST_SEED
 from vitrail.tensors import Images, Labels, Maps, Scores
-from vitrail.validation import describe
+from vitrail.validation import LARGEST_SEED, describe
 
 Verdict = Literal["better than chance", "no better than chance here", "worse than chance"]
 

@@ -24,9 +24,10 @@ from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting
-from vitrail.image_ascent import MEMORY, check_finite, check_images, check_seed, check_targets, max_batch_size
+from vitrail.image_ascent import MEMORY, check_finite, check_images, check_targets, max_batch_size
 from vitrail.images import to_unit
 from vitrail.tensors import Images, Labels
+from vitrail.validation import check_seed
 
 Measurements = dict[str, np.ndarray]
 """Name -> (N, ...): `correct`, the minimal norms `linf` and `l2`, faithfulness, `passes` and `autoattack`."""
@@ -185,7 +186,7 @@ def audit_images(
         MissingExtra: AutoAttack is asked for and not installed.
     """
     check_images(model, images)
-    check_seed(seed)
+    check_seed("seed", seed)
     if labels is not None:
         check_targets(model, labels, len(images))
     identity = {"name": model.name, "sha256": model.weights_sha256}

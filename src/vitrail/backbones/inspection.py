@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,13 +47,13 @@ def layer_facts(spec: BackboneSpec) -> list[LayerFacts]:
     return facts
 
 
-def backbone_facts(name: str, spec: BackboneSpec) -> dict[str, Any]:
+def backbone_facts(name: str, spec: BackboneSpec, facts: Sequence[LayerFacts]) -> dict[str, Any]:
     """Size, cost and licence of a whole backbone, as in `result.json` of `vitrail models`.
 
     Args:
         name: of the backbone in the results.
+        facts: of its layers, see `layer_facts`.
     """
-    facts = layer_facts(spec)
     return {
         "name": name,
         "parameters": sum(fact.parameters for fact in facts),

@@ -17,4 +17,4 @@ def main() -> None:
         app(prog_name="vitrail")
     except KeyboardInterrupt:
         print("Error: Stopped.", file=sys.stderr)
-        os._exit(130)  # no second traceback from what is still being imported
+        os._exit(130)  # as `interrupts.INTERRUPTED`, whose import may be what was interrupted; no second traceback

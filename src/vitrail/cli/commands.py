@@ -28,23 +28,6 @@ if TYPE_CHECKING:
 FAILED, WRONG_OPTION = 1, 2
 """Exit codes, beside that of an interrupt."""
 
-SHORTENING = {
-    "attack": ("--steps", "--backbone"),
-    "audit": ("--max-images",),
-    "classify": ("--backbone",),
-    "explain": ("--no-faithfulness", "--samples"),
-    "gan-edit": ("--inversion-steps",),
-    "gan-evaluate": ("--samples",),
-    "gan-interpolate": ("--steps",),
-    "gan-sweep": ("--epochs", "--max-images", "--size"),
-    "gan-train": ("--epochs", "--max-images", "--size"),
-    "predict": ("--shards",),
-    "reproduce": ("--budget",),
-    "transfer": ("--backbone",),
-    "visualise": ("--steps", "--size"),
-}
-"""Options that make a long run of a task shorter."""
-
 
 def command_for(name: str, task: type[Task]) -> Any:
     """The command that builds `task` from its options and runs it."""
@@ -98,6 +81,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     Of several processes that torchrun started, the first one keeps and prints, and the others work in silence.
     """
     from vitrail.cli.printer import Printer
+    from vitrail.cli.progress import SHORTENING
     from vitrail.runs import new_folder, record
 
     config, as_json = values.pop("config", None), values.pop("json")

@@ -21,6 +21,23 @@ LONG = 60  # seconds to go from which a run is told to be long
 BAR = 18
 REMAINING = len("0:00:00")
 
+SHORTENING = {
+    "attack": ("--steps", "--backbone"),
+    "audit": ("--max-images",),
+    "classify": ("--backbone",),
+    "explain": ("--no-faithfulness", "--samples"),
+    "gan-edit": ("--inversion-steps",),
+    "gan-evaluate": ("--samples",),
+    "gan-interpolate": ("--steps",),
+    "gan-sweep": ("--epochs", "--max-images", "--size"),
+    "gan-train": ("--epochs", "--max-images", "--size"),
+    "predict": ("--shards",),
+    "reproduce": ("--budget",),
+    "transfer": ("--backbone",),
+    "visualise": ("--steps", "--size"),
+}
+"""Options that make a long run of a task shorter."""
+
 
 class ProgressLines:
     """The bar of the stage that is being worked on; elsewhere one line every few seconds and at each stage's end.

@@ -15,12 +15,12 @@ from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
-from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path, check_seed
+from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path
 from vitrail.images import to_rgb
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
 from vitrail.settings import cache_folder
-from vitrail.validation import check_count
+from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def evaluate(
     check_kind("extractor", extractor, str, "auto")
     check_count("samples", samples, least=FEWEST_SAMPLES)
     check_flag("gan_train", gan_train)
-    check_seed("seed", seed)
+    check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
     check_device("device", device)
     check_flag("download", download)
     check_optional_path("cache", cache)

@@ -31,12 +31,10 @@ from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampling import calibration_batches
 from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
-from vitrail.images import to_bytes, to_rgb, to_unit
+from vitrail.images import check_intensities, to_bytes, to_rgb, to_unit
 from vitrail.runs import read_run
 from vitrail.tensors import Images
 from vitrail.validation import check_path, describe
-
-ROUNDING = 1e-4  # by which intensities may leave [0, 1]
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,7 @@ def _check_images(images: Any) -> None:
             f"images must be a tensor (N, 3, H, W) of float32, RGB; got {describe(images)}. "
             "Use vitrail.read_image(file)[None] for one image."
         )
-    low, high = (float(value) for value in images.aminmax())
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
-        raise BadSetting(f"Intensities must be in [0, 1]; got {low:.4g} to {high:.4g}. Use images / 255 for 8 bits.")
+    check_intensities(images)
 
 
 def _cover(images: Images, size: int) -> Images:

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from vitrail.class_names import class_index
 from vitrail.errors import BadSetting
 from vitrail.gan.networks import condition_name, condition_table
-from vitrail.gan_training.arguments import check_seed
 from vitrail.gan_training.sampling import generate_images, latents_of, sample_labels
 from vitrail.tensors import Condition
-from vitrail.validation import check_count, describe
+from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed, describe
 
 Label = str | Sequence[str] | Mapping[str, int] | None
 """A label as users write it: a class ("cat"), attributes (["Male=1", "Young=0"] or {"Male": 1}), or None: any."""
@@ -171,4 +170,4 @@ def _is_matrix(value: Any, columns: int) -> bool:
 
 def _check_draw(count: int, seed: int) -> None:
     check_count("The number of images", count)
-    check_seed("seed", seed)
+    check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vitrail.errors import BadSetting
-from vitrail.gan_training.arguments import check_seed
-from vitrail.validation import check_count
+from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def interpolation_keypoints(
     """
     check_count("steps", steps)
     for seed in seeds:
-        check_seed("seed", seed)
+        check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
     if has_end_label and not has_label:
         raise BadSetting("An end label needs a start label. Use both, e.g. --class cat --to-class dog.")
     keypoints = Keypoints(seeds if len(seeds) > 1 else seeds * 2, steps, loop)

@@ -29,12 +29,10 @@ from vitrail.gan.tensorboard import TensorBoardWriter
 from vitrail.gan.training_data import TrainingData, default_size, open_training_data
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingEvent, TrainingStart
 from vitrail.gan_training.arguments import (
-    TRAINING_SEED,
     check_device,
     check_flag,
     check_kind,
     check_optional_path,
-    check_seed,
 )
 from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import generate_images, latents_of
@@ -44,7 +42,7 @@ from vitrail.interrupts import Interrupts
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
-from vitrail.validation import check_choice, check_count
+from vitrail.validation import check_choice, check_count, check_seed
 
 BATCH = 64
 FEWEST_SAMPLES = 8  # of an evaluation
@@ -85,7 +83,7 @@ ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
     "evaluation": partial(check_kind, kind=EvaluationOptions, use="EvaluationOptions(samples=1000)"),
     "batch": partial(check_count, least=2),  # batch normalisation needs two images
     "epochs": check_count,
-    "seed": partial(check_seed, most=TRAINING_SEED),
+    "seed": check_seed,
     "device": check_device,
     "autotune": check_flag,
     "on_alarm": partial(check_choice, choices=get_args(OnAlarm)),

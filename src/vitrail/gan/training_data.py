@@ -15,9 +15,9 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.gan.description import MAX_SIZE
-from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path, check_seed
+from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path
 from vitrail.settings import parse_model
-from vitrail.validation import check_count, check_number, check_path, describe
+from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_number, check_path, check_seed, describe
 
 OF_THE_MACHINE = ("home", "download")  # options that do not select images
 MOST_HELD_OUT = 0.9  # of the images
@@ -94,7 +94,7 @@ def _check_options(options: PixelOptions) -> None:
     if options.images is not None:
         check_count("images", options.images, least=MIN_TRAIN)
     check_number("held_out", options.held_out, above=0, below=MOST_HELD_OUT)
-    check_seed("seed", options.seed)
+    check_seed("seed", options.seed, most=LARGEST_SAMPLE_SEED)
     check_path("home", options.home)
     check_flag("download", options.download)
 

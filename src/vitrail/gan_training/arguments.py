@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vitrail.errors import BadSetting
-from vitrail.validation import check_count, check_path, describe
+from vitrail.validation import check_path, describe
 
-TRAINING_SEED = 2**32 - 1  # NumPy's largest
-SAMPLING_SEED = 2**63 - 1  # torch takes 64 bits, and image k has the seed + k
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -23,11 +21,6 @@ def check_kind(name: str, value: Any, kind: type, use: str) -> None:
     """Raises `BadSetting`, which recommends `use`, unless `value` is a `kind`."""
     if not isinstance(value, kind):
         raise BadSetting(f"{name} must be a {kind.__name__}; got {describe(value)}. Use {use}.")
-
-
-def check_seed(name: str, value: Any, *, most: int = SAMPLING_SEED) -> None:
-    """Raises `BadSetting` unless `value` is a seed that every source of random numbers takes."""
-    check_count(name, value, least=0, most=most)
 
 
 def check_device(name: str, value: Any) -> None:

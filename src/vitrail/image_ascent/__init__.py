@@ -4,7 +4,7 @@
 gradient, `batching` bounds the memory, `monitor` reports the progress of a long call.
 """
 
-from vitrail.image_ascent.arguments import check_classes, check_images, check_maps, check_network, check_seed
+from vitrail.image_ascent.arguments import check_classes, check_images, check_maps, check_network
 from vitrail.image_ascent.batching import MEMORY, in_chunks, max_batch_size
 from vitrail.image_ascent.input_gradient import InputGradient, check_finite, check_targets, input_gradient
 from vitrail.image_ascent.monitor import NetworkTraffic, monitored
@@ -21,7 +21,6 @@ __all__ = [
     "check_images",
     "check_maps",
     "check_network",
-    "check_seed",
     "check_targets",
     "class_score",
     "in_chunks",

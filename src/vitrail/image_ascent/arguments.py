@@ -7,10 +7,8 @@ from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting
-from vitrail.validation import check_count, describe
-
-ROUNDING = 1e-4  # by which intensities may leave [0, 1]
-LARGEST_SEED = 2**32 - 1
+from vitrail.images import check_intensities
+from vitrail.validation import describe
 
 
 def check_network(model: Any) -> None:
@@ -28,14 +26,7 @@ def check_images(model: Any, images: Any) -> None:
     model.check_images(images)
     if torch.is_inference_mode_enabled() or images.is_inference():
         raise BadSetting("Gradients are needed; got torch.inference_mode(). Use images and calls outside of it.")
-    if not images.numel():
-        return
-    low, high = (float(value) for value in images.detach().aminmax())
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # NaN is neither
-        raise BadSetting(
-            f"Intensities of images must be in [0, 1]; got {low:.4g} to {high:.4g}. "
-            "Use images / 255 for 8-bit images, without normalisation by mean and standard deviation."
-        )
+    check_intensities(images)
 
 
 def check_classes(name: str, values: Any, count: int | None = None) -> None:
@@ -58,8 +49,3 @@ def check_maps(maps: Any, images: Tensor) -> None:
         raise BadSetting(f"maps must be a tensor {wanted} of floats, one for each image; got {describe(maps)}.")
     if not maps.isfinite().all():
         raise BadSetting(f"maps must be finite; got {int((~maps.isfinite()).sum())} values that are not.")
-
-
-def check_seed(seed: Any) -> None:
-    """Raises `BadSetting` unless `seed` is one that all generators of random numbers take."""
-    check_count("seed", seed, least=0, most=LARGEST_SEED)

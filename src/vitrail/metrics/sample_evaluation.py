@@ -26,10 +26,9 @@ from vitrail.metrics.inception import InceptionFeatures
 from vitrail.metrics.prdc import NEAREST, prdc
 from vitrail.metrics.sample_classifier import agreement
 from vitrail.tensors import Condition
-from vitrail.validation import check_count, describe
+from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed, describe
 
 ABBREVIATIONS = {"frechet-distance": "FD", "kernel-distance": "KD"}
-LARGEST_SEED = 2**63 - 1
 FID_COUNT = 50_000  # images; the distance grows with fewer, and is not comparable with published FIDs
 ALARM_METRICS = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
 """Metrics whose ratio to the baseline shows repeated samples or copied training images."""
@@ -82,7 +81,7 @@ class SampleEvaluation:
         self, extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
     ) -> None:
         check_count("count", count, least=FEWEST)
-        check_count("seed", seed, least=0, most=LARGEST_SEED)
+        check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
         if not isinstance(extractor, FeatureExtractor):
             raise BadSetting(f"extractor must be a FeatureExtractor; got {describe(extractor)}.")
         for name, data in (("train", train), ("held_out", held_out)):

@@ -26,9 +26,10 @@ class Models(Task):
         yield from self._layers(self.name) if self.name else self._list()
 
     def _list(self) -> Iterator[Event]:
-        from vitrail.backbones.inspection import backbone_facts
+        from vitrail.backbones.inspection import backbone_facts, layer_facts
 
-        models = [backbone_facts(name, BACKBONES[name]) for name in BACKBONES if not name.endswith(":")]
+        names = [name for name in BACKBONES if not name.endswith(":")]
+        models = [backbone_facts(name, BACKBONES[name], layer_facts(BACKBONES[name])) for name in names]
         rows = [
             (
                 model["name"],
@@ -49,7 +50,8 @@ class Models(Task):
         from vitrail.backbones.inspection import backbone_facts, layer_facts
 
         spec = BACKBONES[name]
-        facts, total = layer_facts(spec), backbone_facts(name, spec)
+        facts = layer_facts(spec)
+        total = backbone_facts(name, spec, facts)
         weights = "on this machine" if total["weights_here"] else "not on this machine: downloaded on first use"
         rows = [
             (fact.name, "×".join(map(str, fact.shape[1:])), fact.parameters, percent(fact.share), fact.multiply_adds)

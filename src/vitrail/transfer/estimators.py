@@ -24,7 +24,7 @@ from vitrail.transfer.features import Extractor
 from vitrail.transfer.fitting import Fitting, Head
 from vitrail.transfer.multi_network import Blocks, extract_all
 from vitrail.transfer.scaling import Scaling, scale
-from vitrail.validation import check_choice, check_count, check_number, check_path, describe, paths_of
+from vitrail.validation import check_choice, check_count, check_number, check_path, check_seed, describe, paths_of
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
@@ -211,22 +211,21 @@ class TransferClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         """
         check_choice("head", self.head, get_args(Head))
         check_choice("feature_scaling", self.feature_scaling, get_args(Scaling))
-        folds, seed, C = map(_plain, (self.folds, self.seed, self.C))
-        check_count("folds", folds, least=2)
-        check_count("seed", seed, least=0, most=2**32 - 1)
-        if C is not None:
-            check_number("C", C, above=0)
+        check_count("folds", self.folds, least=2)
+        check_seed("seed", self.seed)
+        if self.C is not None:
+            check_number("C", self.C, above=0)
         X = _files(X)
         self.classes_, labels = _classes(y)
         if len(labels) != len(X):
             raise BadSetting(f"There must be one label per image; got {len(X)} images and {len(labels)} labels.")
         fitting = Fitting(
             self.head,  # type: ignore[arg-type]
-            () if C is None else (C,),
+            () if self.C is None else (float(self.C),),
             self.feature_scaling,  # type: ignore[arg-type]
             isinstance(self.layers, str) and self.layers == "auto",
-            folds,
-            seed,
+            int(self.folds),
+            int(self.seed),
         )
         self.fitted_ = fitting.run(self._blocks(X, self._candidate_layers()), labels)
         self.head_, self.layers_, self.C_ = self.fitted_.head, dict(self.fitted_.layers), self.fitted_.C
@@ -321,11 +320,6 @@ def _classes(y: Any) -> tuple[ndarray, ndarray]:
             f"y must be one class per image, such as ['cat', 'dog']; got {describe(y)} ({one_line(error)})."
         ) from None
     return classes, labels
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy's, as searches over `np.arange` set them, as one of Python's."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _takes_files(tags: Any) -> Any:

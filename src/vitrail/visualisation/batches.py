@@ -14,10 +14,10 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
-from vitrail.image_ascent import MEMORY, check_network, check_seed, max_batch_size
+from vitrail.image_ascent import MEMORY, check_network, max_batch_size
 from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
-from vitrail.validation import check_count
+from vitrail.validation import check_count, check_seed
 from vitrail.visualisation.parametrisations import Parametrisation, fourier, maco
 from vitrail.visualisation.pixel_ascent import PixelAscentOptions, gaussian_noise, pixel_ascent
 from vitrail.visualisation.render import AscentOptions, Frame, render
@@ -186,7 +186,7 @@ def visualise(
     if method not in STEP_SIZES:
         raise BadSetting(f"method must be one of {', '.join(STEP_SIZES)}; got {method!r}.")
     check_count("steps", steps)
-    check_seed(seed)
+    check_seed("seed", seed)
     check_network(model)
     names = [classes] if isinstance(classes, (str, int)) else classes
     if not names:
