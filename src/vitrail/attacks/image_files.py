@@ -95,7 +95,8 @@ class FileAttack:
         done = 0
         for batch in sized_batches(self._files):
             if isinstance(batch, SizedBatch):
-                size = max_batch_size(self._fast, to_unit(batch.pixels[:1]), memory=self._memory)
+                first = to_unit(batch.pixels[:1].to(self._network.device))
+                size = max_batch_size(self._fast, first, memory=self._memory)
                 for start in range(0, len(batch.files), size):
                     rows = slice(start, start + size)
                     yield from self._attack(batch.files[rows], batch.pixels[rows].to(self._network.device))

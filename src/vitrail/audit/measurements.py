@@ -86,7 +86,7 @@ class Auditor:
         """
         for batch in batches(files, self.network.reference.preprocessing):
             yield from batch.skipped
-            size = self.batch_size(to_unit(batch.pixels[:1])) if batch.files else 1
+            size = self.batch_size(to_unit(batch.pixels[:1]).to(self.network.device)) if batch.files else 1
             for start in range(0, len(batch.files), size):
                 rows = batch.rows[start : start + size]
                 images = to_unit(batch.pixels[start : start + size]).to(self.network.device)

@@ -140,7 +140,7 @@ def _head(
 
 
 def _network(tuned: FineTuned, evaluation: Evaluation, data: str) -> Weights:
-    tensors = {key: tensor.numpy() for key, tensor in tuned.backbone.network.state_dict().items()}
+    tensors = {key: tensor.cpu().numpy() for key, tensor in tuned.backbone.network.state_dict().items()}
     return Weights("network", tensors, {"name": _title(evaluation, data)}, _card(evaluation, data))
 
 

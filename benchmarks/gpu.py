@@ -1,0 +1,238 @@
+"""Every kind of work on the CPU and on a GPU of one machine: what fails, what differs, what it saves.
+
+    python benchmarks/gpu.py DATA [--device cuda] [--against cpu] [--only transfer gan] [--once] [--output FILE]
+
+DATA holds `scene15/{train,test}/CLASS`, `photos/` and, with a table `labels.csv` of attributes, `faces/`. Each step is
+a command, called as `vitrail.run` does it, first on one device and then on the other, in one process, after one step
+that is not counted; those of Python are called as they stand. One JSON line a step goes to stdout as it ends, so that
+an early end keeps what was measured; `--output` gets all of them as one document. A step that fails is listed with its
+error, and the others go on. Values that describe the machine (as in `vitrail replay`) are left out of the comparison.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import vitrail
+from vitrail.attacks import ATTACKS
+from vitrail.attributions import ATTRIBUTIONS
+from vitrail.gan_architectures import GANS
+from vitrail.gan_training import LOSSES
+from vitrail.images import read_pixels, to_unit
+from vitrail.tasks import TASKS
+from vitrail.tasks.replay import MEASURED, differences
+
+METHODS = ",".join(name for name in ATTRIBUTIONS if not name.endswith(":"))
+GAN = {"epochs": 2, "final_eval_samples": 256, "eval_samples": 128, "evaluate_every": 1}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A task and its settings; `needs` names a step of the same device whose run folder it takes, as `setting`."""
+
+    name: str
+    task: str
+    settings: dict[str, Any]
+    needs: str = ""
+    setting: str = "generator"
+
+
+def steps(data: Path) -> Iterator[Step]:
+    """The work of the three labs, in the order in which a run is needed by the next."""
+    photos = sorted((data / "photos").glob("*.*"))
+    scene15, faces = data / "scene15", data / "faces"
+    yield Step("classify", "classify", {"images": photos})
+    yield Step("transfer", "transfer", {"folder": scene15, "use_cache": False})
+    yield Step(
+        "transfer-squeezenet",
+        "transfer",
+        {"folder": scene15, "backbone": "squeezenet", "layer": ("fire9",), "use_cache": False},
+    )
+    yield Step(
+        "transfer-fine-tune",
+        "transfer",
+        {"folder": scene15, "head": "fine-tune", "epochs": 2, "use_cache": False},
+    )
+    yield Step("predict", "predict", {"images": photos, "use_cache": False}, "transfer", "classifier")
+    for backbone in ("efficientnet-lite0", "squeezenet"):
+        explained = {"images": photos[:2], "method": METHODS, "samples": 32, "backbone": backbone}
+        yield Step(f"explain-{backbone}", "explain", explained)
+    yield Step("explain-run", "explain", {"images": photos[:2], "randomisation_test": True}, "transfer", "backbone")
+    for method in ATTACKS:
+        limited = {"epsilon": 2 / 255} if method in ("fgsm", "pgd", "apgd") else {}
+        attacked = {"images": photos[:2], "method": method, "target": "tarantula", **limited}
+        yield Step(f"attack-{method}", "attack", attacked)
+    yield Step("audit", "audit", {"folder": data / "photos", "max_images": 4})
+    for method in ("fourier", "maco", "pixels"):
+        yield Step(f"visualise-{method}", "visualise", {"classes": ("tarantula",), "method": method, "steps": 50})
+    for architecture in GANS:
+        yield Step(f"gan-train-{architecture}", "gan-train", {"data": "digits", "architecture": architecture, **GAN})
+    for loss in LOSSES:
+        yield Step(
+            f"gan-train-{loss}", "gan-train", {"data": "digits", "loss": loss, **GAN, "epochs": 1, "autotune": False}
+        )
+    yield Step("gan-train-bfloat16", "gan-train", {"data": "digits", "precision": "bfloat16", **GAN})
+    trained = "gan-train-conditional-dcgan"
+    yield Step("gan-sample", "gan-sample", {"count": 16, "label": ("3",)}, trained)
+    yield Step("gan-evaluate", "gan-evaluate", {"samples": 256}, trained)
+    yield Step("gan-interpolate", "gan-interpolate", {"steps": 4}, trained)
+    yield Step("gan-export", "gan-export", {"format": "safetensors"}, trained)
+    yield Step("gan-train-faces", "gan-train", {"data": str(faces), "labels": faces / "labels.csv", **GAN})
+    edited = {"images": sorted((faces / "images").glob("*.*"))[:4], "attributes": ("Male=1",), "inversion_steps": 20}
+    yield Step("gan-edit", "gan-edit", edited, "gan-train-faces")
+
+
+def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a result by their place, without those that describe the machine."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in MEASURED:
+                yield from numbers(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from numbers(inner, f"{path}[{index}]")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path, value
+
+
+def apart(first: dict[str, Any], second: dict[str, Any], most: int = 12) -> dict[str, Any]:
+    """The values that lie furthest apart, relative to the larger one."""
+    one, two = dict(numbers(first)), dict(numbers(second))
+    gaps = {
+        place: abs(one[place] - two[place]) / max(abs(one[place]), abs(two[place]))
+        for place in one.keys() & two.keys()
+        if one[place] != two[place]
+    }
+    furthest = sorted(gaps, key=gaps.__getitem__, reverse=True)[:most]
+    return {"differing": len(gaps), "of": len(one), "furthest": {place: [one[place], two[place]] for place in furthest}}
+
+
+class Bench:
+    """The steps on each of the devices, with the run folders below `folder`."""
+
+    def __init__(self, devices: tuple[str, str], folder: Path, *, again: bool = True) -> None:
+        self.devices, self.folder, self.again = devices, folder, again
+
+    def compare(self, step: Step) -> dict[str, Any]:
+        """One step on both devices, and again on the first, where it should repeat itself."""
+        found: dict[str, Any] = {"step": step.name}
+        results = {}
+        for device in self.devices:
+            outcome = self._attempt(step, device, f"{step.name}-{device}")
+            results[device] = outcome.pop("result", None)
+            found[device] = outcome
+        if all(results.values()):
+            first, second = (results[device] for device in self.devices)
+            found["apart"] = apart(first, second)
+        if all(results.values()) and self.again:
+            again = self._attempt(step, self.devices[0], f"{step.name}-{self.devices[0]}-again")
+            found["again"] = {
+                "seconds": again["seconds"],
+                "unequal": sorted(differences(first, again["result"])) if "result" in again else again,
+            }
+        return found
+
+    def _attempt(self, step: Step, device: str, name: str) -> dict[str, Any]:
+        settings = self._settings(step, device, name)
+        is_cuda = device.startswith("cuda")
+        if is_cuda:
+            torch.cuda.reset_peak_memory_stats()
+        started = time.perf_counter()
+        try:
+            run = vitrail.run(step.task, run_dir=self.folder / name, **settings)
+        except Exception as error:  # a benchmark of what works lists what does not
+            return {
+                "seconds": round(time.perf_counter() - started, 2),
+                "error": f"{type(error).__name__}: {error}",
+                "where": traceback.format_exc().splitlines()[-14:],
+            }
+        outcome: dict[str, Any] = {"seconds": round(time.perf_counter() - started, 2), "result": dict(run.result or {})}
+        if is_cuda:
+            outcome["peak_mib"] = round(torch.cuda.max_memory_allocated() / 2**20)
+        return outcome
+
+    def _settings(self, step: Step, device: str, name: str) -> dict[str, Any]:
+        settings = dict(step.settings)
+        if "device" in TASKS[step.task].model_fields:
+            settings["device"] = device
+        if step.task.startswith("gan-") and "cache" in TASKS[step.task].model_fields:
+            settings["cache"] = self.folder / "cache" / name  # or a judge of the other device would be taken
+        if step.needs:
+            settings[step.setting] = str(self.folder / f"{step.needs}-{device}")
+        return settings
+
+
+def checks(device: str, against: str, data: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """The largest difference of features, relative to a layer's largest, with and without TF32 in convolutions."""
+    photos = sorted((data / "photos").glob("*.*"))[:8]
+
+    def features(backbone: str, exact: bool) -> dict[str, Any]:
+        before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = not exact
+        found = {}
+        for name in (device, against):
+            model = vitrail.load(backbone, device=name)
+            side = model.preprocessing.size
+            images = torch.stack([read_pixels(file, short_side=side, crop=side) for file in photos])
+            with torch.inference_mode():
+                found[name] = model.features(to_unit(images).to(name), model.description.feature_layers)
+        torch.backends.cudnn.allow_tf32 = before
+        return {
+            layer: float((found[device][layer].cpu() - value).abs().max() / value.abs().max())
+            for layer, value in found[against].items()
+        }
+
+    for backbone in ("efficientnet-lite0", "squeezenet"):
+        for exact in (True, False):
+            yield f"features-{backbone}-{'float32' if exact else 'tf32'}", lambda b=backbone, e=exact: features(b, e)
+
+
+def main() -> None:
+    """Runs the steps; see the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--against", default="cpu")
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of the names of steps")
+    parser.add_argument("--once", action="store_true", help="no repetition on the first device")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    devices = (options.device, options.against)
+    about = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor(),
+    }
+    document: dict[str, Any] = {**about, "steps": []}
+
+    def keep(found: dict[str, Any]) -> None:
+        print(json.dumps(found), flush=True)
+        document["steps"].append(found)
+        if options.output:
+            options.output.write_text(json.dumps(document, indent=2, default=str) + "\n")
+
+    chosen = tuple(options.only)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(devices, Path(folder), again=not options.once)
+        wanted = [step for step in steps(options.data) if step.name.startswith(chosen)]
+        bench.compare(Step("warm-up", "classify", {"images": sorted((options.data / "photos").glob("*.*"))[:1]}))
+        for step in wanted:
+            keep(bench.compare(step))
+        for name, check in checks(*devices, options.data):
+            if name.startswith(chosen):
+                keep({"step": name, "largest_relative_gap": check()})
+
+
+if __name__ == "__main__":
+    main()
