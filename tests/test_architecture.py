@@ -258,3 +258,49 @@ def test_tasks_are_declarations_and_reports():
     lines = {path.name: path.read_text().count("\n") for path in (PACKAGE / "tasks").glob("*.py")}
     assert len(lines) <= 36, sorted(lines)
     assert sum(lines.values()) <= 3_600
+
+
+ENTRY = re.compile(r"^    ([A-Za-z_*][\w*, ]*):", re.MULTILINE)
+
+
+def names_described(document: str, section: str) -> Iterator[str]:
+    """The names that a section of a docstring gives: `a, b: what they are` gives a and b."""
+    found = re.search(rf"^{section}:\n((?:    .*\n|\n)+)", document + "\n", re.MULTILINE)
+    for names in ENTRY.findall(found.group(1)) if found else ():
+        yield from (name.strip().lstrip("*") for name in names.split(","))
+
+
+def arguments_of(function: ast.FunctionDef) -> set[str]:
+    given = function.args
+    all_of_them = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return {argument.arg for argument in all_of_them if argument is not None}
+
+
+def names_inside(node: ast.ClassDef | ast.FunctionDef) -> set[str]:
+    """Arguments; of a class also those of its methods, its fields, methods and attributes."""
+    found = {name for each in ast.walk(node) if isinstance(each, ast.FunctionDef) for name in arguments_of(each)}
+    if isinstance(node, ast.ClassDef):
+        found |= {each.name for each in ast.walk(node) if isinstance(each, ast.FunctionDef)}
+        found |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        found |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return found
+
+
+def test_docstrings_describe_names_that_exist():
+    report(
+        [
+            f"{shown(path)}: {node.name} describes {name!r}"
+            for path in files()
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.ClassDef | ast.FunctionDef)
+            for section in ("Args", "Attributes")
+            for name in names_described(ast.get_docstring(node) or "", section)
+            if name not in names_inside(node)
+        ]
+    )
+
+
+def test_a_stale_name_in_a_docstring_is_found():
+    (stale,) = ast.parse('def f(new):\n    """Does.\n\n    Args:\n        old, new: what is given.\n    """').body
+    assert isinstance(stale, ast.FunctionDef)
+    assert set(names_described(ast.get_docstring(stale) or "", "Args")) - names_inside(stale) == {"old"}

@@ -22,7 +22,7 @@ def configure_process() -> None:
 
 
 def keep_freed_memory() -> None:
-    """What is freed is kept for the next tensor, up to `KEPT`, where malloc is glibc's and was not told otherwise.
+    """What is freed is kept for the next tensor, up to `KEPT`, where malloc is glibc's and not configured otherwise.
 
     By itself it gives blocks of some MiB back to the system at once and gets them anew at the next layer, page by page:
     a tenth of a GAN's step, and two thirds of the time of SqueezeNet's features in batches of 32.

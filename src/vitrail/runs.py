@@ -108,7 +108,7 @@ def _same_task(folder: Path, name: str) -> bool | None:
 
 
 def new_folder(root: Path, task: str) -> Path:
-    """A new folder below `root`, called like the task and the time; it is empty, and nobody else is given it.
+    """A new folder below `root`, called like the task and the time; it is empty, and no other process gets it.
 
     Raises:
         CannotWrite: it cannot be made.

@@ -159,5 +159,5 @@ def shortened(given: Any) -> str:
 
 
 def cache_folder() -> Path:
-    """Where features are kept unless a task is told otherwise: the user's cache."""
+    """The default folder of features: the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "vitrail" / "features"

@@ -1,6 +1,6 @@
 """Gradient ascent on a class score until the image is adversarial.
 
-Source: Stanford CS231n's fooling images, after Szegedy et al. (2014, https://arxiv.org/abs/1312.6199) and Simonyan et
+Source: Stanford CS231n's "fooling images", after Szegedy et al. (2014, https://arxiv.org/abs/1312.6199) and Simonyan et
 al. (2014, https://arxiv.org/abs/1312.6034): x <- x + eta g / |g|.
 """
 

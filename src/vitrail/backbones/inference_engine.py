@@ -165,7 +165,7 @@ def _openvino_forward(module: nn.Module, example: np.ndarray) -> Forward:
         traced = torch.jit.freeze(torch.jit.trace(folded, example_tensor, check_trace=False))  # type: ignore[no-untyped-call]
         model = openvino.convert_model(traced, example_input=example_tensor)
     model.reshape(list(example.shape))
-    threads = torch.get_num_threads()  # as many as torch was told to use: others may need the rest
+    threads = torch.get_num_threads()  # as many threads as torch uses: other programs may need the rest
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",

@@ -1,4 +1,4 @@
-"""A network as tasks use it: as it was made, and an optimised copy that gives the same values sooner."""
+"""A network as tasks use it: the model itself, and an optimised copy with the same values in less time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ class Network:
     """A backbone, or the classifier in a run folder.
 
     Attributes:
-        plain: as it is made: what it says counts.
-        quick: the same numbers to float32's rounding, sooner; for gradients and for searching.
-        identity: its `name` and which weights, as `result.json` names it.
+        reference: the model as it was loaded; every stored prediction is its own.
+        fast: an optimised copy, equal up to float32's rounding, for gradients and searches.
+        identity: `name`, and the digest of the weights, as stored in `result.json`.
+        device: where both are: "cpu", "cuda:0".
     """
 
     reference: Backbone = field(repr=False)

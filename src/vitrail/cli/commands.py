@@ -95,7 +95,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         with group.join():
             chosen = task.from_file(config, given) if config else task(**given)
             folder = chosen.resume_folder or folder or (new_folder(root, name) if root else None)
-            group.wait()  # all have read the folder that is gone on with; the first one now changes it
+            group.wait()  # all have read the folder that is resumed; the first one now changes it
             if group.rank == 0:
                 printer.show(record(chosen, name, folder) if folder else chosen.run())
                 if printer.fault is not None:

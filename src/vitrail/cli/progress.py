@@ -17,7 +17,7 @@ from vitrail.formatting import duration
 
 SECONDS_BETWEEN_LINES = 5
 SECONDS_OF_MEASUREMENT = 5  # after which a stage's pace is known
-LONG = 60  # seconds to go from which a run is told to be long
+LONG = 60  # seconds left from which a run is said to be long
 BAR = 18
 REMAINING = len("0:00:00")
 

@@ -168,7 +168,7 @@ def _thinned(values: Sequence[float]) -> list[float]:
 
 
 def _rounded_duration(seconds: float) -> str:
-    """An estimate, without digits that nobody can rely on: whole seconds, from 90 s on whole minutes."""
+    """An estimate, without digits that mean nothing: whole seconds, from 90 s on whole minutes."""
     return duration(max(1, round(seconds)) if seconds < 90 else 60 * round(seconds / 60))
 
 
