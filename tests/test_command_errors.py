@@ -7,6 +7,10 @@ import sys
 import pytest
 from command import run
 
+import vitrail
+from vitrail.errors import BadSetting
+from vitrail.tasks import TASKS
+
 INFINITE = [
     ("attack", "a.png", "--epsilon"),
     ("attack", "a.png", "--confidence"),
@@ -119,3 +123,51 @@ def test_a_reader_that_leaves_is_no_failure_and_a_full_disk_is_one():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "near"), [("tranfer a", "transfer"), ("gan trian a", "train"), ("studoi", "studio"), ("ga train", "gan")]
+)
+def test_a_wrong_command_is_answered_with_a_near_one(words, near):
+    assert_wrong_option(run(*words.split()), words.split()[-2 if " " in words else 0], near)
+
+
+BLANK = [
+    (name, field)
+    for name, task in ((name, TASKS[name]) for name in TASKS)
+    for field, info in task.model_fields.items()
+    if isinstance(info.default, str | tuple) and info.default
+]
+
+
+@pytest.mark.parametrize(("name", "field"), BLANK)
+@pytest.mark.parametrize("value", ["", (), []])
+def test_an_empty_value_is_not_taken_for_the_default(name, field, value):
+    task = TASKS[name]
+    needed = {each: ("a",) for each, info in task.model_fields.items() if info.is_required()}
+    needed |= {each: "a" for each in needed if "tuple" not in str(task.model_fields[each].annotation)}
+    with pytest.raises(BadSetting, match="is empty|must be"):
+        task(**{**needed, field: value})
+
+
+def test_paths_are_taken_where_names_are(tmp_path):
+    assert TASKS["attack"](images=(tmp_path,), backbone=tmp_path).backbone == str(tmp_path)
+    assert TASKS["explain"](images=(tmp_path,), backbone=(tmp_path, "squeezenet")).backbone == (
+        str(tmp_path),
+        "squeezenet",
+    )
+    assert TASKS["gan-train"](data=tmp_path).data == str(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["", [""], ("a", "")])
+def test_an_empty_path_is_refused_in_python_too(value):
+    with pytest.raises(BadSetting, match="must be a path"):
+        TASKS["classify"](images=value)
+    with pytest.raises(BadSetting, match="must be a path"):
+        TASKS["classify"](images=("a",), weights="")
+
+
+@pytest.mark.parametrize("value", [5, b"a", ""])
+def test_a_run_folder_is_a_path(value):
+    with pytest.raises(BadSetting, match="run_dir must be a path"):
+        vitrail.run("classify", images=("a",), run_dir=value)

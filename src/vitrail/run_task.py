@@ -10,6 +10,7 @@ from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
 from vitrail.runs import Run, new_folder, read_run, record
 from vitrail.tasks import TASKS
+from vitrail.validation import check_path
 
 
 def run(task: str, *, run_dir: AnyPath | None = None, **settings: Any) -> Run:
@@ -32,6 +33,8 @@ def run(task: str, *, run_dir: AnyPath | None = None, **settings: Any) -> Run:
     if not kind.records:
         raise BadSetting(f"{task!r} keeps no run folder, so there is no run to return. Use `vitrail {task}`.")
     chosen = kind(**settings)
-    folder = chosen.resume_folder or (Path(run_dir) if run_dir is not None else new_folder(Path("runs"), task))
+    if run_dir is not None:
+        check_path("run_dir", run_dir)
+    folder = chosen.resume_folder or (new_folder(Path("runs"), task) if run_dir is None else Path(run_dir))
     deque(record(chosen, task, folder), maxlen=0)
     return read_run(folder)

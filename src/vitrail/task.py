@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Event
@@ -50,6 +50,22 @@ class Task(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise BadSetting(validation_message(error, type(self))) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_given(cls, value: Any, info: ValidationInfo) -> Any:
+        """Paths as text, since a name may be a folder too (`backbone`, `data`); an empty text is neither."""
+        field = cls.model_fields[str(info.field_name)]
+        annotation, default = field.annotation, field.default
+        if value in ("", (), []) and isinstance(default, str | tuple) and default:
+            raise ValueError("is empty. Leave it out for the default.")
+        values = value if isinstance(value, list | tuple) else (value,)
+        if Path in (annotation, *get_args(annotation)) and "" in values:
+            raise ValueError("must be a path; got ''. Use '.' for the working directory.")
+        if not any(isinstance(each, PurePath) for each in values):
+            return value
+        plain = tuple(str(each) if isinstance(each, PurePath) else each for each in values)
+        return plain if values is value else plain[0]
 
     help_last: ClassVar[frozenset[str]] = frozenset()
     """Settings that are shown after the task's own, as those are that several tasks share."""

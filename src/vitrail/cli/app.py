@@ -36,6 +36,11 @@ class TaskGroup(TyperGroup):
             return [name.removeprefix(f"{self.group}-") for name in TASKS if name.startswith(f"{self.group}-")]
         return [*dict.fromkeys(_group_of(name) or name for name in TASKS), *FACES]
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As typer does it, which takes the near names that it suggests from `commands`."""
+        self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one task; None lets the group say which names are near."""
         if not self.group and cmd_name in GROUPS:
