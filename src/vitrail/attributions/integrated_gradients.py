@@ -34,9 +34,10 @@ def integrated_gradients(
         (see `completeness_error`).
 
     Raises:
-        BadSetting: a target is not in [0, classes), or `samples` is below 1.
+        BadSetting: a target is not in [0, classes), `samples` is below 1, or `baseline` is not in [0, 1].
     """
     check_samples(samples)
+    check_number("baseline", baseline, least=0, most=1)
     resolved = resolve_targets(model, images, targets, memory=memory)
     nodes, weights = (
         torch.as_tensor(values, device=images.device).to(images.dtype).view(-1, 1, 1, 1)

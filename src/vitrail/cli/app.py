@@ -38,7 +38,7 @@ class TaskGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As typer does it, which takes the near names that it suggests from `commands`."""
-        self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[arg-type]
+        self.commands: dict[str, Any] = dict.fromkeys(self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

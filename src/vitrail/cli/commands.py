@@ -146,12 +146,13 @@ def _parameter(field: str, info: FieldInfo) -> Parameter:
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
     text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
-    kind = list[str] if several else _kind(info.annotation)
+    kind, choices = list[str] if several else _kind(info.annotation), _literal(info)
     option = typer.Option(
         *_flags(field, info),
         help=text,
-        metavar="<name>" if _literal(info) else "<path>" if kind is Path else None,
+        metavar="<name>" if choices else "<path>" if kind is Path else None,
         parser=_path if kind is Path else None,
+        autocompletion=(lambda: list(choices)) if choices else None,
         show_default=False,
         rich_help_panel=_panel(info),
     )
@@ -177,7 +178,7 @@ def _argument(field: str, info: FieldInfo) -> Parameter:
 
 def _kind(annotation: Any) -> Any:
     """The type that the command line reads; pydantic turns it into the field's own."""
-    if get_origin(annotation) is Literal or annotation in (bool, int, float, Path):
+    if annotation in (bool, int, float, Path):
         return annotation
     inner = [part for part in get_args(annotation) if part is not type(None)]
     if type(None) in get_args(annotation) and len(inner) == 1:
@@ -204,8 +205,8 @@ def _panel(info: FieldInfo) -> str:
 
 def _literal(info: FieldInfo) -> tuple[Any, ...]:
     """The values that a setting of fixed choices takes."""
-    kind = _kind(info.annotation)
-    return get_args(kind) if get_origin(kind) is Literal else ()
+    kinds = (info.annotation, *get_args(info.annotation))
+    return next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
 
 
 def _choices(info: FieldInfo) -> str:
