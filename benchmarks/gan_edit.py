@@ -32,7 +32,8 @@ from vitrail.gan_training import encoding
 from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import latents_of
 from vitrail.images import to_signed_range, to_unit
-from vitrail.runs import read_run, record
+from vitrail.run_writer import record
+from vitrail.runs import read_run
 from vitrail.task import Task
 from vitrail.tasks.gan_edit import GanEdit
 from vitrail.tasks.gan_train import GanTrain

@@ -23,6 +23,7 @@ STOREYS = (
             "events",
             "settings",
             "task",
+            "run_writer",
             "runs",
             "files",
             "tensors",
@@ -46,7 +47,7 @@ GROUND = STOREYS[0]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 
 FACES = {"tasks", "cli", "studio", "reproduction", "run_task"}
-KEEPERS_OF_TASKS = {"task.py", "runs.py"}
+KEEPERS_OF_TASKS = {"task.py", "run_writer.py"}
 """The base class, and `record`, which writes down what a task was told and what it yields."""
 
 OLD_WORDS = (

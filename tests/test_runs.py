@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from vitrail import files, runs
+from vitrail import files, run_writer
 from vitrail.errors import BadRun, BadSetting, CannotWrite
 from vitrail.events import Event, Note, Result
-from vitrail.runs import new_folder, read_run, record
+from vitrail.run_writer import new_folder, record
+from vitrail.runs import EventReader, read_run
 from vitrail.task import Task
 
 
@@ -82,7 +83,7 @@ def test_a_folder_that_no_system_can_have_is_one_sentence(name, tmp_path):
 @pytest.mark.parametrize("line", ["[]", "3", "null", "{}", '{"event": 3}', "garbage"])
 def test_lines_that_are_no_events_are_counted(line, tmp_path):
     (tmp_path / "events.jsonl").write_text(f'{{"event": "note", "text": "kept"}}\n{line}\n')
-    reader = runs.EventReader(tmp_path)
+    reader = EventReader(tmp_path)
     assert [event["text"] for event in reader.read_new()] == ["kept"]
     assert reader.damaged == 1
 
@@ -102,7 +103,7 @@ class Interruptible(Task):
 
 
 def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeypatch):
-    keep, calls = runs.write_event, []
+    keep, calls = run_writer.write_event, []
 
     def interrupted_at_the_third(event, folder):
         calls.append(event)
@@ -110,7 +111,7 @@ def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeyp
             raise KeyboardInterrupt
         keep(event, folder)
 
-    monkeypatch.setattr(runs, "write_event", interrupted_at_the_third)
-    told = list(runs.record(Interruptible(), "interruptible", tmp_path / "run"))
+    monkeypatch.setattr(run_writer, "write_event", interrupted_at_the_third)
+    told = list(record(Interruptible(), "interruptible", tmp_path / "run"))
     assert [event.text for event in told[:-1]] == ["1", "2", "3", "Stopped after 3."]
-    assert runs.read_run(tmp_path / "run").result["done"] == 3
+    assert read_run(tmp_path / "run").result["done"] == 3

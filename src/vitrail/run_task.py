@@ -8,7 +8,8 @@ from typing import Any
 
 from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
-from vitrail.runs import Run, new_folder, read_run, record
+from vitrail.run_writer import new_folder, record
+from vitrail.runs import Run, read_run
 from vitrail.tasks import TASKS
 from vitrail.validation import check_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitrail.runs import safe_name
+from vitrail.run_writer import safe_name
 
 
 class UniqueNames:

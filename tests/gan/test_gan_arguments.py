@@ -18,7 +18,7 @@ from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.events import Weights
 from vitrail.gan_architectures.encoder import Encoder
-from vitrail.runs import write_event
+from vitrail.run_writer import write_event
 
 PROGRAM = Path(__file__).with_name("option_errors.py")
 NAN = float("nan")

@@ -15,7 +15,7 @@ from vitrail.gan.encoders import read_encoders
 from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.checkpoints import unpack
-from vitrail.runs import write_event
+from vitrail.run_writer import write_event
 
 CHANGES = [
     (("arguments", "width"), 10**6, "arguments.width"),

@@ -16,7 +16,7 @@ from vitrail.reproduction import run as reproduction
 from vitrail.reproduction.budgets import BUDGETS, Budget
 from vitrail.reproduction.plan import Chapter, Comparison, Findings, Section, Step
 from vitrail.reproduction.task import Reproduce
-from vitrail.runs import record
+from vitrail.run_writer import record
 from vitrail.settings import setting
 from vitrail.task import Task
 from vitrail.tasks.gan_train import GanTrain

@@ -9,7 +9,7 @@ from vitrail.events import Checkpoint, Weights
 from vitrail.files import write_json
 from vitrail.gan.networks import build
 from vitrail.gan_training.checkpoints import pack
-from vitrail.runs import environment, write_event
+from vitrail.run_writer import environment, write_event
 from vitrail.tasks.gan_train import GanTrain
 
 CONDITIONS = {

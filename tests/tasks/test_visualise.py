@@ -17,7 +17,7 @@ from vitrail.events import Image as ImageEvent
 from vitrail.formatting import percent
 from vitrail.images import read_pixels, to_unit
 from vitrail.plots.animation import animation
-from vitrail.runs import record
+from vitrail.run_writer import record
 from vitrail.tasks.visualise import Visualise
 
 

@@ -37,7 +37,8 @@ from vitrail.gan_training.checkpoints import unpack
 from vitrail.image_files import find_images, read_bytes
 from vitrail.images import read_pixels
 from vitrail.report import build_report
-from vitrail.runs import environment, read_run, write_event
+from vitrail.run_writer import environment, write_event
+from vitrail.runs import read_run
 from vitrail.sharding.part import Part, read_part, write_part
 from vitrail.studio import html
 from vitrail.studio.run_monitor import RunMonitor

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from vitrail.errors import BadRun
 from vitrail.events import Weights
-from vitrail.runs import write_event
+from vitrail.run_writer import write_event
 from vitrail.transfer.classifier import load, read_classifier
 
 MEMBER = {"backbone": "squeezenet", "layers": ["fire9"], "network": None, "weights": None}

@@ -82,7 +82,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
     """
     from vitrail.cli.printer import Printer
     from vitrail.cli.progress import SHORTENING
-    from vitrail.runs import new_folder, record
+    from vitrail.run_writer import new_folder, record
 
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)

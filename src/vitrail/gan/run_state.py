@@ -28,7 +28,7 @@ from vitrail.gan_training.steps import GanStep
 from vitrail.image_files import display_name
 from vitrail.images import to_signed_range, to_unit
 from vitrail.metrics.sample_evaluation import SampleMetrics
-from vitrail.runs import json_safe
+from vitrail.run_writer import json_safe
 from vitrail.tensors import Condition, SignedImages
 
 STEP_VALUES = tuple(field.name for field in fields(GanStep) if field.name != "index")

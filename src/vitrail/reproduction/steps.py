@@ -12,7 +12,8 @@ from vitrail.events import Event, Note, Progress, Result
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.interrupts import Interrupts
 from vitrail.reproduction.plan import Step
-from vitrail.runs import Run, read_run, record
+from vitrail.run_writer import record
+from vitrail.runs import Run, read_run
 from vitrail.task import Task
 from vitrail.tasks.gan_train import GanTrain
 

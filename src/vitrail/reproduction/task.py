@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from vitrail.events import Event
-from vitrail.runs import new_folder
+from vitrail.run_writer import new_folder
 from vitrail.settings import DATA, NETWORK, OPTIMISATION, RUNNING, device_setting, setting
 from vitrail.task import Task
 

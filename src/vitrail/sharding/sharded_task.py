@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event
-from vitrail.runs import new_folder
+from vitrail.run_writer import new_folder
 from vitrail.settings import RUNNING, setting
 from vitrail.sharding.shard import MOST, Shard, holds_shards
 from vitrail.task import Task

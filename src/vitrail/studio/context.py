@@ -12,7 +12,8 @@ import gradio as gr
 
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.errors import BadRun, BadSetting, VitrailError
-from vitrail.runs import new_folder, read_run
+from vitrail.run_writer import new_folder
+from vitrail.runs import read_run
 from vitrail.studio import html
 from vitrail.studio.jobs import Job, Jobs, Step
 from vitrail.studio.ownership import Private

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.events import Image, Progress
-from vitrail.runs import EventReader, read_result, safe_name
+from vitrail.run_writer import safe_name
+from vitrail.runs import EventReader, read_result
 
 MAX_COUNT = 10**15  # a stage with more steps is damaged
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from vitrail.errors import VitrailError
 from vitrail.process import configure_process
-from vitrail.runs import record
+from vitrail.run_writer import record
 from vitrail.task import Task
 from vitrail.tasks import TASKS
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from vitrail.events import Event, Note, Result, Summary
 from vitrail.formatting import count
-from vitrail.runs import new_folder, record
+from vitrail.run_writer import new_folder, record
 from vitrail.settings import OUTPUT, cache_folder, setting
 from vitrail.task import Task
 

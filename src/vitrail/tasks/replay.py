@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Result, Summary
 from vitrail.formatting import command
-from vitrail.runs import new_folder, read_run, record
+from vitrail.run_writer import new_folder, record
+from vitrail.runs import read_run
 from vitrail.settings import DATA, OUTPUT, setting
 from vitrail.task import Task
 

@@ -1,0 +1,222 @@
+"""Run folders as they are written: settings first, then every event with its files as it comes, the result last."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import platform
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vitrail import files
+from vitrail.errors import CannotWrite
+from vitrail.events import (
+    Attachment,
+    Checkpoint,
+    Event,
+    Image,
+    Note,
+    Plot,
+    Preview,
+    Progress,
+    Result,
+    Summary,
+    Table,
+    Weights,
+)
+from vitrail.runs import read_run
+from vitrail.task import Task
+from vitrail.validation import check_path
+from vitrail.version import __version__
+
+LIBRARIES = (
+    *("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "openvino", "timm", "matplotlib"),
+    *("onnx", "onnxruntime"),
+)
+
+
+def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
+    """Runs `task` and keeps what it yields in `folder`, passing every event on.
+
+    The `Result` that comes out has `task`, `seed` and `run` added. Whatever stops the run, what was
+    yielded before is whole on the disk, and `events.jsonl` says what happened.
+
+    Raises:
+        BadSetting: `folder` is no path.
+        CannotWrite: `folder` exists and is not empty, or cannot be written.
+    """
+    check_path("run", folder)
+    home, folder = folder, task.log_folder(folder)
+    if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
+        create_run_folder(folder)
+    settings = task.model_dump(mode="json", exclude=set(task.unrecorded) if task.resume_folder else None)
+    files.write_json(folder / "settings.json", {"task": name, "settings": settings})
+    files.write_json(folder / "environment.json", environment())
+
+    def recorded(event: Event) -> Event:
+        if isinstance(event, Result):
+            event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
+        write_event(event, folder)
+        return event
+
+    try:
+        yield from _recorded_events(task.run_in(home), recorded)
+    except BaseException as error:
+        with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
+            _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
+        raise
+
+
+def _recorded_events(events: Iterator[Event], recorded: Callable[[Event], Event]) -> Iterator[Event]:
+    """The events as they are kept; Ctrl-C while one is written is for the task, which knows what is finished."""
+    pressed: KeyboardInterrupt | None = None
+    while True:
+        try:
+            event = events.throw(pressed) if pressed and isinstance(events, Generator) else next(events)
+        except StopIteration:
+            return
+        pressed = None
+        try:
+            event = recorded(event)
+        except KeyboardInterrupt as interrupt:
+            event, pressed = recorded(event), interrupt
+        yield event
+
+
+def create_run_folder(folder: Path) -> None:
+    """Makes `folder` for a new run; nothing of an earlier one is ever overwritten."""
+    if folder.exists() and not (folder.is_dir() and all(map(files.is_leftover, folder.iterdir()))):
+        raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
+    files.make_folder(folder)
+
+
+def _same_task(folder: Path, name: str) -> bool | None:
+    """Whether `folder` is that of an earlier run of the task `name`; None: it holds no run."""
+    return read_run(folder).task == name if (folder / "settings.json").is_file() else None
+
+
+def new_folder(root: Path, task: str) -> Path:
+    """A new folder below `root`, called like the task and the time; it is empty, and no other process gets it.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
+    stamp = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = (stamp if count == 1 else f"{stamp}-{count}" for count in range(1, 10_000))
+    return next(root / name for name in names if files.make_new_folder(root / name))
+
+
+def write_event(event: Event, folder: Path) -> None:
+    """Writes one event: a line in events.jsonl, and its file if it has one."""
+    line: dict[str, Any]
+    match event:
+        case Progress():
+            line = {"stage": event.stage, "done": event.done, "total": event.total, "detail": event.detail}
+            line |= {"values": json_safe(event.values)} if event.values else {}
+        case Note():
+            line = {"text": event.text, "kind": event.kind, **({"path": event.path} if event.path else {})}
+        case Table():
+            line = {"file": _keep_table(event, folder), "title": event.title}
+        case Plot():
+            plot = f"plots/{safe_name(event.name)}.png"
+            files.write_bytes(folder / plot, event.png)
+            line = {"file": plot, "caption": event.caption}
+        case Image():
+            image = f"images/{safe_name(event.name)}.png"
+            files.write_bytes(folder / image, event.png)
+            line = {"file": image, "caption": event.caption, "group": event.group, "step": event.step}
+        case Preview():
+            preview = f"live/{safe_name(event.name)}.png"
+            files.write_bytes(folder / preview, event.png)
+            line = {"file": preview, "values": json_safe(event.values)}
+        case Attachment():
+            attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
+            files.write_bytes(folder / attached, event.data)
+            line = {"file": attached}
+        case Weights():
+            line = {"file": _keep_weights(event, folder)}
+        case Checkpoint():
+            line = {"file": _keep_checkpoint(event, folder)}
+        case Summary():
+            line = {"lines": [list(each) for each in event.lines], "next_steps": list(event.next_steps)}
+        case Result():
+            line = {"file": "result.json"}
+            files.write_json(folder / "result.json", event.values)
+    _log(folder, {"event": type(event).__name__.lower(), **line})
+
+
+def _keep_table(table: Table, folder: Path) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
+    name = f"tables/{safe_name(table.name)}.csv"
+    files.write_text(folder / name, text.getvalue())
+    return name
+
+
+def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
+    home = folder / "checkpoints"
+    files.write_bytes(home / checkpoint.name, checkpoint.data)
+    for old in home.iterdir():
+        if old.name not in checkpoint.retained and not old.name.startswith("."):
+            old.unlink(missing_ok=True)
+    files.remove_leftovers(home)
+    return f"checkpoints/{checkpoint.name}"
+
+
+def _keep_weights(weights: Weights, folder: Path) -> str:
+    import numpy as np
+    from safetensors.numpy import save
+
+    name = f"weights/{safe_name(weights.name)}"
+    # Of an array in another order than C's, `save` would write the bytes as they lie, and another array comes back.
+    tensors = {key: np.asarray(value, order="C") for key, value in weights.tensors.items()}
+    files.write_bytes(folder / f"{name}.safetensors", save(tensors))
+    files.write_json(folder / f"{name}.json", weights.description)
+    if weights.model_card:
+        files.write_text(folder / "README.md", weights.model_card)
+    return f"{name}.safetensors"
+
+
+def json_safe(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The values as JSON can say them: null for what is no number."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def safe_name(name: str) -> str:
+    """A name as files in a run folder can have it."""
+    return re.sub(r"[^\w.-]", "_", name) or "_"
+
+
+def _seed(task: Task) -> dict[str, int]:
+    return {"seed": task.seed} if hasattr(task, "seed") else {}
+
+
+def _log(folder: Path, line: Mapping[str, Any]) -> None:
+    timed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
+    files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False))
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, without importing the libraries."""
+    versions = {name: version for name in LIBRARIES if (version := _version(name))}
+    return {
+        "vitrail": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "libraries": versions,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
