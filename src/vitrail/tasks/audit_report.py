@@ -43,7 +43,7 @@ def report(
         folder, backbone: as the user gave them.
     """
     rows = [
-        (NORMS[norm], epsilon, round(255 * epsilon, 2) if norm == "linf" else "", audit.robust(norm, epsilon))
+        (NORMS[norm], epsilon, round(255 * epsilon, 2) if norm == "linf" else None, audit.robust(norm, epsilon))
         for norm, epsilons in audit.epsilons.items()
         for epsilon in epsilons
     ]
