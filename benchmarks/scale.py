@@ -102,7 +102,7 @@ def tasks(home: Path) -> None:
             20,
             ["explain", "--method", "gradient", "--backbone", "squeezenet"],
         ),
-        ("audit, SqueezeNet", 2, ["audit"]),
+        ("audit, SqueezeNet", 2, ["audit", "--backbone", "squeezenet"]),
     ):
         seconds = []
         for size in (count, 3 * count):
