@@ -171,3 +171,10 @@ def test_an_empty_path_is_refused_in_python_too(value):
 def test_a_run_folder_is_a_path(value):
     with pytest.raises(BadSetting, match="run_dir must be a path"):
         vitrail.run("classify", images=("a",), run_dir=value)
+
+
+@pytest.mark.parametrize("value", [["a"], 1.5, {"a": 1}, 3, True])
+@pytest.mark.parametrize("name", [name for name in TASKS if "resume" in TASKS[name].model_fields])
+def test_a_run_to_resume_is_a_path(name, value):
+    with pytest.raises(BadSetting, match="--resume must be a path"):
+        TASKS[name](resume=value)

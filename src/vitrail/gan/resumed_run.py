@@ -26,13 +26,21 @@ def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     if run.task != "gan-train":
         raise BadRun(f"{path!r} is a run of {run.task}. Use a run of `vitrail gan train`.", path=path)
     other = [name for name in given if name not in MAY_CHANGE and _recorded(given[name]) != run.settings.get(name)]
-    if other or (given.get("data") and given["data"] != run.settings["data"]):
+    if other or (given.get("data") and _recorded(given["data"]) != run.settings["data"]):
         name = other[0] if other else "data"
         raise BadSetting(f"The resumed run has {name} = {run.settings.get(name)!r}; got {given[name]!r}. Leave it out.")
-    if run.result is not None and int(given.get("epochs") or 0) <= int(run.settings["epochs"]):
-        done = run.settings["epochs"]
+    done = int(run.settings["epochs"])
+    if run.result is not None and not _is_above(given.get("epochs"), done):
         raise BadRun(f"{path!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.", path=path)
     return {**run.settings, **given, "data": run.settings["data"]}
+
+
+def _is_above(epochs: Any, done: int) -> bool:
+    """Whether a run of `done` epochs has more to do; what is no number is refused with the other settings."""
+    try:
+        return epochs is not None and int(epochs) > done
+    except (TypeError, ValueError, OverflowError):
+        return True
 
 
 def _recorded(value: Any) -> Any:

@@ -243,6 +243,5 @@ class GanTrain(GanSettings):
     @classmethod
     def _of_resumed_run(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The settings of the resumed run, except those that may change."""
-        if not values.get("resume"):
-            return values
-        return resumed_settings(Path(values["resume"]), values)
+        resume = values.get("resume")
+        return resumed_settings(Path(resume), values) if resume and isinstance(resume, str | Path) else values
