@@ -126,7 +126,8 @@ def test_a_reader_that_leaves_is_no_failure_and_a_full_disk_is_one():
 
 
 @pytest.mark.parametrize(
-    ("words", "near"), [("tranfer a", "transfer"), ("gan trian a", "train"), ("studoi", "studio"), ("ga train", "gan")]
+    ("words", "near"),
+    [("transfers a", "transfer"), ("gan trains a", "train"), ("studios", "studio"), ("gans train", "gan")],
 )
 def test_a_wrong_command_is_answered_with_a_near_one(words, near):
     assert_wrong_option(run(*words.split()), words.split()[-2 if " " in words else 0], near)
