@@ -64,9 +64,10 @@ def test_a_checkpoint_that_says_something_else_is_refused(about, tmp_path):
     save_file(tensors, path, metadata={"layout": "2", "about": about})
     with pytest.raises(BadRun, match=r"checkpoint"):
         unpack(path)
-    save_file(tensors, path, metadata={"layout": "2", "about": "{}"})
-    with pytest.raises(BadRun, match="is damaged, or of another architecture"):
-        load(tmp_path)
+    for described_as in ("{}", *(f'{{"networks": {value}}}' for value in ("[]", '"a"', "true", "null", "7"))):
+        save_file(tensors, path, metadata={"layout": "2", "about": described_as})
+        with pytest.raises(BadRun, match="is damaged, or of another architecture"):
+            load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,9 @@ def load(run: str | Path, *, device: str = "auto") -> Generator:
             f"'{display_name(run)}' holds no generator. Use a run of `vitrail gan train`.", path=str(run)
         ) from None
     state, header = unpack(file)
-    description = {**header.get("networks", {}), "data": header.get("data"), "seed": header.get("seed")}
+    networks = header.get("networks")
+    described = networks if isinstance(networks, dict) else {}  # `_assemble` says what is missing
+    description = {**described, "data": header.get("data"), "seed": header.get("seed")}
     network = _assemble(description, select_prefix("ema", state), run).to(device)
     recalibrate_batch_norm(
         network,
