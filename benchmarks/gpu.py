@@ -4,7 +4,7 @@
 
 DATA holds `scene15/{train,test}/CLASS`, `photos/` and, with a table `labels.csv` of attributes, `faces/`. Each step is
 a command, called as `vitrail.run` does it, first on one device and then on the other, in one process, after one step
-that is not counted; those of Python are called as they stand. One JSON line a step goes to stdout as it ends, so that
+that is not counted; then features of both, number by number. One JSON line a step goes to stdout as it ends, so that
 an early end keeps what was measured; `--output` gets all of them as one document. A step that fails is listed with its
 error, and the others go on. Values that describe the machine (as in `vitrail replay`) are left out of the comparison.
 """

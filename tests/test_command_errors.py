@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from command import run
 
@@ -149,6 +150,12 @@ def test_an_empty_value_is_not_taken_for_the_default(name, field, value):
     needed |= {each: "a" for each in needed if "tuple" not in str(task.model_fields[each].annotation)}
     with pytest.raises(BadSetting, match="is empty|must be"):
         task(**{**needed, field: value})
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), [np.zeros(3)]])
+def test_an_array_is_no_path_in_our_words(value):
+    with pytest.raises(BadSetting, match="--images must be"):
+        TASKS["classify"](images=value)
 
 
 def test_paths_are_taken_where_names_are(tmp_path):

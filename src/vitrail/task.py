@@ -57,10 +57,10 @@ class Task(BaseModel):
         """Paths as text, since a name may be a folder too (`backbone`, `data`); an empty text is neither."""
         field = cls.model_fields[str(info.field_name)]
         annotation, default = field.annotation, field.default
-        if value in ("", (), []) and isinstance(default, str | tuple) and default:
+        if isinstance(value, str | list | tuple) and not value and isinstance(default, str | tuple) and default:
             raise ValueError("is empty. Leave it out for the default.")
         values = value if isinstance(value, list | tuple) else (value,)
-        if Path in (annotation, *get_args(annotation)) and "" in values:
+        if Path in (annotation, *get_args(annotation)) and any(isinstance(each, str) and not each for each in values):
             raise ValueError("must be a path; got ''. Use '.' for the working directory.")
         if not any(isinstance(each, PurePath) for each in values):
             return value
