@@ -1,6 +1,6 @@
 """Images a second of our step against the step of pytorch/examples' DCGAN, on equal networks.
 
-    python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2] [--apart]
+    python benchmarks/gan_step.py [--case dcgan-32 ...] [--rounds 20] [--steps 3] [--threads 2] [--device cpu] [--apart]
 
 Theirs is as published: sigmoid and BCELoss, D on real and on generated images with a backward pass each, the same
 images for G, gradients of D's weights computed in G's update, Adam with its defaults, values read at every step;
@@ -82,13 +82,13 @@ def theirs(pair: GanPair, batch: Batch) -> Iterator[object]:
     real, labels = batch
     while True:
         discriminator.zero_grad()
-        target = torch.full((len(real),), 1.0)
+        target = torch.full((len(real),), 1.0, device=real.device)
         output = discriminator(real, labels).sigmoid()
         of_real = criterion(output, target)
         of_real.backward()
         d_x = output.mean().item()
 
-        noise = torch.randn(len(real), generator.latent_size)
+        noise = torch.randn(len(real), generator.latent_size, device=real.device)
         fake = generator(noise, labels)
         target.fill_(0.0)
         output = discriminator(fake.detach(), labels).sigmoid()
@@ -171,8 +171,11 @@ def compared(name: str, options: argparse.Namespace) -> dict:
     architecture, given, size, goal = CASES[name]
     torch.manual_seed(0)
     pair = GANS[architecture](**given)
+    for network in (pair.generator, pair.discriminator):
+        network.to(options.device)
     channels, side = given["channels"], given["size"]
-    batch = torch.rand(size, channels, side, side) * 2 - 1, torch.randint(10, (size,))
+    images, labels = torch.rand(size, channels, side, side) * 2 - 1, torch.randint(10, (size,))
+    batch = images.to(options.device), labels.to(options.device)
     started = time.perf_counter()
     choice = autotune(pair, TrainingOptions(), batch)
     probed = time.perf_counter() - started
@@ -214,6 +217,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="alternating runs of each")
     parser.add_argument("--steps", type=int, default=3, help="of each in a round")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--apart", action="store_true", help="each contestant in a process of its own")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -224,7 +228,7 @@ def main() -> None:
         "threads": options.threads,
         "cores": os.cpu_count(),
     }
-    about |= {"torch": torch.__version__, "apart": options.apart}
+    about |= {"torch": torch.__version__, "apart": options.apart, "device": options.device}
     print(json.dumps({**about, "found": {name: compared(name, options) for name in options.case}}, indent=2))
 
 

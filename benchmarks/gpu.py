@@ -81,6 +81,8 @@ def steps(data: Path) -> Iterator[Step]:
         yield Step(
             f"gan-train-{loss}", "gan-train", {"data": "digits", "loss": loss, **GAN, "epochs": 1, "autotune": False}
         )
+    swept = {"data": "digits", "values": ("d-steps=1,2",), **GAN, "epochs": 1}
+    yield Step("gan-sweep", "gan-sweep", swept)
     yield Step("gan-train-bfloat16", "gan-train", {"data": "digits", "precision": "bfloat16", **GAN})
     trained = "gan-train-conditional-dcgan"
     yield Step("gan-sample", "gan-sample", {"count": 16, "label": ("3",)}, trained)

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 import tiny_network
-from vitrail.attacks.image_files import FileAttack
+from vitrail.attacks import attack
+from vitrail.attacks.image_files import FileAttack, FileAttackResult
 from vitrail.attacks.table import EPSILONS
 from vitrail.audit.measurements import Auditor
 from vitrail.backbones.backbone import Backbone
@@ -42,3 +43,42 @@ def test_images_go_to_the_device_of_their_network(work, network_without_values, 
     }
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         list(runs[work]())
+
+
+class Rounding(torch.nn.Module):
+    """A network whose convolutions round as a GPU's do by default (TF32), and each batch size in its own way."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = tiny_network.network()
+
+    def forward(self, images):
+        if torch.backends.cudnn.conv.fp32_precision != "ieee":
+            short = (images + len(images) * 2**-9).to(torch.bfloat16).float()
+            images = images + (short - images).detach()
+        return self.network(images)
+
+
+@pytest.fixture
+def rounding():
+    torch.manual_seed(0)
+    spec, size = tiny_network.tiny, tiny_network.SIZE
+    return Backbone.wrap(Rounding(), mean=spec.mean, std=spec.std, classes=tiny_network.CLASSES, size=size)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_on_a_gpu_an_adversarial_image_is_one_in_any_batch(size, rounding):
+    found = attack(rounding, torch.rand(8, 3, 32, 32), quantise=False)
+    assert found.success.all()
+    before, after = (
+        torch.cat([rounding(few).argmax(dim=1) for few in images.split(size)]) for images in (found.clean, found.images)
+    )
+    assert (after != before).all()
+
+
+def test_on_a_gpu_a_saved_image_is_as_adversarial_as_said(rounding, stripes):
+    network = Network(rounding, rounding, {"name": "rounding"}, "cpu")
+    files = sorted((stripes / "train").rglob("*.png"))
+    found = [each for each in FileAttack(network, files).run() if isinstance(each, FileAttackResult)]
+    assert len(found) == len(files)
+    assert all(each.result["index"] != each.source["index"] for each in found)

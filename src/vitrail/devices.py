@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -39,6 +41,27 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Within, a GPU's products of float32 are computed in float32; afterwards as before.
+
+    By default cuDNN's convolutions round their factors to 10 bits (TF32). The result then depends on the batch that an
+    image is part of: up to half of the images that a minimal-norm attack left at the decision boundary were back on
+    the other side in another batch.
+    """
+    import torch
+
+    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
+    before = [kind.fp32_precision for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.fp32_precision = "ieee"
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitrail.attacks import ATTACKS
+from vitrail.attacks import ATTACKS, quantise_adversarial
 from vitrail.attacks.criterion import Criterion
 from vitrail.backbones.backbone import Backbone
 from vitrail.errors import BadSetting, VitrailError
@@ -58,6 +58,14 @@ def labels(backbone, images):
 
 def steps_for(attack):
     return {} if inspect.signature(attack).parameters["steps"].default <= 40 else {"steps": 30}
+
+
+def test_a_gpu_computes_in_float32(attack, backbone, images, labels, precisions):
+    """TF32 would put images that end at the decision boundary on its other side in another batch."""
+    found = attack(precisions.watched(backbone), images, Criterion(labels), **steps_for(attack))
+    quantise_adversarial(backbone, images, found.images, Criterion(labels), passes=30)
+    assert precisions.seen == {("forward", "ieee"), ("backward", "ieee")}
+    assert precisions.now() == precisions.before
 
 
 def test_it_succeeds_and_reports_the_truth(attack, backbone, images, labels):

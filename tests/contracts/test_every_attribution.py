@@ -67,6 +67,12 @@ def test_a_map_is_as_large_as_its_image_and_finite(name, method, backbone, image
     assert (maps.min() < 0) == (name in SIGNED)
 
 
+def test_a_gpu_computes_in_float32(method, backbone, images, precisions):
+    method(precisions.watched(backbone), images, TARGETS)
+    assert {precision for _, precision in precisions.seen} == {"ieee"}
+    assert precisions.now() == precisions.before
+
+
 def test_nothing_of_the_caller_is_changed(method, backbone, images):
     before, kept = {key: value.clone() for key, value in backbone.state_dict().items()}, images.clone()
     drawn = torch.random.get_rng_state()

@@ -2,8 +2,9 @@
 
     python image_reader.py FOLDER SEED simplejpeg|pillow [--large] < numbers of images, one a line
 
-Each answer is a line of JSON: `what` (right, refused, wrong, crashed), `said`, `seconds` of processor time, `megabytes`
-at the peak above the process that has read nothing yet, which is torch.
+Each answer is a line of JSON: `what` (right, refused, wrong, crashed), `said`, `seconds` of processor time, their share
+of the most that is allowed (`yardstick`), `megabytes` at the peak above the process that has read nothing yet, which is
+torch.
 """
 
 import json
@@ -17,12 +18,13 @@ from typing import Any
 
 import numpy as np
 from hostile_images import Hostile, hostile_images
+from yardstick import most_seconds
 
 from vitrail import decoding
 from vitrail.errors import BadImage
 from vitrail.images import read_pixels
 
-KILLED_AFTER = 20  # seconds of processor time: far beyond what is allowed, and an end of what has none
+KILLED_AFTER = 10  # times what is allowed: an end of what has none
 MOST_BYTES = 3 << 30  # more than this process has already
 
 
@@ -60,14 +62,15 @@ def outcome(hostile: Hostile, path: Path) -> tuple[str, str]:
         return "crashed", repr(error)
 
 
-def measured(hostile: Hostile, folder: Path, idle: int) -> dict[str, Any]:
+def measured(hostile: Hostile, folder: Path, idle: int, most: float) -> dict[str, Any]:
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-    signal.setitimer(signal.ITIMER_PROF, KILLED_AFTER)
+    signal.setitimer(signal.ITIMER_PROF, KILLED_AFTER * most)
     started = time.process_time()
     what, said = outcome(hostile, folder / hostile.name)
     seconds = time.process_time() - started
     signal.setitimer(signal.ITIMER_PROF, 0)
-    return {"what": what, "said": said, "seconds": seconds, "megabytes": (status("VmHWM") - idle) / 1024}
+    megabytes = (status("VmHWM") - idle) / 1024
+    return {"what": what, "said": said, "seconds": seconds, "share": seconds / most, "megabytes": megabytes}
 
 
 def status(name: str) -> int:
@@ -82,9 +85,9 @@ def main(folder: Path, seed: int, decoder: str, large: bool) -> None:
         decoding.find_simplejpeg = lambda: None  # type: ignore[assignment]
     hostile = list(hostile_images(seed, large=large))
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") * 1024 + MOST_BYTES,) * 2)
-    idle = status("VmRSS")
+    most, idle = most_seconds(), status("VmRSS")
     for line in sys.stdin:
-        print(json.dumps(measured(hostile[int(line)], folder, idle)), flush=True)
+        print(json.dumps(measured(hostile[int(line)], folder, idle, most)), flush=True)
 
 
 if __name__ == "__main__":

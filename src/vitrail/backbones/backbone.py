@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vitrail.backbones.description import Description
 from vitrail.backbones.imagenet import imagenet_classes
-from vitrail.devices import is_out_of_memory
+from vitrail.devices import full_float32, is_out_of_memory
 from vitrail.errors import BadImage, BadSetting, UnknownName
 from vitrail.image_files import display_name
 from vitrail.images import read_pixels, to_unit
@@ -199,7 +199,8 @@ class Backbone(nn.Module):
 
     def _run(self, images: Tensor) -> Tensor:
         try:
-            logits: Tensor = self.network((images - self.mean) / self.std)
+            with full_float32():
+                logits: Tensor = self.network((images - self.mean) / self.std)
         except RuntimeError as error:
             height, width = images.shape[2:]
             if min(height, width) >= self.size or is_out_of_memory(error) or not self._takes_its_own_size(images):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.devices import is_out_of_memory
+from vitrail.devices import full_float32, is_out_of_memory
 from vitrail.tensors import Images
 from vitrail.validation import check_count
 
@@ -43,12 +43,16 @@ def max_batch_size(backbone: Backbone, images: Images, *, memory: int = MEMORY) 
 
 
 def in_chunks(count: int, size: int, work: Callable[[slice], None]) -> None:
-    """Calls `work` with slices of at most `size` out of `count`; on an out-of-memory error the size is halved."""
+    """Calls `work` with slices of at most `size` out of `count`; on an out-of-memory error the size is halved.
+
+    Within, float32 is float32 on every device, so that a result does not depend on the slice that it was part of.
+    """
     start = 0
     while start < count:
         chunk = slice(start, min(start + size, count))
         try:
-            work(chunk)
+            with full_float32():
+                work(chunk)
         except RuntimeError as error:
             if not is_out_of_memory(error) or chunk.stop - chunk.start == 1:
                 raise
