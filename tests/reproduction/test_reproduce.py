@@ -191,7 +191,7 @@ class Counted(Task):
     """A part that says that it was run."""
 
     name: str = setting(..., "What it is called")
-    way: str = setting("ends", "ends, stops, ends-early or fails")
+    way: str = setting("ends", "ends, stops, ends-early, fails or warns")
     shade: int = setting(0, "A setting")
 
     def run(self) -> Iterator[Event]:
@@ -199,6 +199,8 @@ class Counted(Task):
         yield Note("begins")
         if self.way == "stops":
             raise KeyboardInterrupt
+        if self.way == "warns":
+            yield Note("A file is damaged.", "damaged", "a.png")
         if self.way == "fails":
             raise BadImage("No image could be read.")
         if self.way == "ends-early":  # as tasks do that keep what they have
@@ -232,6 +234,14 @@ def is_note(event):
 
 def go(folder, **changed):
     return list(record(Reproduce(chapter="transfer", data=folder.parent, **changed), "reproduce", folder))[-1].values
+
+
+def test_what_went_wrong_in_a_step_is_no_mere_information(tmp_path, monkeypatch):
+    planned(monkeypatch, "ends", "warns", "fails")
+    events = record(Reproduce(chapter="transfer", data=tmp_path), "reproduce", tmp_path / "run")
+    notes = [event for event in events if is_note(event) and event.kind != "info"]
+    assert [(note.kind, note.path) for note in notes] == [("damaged", "a.png"), ("warning", "")]
+    assert [note.text[0] for note in notes] == ["b", "c"]
 
 
 @pytest.mark.parametrize("way", ["stops", "ends-early"])

@@ -75,7 +75,7 @@ class Steps:
                     yield from self._forward(step, event)
         except VitrailError as error:
             self.failed[step.name] = str(error)
-            yield Note(f"{step.name} is skipped: {error}")
+            yield Note(f"{step.name} is skipped: {error}", "warning")
             return
         if pressed.wanted:
             _set_aside(folder)
@@ -87,7 +87,7 @@ class Steps:
             case Progress():
                 yield replace(event, stage=f"{step.name}: {event.stage}")
             case Note():
-                yield Note(f"{step.name}: {event.text}")
+                yield replace(event, text=f"{step.name}: {event.text}")
             case Result():
                 self.results[step.name] = event.values
 
