@@ -52,10 +52,12 @@ def measure(task: list[str], run: Path, shards: int) -> dict[str, float]:
     """CPU and wall seconds and peak memory of one run, in a separate process."""
     command = [sys.executable, "-m", "vitrail", *task, "--run", str(run), "--shards", str(shards), "--workers", "1"]
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed.")
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        said.seek(0)
+        if status:
+            raise SystemExit(f"{' '.join(command)} failed: {said.read().decode(errors='replace')}")
     return {
         "wall": time.perf_counter() - started,
         "cpu": used.ru_utime + used.ru_stime,

@@ -96,6 +96,18 @@ def test_an_audit_takes_its_labels_from_a_list(tmp_path):
     assert (unknown.labels, unknown.source) == (None, "none")
 
 
+def test_an_audit_of_a_list_without_classes_has_no_labels(tmp_path):
+    packed(tmp_path / "a.tar", {"1.png": b"", "2.png": b""})
+    (tmp_path / "list.csv").write_text("file\na.jpg\nb.jpg\n")
+    for root, reason in (("a.tar", "names no class"), ("list.csv", "no column 'class'")):
+        found = read_network_labels(tmp_path / root, ("dog", "cat"))
+        assert (len(found.files), found.labels, found.source) == (2, None, "none")
+        assert reason in found.description
+    (tmp_path / "list.csv").write_text("file,class\na.jpg,dog\nb.jpg,\n")
+    with pytest.raises(BadFolder, match="names no class"):
+        read_network_labels(tmp_path / "list.csv", ("dog", "cat"))
+
+
 def test_a_classifier_learns_the_same_from_a_folder_a_table_and_tar_files(stripes, tmp_path):
     files = sorted(stripes.rglob("*.png"))
     rows = [f"{file},{file.parent.name},{file.parent.parent.name}" for file in files]

@@ -10,11 +10,12 @@ from typing import Literal
 
 from vitrail.class_names import class_index
 from vitrail.datasets.folder import class_folders, folder
-from vitrail.datasets.image_list import is_image_list, read_image_list
+from vitrail.datasets.image_list import class_column, is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
+from vitrail.tables import columns_of, is_table
 from vitrail.validation import check_path
 
 COLUMNS = ("class_index", "label", "class", "name")
@@ -103,7 +104,15 @@ def _relative(home: Path, root: Path) -> str:
 
 
 def _from_list(root: Path, classes: Sequence[str]) -> NetworkLabels:
-    images, part = read_image_list(root), None
+    part = None
+    try:
+        images = read_image_list(root)
+    except BadFolder:
+        table = is_table(root)
+        if table and class_column(columns_of(root)) is not None:
+            raise  # classes are there, and some are missing
+        why = "the table has no column 'class'" if table else "the tar file names no class for some image"
+        return NetworkLabels(find_images([root]), None, "none", f"none ({why})")
     if {"train", "test"} <= set(images.splits):
         part = "test"
     labelled = images.labelled(part)
