@@ -78,7 +78,7 @@ def test_on_a_gpu_an_adversarial_image_is_one_in_any_batch(size, rounding):
 
 def test_on_a_gpu_a_saved_image_is_as_adversarial_as_said(rounding, stripes):
     network = Network(rounding, rounding, {"name": "rounding"}, "cpu")
-    files = sorted((stripes / "train").rglob("*.png"))
+    files = sorted((stripes / "train").rglob("*.png"))[::3]
     found = [each for each in FileAttack(network, files).run() if isinstance(each, FileAttackResult)]
     assert len(found) == len(files)
     assert all(each.result["index"] != each.source["index"] for each in found)
