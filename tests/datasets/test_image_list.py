@@ -99,7 +99,7 @@ def test_an_audit_takes_its_labels_from_a_list(tmp_path):
 def test_an_audit_of_a_list_without_classes_has_no_labels(tmp_path):
     packed(tmp_path / "a.tar", {"1.png": b"", "2.png": b""})
     (tmp_path / "list.csv").write_text("file\na.jpg\nb.jpg\n")
-    for root, reason in (("a.tar", "names no class"), ("list.csv", "no column 'class'")):
+    for root, reason in (("a.tar", "no class for some image"), ("list.csv", "no column 'class'")):
         found = read_network_labels(tmp_path / root, ("dog", "cat"))
         assert (len(found.files), found.labels, found.source) == (2, None, "none")
         assert reason in found.description

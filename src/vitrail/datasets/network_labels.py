@@ -108,10 +108,9 @@ def _from_list(root: Path, classes: Sequence[str]) -> NetworkLabels:
     try:
         images = read_image_list(root)
     except BadFolder:
-        table = is_table(root)
-        if table and class_column(columns_of(root)) is not None:
+        if is_table(root) and class_column(columns_of(root)) is not None:
             raise  # classes are there, and some are missing
-        why = "the table has no column 'class'" if table else "the tar file names no class for some image"
+        why = "the table has no column 'class'" if is_table(root) else "the tar files name no class for some image"
         return NetworkLabels(find_images([root]), None, "none", f"none ({why})")
     if {"train", "test"} <= set(images.splits):
         part = "test"
