@@ -1,5 +1,6 @@
 """Shapes are checked at run time wherever signatures state them; and a small set of images to learn from."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from jaxtyping import install_import_hook
 from PIL import Image
 
 import tiny_network
+from vitrail import reading
 
 ROOMS = (
     *("transfer", "images", "decoding", "backbones", "plots"),
@@ -62,3 +64,20 @@ def stripes(tmp_path_factory):
 def judges(tmp_path_factory):
     """Cache in which the judge of digits is made once."""
     return tmp_path_factory.mktemp("judges")
+
+
+@pytest.fixture
+def failing_reads(monkeypatch):
+    """Lets reads of some files fail with an input/output error; takes a function of the path."""
+
+    def fail(wanted):
+        descriptor = reading._descriptor
+
+        def failing(path):
+            if wanted(Path(path)):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return descriptor(path)
+
+        monkeypatch.setattr(reading, "_descriptor", failing)
+
+    return fail

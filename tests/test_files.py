@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitrail import files
+from vitrail import files, reading
 from vitrail.errors import CannotWrite, VitrailError
 
 JSON = st.recursive(
@@ -33,7 +33,7 @@ def fail_half_way(code: int):
 
 @pytest.mark.parametrize("data", [b"", b"abc", bytearray(b"abc"), memoryview(b"abc"), bytes(range(256)) * 9_000])
 def test_bytes_round_trip_and_the_folder_is_made(tmp_path: Path, data: bytes):
-    files.write_bytes(tmp_path / "a/b/file", data)
+    files.write_bytes(tmp_path / "a/b/file", data, within=None)
 
     assert (tmp_path / "a/b/file").read_bytes() == data
     assert os.listdir(tmp_path / "a/b") == ["file"]
@@ -43,7 +43,7 @@ def test_a_write_that_the_system_cuts_short_is_continued(tmp_path: Path, monkeyp
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
 
-    files.write_bytes(tmp_path / "file", b"0123456789")
+    files.write_bytes(tmp_path / "file", b"0123456789", within=None)
 
     assert (tmp_path / "file").read_bytes() == b"0123456789"
 
@@ -62,14 +62,14 @@ def test_a_file_reaches_the_disk_before_it_gets_its_name(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(os, "replace", record_replace)
-    files.write_bytes(tmp_path / "file", b"new")
+    files.write_bytes(tmp_path / "file", b"new", within=None)
 
     assert calls == ["sync file", "rename", "sync folder"]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "é" * 127], ids=["ascii", "two bytes a letter"])
 def test_the_longest_name_that_a_disk_takes_can_be_written(tmp_path: Path, name: str):
-    files.write_bytes(tmp_path / name, b"new")
+    files.write_bytes(tmp_path / name, b"new", within=None)
 
     assert (tmp_path / name).read_bytes() == b"new"
 
@@ -77,7 +77,7 @@ def test_the_longest_name_that_a_disk_takes_can_be_written(tmp_path: Path, name:
 def test_writers_of_one_file_never_mix(tmp_path: Path):
     contents = [bytes([letter]) * 300_000 for letter in b"abcd"]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda data: files.write_bytes(tmp_path / "file", data), contents * 3))
+        list(pool.map(lambda data: files.write_bytes(tmp_path / "file", data, within=None), contents * 3))
 
     assert (tmp_path / "file").read_bytes() in contents
     assert os.listdir(tmp_path) == ["file"]
@@ -98,11 +98,11 @@ def test_a_failure_is_one_sentence_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ):
     target = tmp_path / "file"
-    files.write_bytes(target, b"old")
+    files.write_bytes(target, b"old", within=None)
     monkeypatch.setattr(files, "write_all", fail_half_way(code))
 
     with pytest.raises(CannotWrite, match=r"^Cannot write .*\.$") as caught:
-        files.write_bytes(target, b"new and longer")
+        files.write_bytes(target, b"new and longer", within=None)
 
     assert words in str(caught.value)
     assert str(target) in str(caught.value)
@@ -117,7 +117,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(files, "write_all", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        files.write_bytes(tmp_path / "file", b"new")
+        files.write_bytes(tmp_path / "file", b"new", within=None)
 
     assert os.listdir(tmp_path) == []
 
@@ -132,20 +132,20 @@ def test_an_impossible_place_is_one_sentence(tmp_path: Path, write, name: str, w
     (tmp_path / "folder").mkdir()
 
     with pytest.raises(CannotWrite, match=words):
-        write(tmp_path / name, "text")
+        write(tmp_path / name, "text", within=tmp_path)
 
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
 def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path):
     (tmp_path / "plain").touch()
-    files.write_bytes(tmp_path / "ours", b"")
+    files.write_bytes(tmp_path / "ours", b"", within=None)
 
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_text_is_utf8_with_line_ends_as_given(tmp_path: Path):
-    files.write_text(tmp_path / "file", "Fenêtre\r\nvitrail\n")
+    files.write_text(tmp_path / "file", "Fenêtre\r\nvitrail\n", within=None)
 
     assert (tmp_path / "file").read_bytes() == b"Fen\xc3\xaatre\r\nvitrail\n"
 
@@ -154,14 +154,14 @@ def test_text_is_utf8_with_line_ends_as_given(tmp_path: Path):
 @given(content=JSON)
 def test_json_round_trip(tmp_path_factory: pytest.TempPathFactory, content: object):
     path = tmp_path_factory.getbasetemp() / "round_trip.json"
-    files.write_json(path, content)
+    files.write_json(path, content, within=None)
 
-    assert files.read_json(path) == content
+    assert reading.read_json(path) == content
     assert path.read_bytes().endswith(b"\n")
 
 
 def test_json_keeps_the_order_of_keys_and_reads_as_written(tmp_path: Path):
-    files.write_json(tmp_path / "a.json", {"task": "transfer", "accuracy": 0.925, "class": "Küste"})
+    files.write_json(tmp_path / "a.json", {"task": "transfer", "accuracy": 0.925, "class": "Küste"}, within=None)
 
     text = '{\n  "task": "transfer",\n  "accuracy": 0.925,\n  "class": "Küste"\n}\n'
     assert (tmp_path / "a.json").read_bytes() == text.encode()
@@ -169,16 +169,16 @@ def test_json_keeps_the_order_of_keys_and_reads_as_written(tmp_path: Path):
 
 def test_json_carries_a_file_name_that_is_no_utf8(tmp_path: Path):
     name = os.fsdecode(b"back\\slash \xff\xe9.jpg")
-    files.write_json(tmp_path / "a.json", {"file": name})
+    files.write_json(tmp_path / "a.json", {"file": name}, within=None)
 
     (tmp_path / "a.json").read_text(encoding="utf-8")
-    assert files.read_json(tmp_path / "a.json") == {"file": name}
+    assert reading.read_json(tmp_path / "a.json") == {"file": name}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_json_refuses_what_is_no_number(tmp_path: Path, number: float):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        files.write_json(tmp_path / "a.json", {"accuracy": number})
+        files.write_json(tmp_path / "a.json", {"accuracy": number}, within=None)
 
     assert os.listdir(tmp_path) == []
 
@@ -188,13 +188,13 @@ def test_a_file_that_is_not_json_is_a_value_error(tmp_path: Path, text: str):
     (tmp_path / "a.json").write_text(text)
 
     with pytest.raises(ValueError, match="."):
-        files.read_json(tmp_path / "a.json")
+        reading.read_json(tmp_path / "a.json")
 
 
 def test_lines_are_on_the_disk_as_soon_as_they_are_added(tmp_path: Path):
     path = tmp_path / "run/events.jsonl"
     for number in range(3):
-        files.append_line(path, f'{{"step": {number}}}')
+        files.append_line(path, f'{{"step": {number}}}', within=tmp_path)
         assert path.read_text().splitlines()[-1] == f'{{"step": {number}}}'
 
     assert path.read_bytes() == b'{"step": 0}\n{"step": 1}\n{"step": 2}\n'
@@ -202,12 +202,12 @@ def test_lines_are_on_the_disk_as_soon_as_they_are_added(tmp_path: Path):
 
 def test_a_line_that_does_not_fit_is_taken_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "events.jsonl"
-    files.append_line(path, "first")
+    files.append_line(path, "first", within=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_all", fail_half_way(errno.ENOSPC))
         with pytest.raises(CannotWrite, match="the disk is full"):
-            files.append_line(path, "second")
-    files.append_line(path, "third")
+            files.append_line(path, "second", within=tmp_path)
+    files.append_line(path, "third", within=tmp_path)
 
     assert path.read_text() == "first\nthird\n"
 
@@ -216,18 +216,18 @@ def test_half_a_line_of_a_writer_that_was_killed_spoils_no_other(tmp_path: Path)
     path = tmp_path / "events.jsonl"
     for before, after in ((b"first\nsec", "first\nthird\n"), (b"f", "third\n"), (b"", "third\n")):
         path.write_bytes(before)
-        files.append_line(path, "third")
+        files.append_line(path, "third", within=tmp_path)
         assert path.read_text() == after
 
 
 def test_only_old_leftovers_are_removed(tmp_path: Path):
-    young, old, other = (tmp_path / name for name in (".a.1.00.part", ".b.1.00.part", "c.part"))
+    young, old, other = (tmp_path / name for name in (".a.1.00000000.part", ".b.1.00000000.part", "c.part"))
     for path in (young, old, other):
         path.touch()
     for path in (old, other):
         os.utime(path, (0, time.time() - 25 * 60 * 60))
 
-    files.remove_leftovers(tmp_path)
-    files.remove_leftovers(tmp_path / "no such folder")
+    files.remove_leftovers(tmp_path, within=tmp_path)
+    files.remove_leftovers(tmp_path / "no such folder", within=tmp_path)
 
-    assert sorted(os.listdir(tmp_path)) == [".a.1.00.part", "c.part"]
+    assert sorted(os.listdir(tmp_path)) == [".a.1.00000000.part", "c.part"]

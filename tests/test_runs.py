@@ -38,7 +38,7 @@ def test_a_place_where_no_folder_can_be_is_one_sentence(tmp_path):
 def test_a_folder_in_which_nothing_became_a_file_can_be_used(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / ".settings.json.1.00.part").touch()
+    (folder / ".settings.json.1.00000000.part").touch()
     list(record(Short(), "short", folder))
     with pytest.raises(CannotWrite, match="exists and is not empty"):
         list(record(Short(), "short", folder))
@@ -51,13 +51,9 @@ def test_a_file_in_the_way_is_no_run_folder(tmp_path):
     assert (tmp_path / "run").read_text() == "mine"
 
 
-def test_a_run_that_the_disk_does_not_give_is_one_sentence(tmp_path, monkeypatch):
+def test_a_run_that_the_disk_does_not_give_is_one_sentence(tmp_path, failing_reads):
     list(record(Short(), "short", tmp_path / "run"))
-
-    def failing(*_):
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(files, "read_json", failing)
+    failing_reads(lambda path: path.name == "settings.json")
     with pytest.raises(BadRun, match=r"settings.json' cannot be read \(Input/output error\)"):
         read_run(tmp_path / "run")
 
@@ -105,11 +101,11 @@ class Interruptible(Task):
 def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeypatch):
     keep, calls = run_writer.write_event, []
 
-    def interrupted_at_the_third(event, folder):
+    def interrupted_at_the_third(event, folder, **options):
         calls.append(event)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        keep(event, folder)
+        keep(event, folder, **options)
 
     monkeypatch.setattr(run_writer, "write_event", interrupted_at_the_third)
     told = list(record(Interruptible(), "interruptible", tmp_path / "run"))

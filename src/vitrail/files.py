@@ -1,16 +1,23 @@
-"""The one place where files are written: each appears whole or not at all, and a failure is one sentence."""
+"""The one place where files are written and removed: each appears whole or not at all, and a failure is one sentence.
+
+Below a folder of ours (`within`: of a run, a cache, the page) nothing is written or removed through a link, and nothing
+is removed that is no plain file. A name with a link, a pipe or a folder behind it is refused.
+"""
 
 import errno
 import json
 import os
+import re
 import secrets
+import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from vitrail.errors import CannotWrite
+from vitrail.reading import LIMITS, read_bytes, refuse_links
 
 AnyPath = str | os.PathLike[str]
 """A path as callers may give it."""
@@ -29,10 +36,18 @@ _REASONS = {  # errno -> why, and what to do
     errno.EIO: "the disk reports a fault; choose another disk",
 }
 _DAY = 24 * 60 * 60.0  # seconds
+_LEFTOVER = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.part", re.DOTALL)
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_APPEND |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def write_bytes(path: Path, data: bytes | bytearray | memoryview) -> None:
+def write_bytes(path: Path, data: bytes | bytearray | memoryview, *, within: Path | None, durable: bool = True) -> None:
     """Write a file, making its folder if need be; whoever looks sees the old file or the whole new one.
+
+    Args:
+        within: a folder of ours that holds `path`: no link below it is followed. None: `path` was named by the user,
+            whose links lead where the user wants.
+        durable: whether it outlives a power cut, which costs a wait for the disk.
 
     Raises:
         CannotWrite: the disk is full, read-only, ...; an older file of that name is then as it was.
@@ -40,40 +55,46 @@ def write_bytes(path: Path, data: bytes | bytearray | memoryview) -> None:
     # Beside the target, because a rename is atomic within one disk only; cut, because a name has at most 255 bytes.
     part = path.with_name(f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     with _cannot_write(path):
+        _check_place(path, within)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open("xb", buffering=0) as file:
-                _write_through(file.fileno(), data)
+                write_all(file.fileno(), data)
+                if durable:
+                    os.fsync(file.fileno())  # before the rename: else a power cut can leave the name with no content
             os.replace(part, path)
         except BaseException:  # Ctrl-C too: what did not become a file leaves nothing behind
             with suppress(OSError):
                 part.unlink()
             raise
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, within: Path | None) -> None:
     r"""Write text as UTF-8, line ends as given; see `write_bytes`.
 
     A file name that is no valid UTF-8 reaches Python with lone surrogates: they are written as `\udc..`,
     which inside a JSON string is the very escape that reads back as the same name.
     """
-    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"), within=within)
 
 
-def write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object, *, within: Path | None) -> None:
     """Write one JSON document, keys in the order given, so that equal contents give equal bytes; see `write_bytes`.
 
     Raises:
         ValueError: a number is NaN or infinite, which JSON cannot say.
         TypeError: a value is none of JSON's.
     """
-    write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n", within=within)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, *, within: Path | None = None) -> None:
     """Make a folder and those above it; one that is there already stays as it is. Raises `CannotWrite`."""
     with _cannot_write(path):
+        if within is not None:
+            refuse_links(path, within)
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -88,68 +109,85 @@ def make_new_folder(path: Path) -> bool:
     return True
 
 
-def read_json(path: Path) -> Any:
-    """Read one JSON document.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is not UTF-8 JSON, or says NaN or Infinity.
-    """
-    try:
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError(f"{path} is nested too deeply to be one of our JSON files.") from error
-
-
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str, *, within: Path) -> None:
     """Add one line to a file that has this one writer, and hand it to the system at once: a crash loses no line.
 
-    Half a line at the end, which a writer left that was killed, is taken away first.
+    Half a line at the end, which a writer left that was killed, is taken away first. A file that has a second name
+    elsewhere (a hard link) is copied first, so that what has that name stays as it is.
 
     Raises:
         CannotWrite: the line could not be written whole; the file then ends with the line before.
     """
     data = line.encode("utf-8", errors="backslashreplace") + b"\n"
     with _cannot_write(path):
+        _check_place(path, within)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b", buffering=0) as file:
-            end = _cut_half_line(file)
+        if path.exists() and path.stat().st_nlink > 1:
+            write_bytes(path, read_bytes(path, LIMITS["events"], within=within), within=within)
+        descriptor = os.open(path, _APPEND, 0o666)
+        try:
+            end = _cut_half_line(descriptor)
             try:
-                write_all(file.fileno(), data)
+                write_all(descriptor, data)
             except OSError:
-                file.truncate(end)
+                os.truncate(descriptor, end)
                 raise
+        finally:
+            os.close(descriptor)
 
 
-def _cut_half_line(file: BinaryIO) -> int:
-    """Where the file ends then."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(end - 1, 0))
-    if file.read(1) not in (b"\n", b""):
-        file.seek(0)
-        end = file.truncate(file.read().rfind(b"\n") + 1)
-    return end
+def remove_file(path: Path, *, within: Path) -> bool:
+    """Remove a plain file; False: it is none, is reached through a link, or cannot be removed, and stays.
+
+    Whether it is a file of ours, by name and content, is for the caller to know.
+    """
+    try:
+        refuse_links(path, within)
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def remove_empty_folder(path: Path) -> None:
+    """Remove a folder that holds nothing; any other stays."""
+    with suppress(OSError):
+        path.rmdir()
+
+
+def remove_folder(path: Path, *, within: Path) -> bool:
+    """Remove a folder of ours with all that it holds, following no link; False: it is none, or some of it stays."""
+    try:
+        refuse_links(path, within)
+        shutil.rmtree(path)
+    except OSError:
+        return False
+    return True
+
+
+def rename(path: Path, new: Path, *, within: Path) -> None:
+    """Give a file or folder of ours another name; raises `OSError`."""
+    refuse_links(path, within)
+    refuse_links(new, within)
+    os.replace(path, new)
 
 
 def is_leftover(path: Path) -> bool:
     """Whether a writer that was killed left this, which never became a file."""
-    return path.name.startswith(".") and path.name.endswith(".part")
+    return _LEFTOVER.fullmatch(path.name) is not None
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, within: Path) -> None:
     """Remove what writers that were killed left in a folder; a place that cannot be written stays as it is.
 
     Only age tells: the process number in the name may be one of another machine that shares the folder.
     """
     for part in folder.glob(".*.part"):
         with suppress(OSError):
-            if time.time() - part.stat().st_mtime > _DAY:
-                part.unlink()
-
-
-def _write_through(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    write_all(descriptor, data)
-    os.fsync(descriptor)  # before the rename: else a power cut can leave the new name with an empty file
+            if is_leftover(part) and time.time() - os.lstat(part).st_mtime > _DAY:
+                remove_file(part, within=within)
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
@@ -157,6 +195,36 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     rest = memoryview(data).cast("B")
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _check_place(path: Path, within: Path | None) -> None:
+    """Refuses a name below `within` behind which is, or to which leads, anything that a writer of ours did not make."""
+    if within is None:
+        return
+    refuse_links(path, within)
+    with suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, the system says so
+            raise OSError(errno.EINVAL, "a pipe or a device of that name is in the way", str(path))
+
+
+def _cut_half_line(descriptor: int) -> int:
+    """Where the file ends then."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "a pipe or a device of that name is in the way")
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    while end:
+        start = max(0, end - 65_536)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        block = os.read(descriptor, end - start)
+        found = block.rfind(b"\n") + 1
+        if found == len(block):
+            break
+        end = start + found
+        os.truncate(descriptor, end)
+        if found:
+            break
+    return end
 
 
 def _sync_folder(folder: Path) -> None:
@@ -173,10 +241,8 @@ def _sync_folder(folder: Path) -> None:
 def _cannot_write(path: Path) -> Iterator[None]:
     try:
         yield
+    except CannotWrite:
+        raise
     except OSError as error:
         why = _REASONS.get(error.errno or 0, f"{error.strerror or error}; choose another folder")
         raise CannotWrite(f"Cannot write {path}: {why}.") from error
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON.")

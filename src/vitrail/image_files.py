@@ -4,7 +4,6 @@ import glob
 import io
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from vitrail import reading
 from vitrail.errors import BadFolder, BadImage
 from vitrail.files import AnyPath
 from vitrail.tables import is_table, iter_listed_files
@@ -117,17 +117,12 @@ def read_bytes(path: AnyPath) -> bytes:
     """
     name = display_name(path)
     try:
-        status = os.stat(path)
-        regular = stat.S_ISREG(status.st_mode)
-        if regular and status.st_size <= BYTE_LIMIT:
-            return Path(path).read_bytes()
+        return reading.read_bytes(path, BYTE_LIMIT)
     except NotADirectoryError:  # a part of the path is a file: a tar file, it may be
         return _read_inside(Path(path), name)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise BadImage(f"'{name}' cannot be read ({reason}). Use the path of a readable image.") from error
-    given = f"{status.st_size:,} bytes long" if regular else "a folder or a device"
-    raise BadImage(f"'{name}' is {given}. Use an image file of up to {BYTE_LIMIT:,} bytes.")
 
 
 def _read_inside(path: Path, name: str) -> bytes:

@@ -104,7 +104,7 @@ def save_image(image: Num[Tensor, "channels height width"], path: AnyPath) -> No
         raise BadSetting(f"Images are saved as PNG; got '{display_name(path)}'. Use a name that ends in .png.")
     encoded = io.BytesIO()
     Image.fromarray(to_hwc(image)).save(encoded, "PNG")
-    write_bytes(path, encoded.getvalue())
+    write_bytes(path, encoded.getvalue(), within=None)
 
 
 def _check_image(image: Any) -> None:

@@ -31,7 +31,9 @@ from vitrail.events import (
     Table,
     Weights,
 )
-from vitrail.runs import read_run
+from vitrail.reading import plain_files
+from vitrail.runs import is_checkpoint, read_run
+from vitrail.tables import quote_formula
 from vitrail.task import Task
 from vitrail.validation import check_path
 from vitrail.version import __version__
@@ -57,20 +59,20 @@ def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
     if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
         create_run_folder(folder)
     settings = task.model_dump(mode="json", exclude=set(task.unrecorded) if task.resume_folder else None)
-    files.write_json(folder / "settings.json", {"task": name, "settings": settings})
-    files.write_json(folder / "environment.json", environment())
+    files.write_json(folder / "settings.json", {"task": name, "settings": settings}, within=home)
+    files.write_json(folder / "environment.json", environment(), within=home)
 
     def recorded(event: Event) -> Event:
         if isinstance(event, Result):
             event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
-        write_event(event, folder)
+        write_event(event, folder, within=home)
         return event
 
     try:
         yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
         with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
-            _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)})
+            _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)}, home)
         raise
 
 
@@ -113,9 +115,14 @@ def new_folder(root: Path, task: str) -> Path:
     return next(root / name for name in names if files.make_new_folder(root / name))
 
 
-def write_event(event: Event, folder: Path) -> None:
-    """Writes one event: a line in events.jsonl, and its file if it has one."""
+def write_event(event: Event, folder: Path, *, within: Path | None = None) -> None:
+    """Writes one event: a line in events.jsonl, and its file if it has one.
+
+    Args:
+        within: the run folder, if `folder` is that of the log of one of its shards.
+    """
     line: dict[str, Any]
+    within = within or folder
     match event:
         case Progress():
             line = {"stage": event.stage, "done": event.done, "total": event.total, "detail": event.detail}
@@ -123,64 +130,65 @@ def write_event(event: Event, folder: Path) -> None:
         case Note():
             line = {"text": event.text, "kind": event.kind, **({"path": event.path} if event.path else {})}
         case Table():
-            line = {"file": _keep_table(event, folder), "title": event.title}
+            line = {"file": _keep_table(event, folder, within), "title": event.title}
         case Plot():
             plot = f"plots/{safe_name(event.name)}.png"
-            files.write_bytes(folder / plot, event.png)
+            files.write_bytes(folder / plot, event.png, within=within)
             line = {"file": plot, "caption": event.caption}
         case Image():
             image = f"images/{safe_name(event.name)}.png"
-            files.write_bytes(folder / image, event.png)
+            files.write_bytes(folder / image, event.png, within=within)
             line = {"file": image, "caption": event.caption, "group": event.group, "step": event.step}
         case Preview():
             preview = f"live/{safe_name(event.name)}.png"
-            files.write_bytes(folder / preview, event.png)
+            files.write_bytes(folder / preview, event.png, within=within)
             line = {"file": preview, "values": json_safe(event.values)}
         case Attachment():
             attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
-            files.write_bytes(folder / attached, event.data)
+            files.write_bytes(folder / attached, event.data, within=within)
             line = {"file": attached}
         case Weights():
-            line = {"file": _keep_weights(event, folder)}
+            line = {"file": _keep_weights(event, folder, within)}
         case Checkpoint():
-            line = {"file": _keep_checkpoint(event, folder)}
+            line = {"file": _keep_checkpoint(event, folder, within)}
         case Summary():
             line = {"lines": [list(each) for each in event.lines], "next_steps": list(event.next_steps)}
         case Result():
             line = {"file": "result.json"}
-            files.write_json(folder / "result.json", event.values)
-    _log(folder, {"event": type(event).__name__.lower(), **line})
+            files.write_json(folder / "result.json", event.values, within=within)
+    _log(folder, {"event": type(event).__name__.lower(), **line}, within)
 
 
-def _keep_table(table: Table, folder: Path) -> str:
+def _keep_table(table: Table, folder: Path, within: Path) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
+    rows = ([quote_formula(cell) for cell in row] for row in (table.columns, *table.rows))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     name = f"tables/{safe_name(table.name)}.csv"
-    files.write_text(folder / name, text.getvalue())
+    files.write_text(folder / name, text.getvalue(), within=within)
     return name
 
 
-def _keep_checkpoint(checkpoint: Checkpoint, folder: Path) -> str:
+def _keep_checkpoint(checkpoint: Checkpoint, folder: Path, within: Path) -> str:
     home = folder / "checkpoints"
-    files.write_bytes(home / checkpoint.name, checkpoint.data)
-    for old in home.iterdir():
-        if old.name not in checkpoint.retained and not old.name.startswith("."):
-            old.unlink(missing_ok=True)
-    files.remove_leftovers(home)
+    files.write_bytes(home / checkpoint.name, checkpoint.data, within=within)
+    for old in plain_files(home, "safetensors"):
+        if old.name not in checkpoint.retained and is_checkpoint(old):
+            files.remove_file(old, within=within)
+    files.remove_leftovers(home, within=within)
     return f"checkpoints/{checkpoint.name}"
 
 
-def _keep_weights(weights: Weights, folder: Path) -> str:
+def _keep_weights(weights: Weights, folder: Path, within: Path) -> str:
     import numpy as np
     from safetensors.numpy import save
 
     name = f"weights/{safe_name(weights.name)}"
     # Of an array in another order than C's, `save` would write the bytes as they lie, and another array comes back.
     tensors = {key: np.asarray(value, order="C") for key, value in weights.tensors.items()}
-    files.write_bytes(folder / f"{name}.safetensors", save(tensors))
-    files.write_json(folder / f"{name}.json", weights.description)
+    files.write_bytes(folder / f"{name}.safetensors", save(tensors), within=within)
+    files.write_json(folder / f"{name}.json", weights.description, within=within)
     if weights.model_card:
-        files.write_text(folder / "README.md", weights.model_card)
+        files.write_text(folder / "README.md", weights.model_card, within=within)
     return f"{name}.safetensors"
 
 
@@ -198,9 +206,9 @@ def _seed(task: Task) -> dict[str, int]:
     return {"seed": task.seed} if hasattr(task, "seed") else {}
 
 
-def _log(folder: Path, line: Mapping[str, Any]) -> None:
+def _log(folder: Path, line: Mapping[str, Any], within: Path) -> None:
     timed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
-    files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False))
+    files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False), within=within)
 
 
 def environment() -> dict[str, Any]:

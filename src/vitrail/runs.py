@@ -8,15 +8,25 @@ live/*.png (previews), shards/* and logs/*/ (of one shard each).
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vitrail import files
 from vitrail.errors import BadRun
+from vitrail.files import AnyPath
+from vitrail.reading import LIMITS, open_regular, plain_files, read_json, read_text
+from vitrail.tables import unquote_formula
 from vitrail.validation import check_path
+
+MOST_EVENTS = 1_000_000  # read at once; later lines count as damaged
+
+_CHECKPOINT_NAME = re.compile(r"step-\d{8,}\.safetensors")
+_CHECKPOINT_START = re.compile(rb'.{8}\{"__metadata__":\{"(about|layout)":', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,12 +54,14 @@ class Run:
         """The tables by name: a mapping from column to text for each row."""
         tables = {}
         for path in plain_files(self.folder / "tables", "csv"):
-            with path.open(newline="", encoding="utf-8") as file:
-                tables[path.stem] = list(csv.DictReader(file))
+            text = read_text(path, LIMITS["run table"], within=self.folder)
+            columns, *rows = csv.reader(io.StringIO(text, newline="")) if text else [[]]
+            names = [unquote_formula(name) for name in columns]
+            tables[path.stem] = [dict(zip(names, map(unquote_formula, row), strict=False)) for row in rows if row]
         return tables
 
 
-def read_run(folder: files.AnyPath, *, warnings: list[str] | None = None) -> Run:
+def read_run(folder: AnyPath, *, warnings: list[str] | None = None) -> Run:
     """The run in `folder`.
 
     Args:
@@ -64,10 +76,10 @@ def read_run(folder: files.AnyPath, *, warnings: list[str] | None = None) -> Run
     folder = Path(folder)
     if not (folder / "settings.json").is_file():
         raise BadRun(f"{str(folder)!r} is not a run: it holds no settings.json. Use a folder that Vitrail made.")
-    settings = _read(folder / "settings.json")
+    settings = _read(folder / "settings.json", LIMITS["settings"])
     if not isinstance(settings.get("task"), str) or not isinstance(settings.get("settings"), dict):
         raise BadRun(f"{str(folder / 'settings.json')!r} is damaged: it names no task. Repeat the run.")
-    environment = _read_optional(folder / "environment.json", warnings)
+    environment = _read_optional(folder / "environment.json", warnings, LIMITS["settings"])
     return Run(
         folder=folder,
         task=settings["task"],
@@ -77,7 +89,7 @@ def read_run(folder: files.AnyPath, *, warnings: list[str] | None = None) -> Run
     )
 
 
-def read_runs(folders: Sequence[files.AnyPath]) -> list[Run]:
+def read_runs(folders: Sequence[AnyPath]) -> list[Run]:
     """The runs in several folders, which are different ones.
 
     Raises:
@@ -95,6 +107,17 @@ def read_runs(folders: Sequence[files.AnyPath]) -> list[Run]:
 def read_result(folder: Path) -> dict[str, Any]:
     """The values in result.json; empty if there are none yet, or if the file is damaged."""
     return _read_optional(folder / "result.json", []) or {}
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint that `record` wrote: by its name, and by how it begins."""
+    if not _CHECKPOINT_NAME.fullmatch(path.name):
+        return False
+    try:
+        with open_regular(path, within=path.parent) as file:
+            return _CHECKPOINT_START.match(file.read(100)) is not None
+    except OSError:
+        return False
 
 
 class EventReader:
@@ -119,22 +142,16 @@ class EventReader:
         Raises:
             OSError: the file cannot be read; FileNotFoundError: nothing has been written yet.
         """
-        with self.path.open("rb") as file:
+        with open_regular(self.path, within=self.path.parent) as file:
             file.seek(self._offset)
-            data = file.read()
+            data = file.read(LIMITS["events"])
         if not unfinished_line:
             data = data[: data.rfind(b"\n") + 1]
         self._offset += len(data)
-        events = [_parse_event(line) for line in data.split(b"\n") if line]
-        self.damaged += events.count(None)
-        return [event for event in events if event is not None]
-
-
-def plain_files(folder: Path, ending: str) -> list[Path]:
-    """Files with an ending directly in a folder, by name; symbolic links are ignored, since they can lead anywhere."""
-    if folder.is_symlink():
-        return []
-    return sorted(path for path in folder.glob(f"*.{ending}") if path.is_file() and not path.is_symlink())
+        lines = [line for line in data.split(b"\n") if line]
+        events = [event for line in lines[:MOST_EVENTS] if (event := _parse_event(line)) is not None]
+        self.damaged += len(lines) - len(events)
+        return events
 
 
 def _parse_event(line: bytes) -> dict[str, Any] | None:
@@ -145,13 +162,13 @@ def _parse_event(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
-def _read_optional(path: Path, warnings: list[str] | None) -> dict[str, Any] | None:
-    if not path.is_file():
+def _read_optional(path: Path, warnings: list[str] | None, limit: int = LIMITS["result"]) -> dict[str, Any] | None:
+    if not os.path.lexists(path):
         if warnings is not None:
             warnings.append(f"{path.name} is missing: the run may have been stopped early.")
         return None
     try:
-        values = _read(path)
+        values = _read(path, limit)
         if not values:
             raise BadRun(f"{str(path)!r} is empty. Repeat the run.", path=str(path))
         return values
@@ -162,11 +179,11 @@ def _read_optional(path: Path, warnings: list[str] | None) -> dict[str, Any] | N
         return None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, limit: int) -> dict[str, Any]:
     try:
-        value = files.read_json(path)
+        value = read_json(path, limit, within=path.parent)
     except OSError as error:
-        raise BadRun(f"{str(path)!r} cannot be read ({error.strerror}). Use a copy on another disk.") from None
+        raise BadRun(f"{str(path)!r} cannot be read ({error.strerror}). Use an intact copy of the run.") from None
     except ValueError as error:
         raise BadRun(f"{str(path)!r} is damaged ({error}). Repeat the run.") from None
     if not isinstance(value, dict):

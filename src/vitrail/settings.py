@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from pydantic.fields import FieldInfo
 
 from vitrail.errors import BadSetting, one_line
+from vitrail.reading import LIMITS, read_text
 
 
 def split_commas(value: Any) -> Any:
@@ -40,7 +41,6 @@ MEASURING, OUTPUT, RUNNING = "Measuring", "Output", "Running"
 PANELS = (DATA, NETWORK, METHOD, OPTIMISATION, MEASURING, OUTPUT, RUNNING)
 """Headings under which `--help` lists the settings, in this order."""
 
-SETTINGS_BYTES = 1_000_000
 SHOWN = 200  # characters of a wrong value in a message
 
 M = TypeVar("M", bound=BaseModel)
@@ -118,13 +118,7 @@ class _PlainLoader(yaml.SafeLoader):
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, keys as they are written there."""
     try:
-        if path.exists() and not path.is_file():  # a pipe, which would have to be waited for
-            raise ValueError("it is no regular file")
-        with path.open("rb") as file:
-            text = file.read(SETTINGS_BYTES + 1)
-        if len(text) > SETTINGS_BYTES:
-            raise ValueError(f"it has more than {SETTINGS_BYTES:,} bytes")
-        values = yaml.load(text.decode(), _PlainLoader) or {}
+        values = yaml.load(read_text(path, LIMITS["settings"]), _PlainLoader) or {}
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # a date in month 99 ...
         raise BadSetting(f"The settings file {str(path)!r} cannot be read as YAML: {one_line(error)}.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

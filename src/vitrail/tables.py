@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from vitrail.errors import BadFolder, MissingExtra, one_line
+from vitrail.reading import check_regular, open_lines
 
 SUFFIXES = (".csv", ".parquet")
 ROWS = 10_000  # of Parquet, in memory at once
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def is_table(path: Path) -> bool:
@@ -28,7 +31,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
     with _Reading(path):
         if path.suffix.lower() == ".parquet":
             return tuple(_parquet(path).schema_arrow.names)
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with open_lines(path, encoding="utf-8-sig") as lines:
             return tuple(next(csv.reader(lines), ()))
 
 
@@ -53,7 +56,7 @@ def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
                 yield from (tuple("" if value is None else str(value) for value in row) for row in zip(*named))  # noqa: B905
             return
         places = [given.index(column) for column in columns]
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with open_lines(path, encoding="utf-8-sig") as lines:
             rows = csv.reader(lines)
             next(rows)
             for row in rows:
@@ -78,12 +81,33 @@ def resolve_relative(table: Path, name: str, row: int) -> Path:
     return table.parent / name
 
 
+def quote_formula(cell: Any) -> Any:
+    """A cell as a table of ours has it: a text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection. Numbers stay as they are.
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _is_number(cell) else cell
+
+
+def unquote_formula(cell: str) -> str:
+    """The text that `quote_formula` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _parquet(path: Path) -> Any:
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise MissingExtra("Parquet cannot be read; run `pip install 'vitrail[parquet]'`, or give a CSV.") from None
-    return ParquetFile(path)
+    return ParquetFile(check_regular(path))
 
 
 class _Reading:

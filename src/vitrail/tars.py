@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from vitrail.errors import BadFolder, one_line
+from vitrail.reading import open_regular
 
 SUFFIX = ".tar"
 OPEN = 4  # tar files whose contents are remembered: neighbours are asked for one after another
@@ -44,7 +45,7 @@ def list_members(tar: Path) -> Members:
 def _members(tar: Path, size: int, changed: int) -> Members:
     found: dict[str, tuple[int, int]] = {}
     try:
-        with tarfile.open(tar, "r:") as archive:
+        with open_regular(tar) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 archive.members.clear()  # type: ignore[attr-defined]  # or every header ever read stays in memory
                 name = PurePosixPath(member.name.lstrip("/"))
@@ -80,7 +81,7 @@ def read_member(tar: Path, name: str, limit: int) -> bytes | None:
     start, size = place
     if size > limit:
         return None
-    with tar.open("rb") as file:
+    with open_regular(tar) as file:
         file.seek(start)
         return file.read(size)
 

@@ -147,18 +147,12 @@ def damage(run: Path) -> None:
 
 
 def test_a_image_that_the_disk_does_not_give_is_said(
-    tmp_path: Path, transfer_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, transfer_run: RunMaker, failing_reads: Callable[[Callable[[Path], bool]], None]
 ) -> None:
-    run, read_bytes = transfer_run(), Path.read_bytes
-
-    def failing(path: Path) -> bytes:
-        if path.name == "confusion.png":
-            raise OSError(5, "Input/output error")
-        return read_bytes(path)
-
-    monkeypatch.setattr(Path, "read_bytes", failing)
+    run = transfer_run()
+    failing_reads(lambda path: path.name == "confusion.png")
     html, _ = report(tmp_path, run)
-    assert "plots/confusion.png cannot be read" in html
+    assert "plots/confusion.png is omitted: Input/output error." in html
 
 
 def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, transfer_run: RunMaker) -> None:

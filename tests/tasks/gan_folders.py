@@ -63,8 +63,8 @@ def unfinished(folder, about):
 
 def _write_settings(folder):
     settings = GanTrain(data="digits").model_dump(mode="json")
-    write_json(folder / "settings.json", {"task": "gan-train", "settings": settings})
-    write_json(folder / "environment.json", environment())
+    write_json(folder / "settings.json", {"task": "gan-train", "settings": settings}, within=None)
+    write_json(folder / "environment.json", environment(), within=None)
 
 
 SIDE = 16

@@ -157,15 +157,8 @@ def test_with_few_real_images_there_is_no_prdc(stripes, cache, tmp_path):
     assert "coverage" not in measured
 
 
-def test_an_unreadable_cached_judge_is_trained_again(stripes, cache, finished, tmp_path, monkeypatch):
-    read_bytes = Path.read_bytes
-
-    def failing(path):
-        if path.parent.name == "judges":
-            raise OSError(5, "Input/output error")
-        return read_bytes(path)
-
-    monkeypatch.setattr(Path, "read_bytes", failing)
+def test_an_unreadable_cached_judge_is_trained_again(stripes, cache, finished, tmp_path, failing_reads):
+    failing_reads(lambda path: path.parent.name == "judges")
     done = trained(stripes, tmp_path / "r", "--epochs", 1, cache=cache)
     assert done.exit_code == 0, done.output
     assert result_of(tmp_path / "r")["judge"] == result_of(finished)["judge"]

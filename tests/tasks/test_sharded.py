@@ -156,7 +156,7 @@ def test_maps_in_shards_are_those_at_once(stripes, tmp_path):
     args = ("explain", *files, "--method", "gradient,grad-cam", "--backbone", "squeezenet", "--no-faithfulness")
     at_once = result(*args, "--run", tmp_path / "a", "--json")
     result(*args, "--run", tmp_path / "b", "--shards", 2, *ONE)
-    parts = [read_part(part_file(tmp_path / "b" / "shards" / str(shard))) for shard in shards(2)]
+    parts = [read_part(part_file(tmp_path / "b" / "shards" / str(shard)), within=tmp_path) for shard in shards(2)]
     for method in ("gradient", "grad-cam"):
         maps = np.concatenate([part.tensors[f"squeezenet/{method}"] for part in parts])
         kept_maps = [

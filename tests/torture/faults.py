@@ -1,13 +1,14 @@
-"""Disks that fail: played at the one place where files are written, and where Python opens files to read."""
+"""Disks that fail: played at the one place where files are written, and where they are opened to be read."""
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vitrail import files
+from vitrail import files, reading
 
 WRITES, READS = 0, 1  # places of the counts
 
@@ -17,8 +18,8 @@ def play(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
 
     Args:
         fault: `kind`: "kill", "write-error" (an `errno`, half of the bytes being written) or "write-slow" (by
-            `seconds`); "read-error" (an `errno`) or "read-short" (half of the bytes); `at`: which one, from 1;
-            `lasts`: whether all later ones fail too.
+            `seconds`); "read-error" (an `errno`) or "read-short" (half of the bytes are there);
+            `at`: which one, from 1; `lasts`: whether all later ones fail too.
         counts: two numbers, shared with whoever wants to know.
     """
     kind = fault.get("kind", "")
@@ -49,24 +50,27 @@ def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
 
 
 def _play_reads(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
-    read_bytes, open_file = Path.read_bytes, Path.open
+    descriptor = reading._descriptor
 
-    def is_ours(path: Path) -> bool:
-        return path.absolute().is_relative_to(home) and path.parent.suffix != ".dist-info"
+    def faulty(path: Any) -> int:
+        place = Path(path).absolute()
+        if not place.is_relative_to(home) or place.parent.suffix == ".dist-info":
+            return descriptor(path)
+        counts[READS] += 1
+        if not _is_hit(counts[READS], fault):
+            return descriptor(path)
+        if fault["kind"] == "read-error":
+            raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
+        return _first_half(descriptor(path))
 
-    def is_hit(path: Path, kind: str) -> bool:
-        return fault.get("kind") == kind and is_ours(path) and _is_hit(counts[READS], fault)
+    reading._descriptor = faulty
 
-    def faulty_open(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
-        if "r" in mode:
-            counts[READS] += is_ours(path)
-            if is_hit(path, "read-error"):
-                raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
-        return open_file(path, mode, *rest, **named)
 
-    def cut_short(path: Path) -> bytes:
-        data = read_bytes(path)  # which opens it, and so is counted
-        return data[: len(data) // 2] if is_hit(path, "read-short") else data
-
-    Path.open = faulty_open  # type: ignore[method-assign,assignment]
-    Path.read_bytes = cut_short  # type: ignore[method-assign]
+def _first_half(descriptor: int) -> int:
+    """A file with the first half of what the descriptor, which is closed, would give."""
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read()
+    with tempfile.TemporaryFile() as half:
+        half.write(data[: len(data) // 2])
+        half.seek(0)
+        return os.dup(half.fileno())

@@ -84,7 +84,7 @@ def settings_files(folder: Path) -> None:
         needed = {key: ["a", "b"] if "tuple" in str(task.model_fields[key].annotation) else "a" for key in fields}
         values = {key: needed[key] if value is PydanticUndefined else value for key, value in fields.items()}
         text = yaml.safe_dump(json.loads(json.dumps(values, default=str)))
-        write_bytes(folder / f"{name}.yaml", text.encode())
+        write_bytes(folder / f"{name}.yaml", text.encode(), within=None)
 
 
 def read_settings(folder: Path, changed: Path) -> None:
@@ -99,8 +99,10 @@ def run_folder(folder: Path, name: str = "run") -> None:
     """As a run of `transfer` leaves it, by the package's own writers."""
     run = folder / name
     png = files_of(photograph(np.random.default_rng(0)))["plain.png"]
-    write_json(run / "settings.json", {"task": "transfer", "settings": {"folder": "digits", "layer": "pool"}})
-    write_json(run / "environment.json", environment())
+    write_json(
+        run / "settings.json", {"task": "transfer", "settings": {"folder": "digits", "layer": "pool"}}, within=None
+    )
+    write_json(run / "environment.json", environment(), within=None)
     write_event(Progress("features", 8, 32, detail="quick", values={"loss": 0.5, "accuracy": 0.25}), run)
     write_event(Note("Labels from 3 class folders."), run)
     write_event(Table("classes", "Each class", ("name", "n"), [("cat", 3), ("dog", 5)]), run)
@@ -351,13 +353,13 @@ def read_image_table(folder: Path, changed: Path) -> None:
 def shard_files(folder: Path) -> None:
     rows = [{"index": number, "file": f"{number}.png", "top": []} for number in range(3)]
     skipped = [{"file": "x.png", "reason": "It is no image."}]
-    write_part(Part({"shard": "1/2", "images": 4}, rows, skipped), folder / "000001-of-000002")
+    write_part(Part({"shard": "1/2", "images": 4}, rows, skipped), folder / "000001-of-000002", within=folder)
     tensors = {"net/layer": np.arange(12, dtype=np.float32).reshape(3, 4), "right": np.array([True, False, True])}
     write_part(Part({"shard": "2/2", "images": 3}, rows, (), tensors), folder / "000002-of-000002")
 
 
 def read_shard(folder: Path, changed: Path) -> None:
-    found = read_part(changed)
+    found = read_part(changed, within=changed.parent)
     good = [{"index": number, "file": f"{number}.png", "top": []} for number in range(3)]
     assert found.rows == good  # a changed shard may never be believed
 

@@ -338,7 +338,7 @@ def test_writers_killed_at_any_moment_lose_no_more_than_one_shard(tmp_path: Path
 
 def test_what_a_killed_writer_left_is_cleared_away_after_a_day(tmp_path: Path):
     filled(tmp_path)
-    young, old = (shards(tmp_path)[0].with_name(name) for name in (".shard.1.ab.part", ".shard.2.ab.part"))
+    young, old = (shards(tmp_path)[0].with_name(name) for name in (".shard.1.abababab.part", ".shard.2.abababab.part"))
     young.touch()
     old.touch()
     os.utime(old, (0, time.time() - 25 * 60 * 60))
@@ -414,35 +414,25 @@ def test_a_folder_that_cannot_be_written_is_still_read(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["opened", "asked"])
-def test_a_shard_that_cannot_be_read_now_stays_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool):
+def test_a_shard_that_cannot_be_read_now_stays_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_reads, late: bool
+):
     _, digests = filled(tmp_path)
-    path, open_file = shards(tmp_path)[0], Path.open
+    path = shards(tmp_path)[0]
     cache = FeatureCache(tmp_path, DESCRIPTION) if late else None
-
-    def failing(self: Path, *arguments: object, **options: object) -> object:
-        if self == path:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return open_file(self, *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", failing)
-        cache = cache or FeatureCache(tmp_path, DESCRIPTION)
-        assert stored(cache, digests).sum() == 8
-        assert cache.damaged == [path.name]
+    failing_reads(lambda given: given == path)
+    cache = cache or FeatureCache(tmp_path, DESCRIPTION)
+    assert stored(cache, digests).sum() == 8
+    assert cache.damaged == [path.name]
+    monkeypatch.undo()
 
     assert stored(FeatureCache(tmp_path, DESCRIPTION), digests).all()
 
 
-def test_rows_that_cannot_be_read_back_are_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    digests, open_file = digests_of(range(4)), Path.open
+def test_rows_that_cannot_be_read_back_are_kept_in_memory(tmp_path: Path, failing_reads):
+    digests = digests_of(range(4))
     store = FeatureStore(FeatureCache(tmp_path, DESCRIPTION))
-
-    def failing(self: Path, mode: str = "r", *arguments: object, **options: object) -> object:
-        if self.name.startswith("shard-") and "r" in mode:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return open_file(self, mode, *arguments, **options)
-
-    monkeypatch.setattr(Path, "open", failing)
+    failing_reads(lambda path: path.name.startswith("shard-"))
     assert store.add(digests, rows_of(digests)) is None
     assert store.holds(digests).all()
     assert np.array_equal(store.read(digests), rows_of(digests))

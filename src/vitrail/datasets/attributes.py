@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import torch
 from torch import Tensor
 
 from vitrail.errors import BadFolder, BadSetting
 from vitrail.image_files import display_name
+from vitrail.reading import open_lines
 
 USUAL = ("Male", "Young")  # of CelebA's 40: those that the lab asks for
 SO, NOT_SO = {"1", "true", "yes"}, {"0", "-1", "false", "no"}
@@ -79,9 +79,9 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 
 @contextmanager
-def _read_as_table(table: Path) -> Iterator[TextIO]:
+def _read_as_table(table: Path) -> Iterator[Iterator[str]]:
     try:
-        with table.open(newline="", encoding="utf-8") as lines:
+        with open_lines(table) as lines:
             yield lines
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadFolder(f"'{display_name(table)}' cannot be read as a table: {error}.") from None

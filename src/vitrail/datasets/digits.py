@@ -40,5 +40,5 @@ def write_digits(root: Path) -> None:
         grey = np.kron(image * (255 / 16), np.ones((ENLARGED, ENLARGED))).round().astype(np.uint8)
         png = io.BytesIO()
         Image.fromarray(grey).save(png, "PNG")
-        files.write_bytes(root / part / str(label) / f"{index:04d}.png", png.getbuffer())
-    files.write_text(root / "complete", "")
+        files.write_bytes(root / part / str(label) / f"{index:04d}.png", png.getbuffer(), within=root)
+    files.write_text(root / "complete", "", within=root)

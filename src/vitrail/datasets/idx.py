@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vitrail.errors import BadFolder
 from vitrail.image_files import display_name
+from vitrail.reading import open_regular
 
 PARTS = {"train": "train", "test": "t10k"}
 MOST_BYTES = 1_000_000_000  # of a file, unpacked: the largest of MNIST's relatives has 547,000,000
@@ -46,7 +47,7 @@ def _read(root: Path, name: str, axes: int) -> Tensor:
             f"'{display_name(root)}' has no file {name} or {name}.gz. Use a folder with the four idx files."
         )
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with open_regular(path) as plain, gzip.open(plain) if path.suffix == ".gz" else plain as file:
             head = file.read(4 + 4 * axes)
             shape = struct.unpack(f">{axes}I", head[4:]) if len(head) == 4 + 4 * axes else (-1,)
             count = math.prod(shape)

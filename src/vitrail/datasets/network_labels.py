@@ -15,6 +15,7 @@ from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
+from vitrail.reading import open_lines
 from vitrail.tables import columns_of, is_table
 from vitrail.validation import check_path
 
@@ -134,7 +135,7 @@ def _numbered(images: LabelledImages, classes: Sequence[str], source: LabelSourc
 def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> NetworkLabels:
     name = display_name(table)
     try:
-        with table.open(encoding="utf-8", newline="") as lines:
+        with open_lines(table) as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, ValueError, csv.Error) as error:
         raise BadSetting(f"The table '{name}' cannot be read ({error}). Use a CSV file.") from None

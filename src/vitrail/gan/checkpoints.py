@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vitrail.errors import BadRun
 from vitrail.image_files import display_name
+from vitrail.reading import plain_files
 
 
 def file_name(step: int) -> str:
@@ -20,7 +21,7 @@ def latest_checkpoint(run: Path) -> Path:
     Raises:
         BadRun: there is none.
     """
-    files = sorted((run / "checkpoints").glob("step-*.safetensors"))
+    files = [path for path in plain_files(run / "checkpoints", "safetensors") if path.name.startswith("step-")]
     if not files:
         raise BadRun(
             f"'{display_name(run)}' has no checkpoint. Use a run of `vitrail gan train` that completed an epoch.",

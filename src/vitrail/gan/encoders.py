@@ -23,7 +23,6 @@ from vitrail.datasets.pixel_data import TrainAndHeldOut
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadRun, one_line
 from vitrail.events import Event, Progress, Weights
-from vitrail.files import read_json
 from vitrail.gan.description import Size
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.encoding import (
@@ -38,6 +37,7 @@ from vitrail.gan_training.sampling import latents_of
 from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
 from vitrail.images import to_signed_range, to_unit
+from vitrail.reading import check_regular, read_json
 from vitrail.settings import parse_model
 from vitrail.tensors import Features, SignedImages
 
@@ -124,8 +124,8 @@ def read_encoders(run: Path, device: str) -> Encoders:
             path=str(run),
         )
     try:
-        tensors = load_file(weights)
-        about = read_json(weights.with_suffix(".json"))
+        tensors = load_file(check_regular(weights, within=run))
+        about = read_json(weights.with_suffix(".json"), within=run)
         header = parse_model(_Header, about)
         if len(header.names) != header.outputs[1]:
             raise ValueError(f"{len(header.names)} names for {header.outputs[1]} attributes")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vitrail.backbones.weights import assemble
 from vitrail.devices import choose_device
 from vitrail.errors import BadRun, BadSetting, one_line
-from vitrail.files import read_json, write_bytes, write_json
+from vitrail.files import write_bytes, write_json
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.description import check_description
 from vitrail.gan.editor import Editor, EditResult, parse_edits
@@ -32,6 +32,7 @@ from vitrail.gan_training.sampling import calibration_batches
 from vitrail.gan_training.state import select_prefix
 from vitrail.image_files import display_name
 from vitrail.images import check_intensities, to_bytes, to_rgb, to_unit
+from vitrail.reading import check_regular, read_json
 from vitrail.runs import read_run
 from vitrail.tensors import Images
 from vitrail.validation import check_path, describe
@@ -130,11 +131,11 @@ class Generator(GeneratorNetwork):
         paths = []
         for file in export_generator(on_cpu, format):
             path = Path(folder, file.name)
-            write_bytes(path, file.data)
+            write_bytes(path, file.data, within=None)
             paths.append(path)
             if file.tensors:
                 paths.append(path.with_suffix(".json"))
-                write_json(paths[-1], dict(self.description))
+                write_json(paths[-1], dict(self.description), within=None)
         return paths
 
 
@@ -199,9 +200,10 @@ def _cover(images: Images, size: int) -> Images:
 
 
 def _read_weights(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    run = weights.parents[1]
     try:
-        description: dict[str, Any] = read_json(weights.with_suffix(".json"))
-        return description, load_file(weights)
+        description: dict[str, Any] = read_json(weights.with_suffix(".json"), within=run)
+        return description, load_file(check_regular(weights, within=run))
     except (OSError, ValueError, SafetensorError) as error:
         raise BadRun(
             f"The generator '{display_name(weights)}' is damaged ({one_line(error)}). Train it again.",

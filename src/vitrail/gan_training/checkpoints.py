@@ -12,6 +12,7 @@ from torch import Tensor
 from vitrail.distributed import all_gather, rank_and_world_size
 from vitrail.errors import BadRun, one_line
 from vitrail.image_files import display_name
+from vitrail.reading import check_regular
 
 LAYOUT = "2"  # raised when the content changes: other layouts are refused
 PER_RANK = ("random", "random_cuda")  # tensors of a state that differ between ranks: the random numbers of dropout
@@ -33,7 +34,7 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         BadRun: the file is truncated, damaged, or of another layout.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(check_regular(path), "pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         about = json.loads(header["about"]) if header.get("layout") == LAYOUT else None

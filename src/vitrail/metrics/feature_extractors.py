@@ -21,6 +21,7 @@ from vitrail.datasets.pixels import PixelSet
 from vitrail.events import Progress
 from vitrail.images import to_rgb, to_unit
 from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train_classifier
+from vitrail.reading import LIMITS, read_bytes
 
 RECIPE = 2  # of the training, part of the cache key: raised when it changes, so that cached classifiers are not used
 ROWS = 32  # images per forward pass
@@ -156,7 +157,7 @@ def train_sample_classifier(
                     yield Progress(stage, percent, 100, unit="%")
             data = save({name: value.cpu().contiguous() for name, value in classifier.state_dict().items()})
             if file is not None:
-                files.write_bytes(file, data)
+                files.write_bytes(file, data, within=file.parent)
         # A new network in either case: training leaves the weights in another memory layout, which rounds differently.
         classifier = SampleClassifier(size=train.size, channels=train.channels, names=len(train.names)).to(device)
     classifier.load_state_dict(load(data))
@@ -168,7 +169,7 @@ def _cached(file: Path | None) -> bytes | None:
     if file is None or not file.is_file():
         return None
     try:
-        data = file.read_bytes()
+        data = read_bytes(file, LIMITS["cached"], within=file.parent)
         load(data)
     except (OSError, SafetensorError):
         return None

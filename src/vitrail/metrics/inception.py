@@ -15,6 +15,7 @@ from vitrail.backbones.sources import file_sha256
 from vitrail.errors import BadSetting, MissingExtra, one_line
 from vitrail.image_files import display_name
 from vitrail.images import to_rgb
+from vitrail.reading import check_regular
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth of github.com/toshas/torch-fidelity, release v0.2.0"
 ROWS = 32  # images per forward pass
@@ -56,7 +57,7 @@ def open_inception(file: Path, *, device: str) -> InceptionFeatures:
         raise BadSetting(f"The Inception weights '{display_name(file)}' do not exist. Use {WEIGHTS}.")
     try:
         # torch-fidelity unpickles the file without restrictions: loading it safely first refuses any other content.
-        torch.load(file, map_location="cpu", weights_only=True)
+        torch.load(check_regular(file), map_location="cpu", weights_only=True)
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(file), antialias=False)
     except (UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError, KeyError) as error:
         reason = one_line(error)[:120]

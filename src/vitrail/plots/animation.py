@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vitrail.errors import MissingExtra
+from vitrail.reading import LIMITS, read_bytes
 
 LAST = 15  # times as long as the others: the end is what one wants to see
 LIMIT = 600  # seconds that ffmpeg may take
@@ -60,7 +61,7 @@ def encode_mp4(images: Sequence[Frame], *, milliseconds: int = 80) -> bytes:
         command = [program, "-hide_banner", "-loglevel", "error", "-y", *heard, *said, str(path)]
         try:
             subprocess.run(command, input=content, capture_output=True, check=True, timeout=LIMIT)
-            return path.read_bytes()
+            return read_bytes(path, LIMITS["video"])
         except (OSError, subprocess.SubprocessError) as error:
             told = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").split()
             reason = " ".join(told)[:200]

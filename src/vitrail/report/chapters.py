@@ -44,4 +44,4 @@ def build_chapters(chapters: Sequence[Chapter], path: Path, *, title: str, about
         CannotWrite: `path` cannot be written.
     """
     page = template("chapters.html").render(title=title, about=about, version=__version__, chapters=chapters)
-    write_text(path, page)
+    write_text(path, page, within=None)

@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vitrail.reading import LIMITS, open_lines, plain_files, read_bytes
 from vitrail.report.events_log import Log, read_log
-from vitrail.runs import plain_files, read_run
+from vitrail.runs import read_run
+from vitrail.tables import unquote_formula
 
 ROWS_SHOWN = 50
-_IMAGE_LIMIT = 20_000_000  # bytes; a page with larger images cannot be opened on a phone
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -101,13 +102,11 @@ def _images(run: Path, log: Log, warnings: list[str]) -> Iterator[EmbeddedImage]
     for path in _in_order(paths, log.titles):
         name = f"{path.parent.name}/{path.name}"
         try:
-            content = path.read_bytes() if path.stat().st_size <= _IMAGE_LIMIT else None
+            content = read_bytes(path, LIMITS["figure"], within=run)
         except OSError as error:
-            warnings.append(f"{name} cannot be read ({error}).")
+            warnings.append(f"{name} is omitted: {error.strerror}.")
             continue
-        if content is None:
-            warnings.append(f"{name} is omitted: it is larger than {_IMAGE_LIMIT // 1_000_000} MB.")
-        elif not content.startswith(_PNG_SIGNATURE):
+        if not content.startswith(_PNG_SIGNATURE):
             warnings.append(f"{name} is damaged: it is no PNG.")
         else:
             yield embed_png(log.titles.get(path.name) or path.stem, content, path.stem, *log.groups.get(path.name, ()))
@@ -116,11 +115,10 @@ def _images(run: Path, log: Log, warnings: list[str]) -> Iterator[EmbeddedImage]
 def _tables(folder: Path, titles: Mapping[str, str], warnings: list[str]) -> Iterator[ReportTable]:
     for path in _in_order(plain_files(folder, "csv"), titles):
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                lines = csv.reader(file)
-                columns = next(lines, [])
-                rows = list(islice(lines, ROWS_SHOWN))
-                total = len(rows) + sum(1 for _ in lines)
+            with open_lines(path, within=folder.parent) as lines:
+                cells = csv.reader(lines)
+                columns, *rows = ([unquote_formula(cell) for cell in row] for row in islice(cells, 1 + ROWS_SHOWN))
+                total = len(rows) + sum(1 for _ in cells)
         except (OSError, ValueError, csv.Error) as error:
             warnings.append(f"tables/{path.name} cannot be read ({error}).")
         else:

@@ -38,7 +38,7 @@ def build_report(run_folders: Sequence[Path], path: Path) -> dict[str, Sequence[
         comparison=compare(runs) if len(runs) > 1 else None,
         runs=[_section(run) for run in runs],
     )
-    write_text(path, page)
+    write_text(path, page, within=None)
     return {str(run.folder): run.warnings for run in runs}
 
 

@@ -13,6 +13,7 @@ from vitrail.backbones import BACKBONES
 from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import MissingExtra
 from vitrail.image_files import find_images
+from vitrail.reading import open_lines
 from vitrail.reproduction.budgets import Budget
 
 WEIGHTS = (".safetensors", ".pth", ".pt")
@@ -72,8 +73,8 @@ class Inputs:
         table = self.data / "imagenet256" / "labels.csv"
         if not table.is_file():
             return {}
-        with table.open(encoding="utf-8", newline="") as file:
-            return {row["file"]: int(row["class_index"]) for row in csv.DictReader(file)}
+        with open_lines(table) as lines:
+            return {row["file"]: int(row["class_index"]) for row in csv.DictReader(lines)}
 
     def photographs(self, count: int) -> tuple[Path, ...]:
         """Images of objects: `imagenet256/`, evenly, or the free ones that come with scikit-image.

@@ -9,6 +9,7 @@ from typing import Any
 
 from vitrail.errors import VitrailError
 from vitrail.events import Event, Note, Progress, Result
+from vitrail.files import rename
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.interrupts import Interrupts
 from vitrail.reproduction.plan import Step
@@ -129,4 +130,4 @@ def _set_aside(folder: Path) -> None:
     """Renames the folder to `NAME.unfinished-N`, so that nothing in it is lost."""
     if folder.exists():
         names = (folder.with_name(f"{folder.name}.unfinished-{count}") for count in range(1, 10_000))
-        folder.rename(next(name for name in names if not name.exists()))
+        rename(folder, next(name for name in names if not name.exists()), within=folder.parent)

@@ -139,7 +139,7 @@ def grayscale_copies(images: tuple[Path, ...], folder: Path) -> list[Path]:
         copy = folder / f"{path.name}.png"
         try:
             if not copy.exists():
-                write_bytes(copy, _to_grayscale(path))
+                write_bytes(copy, _to_grayscale(path), within=folder)
         except BadImage:
             continue
         copies.append(copy)

@@ -20,6 +20,7 @@ from safetensors.numpy import load, save
 from vitrail.errors import BadRun, one_line
 from vitrail.files import write_bytes
 from vitrail.image_files import display_name
+from vitrail.reading import LIMITS, read_bytes
 
 LINES, TENSORS = ".jsonl", ".safetensors"
 
@@ -41,8 +42,8 @@ class Part:
     tensors: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
 
-def write_part(part: Part, stem: Path) -> Path:
-    """Keeps a part; its file's name is `stem` with the suffix of its kind.
+def write_part(part: Part, stem: Path, *, within: Path) -> Path:
+    """Keeps a part; its file's name is `stem` with the suffix of its kind; `within` is the run folder.
 
     Raises:
         CannotWrite: the disk is full, read-only, ...
@@ -56,7 +57,8 @@ def write_part(part: Part, stem: Path) -> Path:
         json.dumps(head, ensure_ascii=False, allow_nan=False).encode("utf-8", errors="backslashreplace") + b"\n" + rest
     )
     path = stem.with_name(stem.name + (TENSORS if tensors else LINES))
-    write_bytes(path, save({**tensors, "rows": np.frombuffer(text, np.uint8)}) if tensors else text)
+    content = save({**tensors, "rows": np.frombuffer(text, np.uint8)}) if tensors else text
+    write_bytes(path, content, within=within)
     return path
 
 
@@ -76,14 +78,14 @@ def part_file(stem: Path) -> Path | None:
     return next((path for path in kinds if path.is_file()), None)
 
 
-def read_part(path: Path) -> Part:
-    """What was kept.
+def read_part(path: Path, *, within: Path) -> Part:
+    """What was kept in the run folder `within`.
 
     Raises:
         BadRun: the file is damaged, or cannot be read.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, LIMITS["shard"], within=within)
         tensors = load(data) if path.suffix == TENSORS else {}
         text = tensors.pop("rows").tobytes() if path.suffix == TENSORS else data
         first, _, rest = text.partition(b"\n")

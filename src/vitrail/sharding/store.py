@@ -11,8 +11,9 @@ from typing import Any
 
 from vitrail.errors import BadRun
 from vitrail.events import Event, Note, Progress
-from vitrail.files import read_json, write_json
+from vitrail.files import write_json
 from vitrail.image_files import display_name
+from vitrail.reading import read_json
 from vitrail.sharding.part import Part, part_file, read_part, write_part
 from vitrail.sharding.shard import MANIFEST, Shard, shards
 from vitrail.sharding.work import Work
@@ -33,10 +34,10 @@ class ShardStore:
     def __post_init__(self) -> None:
         file, wanted = self.folder / "shards" / MANIFEST, self._manifest
         if not file.exists():
-            write_json(file, wanted)
+            write_json(file, wanted, within=self.folder)
             return
         try:
-            given = read_json(file)
+            given = read_json(file, within=self.folder)
         except (OSError, ValueError):
             given = None
         if given != wanted:
@@ -67,7 +68,7 @@ class ShardStore:
         rows = shard.rows(total)
         part = yield from _with_total(self.work.process(rows), rows.start, total)
         about = {**part.about, "shard": f"{shard.number}/{shard.count}", "images": rows.stop - rows.start}
-        write_part(replace(part, about=about), self._stem(shard))
+        write_part(replace(part, about=about), self._stem(shard), within=self.folder)
 
     def part(self, shard: Shard) -> Part:
         """The kept result of a shard.
@@ -81,7 +82,7 @@ class ShardStore:
                 f"Shard {shard.number} of {shard.count} is missing in '{display_name(self.folder)}'. "
                 "Use the same command again to make it."
             )
-        return read_part(file)
+        return read_part(file, within=self.folder)
 
     def parts(self) -> Iterator[Part]:
         """All of them, in order, one at a time in memory."""

@@ -9,7 +9,7 @@ import gradio as gr
 
 from vitrail.backbones import BACKBONES
 from vitrail.errors import VitrailError
-from vitrail.files import read_json
+from vitrail.reading import read_json
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
 

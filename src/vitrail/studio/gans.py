@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
-from vitrail.files import read_json
 from vitrail.gan_architectures import GANS
+from vitrail.reading import read_json
 from vitrail.report.contents import EmbeddedImage
 from vitrail.studio import html
 from vitrail.studio.context import (

@@ -31,6 +31,7 @@ class GanExport(Task):
 
         from vitrail.gan.export import IMAGES_COMPARED, export_card, export_generator
         from vitrail.gan.generator import load
+        from vitrail.reading import LIMITS, read_text
 
         started = time.perf_counter()
         generator = load(self.generator, device="cpu")  # sums of a GPU differ by more than the tolerance
@@ -41,7 +42,8 @@ class GanExport(Task):
         for file in files:
             if file.tensors:
                 card = self.generator / "README.md"
-                text = card.read_text(encoding="utf-8") if card.is_file() else export_card(generator)
+                given = card.is_file() and not card.is_symlink()
+                text = read_text(card, LIMITS["description"]) if given else export_card(generator)
                 yield Weights("generator", file.tensors, dict(generator.description), text)
             else:
                 yield Attachment("weights", file.name, file.data)

@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vitrail.errors import BadWeights
-from vitrail.files import remove_leftovers, write_bytes, write_json
+from vitrail.files import remove_leftovers, rename, write_bytes, write_json
+from vitrail.reading import check_regular, open_regular
 
 _LAYOUT = 1  # raised when the format of a shard changes: older shards are then ignored
 _DIGEST_SIZE = 32  # bytes of a sha256
@@ -49,11 +50,11 @@ class FeatureCache:
         self.description = dict(description)
         self.damaged: list[str] = []
         self._key = _key(self.description)
-        self._folder = folder / self._key
+        self._home, self._folder = folder, folder / self._key
         self._shards: list[_Shard] = []
         self._index: dict[bytes, int] = {}
         self._known: set[str] = set()
-        remove_leftovers(self._folder)
+        remove_leftovers(self._folder, within=folder)
         self.refresh()
 
     def refresh(self) -> None:
@@ -123,8 +124,8 @@ class FeatureCache:
         data = save(tensors, metadata={"description": self._key})
         path = self._folder / f"shard-{hashlib.sha256(data).hexdigest()}.safetensors"
         if not (self._folder / "meta.json").exists():
-            write_json(self._folder / "meta.json", self.description)  # for people: nothing reads it
-        write_bytes(path, data)
+            write_json(self._folder / "meta.json", self.description, within=self._home)  # for people
+        write_bytes(path, data, within=self._home)
         self._load_shard(path, verified=True)
 
     @property
@@ -185,7 +186,7 @@ class FeatureCache:
     def _set_aside(self, path: Path) -> None:
         self.damaged.append(path.name)
         with suppress(OSError):  # in a read-only folder it stays, and is ignored
-            path.replace(path.with_suffix(".bad"))
+            rename(path, path.with_suffix(".bad"), within=self._home)
             self._known.discard(path.name)
 
 
@@ -200,12 +201,14 @@ class _Shard:
 
     def rows(self) -> np.ndarray:
         """Memory map of the rows, opened at each call: an open map holds a file handle, and a process has 1,024."""
+        check_regular(self.path)
         mapped = np.memmap(self.path, "<f4", mode="r", offset=self.offset, shape=(self.count, self.width))
         return mapped.view(np.ndarray)
 
 
 def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
     """Reads the header and the digests of a shard, but not its rows."""
+    check_regular(path)
     with safe_open(path, framework="numpy") as file:  # refuses offsets that leave the file, holes and overlaps
         rows, digests = file.get_slice("rows"), file.get_slice("digests")
         count, width = rows.get_shape()
@@ -214,14 +217,14 @@ def _open_shard(path: Path, key: str, start: int) -> tuple[_Shard, list[bytes]]:
         if (rows.get_dtype(), digests.get_dtype(), digests.get_shape()) != ("F32", "U8", [count, _DIGEST_SIZE]):
             raise ValueError("not the tensors of a shard")
         names: list[bytes] = file.get_tensor("digests").reshape(-1).view(f"V{_DIGEST_SIZE}").tolist()
-    with path.open("rb") as stream:  # safetensors does not give a tensor's position in the file
+    with open_regular(path) as stream:  # safetensors does not give a tensor's position in the file
         size = int.from_bytes(stream.read(8), "little")
         offset = 8 + size + json.loads(stream.read(size))["rows"]["data_offsets"][0]
     return _Shard(path, start, count, width, offset), names
 
 
 def _is_intact(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return path.name == f"shard-{hashlib.file_digest(file, 'sha256').hexdigest()}.safetensors"
 
 

@@ -22,9 +22,9 @@ from vitrail.backbones.sources import file_sha256
 from vitrail.backbones.spec import BackboneSpec
 from vitrail.devices import choose_device
 from vitrail.errors import BadRun, UnknownName, one_line
-from vitrail.files import read_json
 from vitrail.image_files import display_name
 from vitrail.preprocessing import Preprocessing
+from vitrail.reading import check_regular, read_json
 from vitrail.settings import parse_model
 from vitrail.transfer.head import LinearHead, check_width, unpack_head
 from vitrail.transfer.scaling import Scaling
@@ -160,8 +160,8 @@ def read_classifier(run: Path) -> SavedClassifier:
     check_path("classifier", run)
     stem = run / "weights" / "head"
     try:
-        header = parse_model(_Header, read_json(stem.with_suffix(".json")))
-        head = unpack_head(load_file(stem.with_suffix(".safetensors")), len(header.classes))
+        header = parse_model(_Header, read_json(stem.with_suffix(".json"), within=run))
+        head = unpack_head(load_file(check_regular(stem.with_suffix(".safetensors"), within=run)), len(header.classes))
         members = tuple(_member(member, stem.parent) for member in header.members)
     except FileNotFoundError:
         raise BadRun(f"'{display_name(run)}' holds no classifier. Use a finished run of `vitrail transfer`.") from None

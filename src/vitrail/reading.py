@@ -1,0 +1,146 @@
+"""The one place where files are opened to be read: regular files, without waiting for anybody, of a bounded size.
+
+A pipe or a device of that name would be waited for, or have no end. In a folder that somebody else may have made, such
+as a run folder, links are not followed either: they lead anywhere.
+"""
+
+import errno
+import io
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+LIMITS = {
+    "settings": 1_000_000,  # settings.json, environment.json, YAML
+    "result": 200_000_000,  # result.json
+    "events": 100_000_000,  # events.jsonl
+    "description": 16_000_000,  # JSON beside weights, manifests, model cards
+    "figure": 20_000_000,  # PNG and GIF of a run
+    "table": 4_000_000_000,  # CSV; read line by line
+    "run table": 100_000_000,  # CSV of a run
+    "shard": 4_000_000_000,
+    "cached": 1_000_000_000,  # weights of a judge
+    "pickle": 20_000_000,  # the reviewed one
+    "video": 4_000_000_000,
+}
+"""Bytes of a file by its kind, checked before anything of it is parsed. Images: `image_files.BYTE_LIMIT`."""
+
+LINE_LIMIT = 1_000_000  # characters of a line of a table
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def refuse_links(path: Path, within: Path) -> None:
+    """Raises `OSError` (ELOOP) if `path`, or a folder between it and `within`, is a link or leads out of it."""
+    inner = path.relative_to(within)
+    if ".." in inner.parts:
+        raise OSError(errno.ELOOP, "it leads out of its folder", str(path))
+    place = within
+    for part in inner.parts:
+        place = place / part
+        if place.is_symlink():
+            raise OSError(errno.ELOOP, f"{place.name!r} is a link, and links are not followed here", str(path))
+
+
+def open_regular(path: str | os.PathLike[str], *, within: Path | None = None) -> io.BufferedReader:
+    """A regular file, opened to be read.
+
+    Args:
+        within: a folder below which no link is followed; None: links are followed.
+
+    Raises:
+        OSError: it is no regular file, or cannot be read.
+        ValueError: a null character in the path.
+    """
+    if within is not None:
+        refuse_links(Path(path), within)
+    return os.fdopen(_descriptor(path), "rb")
+
+
+def check_regular(path: Path, *, within: Path | None = None) -> Path:
+    """The path of a file that `open_regular` would open, for libraries that open it themselves; raises as it does."""
+    open_regular(path, within=within).close()
+    return path
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int, *, within: Path | None = None) -> bytes:
+    """The content of a file; see `open_regular`.
+
+    Raises:
+        OSError: as `open_regular`; or it has more than `limit` bytes (EFBIG).
+    """
+    with open_regular(path, within=within) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size + 1) if size <= limit else b""
+        if len(data) > size:  # it grows, or the system makes it as it is read
+            data += file.read(limit + 1 - len(data))
+    if size > limit or len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", os.fspath(path))
+    return data
+
+
+def read_text(path: Path, limit: int, *, within: Path | None = None) -> str:
+    """The content of a UTF-8 file; raises as `read_bytes`, and `ValueError` if it is not UTF-8."""
+    return read_bytes(path, limit, within=within).decode("utf-8")
+
+
+def read_json(path: Path, limit: int = LIMITS["description"], *, within: Path | None = None) -> Any:
+    """One JSON document.
+
+    Raises:
+        OSError: as `read_bytes`.
+        ValueError: it is not UTF-8 JSON, or contains NaN or Infinity.
+    """
+    try:
+        return json.loads(read_bytes(path, limit, within=within), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply to be one of our JSON files.") from error
+
+
+@contextmanager
+def open_lines(path: Path, *, encoding: str = "utf-8", within: Path | None = None) -> Iterator[Iterator[str]]:
+    """The lines of a text, with their ends, as `csv.reader` takes them; raises `ValueError` at an endless line."""
+    with io.TextIOWrapper(open_regular(path, within=within), encoding, newline="") as text:
+        if os.fstat(text.fileno()).st_size > LIMITS["table"]:
+            raise OSError(errno.EFBIG, f"it has more than {LIMITS['table']:,} bytes", str(path))
+        yield _bounded(text)
+
+
+def plain_files(folder: Path, ending: str) -> list[Path]:
+    """Files with an ending directly in a folder, by name; symbolic links are ignored, since they can lead anywhere."""
+    if folder.is_symlink():
+        return []
+    return sorted(path for path in folder.glob(f"*.{ending}") if path.is_file() and not path.is_symlink())
+
+
+def _descriptor(path: str | os.PathLike[str]) -> int:
+    _check_kind(os.stat(path), path)  # before it is opened: opening a device can do something
+    descriptor = os.open(path, _FLAGS)
+    try:
+        _check_kind(os.fstat(descriptor), path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_kind(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device", os.fspath(path))
+
+
+def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LINE_LIMIT + 1):
+        if len(line) > LINE_LIMIT:
+            raise ValueError(f"a line has more than {LINE_LIMIT:,} characters")
+        yield line
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON.")
