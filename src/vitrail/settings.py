@@ -57,6 +57,7 @@ def setting(
     positional: bool = False,
     flag: str | None = None,
     repeated: bool = False,
+    written: bool = False,
     **limits: Any,
 ) -> Any:
     """A field that knows its help text and its limits.
@@ -68,9 +69,11 @@ def setting(
         positional: given on the command line without an option's name.
         flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from").
         repeated: the option may be given several times, each value one more of a tuple.
+        written: it names a place outside the run folder to which the task writes; `replay` leaves it at its default.
         limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
     """
-    extra: dict[str, Any] = {"panel": panel, "positional": positional, "flag": flag, "repeated": repeated}
+    extra: dict[str, Any] = {"panel": panel, "positional": positional, "flag": flag}
+    extra |= {"repeated": repeated, "written": written}
     return Field(default, description=help, json_schema_extra=extra, **limits)
 
 
@@ -96,7 +99,12 @@ def memory_setting() -> Any:
 
 def cache_setting() -> Any:
     """The feature cache's folder."""
-    return setting(cache_folder(), "Folder of the feature cache", panel=RUNNING)
+    return setting(cache_folder(), "Folder of the feature cache", panel=RUNNING, written=True)
+
+
+def home_setting() -> Any:
+    """The folder above the feature cache's."""
+    return setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING, written=True)
 
 
 class _PlainLoader(yaml.SafeLoader):

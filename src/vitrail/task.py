@@ -117,15 +117,23 @@ class Task(BaseModel):
 
     @classmethod
     def of_run(cls: type[T], folder: Path, settings: Mapping[str, Any], version: str) -> T:
-        """The task of a run in `folder` that recorded these settings.
+        """The task of a run in `folder` that recorded these settings, without those that name a place to write to.
 
         Args:
             version: that made the run.
         Raises:
-            BadRun: the settings are those of another version.
+            BadRun: the settings are those of another version; or of a task that writes to no run folder of its own.
         """
+        if not cls.records:  # `replay` itself, or one that writes where it is told, such as `report`
+            raise BadRun(
+                f"{str(folder)!r} is a run of `vitrail {cls.__name__.lower()}`, which is not repeated. "
+                "Use the run of another command.",
+                path=str(folder),
+            )
+        extras = {name: info.json_schema_extra for name, info in cls.model_fields.items()}
+        places = {name for name, extra in extras.items() if isinstance(extra, Mapping) and extra["written"]}
         try:
-            return cls(**settings)
+            return cls(**{name: value for name, value in settings.items() if name not in places})
         except BadSetting as error:
             raise BadRun(
                 f"{str(folder)!r} was made by Vitrail {version} with settings that this version does not take: "

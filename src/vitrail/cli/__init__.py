@@ -9,12 +9,15 @@ __all__ = ["main"]
 def main() -> None:
     """The entry point of the `vitrail` command."""
     try:  # Ctrl-C while modules are being imported is no traceback either
+        from vitrail.interrupts import stop_on_signals
         from vitrail.process import configure_process
 
+        stop_on_signals()
         configure_process()
         from vitrail.cli.app import app
 
         app(prog_name="vitrail")
     except KeyboardInterrupt:
         print("Error: Stopped.", file=sys.stderr)
-        os._exit(130)  # as `interrupts.INTERRUPTED`, whose import may be what was interrupted; no second traceback
+        received = getattr(sys.modules.get("vitrail.interrupts"), "stop_code", lambda: None)()
+        os._exit(received or 130)  # `interrupts`, whose import may be what was interrupted, knows; no second traceback

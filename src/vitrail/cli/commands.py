@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from typer.core import TyperArgument, TyperCommand
 
 from vitrail.errors import BadSetting, UnknownName, VitrailError
-from vitrail.interrupts import INTERRUPTED
+from vitrail.interrupts import INTERRUPTED, stop_code
 from vitrail.process_group import ProcessGroup
 from vitrail.settings import METHOD, OUTPUT, PANELS, RUNNING, option_name, shortened
 from vitrail.task import Task
@@ -106,7 +106,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         wrong_option = chosen is None and isinstance(error, BadSetting | UnknownName)
         _fail(printer if group.reports_errors else None, str(error), WRONG_OPTION if wrong_option else FAILED)
     except KeyboardInterrupt:
-        _fail(printer if group.reports_errors else None, _stopped(folder), INTERRUPTED)
+        _fail(printer if group.reports_errors else None, _stopped(folder), stop_code() or INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough, as in `vitrail models | head`; the work was finished
         _write_no_more()
         raise typer.Exit(0) from None
@@ -115,17 +115,23 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         print(f"Error: {error.strerror}: {about}.", file=sys.stderr)
         _write_no_more()
         raise typer.Exit(FAILED) from None
+    if code := stop_code():  # what was finished by then is kept, and a scheduler must not take it for all
+        raise typer.Exit(code)
 
 
 def _write_no_more() -> None:
     """What is left in Python's buffer would fail once more at the end of the process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _fail(printer: Printer | None, sentence: str, code: int) -> None:
     """Ends the process; without a printer, another one says why."""
     if printer is not None:
         printer.error(sentence)
+        if printer.fault is not None:  # the terminal is gone
+            _write_no_more()
     raise typer.Exit(code)
 
 

@@ -96,8 +96,8 @@ class Steps:
 class DeferredInterrupt(Interrupts):
     """Records Ctrl-C as well as raising it: a task that keeps its results on Ctrl-C ends normally and hides it."""
 
-    def _note(self, *_: object) -> None:
-        self.wanted = True
+    def _note(self, number: int, frame: object) -> None:
+        super()._note(number, frame)
         raise KeyboardInterrupt
 
 

@@ -106,12 +106,12 @@ def in_processes(spec: str, missing: Sequence[Shard], count: int) -> Iterator[Ev
                 yield Progress("shards", done, len(missing), unit="shards")
                 shard = next(waiting, None)
                 if shard is None:
-                    workers.pop(connection).terminate()  # idle: its shards are on the disk
+                    workers.pop(connection).kill()  # idle: its shards are on the disk
                 else:
                     _send(connection, shard)  # type: ignore[arg-type]
     finally:
         for process in workers.values():
-            process.terminate()
+            process.kill()
 
 
 def _start_worker(workers: dict[Any, BaseProcess], spec: str, shard: Shard) -> None:
@@ -126,7 +126,9 @@ def _start_worker(workers: dict[Any, BaseProcess], spec: str, shard: Shard) -> N
 
 def _serve(spec: str, connection: Connection) -> None:
     """Runs in a worker process, until the other end of the connection is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach all processes; the first one ends the others
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     configure_process()
     worker = Worker(spec)
     while True:

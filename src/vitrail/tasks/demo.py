@@ -20,7 +20,7 @@ class Demo(Task):
 
     records: ClassVar[bool] = False
 
-    runs: Path = setting(Path("runs"), "Folder in which the run folders are made", panel=OUTPUT)
+    runs: Path = setting(Path("runs"), "Folder in which the run folders are made", panel=OUTPUT, written=True)
 
     def run(self) -> Iterator[Event]:
         """Passes the events of each run on; the last event is the `Result`."""

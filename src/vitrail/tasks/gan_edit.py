@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitrail.errors import BadImage
 from vitrail.events import Event, Progress, Result, skipped_notes
-from vitrail.settings import DATA, METHOD, OUTPUT, RUNNING, cache_folder, device_setting, setting
+from vitrail.settings import DATA, METHOD, OUTPUT, device_setting, home_setting, setting
 from vitrail.task import Task
 
 
@@ -31,7 +31,7 @@ class GanEdit(Task):
     steps: int = setting(7, "Images of the strip from before to after", panel=OUTPUT, ge=2, le=64)
     download: bool = setting(False, "Download of a named data set that the judge is trained on", panel=DATA)
     device: str = device_setting()
-    cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
+    cache: Path = home_setting()
 
     def run(self) -> Iterator[Event]:
         """Yields each image's files, two sheets and a table; the last event is the `Result`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitrail.events import Event, Result, Summary
-from vitrail.settings import DATA, MEASURING, RUNNING, cache_folder, device_setting, setting
+from vitrail.settings import DATA, MEASURING, RUNNING, device_setting, home_setting, setting
 from vitrail.task import Task
 from vitrail.tasks.gan_train import EXTRACTOR_HELP
 
@@ -22,7 +22,7 @@ class GanEvaluate(Task):
     seed: int = setting(0, "Seed of the generated images", panel=RUNNING, ge=0, lt=2**62)
     download: bool = setting(False, "Download of a named data set", panel=DATA)
     device: str = device_setting()
-    cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
+    cache: Path = home_setting()
 
     def run(self) -> Iterator[Event]:
         """Yields the table of metrics; the last event is the `Result`."""

@@ -20,8 +20,8 @@ from vitrail.settings import (
     OUTPUT,
     RUNNING,
     Names,
-    cache_folder,
     device_setting,
+    home_setting,
     setting,
 )
 from vitrail.task import Task
@@ -102,7 +102,7 @@ class GanSettings(Task):
         "float32", "Number type of convolutions and matrix products", panel=RUNNING
     )
     autotune: bool = setting(True, "Choice of the fastest equivalent training mode, by timing", panel=RUNNING)
-    cache: Path = setting(cache_folder().parent, "Folder of trained judges and downloaded data", panel=RUNNING)
+    cache: Path = home_setting()
 
     def pixel_options(self) -> PixelOptions:
         """How the images are opened."""
@@ -186,8 +186,8 @@ class GanTrain(GanSettings):
     encoder_epochs: int = setting(
         8, "With attributes: epochs of the encoders that `gan edit` needs; 0: none", panel=OPTIMISATION, ge=0
     )
-    tensorboard: Path | None = setting(None, "Folder of TensorBoard curves", panel=OUTPUT)
-    resume: Path | None = setting(None, "Run folder to resume from its latest checkpoint", panel=RUNNING)
+    tensorboard: Path | None = setting(None, "Folder of TensorBoard curves", panel=OUTPUT, written=True)
+    resume: Path | None = setting(None, "Run folder to resume from its latest checkpoint", panel=RUNNING, written=True)
 
     def run(self) -> Iterator[Event]:
         """Yields progress, samples of each epoch, metrics and checkpoints; the last event is the `Result`.

@@ -22,12 +22,15 @@ MEASURED = {
 
 
 class Replay(Task):
-    """Repeat a run from its folder and compare the values."""
+    """Repeat a run from its folder and compare the values.
+
+    It reads what the run's settings name, and writes to its new run folder and the user's cache only.
+    """
 
     records: ClassVar[bool] = False
 
     run_folder: Path = setting(..., "Run folder to repeat", panel=DATA, positional=True)
-    runs: Path = setting(Path("runs"), "Folder in which the new run folder is made", panel=OUTPUT)
+    runs: Path = setting(Path("runs"), "Folder in which the new run folder is made", panel=OUTPUT, written=True)
 
     def run(self) -> Iterator[Event]:
         """Passes the events of the repeated run on; the last event is the `Result` of the comparison."""

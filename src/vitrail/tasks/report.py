@@ -17,7 +17,7 @@ class Report(Task):
     records: ClassVar[bool] = False
 
     run_folders: tuple[Path, ...] = setting(..., "Run folders", panel=DATA, positional=True)
-    output: Path = setting(Path("report.html"), "HTML file to write", panel=OUTPUT)
+    output: Path = setting(Path("report.html"), "HTML file to write", panel=OUTPUT, written=True)
 
     def run(self) -> Iterator[Event]:
         """Writes the page; the last event is the `Result`."""

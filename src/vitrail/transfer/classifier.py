@@ -24,7 +24,7 @@ from vitrail.devices import choose_device
 from vitrail.errors import BadRun, UnknownName, one_line
 from vitrail.image_files import display_name
 from vitrail.preprocessing import Preprocessing
-from vitrail.reading import check_regular, read_json
+from vitrail.reading import check_regular, read_json, refuse_links
 from vitrail.settings import parse_model
 from vitrail.transfer.head import LinearHead, check_width, unpack_head
 from vitrail.transfer.scaling import Scaling
@@ -162,7 +162,7 @@ def read_classifier(run: Path) -> SavedClassifier:
     try:
         header = parse_model(_Header, read_json(stem.with_suffix(".json"), within=run))
         head = unpack_head(load_file(check_regular(stem.with_suffix(".safetensors"), within=run)), len(header.classes))
-        members = tuple(_member(member, stem.parent) for member in header.members)
+        members = tuple(_member(member, run) for member in header.members)
     except FileNotFoundError:
         raise BadRun(f"'{display_name(run)}' holds no classifier. Use a finished run of `vitrail transfer`.") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -184,7 +184,7 @@ class _MemberHeader(BaseModel):
     backbone: str
     layers: list[str] = Field(min_length=1)
     network: str | None = Field(pattern=NO_NULL)
-    weights: str | None = Field(pattern=NO_NULL)
+    weights: None = None  # of earlier versions: a file elsewhere
 
 
 class _Header(BaseModel):
@@ -199,11 +199,13 @@ class _Header(BaseModel):
     members: list[_MemberHeader] = Field(min_length=1)
 
 
-def _member(header: _MemberHeader, folder: Path) -> Member:
+def _member(header: _MemberHeader, run: Path) -> Member:
     spec, layers = BACKBONES[header.backbone], tuple(header.layers)
-    if header.network:  # fine-tuned: its weights lie beside the head
-        return Member(spec.for_own_names(), layers, folder / Path(header.network).name)
-    return Member(spec, layers, Path(header.weights) if header.weights else None)
+    if not header.network:
+        return Member(spec, layers)
+    file = run / "weights" / Path(header.network).name  # fine-tuned, or given with --weights
+    refuse_links(file, run)
+    return Member(spec.for_own_names(), layers, file)
 
 
 def load(source: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Backbone:

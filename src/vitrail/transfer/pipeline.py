@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from vitrail.backbones import BACKBONES
 from vitrail.datasets.labelled import LabelledImages
@@ -18,7 +19,7 @@ from vitrail.image_files import display_name
 from vitrail.model_card import model_card
 from vitrail.transfer.evaluation import Evaluation
 from vitrail.transfer.features import Extractor
-from vitrail.transfer.fine_tuning import FineTuned, FineTuning
+from vitrail.transfer.fine_tuning import FineTuning
 from vitrail.transfer.fitting import Fitted, Fitting
 from vitrail.transfer.head import LinearHead
 from vitrail.transfer.multi_network import MultiNetworkFeatures
@@ -80,11 +81,16 @@ def fit_linear(
         yield Note(fitted.convergence_warning, "warning")
     probabilities = fitted.head.probabilities(fitted.features(features.select(slice(len(train), None))))
     evaluation = Evaluation(test, probabilities, _selection(fitted, fitting.head))
-    members = [
-        {"backbone": backbone, "layers": list(layers), "weights": weights and str(weights), "network": None}
-        for backbone, layers in fitted.layers.items()
-    ]
-    return FitResult(evaluation, [_head(fitted.head, members, evaluation, name, fitting.scaling, flip)])
+    members: list[dict[str, Any]] = []
+    networks: list[Weights] = []
+    for backbone, layers in fitted.layers.items():
+        member = {"backbone": backbone, "layers": list(layers), "network": None}
+        if weights is not None:  # a run holds all that it needs: nothing outside is opened because a run names it
+            stem = "network" if len(fitted.layers) == 1 else f"network-{len(networks) + 1}"
+            member["network"] = f"{stem}.safetensors"
+            networks.append(_network(BACKBONES[backbone](weights).network, evaluation, name, stem))
+        members.append(member)
+    return FitResult(evaluation, [*networks, _head(fitted.head, members, evaluation, name, fitting.scaling, flip)])
 
 
 def fit_fine_tuned(
@@ -115,9 +121,9 @@ def fit_fine_tuned(
     probabilities = tuned.head.probabilities(extraction.features.get(layer, empty))
     selection = {**_selection(initial, "fine-tune"), "curve_epoch": tuned.curve}
     evaluation = Evaluation(test.take(extraction.rows), probabilities, selection)
-    members = [{"backbone": backbone, "layers": [layer], "weights": None, "network": "network.safetensors"}]
+    members = [{"backbone": backbone, "layers": [layer], "network": "network.safetensors"}]
     head = _head(tuned.head, members, evaluation, name, "none", flip)
-    return FitResult(evaluation, [_network(tuned, evaluation, name), head])
+    return FitResult(evaluation, [_network(tuned.backbone.network, evaluation, name), head])
 
 
 def _selection(fitted: Fitted, head: str) -> dict[str, Any]:
@@ -139,9 +145,9 @@ def _head(
     return Weights("head", head.tensors(), description, _card(evaluation, data))
 
 
-def _network(tuned: FineTuned, evaluation: Evaluation, data: str) -> Weights:
-    tensors = {key: tensor.cpu().numpy() for key, tensor in tuned.backbone.network.state_dict().items()}
-    return Weights("network", tensors, {"name": _title(evaluation, data)}, _card(evaluation, data))
+def _network(network: nn.Module, evaluation: Evaluation, data: str, stem: str = "network") -> Weights:
+    tensors = {key: tensor.cpu().numpy() for key, tensor in network.state_dict().items()}
+    return Weights(stem, tensors, {"name": _title(evaluation, data)}, _card(evaluation, data))
 
 
 def _title(evaluation: Evaluation, data: str) -> str:
