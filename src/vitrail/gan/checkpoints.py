@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from vitrail.errors import BadRun
+from pydantic import BaseModel, Field
+from torch import Tensor
+
+from vitrail.errors import BadRun, one_line
+from vitrail.gan_training.checkpoints import unpack
 from vitrail.image_files import display_name
 from vitrail.reading import plain_files
+from vitrail.settings import parse_model
 
 
 def file_name(step: int) -> str:
@@ -28,6 +34,59 @@ def latest_checkpoint(run: Path) -> Path:
             path=display_name(run),
         )
     return files[-1]
+
+
+class _Data(BaseModel):
+    sha256: str
+
+
+class _Modes(BaseModel):
+    channels_last: bool
+    fused: bool
+    concat_real_fake: bool
+
+
+class _Best(BaseModel):
+    step: int = Field(ge=0)
+
+
+class _Header(BaseModel):
+    """What a training takes from the header of a checkpoint."""
+
+    networks: dict[str, Any]
+    data: _Data
+    processes: int
+    choices: _Modes
+    position: int = Field(ge=0)
+    epochs_done: int = Field(ge=0)
+    step_in_epoch: int = Field(ge=0)
+    history: list[dict[str, Any]]
+    alarms: list[dict[str, Any]]
+    best: _Best | None
+    rollbacks: int = Field(ge=0, le=1000)
+    retained: list[str]
+
+
+def read_checkpoint(file: Path, *, values: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header of a checkpoint that a training can resume from.
+
+    Args:
+        values: length of the tensor of that name, the sums of the steps' values.
+    Raises:
+        BadRun: it is damaged, of another layout, or lacks something.
+    """
+    tensors, header = unpack(file)
+    try:
+        parse_model(_Header, header)
+        if tensors["values"].shape != (values,):
+            raise ValueError(f"values: {list(tensors['values'].shape)} numbers instead of {values}")
+    except (ValueError, KeyError) as error:
+        raise BadRun(
+            f"The checkpoint '{display_name(file)}' is damaged ({one_line(error)}). Use the previous one: remove this "
+            "file and resume.",
+            path=display_name(file),
+        ) from None
+    return tensors, header
 
 
 def retained_names(names: Sequence[str], name: str, *, best: str | None, count: int) -> list[str]:

@@ -16,7 +16,7 @@ from vitrail.distributed import broadcast_from_rank0, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint
 from vitrail.gan.alarm_monitor import AlarmMonitor
-from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
+from vitrail.gan.checkpoints import file_name, latest_checkpoint, read_checkpoint, retained_names
 from vitrail.gan.networks import initialise
 from vitrail.gan.training_data import TrainingData
 from vitrail.gan_training.checkpoints import for_rank, merge_ranks, pack, unpack
@@ -211,7 +211,7 @@ class RunState:
         Raises:
             BadRun: there is none, it is damaged, or it is of other networks, images or numbers of processes.
         """
-        tensors, header = unpack(latest_checkpoint(run))
+        tensors, header = read_checkpoint(latest_checkpoint(run), values=len(STEP_VALUES))
         if header["networks"] != self.description or header["data"]["sha256"] != self.data.description["sha256"]:
             what = "images" if header["networks"] == self.description else "networks"
             raise BadRun(f"The checkpoint in '{display_name(run)}' belongs to other {what}. Use a new run.")

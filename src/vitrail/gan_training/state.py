@@ -199,13 +199,12 @@ class GanState:
                 network.load_state_dict(select_prefix(part, state))
             for name, adam in self.adams.items():
                 _unflatten(adam, select_prefix(f"{name}_adam", state))
-            steps, draws, random = state["steps"], state["draws"], state["random"]
-        except (RuntimeError, KeyError, ValueError) as error:
+            self.steps, self.ema.steps = (int(value) for value in state["steps"])
+            self.draws.set_state(state["draws"])
+            torch.set_rng_state(state["random"])
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = one_line(error)
             raise BadSetting(f"The checkpoint belongs to other networks ({reason}). Use its own settings.") from None
-        self.steps, self.ema.steps = (int(value) for value in steps)
-        self.draws.set_state(draws)
-        torch.set_rng_state(random)
         if "random_cuda" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
