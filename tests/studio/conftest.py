@@ -22,9 +22,11 @@ def studio(tmp_path_factory, stripes):
     command = [sys.executable, "-m", "vitrail", "studio", *options]
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
-    found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+    found = re.search(r"(http://127\.0\.0\.1:\d+)/([\w-]{32})/", server.stdout.readline())
     assert found, (home / "log").read_text()
-    yield SimpleNamespace(address=found[0], runs=home / "runs", stripes=Path(stripes), home=home)
+    yield SimpleNamespace(
+        address=found[0], origin=found[1], key=found[2], runs=home / "runs", stripes=Path(stripes), home=home
+    )
     server.send_signal(signal.SIGINT)
     server.stdout.close()
     assert server.wait(timeout=60) == 0

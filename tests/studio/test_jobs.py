@@ -41,8 +41,8 @@ def models(folder, name="squeezenet"):
 def test_jobs_end_in_order_and_say_why_not(jobs, tmp_path):
     for name in "1234":
         (tmp_path / name).mkdir()  # as `new_folder` gives them
-    good = jobs.submit("a", [models(tmp_path / "1"), models(tmp_path / "2")])
-    bad = jobs.submit("a", [models(tmp_path / "3", "squeezenot"), models(tmp_path / "4")])
+    good = jobs.submit([models(tmp_path / "1"), models(tmp_path / "2")])
+    bad = jobs.submit([models(tmp_path / "3", "squeezenot"), models(tmp_path / "4")])
     assert jobs.jobs_ahead(bad) >= 1
     until(lambda: bad.finished)
     assert good.state == "done"
@@ -59,10 +59,10 @@ def test_wrong_settings_never_wait(tmp_path):
 
 @pytest.mark.slow
 def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp_path_factory):
-    long = jobs.submit("a", [training(tmp_path / "long", tmp_path_factory)])
+    long = jobs.submit([training(tmp_path / "long", tmp_path_factory)])
     (tmp_path / "waits").mkdir()
-    waiting = jobs.submit("b", [models(tmp_path / "waits")])
-    last = jobs.submit("b", [models(tmp_path / "last")])
+    waiting = jobs.submit([models(tmp_path / "waits")])
+    last = jobs.submit([models(tmp_path / "last")])
     jobs.cancel(waiting)
     assert waiting.state == "stopped"
     monitor = RunMonitor(tmp_path / "long")
@@ -85,7 +85,7 @@ def test_a_job_is_stopped_as_by_ctrl_c_and_the_next_one_runs(jobs, tmp_path, tmp
 
 def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path, tmp_path_factory):
     fresh = Jobs()  # its process starts with the job
-    job = fresh.submit("a", [training(tmp_path / "run", tmp_path_factory)])
+    job = fresh.submit([training(tmp_path / "run", tmp_path_factory)])
     until(lambda: job.state == "running")
     fresh.cancel(job)
     until(lambda: job.finished)
@@ -94,14 +94,14 @@ def test_a_job_that_is_stopped_before_it_hears_is_stopped_all_the_same(tmp_path,
 
 
 def test_a_killed_process_is_told_and_replaced(jobs, tmp_path, tmp_path_factory):
-    job = jobs.submit("a", [training(tmp_path / "killed", tmp_path_factory)])
+    job = jobs.submit([training(tmp_path / "killed", tmp_path_factory)])
     until(lambda: (tmp_path / "killed" / "events.jsonl").exists())
     (worker,) = studio_workers()
     os.kill(worker, signal.SIGKILL)
     until(lambda: job.finished)
     assert job.state == "failed"
     assert "ended unexpectedly" in job.message
-    after = jobs.submit("a", [models(tmp_path / "after")])
+    after = jobs.submit([models(tmp_path / "after")])
     until(lambda: after.finished)
     assert after.state == "done"
 
@@ -110,9 +110,9 @@ def test_the_queue_has_an_end(tmp_path, monkeypatch):
     monkeypatch.setattr("vitrail.studio.jobs.MAX_WAITING", 2)
     full = Jobs()
     for number in range(2):
-        full.submit("a", [models(tmp_path / str(number))])
+        full.submit([models(tmp_path / str(number))])
     with pytest.raises(BadSetting, match="are waiting"):
-        full.submit("a", [models(tmp_path / "3")])
+        full.submit([models(tmp_path / "3")])
     full.close()
 
 
@@ -152,8 +152,8 @@ def test_what_a_run_says_is_believed_only_as_far_as_it_can_be_shown(tmp_path):
 def test_a_queue_that_is_closed_leaves_no_process(seconds, tmp_path):
     before = set(studio_workers())
     closed = Jobs()
-    closed.submit("a", [models(tmp_path / "1")])
-    closed.submit("a", [models(tmp_path / "2")])
+    closed.submit([models(tmp_path / "1")])
+    closed.submit([models(tmp_path / "2")])
     time.sleep(seconds)
     closed.close()
     assert set(studio_workers()) == before

@@ -1,7 +1,12 @@
 """What a browser sends is looked at before it is opened."""
 
 import io
+import json
+import os
+import re
+import stat
 import struct
+import time
 import zipfile
 import zlib
 
@@ -10,9 +15,17 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from vitrail.errors import BadImage, BadSetting
+from vitrail.errors import BadImage, BadSetting, CannotWrite
 from vitrail.studio import uploads
-from vitrail.studio.uploads import allowed_folder, checked_image, checked_weights, unpacked
+from vitrail.studio.uploads import (
+    allowed_folder,
+    checked_image,
+    checked_weights,
+    clean,
+    page_key,
+    private_folder,
+    unpacked,
+)
 
 
 def bomb(width, height):
@@ -41,7 +54,7 @@ def zipped(path, members):
 
 def test_a_image_passes_unopened(tmp_path):
     (tmp_path / "a.png").write_bytes(png())
-    assert checked_image(tmp_path / "a.png") == tmp_path / "a.png"
+    assert checked_image(tmp_path / "a.png", tmp_path) == tmp_path / "a.png"
 
 
 @pytest.mark.parametrize(
@@ -56,16 +69,16 @@ def test_a_image_passes_unopened(tmp_path):
 def test_a_bomb_and_no_image_are_refused(tmp_path, data, words):
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(BadImage, match=words):
-        checked_image(tmp_path / "a.png")
+        checked_image(tmp_path / "a.png", tmp_path)
 
 
 def test_weights_are_safetensors_or_nothing(tmp_path):
     save_file({"a": np.zeros(2)}, tmp_path / "good.safetensors")
-    assert checked_weights(tmp_path / "good.safetensors").name == "good.safetensors"
+    assert checked_weights(tmp_path / "good.safetensors", tmp_path).name == "good.safetensors"
     for name, data in (("evil.safetensors", b"cos\nsystem\n(S'true'\ntR."), ("model.pth", b"PK\x03\x04")):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(BadSetting, match="safetensors"):
-            checked_weights(tmp_path / name)
+            checked_weights(tmp_path / name, tmp_path)
 
 
 def test_folders_below_a_root_and_no_others(tmp_path):
@@ -146,3 +159,74 @@ def test_a_zip_with_a_name_that_is_none_is_refused(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"a/1.png", b"\0/1.png"))
     with pytest.raises(BadSetting, match="cannot be unpacked as a zip"):
         unpacked(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("given", ["a\0b", "x" * 5000, "~nobody-of-that-name", "y/" * 3000, "\n", "\udcff"])
+def test_what_can_be_no_folder_is_refused_in_a_sentence(tmp_path, given):
+    with pytest.raises(BadSetting, match="Use a folder|outside the folders|is not a folder") as told:
+        allowed_folder(given, [tmp_path])
+    assert len(str(told.value)) < 600
+
+
+def aged(path, days, size=10):
+    """A file of an upload that was sent so many days ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    for each in (path, path.parent):
+        os.utime(each, (time.time() - days * 86_400,) * 2)
+    return path
+
+
+def test_old_uploads_are_removed_and_those_in_use_stay(tmp_path):
+    home = private_folder(tmp_path)
+    uploads = home / "uploads"
+    old, new, used = (aged(uploads / "files" / name / "a.png", days) for name, days in (("1", 2), ("2", 0.5), ("3", 2)))
+    unzipped, page = aged(uploads / "sets" / "4" / "cat.png", 3), aged(uploads / "reports" / "a.html", 3)
+    mine, elsewhere = aged(home / "mine.txt", 9), aged(tmp_path / "elsewhere" / "b.png", 9)
+    (uploads / "files" / "link").symlink_to(elsewhere.parent)
+    os.utime(uploads / "files" / "link", (0, 0), follow_symlinks=False)
+    clean(uploads, json.dumps({"images": [str(used)]}))
+    assert [path.exists() for path in (old, new, used, unzipped, page)] == [False, True, True, False, False]
+    assert mine.exists()
+    assert elsewhere.exists()
+    assert (home / "uploads" / "files").is_dir()
+
+
+def test_all_uploads_together_have_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_BYTES", 60_000)
+    folder = private_folder(tmp_path) / "uploads"
+    sent = [aged(folder / "files" / str(number) / "a.png", number / 100, 20_000) for number in range(5)]
+    clean(folder)
+    assert [path.exists() for path in sent] == [True, True, False, False, False]
+
+
+def test_the_pages_folder_is_its_owners_and_the_key_stays(tmp_path):
+    home = private_folder(tmp_path)
+    os.chmod(home, 0o755)
+    key = page_key(private_folder(tmp_path))
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert page_key(home) == key
+    assert len(key) == 32
+    for other in ("", "short", "x" * 500, "/../" * 10, "\xff" * 40):
+        (home / "key").write_text(other)
+        assert re.fullmatch(r"[\w-]{32}", page_key(home))
+
+
+@pytest.mark.parametrize("make", ["link", "file", "pipe"])
+def test_a_pages_folder_that_leads_elsewhere_is_refused(tmp_path, make):
+    (tmp_path / "elsewhere").mkdir()
+    place = tmp_path / "runs" / ".studio"
+    place.parent.mkdir()
+    {"link": lambda: place.symlink_to(tmp_path / "elsewhere"), "file": place.touch, "pipe": lambda: os.mkfifo(place)}[
+        make
+    ]()
+    with pytest.raises(CannotWrite):
+        private_folder(tmp_path / "runs")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_pages_folder_of_somebody_else_is_refused(tmp_path):
+    os.chown(private_folder(tmp_path), 12345, 12345)
+    with pytest.raises(CannotWrite, match="belongs to another user"):
+        private_folder(tmp_path)

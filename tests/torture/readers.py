@@ -370,7 +370,7 @@ def image_files(folder: Path) -> None:
 
 
 def read_any_image(folder: Path, changed: Path) -> None:
-    checked_image(changed)
+    checked_image(changed, changed.parent)
     assert read_pixels(changed, short_side=16, crop=16).shape == (3, 16, 16)
 
 
@@ -384,7 +384,7 @@ def sent_files(folder: Path) -> None:
 
 def read_sent(folder: Path, changed: Path) -> None:
     if changed.suffix == ".safetensors":
-        checked_weights(changed)
+        checked_weights(changed, changed.parent)
         return
     home = folder.parent / "elsewhere"
     try:

@@ -207,7 +207,7 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
     for kind in ("gan-train", "transfer"):
         for name in ("warm", "lone"):  # the first one imports torch, and fills the cache
             undisturbed[kind], began = tmp_path / f"{kind}-{name}", time.monotonic()
-            job = jobs.submit("a", steps_of(kind, stripes, tmp_path, undisturbed[kind]))
+            job = jobs.submit(steps_of(kind, stripes, tmp_path, undisturbed[kind]))
             until(lambda job=job: job.finished)
             seconds[kind] = time.monotonic() - began
             assert job.state == "done", job.message
@@ -215,7 +215,7 @@ def test_a_job_of_the_page_is_killed(jobs, stripes, tmp_path, campaign):
         counted["trials"] += 1
         kind, home = draws.choice(list(undisturbed)), tmp_path / f"{counted['trials']}"
         folders = [home / f"{number}" for number in range(1 + (IN_A_ROW if counted["trials"] % 10 == 0 else 1))]
-        *doomed, last = [jobs.submit("a", steps_of(kind, stripes, tmp_path, folder)) for folder in folders]
+        *doomed, last = [jobs.submit(steps_of(kind, stripes, tmp_path, folder)) for folder in folders]
         for job, folder in zip(doomed, folders, strict=False):
             if killed_while(jobs, job, draws.uniform(0, seconds[kind])):
                 counted["kills"] += 1

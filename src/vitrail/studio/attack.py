@@ -52,15 +52,15 @@ def screen(context: StudioContext) -> gr.Dropdown:
         with gr.Column(scale=2, min_width=320):
             status, output = output_panels()
 
-    def plan(owner: str, path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
+    def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
         chosen_target, attack, budget, *more = values
         settings = {
-            "images": [provided_image(path)],
-            "backbone": context.check_network(backbone, owner),
+            "images": [provided_image(path, context)],
+            "backbone": context.check_network(backbone),
             "target": [chosen_target or "any"],
             "method": attack,
             "preview_every": REFRESH_SECONDS,
-            **weights_file(own),
+            **weights_file(own, context),
             **({"epsilon": budget} if budget else {}),
             **changed_settings(Attack, names, more),
         }
@@ -95,9 +95,12 @@ def _verdict(monitor: RunMonitor, entry: dict[str, Any]) -> str:
     else:
         text = f"No success: the image is still classified as {after}. Use more steps or another attack."
     file = str(entry.get("output", ""))
-    sheet = monitor.folder / "plots" / "adversarial.png"
-    shown = [EmbeddedImage("Original, adversarial image and perturbation", html.data_url(sheet))]
+    shown = [
+        EmbeddedImage(
+            "Original, adversarial image and perturbation", html.data_url(monitor.folder, "plots/adversarial.png")
+        )
+    ]
     if file:
-        shown.append(EmbeddedImage(DOWNLOAD, html.data_url(monitor.folder / file)))
+        shown.append(EmbeddedImage(DOWNLOAD, html.data_url(monitor.folder, file)))
     shown = [image for image in shown if image.source]
     return html.verdict(entry["verified"], text) + html.images(shown, {DOWNLOAD: file.rpartition("/")[2]})

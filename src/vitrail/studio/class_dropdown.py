@@ -15,28 +15,28 @@ from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
 def class_dropdown(context: StudioContext, network: gr.Dropdown, label: str, *, first: str) -> gr.Dropdown:
     """A choice of the network's classes, updated when another network is chosen; `first` is an additional choice."""
-    choices = [first, *visible_classes(context, str(network.value or ""), "")]
+    choices = [first, *visible_classes(context, str(network.value or ""))]
     dropdown = gr.Dropdown(choices, value=first, label=label, allow_custom_value=True)
 
-    def update(name: str, request: gr.Request) -> gr.Dropdown:
-        return gr.Dropdown([first, *visible_classes(context, name, str(request.session_hash))], value=first)
+    def update(name: str) -> gr.Dropdown:
+        return gr.Dropdown([first, *visible_classes(context, name)], value=first)
 
     network.change(update, [network], [dropdown], **EVENT_OPTIONS)
     return dropdown
 
 
-def visible_classes(context: StudioContext, network: str, owner: str) -> tuple[str, ...]:
-    """The classes of a network; none if it is not one that the visitor may see, or if they are unknown."""
-    return classes_of(network) if network in context.networks(owner) else ()
+def visible_classes(context: StudioContext, network: str) -> tuple[str, ...]:
+    """The classes of a network; none if it is not one of the page's, or if they are unknown."""
+    return classes_of(network) if network in context.networks() else ()
 
 
 @lru_cache(maxsize=32)
 def classes_of(network: str) -> tuple[str, ...]:
     """The classes of a network, or of a classifier's run folder; empty if they are unknown without opening it."""
     folder = Path(network)
-    if network and (folder / "weights").is_dir():
+    if network and (folder / "settings.json").is_file():
         try:
-            return tuple(map(str, read_json(folder / "weights" / "head.json")["classes"]))
+            return tuple(map(str, read_json(folder / "weights" / "head.json", within=folder)["classes"]))
         except (OSError, ValueError, KeyError, TypeError):
             return ()
     try:

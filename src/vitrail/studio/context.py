@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
-from vitrail.errors import BadRun, BadSetting, VitrailError
+from vitrail.datasets.sample_images import sample_images
+from vitrail.errors import BadRun, BadSetting, MissingExtra, VitrailError
 from vitrail.run_writer import new_folder
 from vitrail.runs import read_run
+from vitrail.settings import shortened
 from vitrail.studio import html
 from vitrail.studio.jobs import Job, Jobs, Step
-from vitrail.studio.ownership import Private
 from vitrail.studio.run_monitor import RunMonitor
+from vitrail.tasks import TASKS
 
 REFRESH_SECONDS = 0.3
 """Between two updates of a running job."""
@@ -39,7 +44,7 @@ class StudioContext:
     Attributes:
         runs: where run folders are made and found.
         roots: folders below which the page may read.
-        uploads: where uploaded files are stored and unpacked.
+        uploads: where uploaded files are stored and unpacked; see `uploads.PARTS`.
     """
 
     runs: Path
@@ -47,15 +52,43 @@ class StudioContext:
     uploads: Path
     jobs: Jobs = field(default_factory=Jobs)
 
-    def submit(self, owner: str, tasks: Sequence[TaskSettings]) -> Job:
+    def submit(self, tasks: Sequence[TaskSettings]) -> Job:
         """Puts tasks into the queue as one job.
 
         Raises:
-            BadSetting: a setting is wrong, or too many jobs wait.
+            BadSetting: a setting is wrong, or names a file that the page may not read; or too many jobs wait.
             CannotWrite: a run folder cannot be made.
         """
         checked = [Step.of(name, settings) for name, settings in tasks]
-        return self.jobs.submit(owner, [step.in_folder(new_folder(self.runs, step.task)) for step in checked])
+        for step in checked:
+            self.check_paths(step.task, step.settings)
+        return self.jobs.submit([step.in_folder(new_folder(self.runs, step.task)) for step in checked])
+
+    def check_paths(self, task: str, settings: Mapping[str, Any]) -> None:
+        """Checks that a task reads no file but those that the page may read, whatever setting names them.
+
+        Raises:
+            BadSetting: a setting names another one.
+        """
+        fields = TASKS[task].model_fields
+        for name, value in settings.items():
+            extra = fields[name].json_schema_extra if name in fields else None
+            if not (isinstance(extra, Mapping) and extra["written"]):  # those are the page's own
+                for text in _texts(value):
+                    if _names_a_file(name, text) and not self.may_read(text):
+                        raise BadSetting(
+                            f"{name.replace('_', ' ')}: {shortened(text)} is outside the folders that this page may "
+                            f"read. Use one below {', '.join(map(str, self.roots))}, or the command line."
+                        )
+
+    def may_read(self, path: str) -> bool:
+        """Whether a file or folder lies, links followed, below a root, the runs, the uploads or the packaged images."""
+        try:
+            place = Path(path).resolve()
+        except (OSError, ValueError, RuntimeError):
+            return False
+        allowed = (*self.roots, self.runs, self.uploads, *_packaged())
+        return any(place.is_relative_to(root.resolve()) for root in allowed)
 
     def follow(self, job: Job) -> Iterator[list[RunMonitor]]:
         """The monitors of a job's runs, each time there is news, and once when the job has finished."""
@@ -72,39 +105,40 @@ class StudioContext:
                 return
             time.sleep(REFRESH_SECONDS)
 
-    def networks(self, owner: str = "") -> list[str]:
-        """Networks whose weights are on this machine, the default first, and the classifiers that a visitor may see."""
+    def networks(self) -> list[str]:
+        """Networks whose weights are on this machine, the default first, and the classifiers among the runs."""
         named = [name for name in BACKBONES if not name.endswith(":") and _has_weights(name)]
         named.sort(key=lambda name: name != DEFAULT_BACKBONE)
-        return [*named, *self.runs_of("transfer", owner)]
+        return [*named, *self.runs_of("transfer")]
 
-    def check_network(self, name: str, owner: str) -> str:
-        """The name of a network, or a run folder; `Private` for a private run.
+    def check_network(self, name: str) -> str:
+        """The name of a network, or a run folder.
 
         A browser can name neither a file elsewhere nor a network that would have to be downloaded.
 
         Raises:
-            BadSetting: it is not in `networks`, or another visitor's.
+            BadSetting: it is not in `networks`.
         """
-        if name in self.networks(owner):
-            return self._marked(Path(name)) if Path(name) in self.run_folders(owner) else name
-        choices = ", ".join(self.networks(owner)[:4])
-        raise BadSetting(f"'{name}' is not a network on this machine. Use one of the list, e.g. {choices}.")
+        networks = self.networks()
+        if name in networks:
+            return name
+        choices = ", ".join(networks[:4])
+        raise BadSetting(f"{shortened(name)} is not a network on this machine. Use one of the list, e.g. {choices}.")
 
-    def find_run(self, name: str, owner: str) -> str:
-        """A run folder that a visitor may see; `Private` for a private run.
+    def find_run(self, name: Any) -> str:
+        """A run folder.
 
         Raises:
-            BadRun: there is none of that name, or it is another visitor's.
+            BadRun: there is none of that name.
         """
-        if Path(name) in self.run_folders(owner):
-            return self._marked(Path(name))
-        raise BadRun(f"'{name}' is not a run in {self.runs}. Use one of the list.")
+        if name in map(str, self.run_folders()):
+            return str(name)
+        raise BadRun(f"{shortened(name)} is not a run in {self.runs}. Use one of the list.")
 
-    def runs_of(self, task: str, owner: str = "", *, finished: bool = True) -> list[str]:
-        """Folders of one task's runs that a visitor may see, the latest first."""
+    def runs_of(self, task: str, *, finished: bool = True) -> list[str]:
+        """Folders of one task's runs, the latest first."""
         folders = []
-        for folder in self.run_folders(owner):
+        for folder in self.run_folders():
             try:
                 run = read_run(folder)
             except VitrailError:
@@ -113,15 +147,14 @@ class StudioContext:
                 folders.append(str(folder))
         return folders
 
-    def run_folders(self, owner: str) -> list[Path]:
-        """All run folders that a visitor may see, the latest first: private runs of other visitors are omitted."""
-        private = self.jobs.private_folders()
-        found = [path.parent for path in self.runs.glob("*/settings.json")]
-        found = [folder for folder in found if private.get(folder, owner) == owner]
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-    def _marked(self, folder: Path) -> str:
-        return Private(folder) if folder in self.jobs.private_folders() else str(folder)
+    def run_folders(self) -> list[Path]:
+        """All run folders, the latest first; a link is none, since it can lead anywhere."""
+        found = {}
+        for path in self.runs.glob("*/settings.json"):
+            with suppress(OSError):  # one that is being removed
+                if not path.parent.is_symlink():
+                    found[path.parent] = path.parent.stat().st_mtime
+        return sorted(found, key=found.__getitem__, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -157,8 +190,7 @@ def connect(
     """Connects a form with the queue: one button starts a job and shows it until it has finished, the other stops it.
 
     Args:
-        plan: makes the tasks from the visitor's session and the values of the inputs; raises `VitrailError` if one of
-            them is wrong.
+        plan: makes the tasks from the values of the inputs; raises `VitrailError` if one of them is wrong.
         render: makes the HTML of the results so far.
 
     Returns:
@@ -166,10 +198,9 @@ def connect(
     """
     current, completed = gr.State(""), gr.State("")
 
-    def start(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        owner = str(request.session_hash)
+    def start(*values: Any) -> Iterator[tuple[Any, ...]]:
         try:
-            job = context.submit(owner, plan(owner, *values))
+            job = context.submit(plan(*values))
         except VitrailError as error:
             yield "", html.error_html(str(error)), gr.skip(), gr.Button(interactive=False), gr.skip()
             return
@@ -178,9 +209,9 @@ def connect(
             folder = str(job.steps[-1].folder) if job.state == "done" else gr.skip()
             yield job.id, status, render(monitors), gr.Button(interactive=not job.finished), folder
 
-    def stop(identity: str, request: gr.Request) -> str:
+    def stop(identity: str) -> str:
         job = context.jobs.find(identity)
-        if job is None or job.owner != str(request.session_hash):
+        if job is None:
             return html.idle_html()
         context.jobs.cancel(job)
         return html.status_html(job, [], 0)
@@ -189,6 +220,41 @@ def connect(
     controls.run.click(start, list(inputs), outputs, **EVENT_OPTIONS)
     controls.stop.click(stop, [current], [controls.status], **EVENT_OPTIONS)
     return completed
+
+
+PATH_SETTINGS = {"folder", "data", "backbone", "judge", "feature_extractor", "start", "weights", "labels", "spectrum"}
+"""Settings of text that may name a file or a folder, beside those whose type is a path."""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, Mapping):
+        yield from _texts([*value.values()])
+
+
+def _names_a_file(name: str, text: str) -> bool:
+    """Whether a setting can be taken for a path: anything absolute or that leads up, and whatever is there."""
+    path = Path(text)
+    if path.is_absolute() or ".." in path.parts or text.startswith("~"):
+        return True
+    try:
+        return name in PATH_SETTINGS and os.path.lexists(text)
+    except ValueError:  # a null character
+        return True
+
+
+@cache
+def _packaged() -> tuple[Path, ...]:
+    """The folder of the packaged sample images, if they are installed."""
+    try:
+        return tuple({path.parent for path in sample_images()})
+    except MissingExtra:
+        return ()
 
 
 def _has_weights(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,13 @@ def screen(context: StudioContext) -> gr.Dropdown:
             opacity = gr.Slider(0, 1, 0.6, label="Opacity of the maps", elem_id="opacity")
             opacity.input(None, [opacity], [], js=SET_OPACITY)
 
-    def plan(owner: str, path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
+    def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
         chosen_methods, chosen_target, *more = values
-        image_file, network_name = provided_image(path), context.check_network(backbone, owner)
-        settings = {"backbone": [network_name], "target": chosen_target or "top", **weights_file(own)}
+        image_file, network_name = provided_image(path, context), context.check_network(backbone)
+        settings = {"backbone": [network_name], "target": chosen_target or "top", **weights_file(own, context)}
         settings |= {"method": chosen_methods} if chosen_methods else {}
         return [
-            prediction(image_file, network_name, own, is_run=Path(network_name).is_dir()),
+            prediction(image_file, network_name, weights_file(own, context), is_run=Path(network_name).is_dir()),
             ("explain", {"images": [image_file], **settings, **changed_settings(Explain, names, more)}),
         ]
 
@@ -64,11 +64,11 @@ def screen(context: StudioContext) -> gr.Dropdown:
     return network
 
 
-def prediction(image: str, network: str, own: str | None, *, is_run: bool) -> TaskSettings:
+def prediction(image: str, network: str, weights: Mapping[str, str], *, is_run: bool) -> TaskSettings:
     """The task that classifies an image: `predict` for a classifier's run folder, `classify` for a named network."""
     if is_run:
         return "predict", {"classifier": network, "images": [image], "top_k": 5}
-    return "classify", {"images": [image], "backbone": network, "top_k": 5, **weights_file(own)}
+    return "classify", {"images": [image], "backbone": network, "top_k": 5, **weights}
 
 
 def render(monitors: Sequence[RunMonitor]) -> str:

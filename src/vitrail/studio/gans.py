@@ -11,7 +11,7 @@ import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
 from vitrail.gan_architectures import GANS
-from vitrail.reading import read_json
+from vitrail.reading import plain_files, read_json
 from vitrail.report.contents import EmbeddedImage
 from vitrail.studio import html
 from vitrail.studio.context import (
@@ -55,9 +55,8 @@ def screen(context: StudioContext) -> gr.Dropdown:
             samples, output = gr.HTML("", elem_classes="results"), gr.HTML("", elem_classes="results")
             _generator_tabs(context, chosen)
 
-    def start(request: gr.Request, *values: Any) -> tuple[Any, ...]:
+    def start(*values: Any) -> tuple[Any, ...]:
         folder, kind, count, images, learning_rate, *more = values
-        owner = str(request.session_hash)
         try:
             settings = {
                 "data": allowed_data(folder, context.roots),
@@ -67,16 +66,16 @@ def screen(context: StudioContext) -> gr.Dropdown:
                 "learning_rate": learning_rate,
                 **changed_settings(GanTrain, names, more),
             }
-            job = context.submit(owner, [("gan-train", settings)])
+            job = context.submit([("gan-train", settings)])
         except VitrailError as error:
             return html.error_html(str(error)), gr.skip(), gr.skip()
         new = str(job.steps[0].folder)
         status_now = html.status_html(job, [], context.jobs.jobs_ahead(job))
-        return status_now, gr.Dropdown([new, *training_runs(context, owner)], value=new), ""
+        return status_now, gr.Dropdown([new, *training_runs(context)], value=new), ""
 
-    def cancel(folder: str, request: gr.Request) -> None:
+    def cancel(folder: str) -> None:
         for job in context.jobs.open():
-            if str(job.steps[0].folder) == folder and job.owner == str(request.session_hash):
+            if str(job.steps[0].folder) == folder:
                 context.jobs.cancel(job)
 
     last = gr.State("")
@@ -97,13 +96,15 @@ class RunView:
     def __init__(self, context: StudioContext) -> None:
         self._context = context
 
-    def update(self, folder: str, last: str, request: gr.Request) -> tuple[Any, ...]:
+    def update(self, folder: str, last: str) -> tuple[Any, ...]:
         """The outputs of the tab; nothing if the run has not changed since the state `last`."""
         unchanged = (gr.skip(),) * 6
+        if not self._is_run(folder):
+            return unchanged
         job = next((job for job in self._context.jobs.open() if str(job.steps[0].folder) == folder), None)
-        log = Path(folder or ".") / "events.jsonl"
-        state = f"{folder} {log.stat().st_size if log.exists() else 0} {job.state if job else ''}"
-        if state == last or not self._is_visible(folder, request):
+        log = Path(folder) / "events.jsonl"
+        state = f"{folder} {log.stat().st_size if log.is_file() else 0} {job.state if job else ''}"
+        if state == last:
             return unchanged
         monitor = RunMonitor(Path(folder))
         monitor.refresh()
@@ -112,21 +113,21 @@ class RunView:
         status = html.status_html(job, [monitor], self._context.jobs.jobs_ahead(job)) if job else _run_state(monitor)
         return state, status, _charts(monitor), slider, _samples(monitor, count), gr.Button(interactive=bool(job))
 
-    def samples(self, folder: str, number: float, request: gr.Request) -> str:
+    def samples(self, folder: str, number: float) -> str:
         """The samples after one epoch; all epochs use the same latents."""
-        if not self._is_visible(folder, request):
+        if not self._is_run(folder):
             return ""
         monitor = RunMonitor(Path(folder))
         monitor.refresh()
         return _samples(monitor, int(number))
 
-    def _is_visible(self, folder: str, request: gr.Request) -> bool:
-        return bool(folder) and Path(folder) in self._context.run_folders(str(request.session_hash))
+    def _is_run(self, folder: str) -> bool:
+        return folder in map(str, self._context.run_folders())
 
 
-def training_runs(context: StudioContext, owner: str = "") -> list[str]:
+def training_runs(context: StudioContext) -> list[str]:
     """Folders of GAN training runs, finished or not, the latest first."""
-    return context.runs_of("gan-train", owner, finished=False)
+    return context.runs_of("gan-train", finished=False)
 
 
 def _samples(monitor: RunMonitor, number: int) -> str:
@@ -134,7 +135,7 @@ def _samples(monitor: RunMonitor, number: int) -> str:
     if not entries:
         return ""
     path, image = entries[min(max(1, number), len(entries)) - 1]
-    return html.images([EmbeddedImage(image.caption, html.data_url(monitor.folder / path))])
+    return html.images([EmbeddedImage(image.caption, html.data_url(monitor.folder, path))])
 
 
 def _run_state(monitor: RunMonitor) -> str:
@@ -177,25 +178,21 @@ def _form(context: StudioContext, label: str, inputs: Sequence[Any], plan: Any) 
     connect(context, Controls(run, stop, status, output), inputs, plan, _gallery)
 
 
-def _plan_samples(
-    context: StudioContext, owner: str, folder: str, label: str, count: float, seed: float
-) -> list[TaskSettings]:
-    generator = _generator(context, owner, folder)
+def _plan_samples(context: StudioContext, folder: str, label: str, count: float, seed: float) -> list[TaskSettings]:
+    generator = _generator(context, folder)
     settings = {"generator": generator, "label": _labels(label), "count": int(count or 1), "seed": int(seed or 0)}
     return [("gan-sample", settings)]
 
 
-def _plan_interpolation(
-    context: StudioContext, owner: str, folder: str, start: str, end: str, seeds: str
-) -> list[TaskSettings]:
+def _plan_interpolation(context: StudioContext, folder: str, start: str, end: str, seeds: str) -> list[TaskSettings]:
     settings = {"label": _labels(start), "to_label": _labels(end), "seeds": seeds}
     given = {name: value for name, value in settings.items() if value}
-    return [("gan-interpolate", {"generator": _generator(context, owner, folder), **given})]
+    return [("gan-interpolate", {"generator": _generator(context, folder), **given})]
 
 
 def _edit_form(context: StudioContext, chosen: gr.Dropdown, folder: str | None) -> None:
     """A slider for each attribute that the generator is conditioned on."""
-    names = _attributes(folder or "")
+    names = _attributes(Path(folder)) if folder and folder in map(str, context.run_folders()) else []
     if not names:
         gr.HTML("<p>This generator has no attributes. Choose a run that was trained on a folder with attributes.</p>")
         return
@@ -203,26 +200,27 @@ def _edit_form(context: StudioContext, chosen: gr.Dropdown, folder: str | None) 
     info = "0: unchanged; negative: absent; positive: present"
     sliders = [gr.Slider(-2, 2, 0, step=0.5, label=name, info=info) for name in names]
 
-    def plan(owner: str, run: str, path: str | None, *values: float) -> list[TaskSettings]:
+    def plan(run: str, path: str | None, *values: float) -> list[TaskSettings]:
         edits = [f"{name}={int(value > 0)}" for name, value in zip(names, values, strict=True) if value]
         if not edits:
             raise BadSetting("All attributes are unchanged. Move at least one slider.")
-        settings = {"generator": _generator(context, owner, run), "images": [provided_image(path)], "attributes": edits}
+        image_file = provided_image(path, context)
+        settings = {"generator": _generator(context, run), "images": [image_file], "attributes": edits}
         return [("gan-edit", {**settings, "strength": max(map(abs, values))})]
 
     _form(context, "Edit", [chosen, image, *sliders], plan)
 
 
-def _generator(context: StudioContext, owner: str, folder: str) -> str:
+def _generator(context: StudioContext, folder: str) -> str:
     if not folder:
         raise BadSetting("No training run is chosen. Train a GAN first.")
-    return context.find_run(folder, owner)
+    return context.find_run(folder)
 
 
-def _attributes(folder: str) -> list[str]:
+def _attributes(folder: Path) -> list[str]:
     """The attributes that a run's generator is conditioned on; none if it has classes, or no condition."""
     try:
-        description = read_json(Path(folder) / "weights" / "generator.json")
+        description = read_json(folder / "weights" / "generator.json", within=folder)
         return list(map(str, description["names"])) if description["attributes"] else []
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -237,10 +235,10 @@ def _labels(text: str) -> list[str]:
 def _gallery(monitors: Sequence[RunMonitor]) -> str:
     """Animations, images and notes of a run."""
     (monitor,) = monitors
-    folder = monitor.folder / "images"
-    animations = [EmbeddedImage("Animation", html.data_url(path)) for path in sorted(folder.glob("*.gif"))]
+    films = plain_files(monitor.folder / "images", "gif")
+    animations = [EmbeddedImage("Animation", html.data_url(monitor.folder, f"images/{film.name}")) for film in films]
     stills = [
-        EmbeddedImage(image.caption, html.data_url(monitor.folder / path)) for path, image in monitor.images.items()
+        EmbeddedImage(image.caption, html.data_url(monitor.folder, path)) for path, image in monitor.images.items()
     ]
     shown = [image for image in (*animations, *stills[-MAX_IMAGES:]) if image.source]
     return html.images(shown) + html.note_list(monitor)

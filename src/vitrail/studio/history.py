@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
+from vitrail.runs import read_run
 from vitrail.studio import html
 from vitrail.studio.context import (
     EVENT_OPTIONS,
@@ -20,8 +21,8 @@ from vitrail.studio.context import (
     output_panels,
     run_buttons,
 )
-from vitrail.studio.ownership import Private
 from vitrail.studio.run_monitor import RunMonitor
+from vitrail.tasks import TASKS
 
 REFRESH_SECONDS = 2.0
 MAX_RUNS = 200  # in the list
@@ -46,33 +47,24 @@ def screen(context: StudioContext) -> gr.Dropdown:
         with gr.Tab("Repeat"):
             _form(context, "Repeat this run", chosen, partial(_plan_replay, context))
 
-    def list_runs(request: gr.Request) -> gr.Dropdown:
-        return gr.Dropdown(all_runs(context, str(request.session_hash)))
-
-    def show_runs(names: Sequence[str], request: gr.Request) -> str:
-        return _contents(context, names, str(request.session_hash))
-
-    def make_report(names: Sequence[str], request: gr.Request) -> tuple[str, gr.DownloadButton]:
-        return _report(context, names, str(request.session_hash))
-
     gr.Timer(REFRESH_SECONDS).tick(lambda: _queue(context), None, [queue, waiting], **EVENT_OPTIONS)
     cancel.click(lambda identity: _cancel(context, identity), [waiting], [queue], **EVENT_OPTIONS)
-    refresh.click(list_runs, None, [chosen], **EVENT_OPTIONS)
-    show.click(show_runs, [chosen], [output], **EVENT_OPTIONS)
-    report.click(make_report, [chosen], [output, page], **EVENT_OPTIONS)
+    refresh.click(lambda: gr.Dropdown(all_runs(context)), None, [chosen], **EVENT_OPTIONS)
+    show.click(partial(_contents, context), [chosen], [output], **EVENT_OPTIONS)
+    report.click(partial(_report, context), [chosen], [output, page], **EVENT_OPTIONS)
     return chosen
 
 
-def all_runs(context: StudioContext, owner: str) -> list[str]:
-    """Run folders that a visitor may see, the latest first."""
-    return [str(path) for path in context.run_folders(owner)[:MAX_RUNS]]
+def all_runs(context: StudioContext) -> list[str]:
+    """Run folders, the latest first."""
+    return [str(path) for path in context.run_folders()[:MAX_RUNS]]
 
 
-def _contents(context: StudioContext, names: Sequence[str], owner: str) -> str:
+def _contents(context: StudioContext, names: Sequence[str]) -> str:
     if not names:
         return html.error_html("No run is chosen. Choose one in Runs.")
     try:
-        return "".join(html.finished_html(Path(context.find_run(name, owner))) for name in names)
+        return "".join(html.finished_html(Path(context.find_run(name))) for name in names)
     except VitrailError as error:
         return html.error_html(str(error))
 
@@ -83,19 +75,20 @@ def _form(context: StudioContext, label: str, chosen: gr.Dropdown, plan: Any) ->
     connect(context, Controls(run, stop, status, output), [chosen], plan, _render)
 
 
-def _plan_comparison(context: StudioContext, owner: str, names: Sequence[str]) -> list[TaskSettings]:
+def _plan_comparison(context: StudioContext, names: Sequence[str]) -> list[TaskSettings]:
     if len(names) < 2:
         raise BadSetting(f"A comparison needs at least two runs; {len(names)} chosen. Choose more in Runs.")
-    return [("compare", {"run_folders": [context.find_run(name, owner) for name in names]})]
+    return [("compare", {"run_folders": [context.find_run(name) for name in names]})]
 
 
-def _plan_replay(context: StudioContext, owner: str, names: Sequence[str]) -> list[TaskSettings]:
+def _plan_replay(context: StudioContext, names: Sequence[str]) -> list[TaskSettings]:
     if len(names) != 1:
         raise BadSetting(f"Only one run can be repeated at a time; {len(names)} chosen.")
-    run = context.find_run(names[0], owner)
-    # The repetition has a run folder of its own, which must be no more visible than the run.
-    runs = context.uploads / "repeated" if isinstance(run, Private) else context.runs
-    return [("replay", {"run_folder": run, "runs": str(runs)})]
+    folder = context.find_run(names[0])
+    run = read_run(folder)
+    if run.task in TASKS:  # else `replay` says so
+        context.check_paths(run.task, run.settings)
+    return [("replay", {"run_folder": folder, "runs": str(context.runs)})]
 
 
 def _render(monitors: Sequence[RunMonitor]) -> str:
@@ -115,12 +108,12 @@ def _cancel(context: StudioContext, identity: str | None) -> str:
     return html.job_list(context.jobs.open())
 
 
-def _report(context: StudioContext, names: Sequence[str], owner: str) -> tuple[str, gr.DownloadButton]:
+def _report(context: StudioContext, names: Sequence[str]) -> tuple[str, gr.DownloadButton]:
     from vitrail.report import build_report
 
     try:
-        folders = [Path(context.find_run(name, owner)) for name in names]
-        page = context.uploads / f"report-{folders[0].name if folders else ''}.html"
+        folders = [Path(context.find_run(name)) for name in names]
+        page = context.uploads / "reports" / f"report-{folders[0].name if folders else ''}.html"
         build_report(folders, page)
     except VitrailError as error:
         return html.error_html(str(error)), gr.DownloadButton(visible=False)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from vitrail.errors import BadRun
 from vitrail.formatting import duration, number, percent
 from vitrail.plots.labels import readable
+from vitrail.reading import LIMITS, read_bytes
 from vitrail.report.contents import EmbeddedImage, load_contents
 from vitrail.report.numbers import highlights
 from vitrail.studio.jobs import Job
@@ -66,7 +67,7 @@ def overlays(title: str, monitor: RunMonitor, maps: Iterable[Mapping[str, Any]])
     for each in maps:
         if "map" not in each:
             continue
-        sources = {kind: data_url(monitor.folder / str(each[kind])) for kind in ("image", "map")}
+        sources = {kind: data_url(monitor.folder, str(each[kind])) for kind in ("image", "map")}
         lines = [
             f"{kind} {each[f'{kind}_auc']:.3f} (random map: {each[f'random_{kind}_auc']:.3f})"
             for kind in ("deletion", "insertion")
@@ -150,12 +151,14 @@ def finished_html(folder: Path, *, without_group: str = "") -> str:
     return "".join(parts)
 
 
-def data_url(file: Path) -> str:
-    """A PNG or GIF as a data: URL; empty if it cannot be read."""
+def data_url(folder: Path, name: str) -> str:
+    """A PNG or GIF in a run folder as a data: URL; empty if it is none, cannot be read, or lies elsewhere."""
     try:
-        return _data_url(file.read_bytes(), "gif" if file.suffix == ".gif" else "png")
-    except OSError:
+        content = read_bytes(folder / name, LIMITS["figure"], within=folder)
+    except (OSError, ValueError):
         return ""
+    kinds = {b"\x89PNG": "png", b"GIF8": "gif"}
+    return _data_url(content, kinds[content[:4]]) if content[:4] in kinds else ""
 
 
 def _data_url(data: bytes, kind: str = "png") -> str:

@@ -17,8 +17,7 @@ from vitrail.formatting import percent
 from vitrail.runs import read_run
 from vitrail.settings import option_name
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext
-from vitrail.studio.ownership import Private
-from vitrail.studio.uploads import checked_image, checked_weights
+from vitrail.studio.uploads import checked_image, checked_weights, encoded_again
 from vitrail.task import Task
 
 OMITTED = {
@@ -62,31 +61,46 @@ def misclassified_dropdown(network: gr.Dropdown, image: gr.Image, context: Studi
     """A choice of the test images that a classifier got wrong; hidden for other networks."""
     choice = gr.Dropdown([], label="Misclassified test images", visible=False)
 
-    def update(name: str, request: gr.Request) -> gr.Dropdown:
-        visible = context.runs_of("transfer", str(request.session_hash))
-        files = misclassified_images(name) if name in visible else []
+    def update(name: str) -> gr.Dropdown:
+        files = misclassified_images(name, context)
         return gr.Dropdown(files, value=None, visible=bool(files))
 
-    def pick(path: str | None, name: str, request: gr.Request) -> Any:
-        visible = name in context.runs_of("transfer", str(request.session_hash))
-        return path if visible and path in [file for _, file in misclassified_images(name)] else gr.skip()
+    def pick(path: str | None, name: str) -> Any:
+        if path not in [file for _, file in misclassified_images(name, context)]:
+            return gr.skip()
+        try:
+            return str(encoded_again(Path(path), context.uploads))
+        except VitrailError:
+            return gr.skip()
 
     network.change(update, [network], [choice], **EVENT_OPTIONS)
     choice.input(pick, [choice, network], [image], **EVENT_OPTIONS)
 
 
-def misclassified_images(run: str) -> list[tuple[str, str]]:
-    """A label and the path of each misclassified test image that still exists."""
+def misclassified_images(name: str, context: StudioContext) -> list[tuple[str, str]]:
+    """A label and the path of each misclassified test image of a classifier that still exists.
+
+    A run folder may come from another person: an image counts only if it lies in the folder that the run was trained
+    on, and the page may read it.
+    """
+    if name not in context.runs_of("transfer"):
+        return []
     try:
-        rows = read_run(run).tables["mistakes"]
+        run = read_run(name)
+        home, rows = Path(run.settings["folder"]).resolve(), run.tables["mistakes"]
         labels = [f"{row['true']} → {row['predicted']}, {percent(float(row['probability']))}" for row in rows]
         pairs = zip(labels, (row["file"] for row in rows), strict=True)
-        return [(f"{label}: {Path(file).name}", file) for label, file in pairs if Path(file).is_file()]
-    except (VitrailError, OSError, ValueError, KeyError, TypeError, csv.Error):
+        return [(f"{label}: {Path(file).name}", file) for label, file in pairs if _is_below(file, home, context)]
+    except (VitrailError, OSError, ValueError, KeyError, TypeError, RuntimeError, csv.Error):
         return []
 
 
-def provided_image(path: str | None) -> Private:
+def _is_below(file: str, home: Path, context: StudioContext) -> bool:
+    place = Path(file).resolve()
+    return place.is_relative_to(home) and context.may_read(file) and place.is_file()
+
+
+def provided_image(path: str | None, context: StudioContext) -> str:
     """The uploaded image, checked.
 
     Raises:
@@ -95,12 +109,12 @@ def provided_image(path: str | None) -> Private:
     """
     if not path:
         raise BadSetting("No image was given. Upload one, or choose a sample image.")
-    return Private(checked_image(Path(path)))
+    return str(checked_image(Path(path), context.uploads))
 
 
-def weights_file(path: str | None) -> dict[str, Private]:
+def weights_file(path: str | None, context: StudioContext) -> dict[str, str]:
     """The setting `weights`, if a file was uploaded."""
-    return {"weights": Private(checked_weights(Path(path)))} if path else {}
+    return {"weights": str(checked_weights(Path(path), context.uploads))} if path else {}
 
 
 def other_settings(task: type[Task], in_form: Sequence[str]) -> tuple[list[str], list[Any]]:

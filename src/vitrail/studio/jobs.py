@@ -9,14 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
 
 from vitrail.errors import BadSetting
-from vitrail.studio.ownership import contains_private
+from vitrail.files import remove_empty_folder
 from vitrail.tasks import TASKS
 
 State = Literal["waiting", "running", "stopping", "done", "stopped", "failed"]
@@ -30,23 +29,21 @@ class Step:
     Attributes:
         settings: validated JSON values.
         folder: the run folder.
-        private: whether the inputs are private, so that only the job's owner may see the run.
     """
 
     task: str
     settings: dict[str, Any]
     folder: Path = Path()
-    private: bool = False
 
     @classmethod
     def of(cls, task: str, settings: dict[str, Any], folder: Path = Path()) -> Step:
-        """A step with validated settings; it is private if one of them is.
+        """A step with validated settings.
 
         Raises:
             BadSetting: a setting is wrong.
         """
         values = TASKS[task](**settings).model_dump(mode="json")
-        return cls(task, values, folder, contains_private(settings))
+        return cls(task, values, folder)
 
     def in_folder(self, folder: Path) -> Step:
         """The same step with another run folder."""
@@ -58,13 +55,11 @@ class Job:
     """Tasks that run one after the other; the first failure ends the job.
 
     Attributes:
-        owner: the browser session that submitted it.
         current: index of the running step, or of the last one.
         message: why it failed.
     """
 
     id: str
-    owner: str
     steps: Sequence[Step]
     state: State = "waiting"
     current: int = 0
@@ -87,7 +82,7 @@ class Jobs:
         self._interruptible = False  # whether SIGINT would stop the running task
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
 
-    def submit(self, owner: str, steps: Sequence[Step]) -> Job:
+    def submit(self, steps: Sequence[Step]) -> Job:
         """Puts a job at the end of the queue.
 
         Raises:
@@ -97,7 +92,7 @@ class Jobs:
             if len(self.open()) >= MAX_WAITING:
                 _remove_empty_folders(steps)
                 raise BadSetting(f"{MAX_WAITING} jobs are waiting, the maximum. Stop one, or try again later.")
-            job = Job(token_hex(8), owner, tuple(steps))
+            job = Job(token_hex(8), tuple(steps))
             self._jobs.append(job)
             self._changed.notify_all()
         return job
@@ -105,6 +100,10 @@ class Jobs:
     def open(self) -> list[Job]:
         """Jobs that have not finished, the running one first."""
         return [job for job in self._jobs if not job.finished]
+
+    def named_by_open(self) -> str:
+        """The settings of all open jobs as one text, in which the uploads that they need can be found."""
+        return json.dumps([step.settings for job in self.open() for step in job.steps], ensure_ascii=False)
 
     def find(self, identity: str) -> Job | None:
         """The job with an id; None if there is none."""
@@ -114,10 +113,6 @@ class Jobs:
         """Number of jobs that must finish before this one starts."""
         waiting = self.open()
         return waiting.index(job) if job in waiting else 0
-
-    def private_folders(self) -> dict[Path, str]:
-        """The run folders of private steps, each with its owner; all are kept while the server runs."""
-        return {step.folder: job.owner for job in self._jobs for step in job.steps if step.private}
 
     def cancel(self, job: Job) -> None:
         """Removes a waiting job from the queue; stops a running one as Ctrl-C does, which keeps what is finished."""
@@ -129,8 +124,8 @@ class Jobs:
                 job.state = "stopping"
                 self._interrupt()
 
-    def close(self) -> None:
-        """Stops all jobs and ends the worker process."""
+    def close(self, seconds: float = 30.0) -> None:
+        """Stops all jobs and ends the worker process; one that takes longer goes on, and ends by itself soon after."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -141,10 +136,9 @@ class Jobs:
             assert self._worker.stdout is not None
             self._worker.stdin.close()
             try:
-                self._worker.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self._worker.kill()
-                self._worker.wait()
+                self._worker.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:  # what it says is still waited for, in `_execute`
+                return
             self._worker.stdout.close()
 
     def _serve(self) -> None:
@@ -230,5 +224,4 @@ class Jobs:
 def _remove_empty_folders(steps: Sequence[Step]) -> None:
     """Removes the folders of steps that never started."""
     for step in steps:
-        with suppress(OSError):  # it started, so the folder is not empty
-            step.folder.rmdir()
+        remove_empty_folder(step.folder)

@@ -16,7 +16,8 @@ from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
 KEEP_ALIVE_SECONDS = 20.0
 
-HEAD = "<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifiers; train GANs.</p>"
+HEAD = """<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifiers; train GANs.
+The page is one person's: whoever has its address sees all runs and uploads.</p>"""
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
 
@@ -60,7 +61,7 @@ async def keep_alive() -> AsyncIterator[Any]:
 
 
 def page(context: StudioContext) -> gr.Blocks:
-    """All tabs; every browser window has a session of its own."""
+    """All tabs; what a browser window shows is its own, and the runs are everybody's who has the address."""
     blocks: gr.Blocks
     with gr.Blocks(title="Vitrail", analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(HEAD, elem_id="head")
@@ -79,14 +80,12 @@ def page(context: StudioContext) -> gr.Blocks:
             with gr.Tab("Runs", id="runs"):
                 runs = history.screen(context)
 
-        def use_classifier(folder: str, request: gr.Request) -> list[object]:
-            choices = context.networks(str(request.session_hash))
+        def use_classifier(folder: str) -> list[object]:
+            choices = context.networks()
             return [*(gr.Dropdown(choices, value=folder) for _ in networks), gr.Tabs(selected="explain")]
 
-        def load(request: gr.Request) -> list[Any]:
-            owner = str(request.session_hash)
-            names, trainings = context.networks(owner), gans.training_runs(context, owner)
-            folders = history.all_runs(context, owner)
+        def load() -> list[Any]:
+            names, trainings, folders = context.networks(), gans.training_runs(context), history.all_runs(context)
             return [
                 f"<p>{count(len(names), 'network')} and {count(len(folders), 'run')} on this machine</p>",
                 *(gr.Dropdown(names) for _ in networks),

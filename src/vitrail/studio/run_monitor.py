@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.events import Image, Progress
+from vitrail.reading import LIMITS, read_bytes
 from vitrail.run_writer import safe_name
 from vitrail.runs import EventReader, read_result
 
@@ -48,7 +49,7 @@ class RunMonitor:
         """Reads what was written since the last call; returns whether there was anything."""
         try:
             events = self._reader.read_new()
-        except FileNotFoundError:
+        except OSError:  # nothing has been written yet, or it is no plain file
             return False
         for event in events:
             self._take(event)
@@ -75,8 +76,8 @@ class RunMonitor:
     def preview(self, name: str) -> bytes:
         """The last preview of that name, a PNG; empty if there is none."""
         try:
-            return (self.folder / "live" / f"{safe_name(name)}.png").read_bytes()
-        except OSError:
+            return read_bytes(self.folder / "live" / f"{safe_name(name)}.png", LIMITS["figure"], within=self.folder)
+        except (OSError, ValueError):
             return b""
 
     def _take(self, event: dict[str, Any]) -> None:

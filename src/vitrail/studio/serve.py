@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import tempfile
+import sys
+import threading
 import webbrowser
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitrail.errors import BadSetting, CannotWrite, MissingExtra
 from vitrail.events import Event, Note, Result
 from vitrail.files import make_folder
+from vitrail.interrupts import stop_code
 from vitrail.settings import Names, setting
 from vitrail.task import Task
 
+if TYPE_CHECKING:
+    from vitrail.studio.context import StudioContext
+    from vitrail.studio.security import Guard
+
 HOST = "127.0.0.1"
+WORKER_SECONDS = 1.0  # for the worker to end with the page; then it ends by itself
+LAST_SECONDS = 2.5  # for everything, from the signal on
 
 
 class Studio(Task):
@@ -39,30 +49,65 @@ class Studio(Task):
         for root in roots:
             if not root.is_dir():
                 raise BadSetting(f"--allow: '{root}' is not a folder. Use a folder of images.")
+        before = os.umask(0o077)  # runs made of uploads are nobody else's, and neither is the key
+        try:
+            yield from self._serve(roots)
+        finally:
+            os.umask(before)
+
+    def _serve(self, roots: tuple[Path, ...]) -> Iterator[Event]:
         import uvicorn
 
         make_folder(self.runs)
-        with tempfile.TemporaryDirectory(prefix="vitrail-studio-") as uploads, listen(self.port) as socket:
-            app, context = application(self.runs.resolve(), roots, Path(uploads))
+        with listen(self.port) as socket:
+            app, context = application(self.runs.resolve(), roots)
             address = f"http://{HOST}:{socket.getsockname()[1]}"
-            yield Note(f"Serving on {address}; press Ctrl-C to stop")
+            page = f"{address}/{app.key}/"
+            yield Note(f"Serving on {page}; press Ctrl-C to stop")
+            # In a thread: whatever a request waits for, the main thread hears signals.
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+            thread.start()
             if self.open:
-                webbrowser.open(address)
+                webbrowser.open(address + app.ticket())
             try:
-                uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[socket])
+                thread.join()
             except KeyboardInterrupt:
-                pass
-            finally:
-                context.jobs.close()
-        yield Result({"address": address})
+                _exit_soon()
+                server.should_exit = True
+            context.jobs.close(WORKER_SECONDS)
+            thread.join()
+        yield Result({"address": page})
 
 
-def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any, Any]:
-    """The ASGI app behind the security middleware, and its context.
+def _exit_soon() -> None:
+    """Ends the process when its work is done, without the seconds in which libraries are torn down.
 
-    Args:
-        uploads: where uploaded files are stored.
+    A timer ends it where a thread that hangs would keep it.
     """
+    timer = threading.Timer(LAST_SECONDS, _leave)
+    timer.daemon = True
+    timer.start()
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(stop_code() or 0)
+
+
+def application(runs: Path, roots: tuple[Path, ...]) -> tuple[Guard, StudioContext]:
+    """The page behind its guard, and its context.
+
+    Raises:
+        CannotWrite: the page's own folder, in that of the runs, cannot be made or is somebody else's.
+    """
+    from vitrail.studio.uploads import IMAGE_BYTES, clean, page_key, private_folder
+
+    home = private_folder(runs)
+    key, uploads = page_key(home), home / "uploads"
+    clean(uploads)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads / "files")
     import gradio as gr
@@ -70,16 +115,16 @@ def application(runs: Path, roots: tuple[Path, ...], uploads: Path) -> tuple[Any
 
     from vitrail.studio.context import StudioContext
     from vitrail.studio.page import page, style, theme
-    from vitrail.studio.security import SecurityMiddleware
-    from vitrail.studio.uploads import IMAGE_BYTES
+    from vitrail.studio.security import Guard
 
     context = StudioContext(runs, roots, uploads)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
-        app, page(context), path="/", server_name=HOST, max_file_size=IMAGE_BYTES, show_error=False, ssr_mode=False,
-        footer_links=[], theme=theme(), css=style(), pwa=False, mcp_server=False, enable_monitoring=False,
+        app, page(context), path=f"/{key}", server_name=HOST, max_file_size=IMAGE_BYTES, show_error=False,
+        ssr_mode=False, footer_links=[], theme=theme(), css=style(), pwa=False, mcp_server=False,
+        enable_monitoring=False,
     )  # fmt: skip
-    return SecurityMiddleware(app), context
+    return Guard(app, key, uploads, lambda: clean(uploads, context.jobs.named_by_open())), context
 
 
 def listen(port: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -22,9 +21,8 @@ from vitrail.studio.context import (
     run_buttons,
 )
 from vitrail.studio.inputs import changed_settings, other_settings
-from vitrail.studio.ownership import Private
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.studio.uploads import ZIP_BYTES, allowed_data, unpacked
+from vitrail.studio.uploads import ZIP_BYTES, allowed_data, checked_upload, unpacked
 from vitrail.tasks.transfer import Transfer
 
 
@@ -49,12 +47,12 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
         with gr.Column(scale=2, min_width=320):
             status, output = output_panels()
 
-    def plan(owner: str, where: str, zipped: str | None, chosen: Sequence[str], *more: Any) -> list[TaskSettings]:
+    def plan(where: str, zipped: str | None, chosen: Sequence[str], *more: Any) -> list[TaskSettings]:
         if not chosen:
             raise BadSetting(f"No network is chosen. Use e.g. {DEFAULT_BACKBONE}.")
         settings = {
             "folder": _data(context, where, zipped),
-            "backbone": [context.check_network(name, owner) for name in chosen],
+            "backbone": [context.check_network(name) for name in chosen],
             **changed_settings(Transfer, names, more),
         }
         return [("transfer", settings)]
@@ -68,7 +66,8 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
 
 def _data(context: StudioContext, where: str, zipped: str | None) -> str:
     if zipped:
-        return Private(unpacked(Path(zipped), context.uploads / token_hex(16)))
+        archive = checked_upload(zipped, context.uploads)
+        return str(unpacked(archive, context.uploads / "sets" / token_hex(16)))
     return allowed_data(where, context.roots)
 
 

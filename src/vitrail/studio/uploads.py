@@ -1,13 +1,26 @@
-"""Checks of uploaded files, and of paths named in a browser, before anything opens them."""
+"""Uploaded files and paths named in a browser: checked before anything opens them, and removed when they are old."""
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import secrets
+import stat
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
-from vitrail.errors import BadImage, BadSetting, VitrailError
-from vitrail.image_files import display_name, open_image
+from vitrail.decoding import decode
+from vitrail.errors import BadImage, BadSetting, CannotWrite, VitrailError, one_line
+from vitrail.files import make_folder, remove_file, remove_folder, write_bytes, write_text
+from vitrail.image_files import display_name, open_image, read_bytes
+from vitrail.reading import open_regular, read_text, refuse_links
+from vitrail.run_writer import safe_name
+from vitrail.settings import shortened
 
 IMAGE_BYTES = 20_000_000
 ZIP_FILES = 20_000
@@ -15,30 +28,132 @@ ZIP_BYTES = 500_000_000
 """Maximum size of the unpacked files of a zip."""
 
 PACKAGED = ("digits",)
+HOME = ".studio"  # in the folder of the runs: the key, and what was uploaded
+MAX_AGE = 24 * 60 * 60.0  # seconds
+MAX_BYTES = 2_000_000_000
+PARTS = ("files", "sets", "images", "reports")
+"""Folders of uploads: as the framework stores them, unpacked, decoded and encoded again, and pages to download."""
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-def checked_image(path: Path) -> Path:
-    """The path of an image whose file size, format and number of pixels are allowed; only its header is read.
+def private_folder(runs: Path) -> Path:
+    """The page's own folder in that of the runs, which nobody else may read.
 
     Raises:
-        BadImage: they are not.
+        CannotWrite: it cannot be made, or belongs to somebody else.
     """
-    size = path.stat().st_size
-    if size > IMAGE_BYTES:
-        raise BadImage(f"The image has {size / 1e6:.0f} MB. Use one of at most {IMAGE_BYTES // 1_000_000} MB.")
-    open_image(path.read_bytes(), display_name(path.name))  # raises for too many pixels
+    home = runs / HOME
+    make_folder(home, within=runs)
+    status = os.lstat(home)
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise CannotWrite(f"The folder {str(home)!r} belongs to another user. Use another folder with --runs.")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        os.chmod(home, 0o700)
+    for part in PARTS:
+        make_folder(home / "uploads" / part, within=home)
+    return home
+
+
+def page_key(home: Path) -> str:
+    """The key in the page's address: the same after a restart, so that an open tab goes on.
+
+    Raises:
+        CannotWrite: a new one cannot be stored.
+    """
+    file = home / "key"
+    try:
+        key = read_text(file, 100, within=home)
+    except (OSError, ValueError):
+        key = ""
+    if not re.fullmatch(r"[\w-]{32,}", key, re.ASCII):
+        key = secrets.token_urlsafe(24)
+        write_text(file, key, within=home)
+    return key
+
+
+def clean(uploads: Path, in_use: str = "") -> None:
+    """Removes uploads that are older than a day, and the oldest ones where all together are too large.
+
+    Args:
+        in_use: text of the settings of jobs that wait or run; uploads that it names stay.
+    """
+    entries = [entry for part in PARTS for entry in (uploads / part).glob("*") if str(entry) not in in_use]
+    found = sorted(((*_newest_and_size(entry), entry) for entry in entries), reverse=True)
+    total = 0
+    for newest, size, entry in found:  # the newest first
+        total += size
+        if time.time() - newest > MAX_AGE or total > MAX_BYTES:
+            remove = remove_folder if entry.is_dir() else remove_file
+            remove(entry, within=uploads)
+
+
+def _newest_and_size(entry: Path) -> tuple[float, int]:
+    """The time of the latest change in a file or folder, and the bytes of all its files."""
+    newest, size = 0.0, 0
+    for path in (entry, *entry.rglob("*")):
+        with suppress(OSError):
+            status = os.lstat(path)
+            newest, size = max(newest, status.st_mtime), size + status.st_size
+    return newest, size
+
+
+def own_upload(given: Any, uploads: Path) -> Path | None:
+    """The path of an upload as the page itself named it; None for anything else."""
+    try:
+        path = Path(given)
+        refuse_links(path, uploads)
+        return path if stat.S_ISREG(os.lstat(path).st_mode) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def checked_upload(given: str, uploads: Path) -> Path:
+    """As `own_upload`; raises `BadSetting` for anything else."""
+    path = own_upload(given, uploads)
+    if path is None:
+        raise BadSetting("The file is no longer on this page. Upload it again.")
     return path
 
 
-def checked_weights(path: Path) -> Path:
-    """The path of a weights file that contains tensors only.
+def checked_image(path: Path, uploads: Path) -> Path:
+    """The path of an uploaded image whose size, format and number of pixels are allowed; only its header is read.
 
     Raises:
-        BadSetting: it is not a safetensors file.
+        BadSetting: it is no upload.
+        BadImage: it is not allowed.
+    """
+    path = checked_upload(str(path), uploads)
+    size = path.stat().st_size
+    if size > IMAGE_BYTES:
+        raise BadImage(f"The image has {size / 1e6:.0f} MB. Use one of at most {IMAGE_BYTES // 1_000_000} MB.")
+    open_image(read_bytes(path), display_name(path.name))  # raises for too many pixels
+    return path
+
+
+def encoded_again(file: Path, uploads: Path) -> Path:
+    """A copy of an image, as a PNG among the uploads: its pixels, and nothing else that the file may hold.
+
+    Raises:
+        BadImage: it is no image, or too large.
+        CannotWrite: the copy cannot be stored.
+    """
+    _, image = decode(file)
+    png = io.BytesIO()
+    image.save(png, "PNG")
+    copy = uploads / "images" / secrets.token_hex(16) / f"{safe_name(file.stem)}.png"
+    write_bytes(copy, png.getvalue(), within=uploads, durable=False)
+    return copy
+
+
+def checked_weights(path: Path, uploads: Path) -> Path:
+    """The path of an uploaded weights file that contains tensors only.
+
+    Raises:
+        BadSetting: it is no upload, or not a safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
+    path = checked_upload(str(path), uploads)
     try:
         with safe_open(str(path), framework="np"):
             return path
@@ -59,15 +174,21 @@ def allowed_folder(given: str, roots: Sequence[Path]) -> Path:
     Raises:
         BadSetting: it is outside the roots, or not a folder.
     """
-    path = Path(given).expanduser()
-    resolved = (path if path.is_absolute() else roots[0] / path).resolve()
+    try:
+        path = Path(given).expanduser()
+        resolved = (path if path.is_absolute() else roots[0] / path).resolve()
+        is_folder = resolved.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # a null character, a name that is too long, no such user
+        raise BadSetting(f"{shortened(given)} can be no folder ({one_line(error)}). Use a folder of images.") from None
     if not any(resolved.is_relative_to(root.resolve()) for root in roots):
         raise BadSetting(
-            f"'{given}' is outside the folders that this page may read. Use a folder below "
+            f"{shortened(given)} is outside the folders that this page may read. Use a folder below "
             f"{', '.join(map(str, roots))}, or start `vitrail studio --allow FOLDER`."
         )
-    if not resolved.is_dir():
-        raise BadSetting(f"'{given}' is not a folder. Use a folder that contains one folder of images per class.")
+    if not is_folder:
+        raise BadSetting(
+            f"{shortened(given)} is not a folder. Use a folder that contains one folder of images per class."
+        )
     return resolved
 
 
@@ -80,13 +201,11 @@ def unpacked(archive: Path, folder: Path) -> Path:
         BadSetting: it is not a zip, contains no images, too many or too large ones, or paths that lead out of it.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = list(_images(opened))
-            for member in members:
+        with open_regular(archive) as file, zipfile.ZipFile(file) as opened:
+            for member in list(_images(opened)):
                 target = folder.joinpath(*PurePosixPath(member.filename).parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(member) as source, target.open("wb") as out:
-                    _copy(source, out, member)
+                with opened.open(member) as source:
+                    write_bytes(target, _content(source, member), within=folder, durable=False)
     except VitrailError:
         raise
     except Exception as error:  # a damaged or encrypted zip raises many types of errors
@@ -117,11 +236,9 @@ def _images(opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
         raise BadSetting("The zip contains no images. Use a zip of class folders.")
 
 
-def _copy(source: object, out: object, member: zipfile.ZipInfo) -> None:
-    """Copies as many bytes as the zip states, and no more, since the limit was checked with that size."""
-    left = member.file_size
-    while chunk := source.read(min(left + 1, 1 << 20)):  # type: ignore[attr-defined]
-        left -= len(chunk)
-        if left < 0:
-            raise BadSetting(f"'{member.filename}' is larger than the zip states. Use an undamaged zip.")
-        out.write(chunk)  # type: ignore[attr-defined]
+def _content(source: IO[bytes], member: zipfile.ZipInfo) -> bytes:
+    """As many bytes as the zip states, and no more, since the limit was checked with that size."""
+    content = source.read(member.file_size + 1)
+    if len(content) > member.file_size:
+        raise BadSetting(f"'{member.filename}' is larger than the zip states. Use an undamaged zip.")
+    return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -43,7 +42,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             network, file = network_input(context)
-            choices = [*visible_classes(context, str(network.value or ""), "")]
+            choices = [*visible_classes(context, str(network.value or ""))]
             classes = gr.Dropdown(choices, value=[FIRST_CLASS], label="Classes", multiselect=True, max_choices=12)
             method = gr.Dropdown(["fourier", "maco", "pixels"], value="fourier", label="Method")
             steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
@@ -54,24 +53,24 @@ def screen(context: StudioContext) -> gr.Dropdown:
         with gr.Column(scale=2, min_width=320):
             status, output = output_panels()
 
-    def plan(owner: str, backbone: str, own: str | None, chosen: Sequence[str], *values: Any) -> list[TaskSettings]:
+    def plan(backbone: str, own: str | None, chosen: Sequence[str], *values: Any) -> list[TaskSettings]:
         chosen_method, count, path, *more = values
         if not chosen:
             raise BadSetting("No class is chosen. Type part of a name into Classes to find one.")
         settings = {
             "classes": list(chosen),
-            "backbone": context.check_network(backbone, owner),
+            "backbone": context.check_network(backbone),
             "method": chosen_method,
             "steps": int(count),
             "preview_every": REFRESH_SECONDS,
-            "start": provided_image(path) if path else "noise",
-            **weights_file(own),
+            "start": provided_image(path, context) if path else "noise",
+            **weights_file(own, context),
             **changed_settings(Visualise, names, more),
         }
         return [("visualise", settings)]
 
-    def update_classes(name: str, request: gr.Request) -> gr.Dropdown:
-        names = visible_classes(context, name, str(request.session_hash))
+    def update_classes(name: str) -> gr.Dropdown:
+        names = visible_classes(context, name)
         first = FIRST_CLASS if FIRST_CLASS in names else names[0] if names else None
         return gr.Dropdown([*names], value=[first] if first else [])
 
@@ -99,10 +98,13 @@ def _images(monitor: RunMonitor, entry: dict[str, Any]) -> list[EmbeddedImage]:
     caption = f"{entry['name']}: {percent(entry['probability'])}"
     if entry.get("judge_probability") is not None:
         caption += f" (second network: {percent(entry['judge_probability'])})"
-    file = monitor.folder / str(entry["output"])
+    file = str(entry["output"])
+    stem = file.removesuffix(".png")
     files = {
         caption: file,
-        f"{entry['name']}: animation": file.with_suffix(".gif"),
-        f"{entry['name']}: by step": file.with_name(f"{file.stem}_strip.png"),
+        f"{entry['name']}: animation": f"{stem}.gif",
+        f"{entry['name']}: by step": f"{stem}_strip.png",
     }
-    return [EmbeddedImage(text, source) for text, path in files.items() if (source := html.data_url(Path(path)))]
+    return [
+        EmbeddedImage(text, source) for text, name in files.items() if (source := html.data_url(monitor.folder, name))
+    ]

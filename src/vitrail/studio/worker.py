@@ -1,17 +1,22 @@
 """The worker process: runs one task after the other; orders and answers are lines of JSON, results are run folders.
 
 It is a separate process, so that SIGINT ends a task as Ctrl-C does in a terminal, and a task that runs out of memory
-does not end the server. It keeps running between jobs, so that torch is imported once.
+does not end the server. It keeps running between jobs, so that torch is imported once. When the server has ended,
+however that came, the task is stopped as by Ctrl-C, and the process ends.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +26,35 @@ from vitrail.run_writer import record
 from vitrail.task import Task
 from vitrail.tasks import TASKS
 
+LAST_SECONDS = 30.0
+"""For a task to store what is finished, once the server has ended."""
+
 
 def main() -> None:
-    """Reads orders until stdin ends; writes each answer as a line to the original stdout."""
+    """Works on orders until stdin ends; writes each answer as a line to the original stdout."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not be taken for an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_process()
 
     def answer(message: Mapping[str, str]) -> None:
-        print(json.dumps(message), file=answers, flush=True)
+        with suppress(OSError):  # the server has ended
+            print(json.dumps(message), file=answers, flush=True)
 
-    for line in sys.stdin:
+    orders: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    while (line := orders.get()) is not None:
         answer(work(json.loads(line), lambda: answer({"state": "started"})))
+
+
+def _listen(orders: queue.SimpleQueue[str | None]) -> None:
+    """Passes orders on; when there can be no more, the server has ended, and what runs is stopped."""
+    for line in sys.stdin:
+        orders.put(line)
+    orders.put(None)
+    os.kill(os.getpid(), signal.SIGINT)  # ignored between tasks
+    time.sleep(LAST_SECONDS)
+    os._exit(1)
 
 
 def work(order: Mapping[str, Any], started: Callable[[], None]) -> dict[str, str]:
