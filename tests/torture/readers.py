@@ -355,7 +355,7 @@ def shard_files(folder: Path) -> None:
     skipped = [{"file": "x.png", "reason": "It is no image."}]
     write_part(Part({"shard": "1/2", "images": 4}, rows, skipped), folder / "000001-of-000002", within=folder)
     tensors = {"net/layer": np.arange(12, dtype=np.float32).reshape(3, 4), "right": np.array([True, False, True])}
-    write_part(Part({"shard": "2/2", "images": 3}, rows, (), tensors), folder / "000002-of-000002")
+    write_part(Part({"shard": "2/2", "images": 3}, rows, (), tensors), folder / "000002-of-000002", within=folder)
 
 
 def read_shard(folder: Path, changed: Path) -> None:

@@ -27,6 +27,12 @@ def latest_checkpoint(run: Path) -> Path:
     Raises:
         BadRun: there is none.
     """
+    if (run / "checkpoints").is_symlink():
+        raise BadRun(
+            f"The folder 'checkpoints' in '{display_name(run)}' is a link, and links are not followed there. "
+            "Use a copy of the run.",
+            path=display_name(run),
+        )
     files = [path for path in plain_files(run / "checkpoints", "safetensors") if path.name.startswith("step-")]
     if not files:
         raise BadRun(
@@ -55,6 +61,7 @@ class _Header(BaseModel):
 
     networks: dict[str, Any]
     data: _Data
+    seed: int
     processes: int
     choices: _Modes
     position: int = Field(ge=0)
