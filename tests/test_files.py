@@ -5,6 +5,7 @@ import os
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,124 @@ def test_only_old_leftovers_are_removed(tmp_path: Path):
     files.remove_leftovers(tmp_path / "no such folder", within=tmp_path)
 
     assert sorted(os.listdir(tmp_path)) == [".a.1.00000000.part", "c.part"]
+
+
+SECRET = b"somebody's, without a line end"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """Files of somebody, beside the run folder."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "outside" / "folder").mkdir(parents=True)
+    for name in ("file", "folder/file", "folder/.a.1.00000000.part"):
+        (tmp_path / "outside" / name).write_bytes(SECRET)
+        os.utime(tmp_path / "outside" / name, (0, 0))
+    return tmp_path / "outside"
+
+
+WRITERS = {
+    "bytes": lambda path, run: files.write_bytes(path, b"ours", within=run),
+    "text": lambda path, run: files.write_text(path, "ours", within=run),
+    "json": lambda path, run: files.write_json(path, [1], within=run),
+    "line": lambda path, run: files.append_line(path, "ours", within=run),
+}
+REMOVERS = {
+    "file": lambda path, run: files.remove_file(path, within=run),
+    "folder": lambda path, run: files.remove_folder(path, within=run),
+    "leftovers": lambda path, run: files.remove_leftovers(path, within=run),
+    "empty folder": lambda path, run: files.remove_empty_folder(path),
+    "name": lambda path, run: files.rename(path, path.with_name("other"), within=run),
+}
+DOINGS = WRITERS | REMOVERS
+
+
+def lay(kind: str, place: Path, outside: Path) -> Path:
+    """Puts something that is none of ours at a place of a run folder; the path that is then written or removed."""
+    match kind:
+        case "a link to a file":
+            place.symlink_to(outside / "file")
+        case "a link to nothing":
+            place.symlink_to(outside / "new")
+        case "a link to a folder":
+            place.symlink_to(outside / "folder")
+        case "a hard link":
+            os.link(outside / "file", place)
+        case "in a linked folder":
+            place.symlink_to(outside / "folder")
+            return place / "file"
+        case "in a new folder of a linked one":
+            place.symlink_to(outside / "folder")
+            return place / "new" / "file"
+        case "up":
+            return place.parent / ".." / "outside" / "file"
+        case "a pipe":
+            os.mkfifo(place)
+        case "a circle":
+            place.symlink_to(place.name)
+    return place
+
+
+KINDS = (
+    *("a link to a file", "a link to nothing", "a link to a folder", "a hard link", "in a linked folder"),
+    *("in a new folder of a linked one", "up", "a pipe", "a circle"),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("doing", DOINGS)
+def test_nothing_outside_a_folder_of_ours_is_written_or_removed(tmp_path: Path, outside: Path, doing: str, kind: str):
+    """Every way to write or remove × every way to lead elsewhere."""
+    run = tmp_path / "run"
+    place = lay(kind, run / "place", outside)
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    refused = True
+    with suppress(CannotWrite, OSError):
+        refused = DOINGS[doing](place, run) is False
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+    if doing in WRITERS and kind == "a hard link":
+        assert (run / "place").read_bytes() not in (SECRET, b"")  # a file of ours has the name now
+    elif doing in WRITERS:
+        assert refused
+    if kind == "a pipe" and doing != "name":
+        assert stat.S_ISFIFO((run / "place").stat().st_mode)
+
+
+def test_a_refused_place_is_one_sentence(tmp_path: Path, outside: Path):
+    (tmp_path / "run" / "weights").symlink_to(outside / "folder")
+    with pytest.raises(CannotWrite, match=r"^Cannot write .*'weights' is a link, and links are not followed here.*\.$"):
+        files.write_bytes(tmp_path / "run" / "weights" / "a", b"", within=tmp_path / "run")
+    os.mkfifo(tmp_path / "run" / "events.jsonl")
+    with pytest.raises(CannotWrite, match="a pipe or a device of that name is in the way"):
+        files.append_line(tmp_path / "run" / "events.jsonl", "a", within=tmp_path / "run")
+
+
+def test_a_folder_is_removed_without_what_its_links_lead_to(tmp_path: Path, outside: Path):
+    (tmp_path / "run" / "set" / "deep").mkdir(parents=True)
+    (tmp_path / "run" / "set" / "deep" / "link").symlink_to(outside)
+    assert files.remove_folder(tmp_path / "run" / "set", within=tmp_path / "run")
+    assert (outside / "file").read_bytes() == SECRET
+    assert not (tmp_path / "run" / "set").exists()
+
+
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 200_000])
+def test_half_a_line_of_any_length_is_taken_away(tmp_path: Path, size: int):
+    path = tmp_path / "events.jsonl"
+    for before in (b"first\n", b""):
+        path.write_bytes(before + b"x" * size)
+        files.append_line(path, "third", within=tmp_path)
+        assert path.read_bytes() == before + b"third\n"
+    path.write_bytes(b"x" * size + b"\n")
+    files.append_line(path, "third", within=tmp_path)
+    assert path.read_bytes() == b"x" * size + b"\nthird\n"
+
+
+@pytest.mark.parametrize(
+    "name", [".a.part", ".part", ".b.x.part", ".a.1.00.part", "a.1.00000000.part", ".a.1.0000000g.part"]
+)
+def test_what_is_called_otherwise_is_no_leftover_of_ours(tmp_path: Path, name: str):
+    (tmp_path / name).touch()
+    os.utime(tmp_path / name, (0, 0))
+    files.remove_leftovers(tmp_path, within=tmp_path)
+    assert (tmp_path / name).exists()
+    assert not files.is_leftover(tmp_path / name)

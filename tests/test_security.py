@@ -94,6 +94,98 @@ def test_few_files_can_reach_beyond_this_machine():
     assert found == {"backbones/sources.py", "studio/serve.py"}  # a download by name; a socket on 127.0.0.1
 
 
+METHODS = {"unlink", "rmdir", "rename", "replace", "touch", "mkdir", "symlink_to", "hardlink_to", "truncate", "chmod"}
+METHODS |= {"open", "read_bytes", "read_text", "write_bytes", "write_text"}
+"""Of a path, or of a file."""
+
+FUNCTIONS = METHODS | {"rmtree", "remove", "removedirs", "renames", "makedirs", "link", "symlink", "fdopen", "memmap"}
+FUNCTIONS |= {"copy", "copy2", "copyfile", "copytree", "move", "mkstemp", "mkdtemp", "fromfile"}
+"""Of modules."""
+
+MODULES = ("os", "shutil", "tempfile", "io", "np", "numpy", "gzip", "tarfile", "zipfile")
+LIBRARIES = {"load_file", "safe_open", "torch.load", "np.memmap", "tarfile.open", "ParquetFile", "NoTrainInceptionV3"}
+"""Functions of libraries that open a path."""
+
+KEEPERS = {"files.py", "reading.py"}
+ELSEWHERE = {
+    ("backbones/imagenet.py", "read_text"): "a file of the package",
+    ("visualisation/spectrum.py", "read_text"): "a file of the package",
+    ("studio/page.py", "read_text"): "a file of the package",
+    ("studio/html.py", "read_text"): "a file of the package",
+    ("registry.py", "read_text"): "a module of an installed package",
+    ("backbones/sources.py", "mkdir"): "torch's own cache, for a download by name",
+    ("cli/commands.py", "os.open"): "/dev/null, for a terminal that is gone",
+    ("studio/worker.py", "os.fdopen"): "the worker's own stdout",
+    ("studio/serve.py", "webbrowser.open"): "a browser",
+    ("studio/jobs.py", "self.open"): "the list of open jobs",
+    ("studio/history.py", "context.jobs.open"): "the list of open jobs",
+    ("studio/gans.py", "context.jobs.open"): "the list of open jobs",
+    ("studio/gans.py", "self._context.jobs.open"): "the list of open jobs",
+    ("studio/uploads.py", "os.chmod"): "the page's own folder, which is closed to others",
+    ("studio/uploads.py", "opened.open"): "a member of a zip that was opened by the reader",
+    ("tars.py", "tarfile.open"): "a tar file that was opened by the reader",
+    ("datasets/idx.py", "gzip.open"): "a gzip that was opened by the reader",
+    ("transfer/cache.py", "np.memmap"): "after `check_regular`",
+}
+"""What looks as if it opened, wrote or removed a file by itself, and why it may."""
+
+
+def file_calls() -> Iterator[tuple[str, str]]:
+    """Calls outside the two keepers that could open, write or remove a file."""
+    for file, node, name in calls():
+        if file in KEEPERS or not isinstance(node.func, ast.Attribute | ast.Name):
+            continue
+        if isinstance(node.func, ast.Name):
+            if node.func.id == "open":
+                yield file, "open"
+            continue
+        word, owner = node.func.attr, name.rpartition(".")[0]
+        of_text = word == "replace" and len(node.args) != 1  # that of a text takes two
+        if owner in MODULES and word in FUNCTIONS:
+            yield file, name
+        elif owner not in ("files", "reading", *MODULES) and word in METHODS and not of_text:
+            yield file, name if word == "open" and name else word
+
+
+def test_files_are_opened_written_and_removed_in_one_place_each():
+    found = set(file_calls())
+    assert found - ELSEWHERE.keys() == set()
+    assert ELSEWHERE.keys() - found == set(), "no longer there: take it from the list"
+    for path in SOURCES:  # else a name could hide what it is
+        names = {node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)}
+        assert path.name in KEEPERS or not names & {"os", "shutil"}, path
+
+
+def test_what_a_library_opens_is_looked_at_first():
+    """A pipe would be waited for: whatever function gives a path to a library calls one of the reader's first."""
+    checks = ("check_regular", "open_regular", "read_bytes", "checked_upload", "file_sha256")
+    unchecked = []
+    for path in SOURCES:
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            names = [name_of(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)]
+            opening = [
+                n for n in names if n in LIBRARIES - {"load"} or n in ("torch.load", "np.memmap", "tarfile.open")
+            ]
+            if opening and not any(name.rpartition(".")[2] in checks for name in names):
+                unchecked.append(f"{path.name}: {function.name} calls {opening[0]}")
+    assert unchecked == []
+
+
+def test_every_write_says_below_which_folder_it_stays():
+    """`within` is required; None, for a place that the user named, stands in these files only."""
+    by_the_user = {"images.py", "report/page.py", "report/chapters.py", "gan/generator.py"}
+    writers = ("write_bytes", "write_text", "write_json", "append_line")
+    nowhere = set()
+    for file, node, name in calls():
+        if name.rpartition(".")[2] in writers and file not in KEEPERS:
+            (within,) = [each.value for each in node.keywords if each.arg == "within"]
+            if isinstance(within, ast.Constant) and within.value is None:
+                nowhere.add(file)
+    assert nowhere == by_the_user
+
+
 @pytest.mark.slow
 def test_a_ray_of_ours_has_no_dashboard():
     starts = [(file, call) for file, call, name in calls() if name == "ray.init"]

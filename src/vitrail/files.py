@@ -161,6 +161,8 @@ def remove_folder(path: Path, *, within: Path) -> bool:
     """Remove a folder of ours with all that it holds, following no link; False: it is none, or some of it stays."""
     try:
         refuse_links(path, within)
+        if not stat.S_ISDIR(os.lstat(path).st_mode):  # `rmtree` would open a pipe, and wait
+            return False
         shutil.rmtree(path)
     except OSError:
         return False

@@ -121,7 +121,10 @@ def _descriptor(path: str | os.PathLike[str]) -> int:
     _check_kind(os.stat(path), path)  # before it is opened: opening a device can do something
     descriptor = os.open(path, _FLAGS)
     try:
-        _check_kind(os.fstat(descriptor), path)
+        status = os.fstat(descriptor)
+        _check_kind(status, path)
+        if not status.st_size and os.read(descriptor, 1):  # made by the system as it is read; some wait for news
+            os.lseek(descriptor, 0, os.SEEK_SET)
     except OSError:
         os.close(descriptor)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from vitrail.gan.onnx import onnx_images, require_onnx, to_onnx
 from vitrail.gan_architectures.pair import condition
 from vitrail.images import from_signed_range
 from vitrail.model_card import model_card
+from vitrail.reading import LIMITS, read_text
 from vitrail.validation import check_choice
 
 Format = Literal["safetensors", "onnx", "both"]
@@ -74,6 +76,14 @@ def export_generator(generator: GeneratorNetwork, format: Format = "safetensors"
         difference = None if again is None else _difference(again, images, name)
         files.append(ExportedFile(f"generator.{name}", data, difference, tensors))
     return files
+
+
+def card_of_run(run: Path) -> str:
+    """The model card that the training wrote; empty if there is none that can be read."""
+    try:
+        return read_text(run / "README.md", LIMITS["description"], within=run)
+    except (OSError, ValueError):
+        return ""
 
 
 def export_card(generator: GeneratorNetwork) -> str:

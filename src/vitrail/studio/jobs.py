@@ -130,11 +130,12 @@ class Jobs:
             self._closed = True
             self._changed.notify_all()
         for job in self.open():
-            self.cancel(job)
+            if job.state == "waiting":
+                self.cancel(job)
         if self._worker is not None:
             assert self._worker.stdin is not None
             assert self._worker.stdout is not None
-            self._worker.stdin.close()
+            self._worker.stdin.close()  # which stops what runs; a second notice would stop it before it is stored
             try:
                 self._worker.wait(timeout=seconds)
             except subprocess.TimeoutExpired:  # what it says is still waited for, in `_execute`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -63,17 +64,18 @@ class Studio(Task):
             app, context = application(self.runs.resolve(), roots)
             address = f"http://{HOST}:{socket.getsockname()[1]}"
             page = f"{address}/{app.key}/"
-            yield Note(f"Serving on {page}; press Ctrl-C to stop")
             # In a thread: whatever a request waits for, the main thread hears signals.
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
             thread.start()
-            if self.open:
-                webbrowser.open(address + app.ticket())
             try:
+                yield Note(f"Serving on {page}; press Ctrl-C to stop")
+                if self.open:
+                    webbrowser.open(address + app.ticket())
                 thread.join()
             except KeyboardInterrupt:
                 _exit_soon()
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of requests that are cut off now
                 server.should_exit = True
             context.jobs.close(WORKER_SECONDS)
             thread.join()

@@ -29,9 +29,8 @@ class GanExport(Task):
         """Yields the files; the last event is the `Result`."""
         import time
 
-        from vitrail.gan.export import IMAGES_COMPARED, export_card, export_generator
+        from vitrail.gan.export import IMAGES_COMPARED, card_of_run, export_card, export_generator
         from vitrail.gan.generator import load
-        from vitrail.reading import LIMITS, read_text
 
         started = time.perf_counter()
         generator = load(self.generator, device="cpu")  # sums of a GPU differ by more than the tolerance
@@ -41,10 +40,8 @@ class GanExport(Task):
         skipped = []
         for file in files:
             if file.tensors:
-                card = self.generator / "README.md"
-                given = card.is_file() and not card.is_symlink()
-                text = read_text(card, LIMITS["description"]) if given else export_card(generator)
-                yield Weights("generator", file.tensors, dict(generator.description), text)
+                card = card_of_run(self.generator) or export_card(generator)
+                yield Weights("generator", file.tensors, dict(generator.description), card)
             else:
                 yield Attachment("weights", file.name, file.data)
             if file.difference is None:
