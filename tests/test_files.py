@@ -353,3 +353,12 @@ def test_what_is_called_otherwise_is_no_leftover_of_ours(tmp_path: Path, name: s
     files.remove_leftovers(tmp_path, within=tmp_path)
     assert (tmp_path / name).exists()
     assert not files.is_leftover(tmp_path / name)
+
+
+def test_a_log_without_lines_is_none_of_ours(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    with path.open("wb") as file:
+        file.truncate(500 * 10**9)
+    with pytest.raises(CannotWrite, match="which is no log, is in the way"):
+        files.append_line(path, "ours", within=tmp_path)
+    assert path.stat().st_size == 500 * 10**9

@@ -6,7 +6,7 @@ import pytest
 
 from vitrail.errors import BadFolder, MissingExtra
 from vitrail.image_files import find_images
-from vitrail.tables import columns_of, rows_of
+from vitrail.tables import columns_of, quote_formula, rows_of, unquote_formula
 
 
 def written(path, **columns):
@@ -56,3 +56,49 @@ def test_without_its_reader_parquet_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtra, match=r"vitrail\[parquet\]"):
         find_images([table])
+
+
+FORMULAS = (
+    '=HYPERLINK("http://evil.example","x")',
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "-dog",
+    "=",
+)
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *(f"'{each}" for each in FORMULAS), "''=1"])
+def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(text):
+    assert quote_formula(text) == f"'{text}"
+    assert unquote_formula(quote_formula(text)) == text
+
+
+@pytest.mark.parametrize(
+    "cell", [-0.5, -1, True, None, "-0.5", "+1", "-1e-3", "cat", "'cat'", "a=b", "a@b", "1=1", " =1", ""]
+)
+def test_numbers_and_other_texts_stay_as_they_are(cell):
+    assert quote_formula(cell) == cell
+    assert cell is None or unquote_formula(str(cell)) == str(cell)
+
+
+def test_a_value_that_is_no_path_is_refused_before_it_fills_the_memory(tmp_path):
+    """One name of 20 MB, packed to some kB, for a million rows: each row would be a copy of it."""
+    names = pyarrow.array(["x" * 20_000_000, "a.png"])
+    rows = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1_000_000, pyarrow.int32()), names)
+    pyarrow.parquet.write_table(pyarrow.table({"file": rows}), tmp_path / "bomb.parquet", compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
+    with pytest.raises(BadFolder, match="longer than any path"):
+        list(rows_of(tmp_path / "bomb.parquet", ("file",)))
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path):
+    with (tmp_path / "bomb.csv").open("wb") as file:
+        file.write(b"file\n")
+        file.truncate(3_000_000_000)  # zeros that take no room
+    with pytest.raises(BadFolder, match="a line has more than 1,000,000 characters"):
+        list(rows_of(tmp_path / "bomb.csv", ("file",)))

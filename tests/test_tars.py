@@ -85,3 +85,33 @@ def test_a_tar_file_that_changes_is_read_anew(shard):
     assert len(list_members(shard)) == 3
     packed(shard, {"only.png": png(3), "padding": b"x" * 9000})
     assert list(list_members(shard)) == ["only.png", "padding"]
+
+
+def test_hard_links_sparse_and_repeated_members(tmp_path):
+    """A link is no image; of a name that is there twice the last counts, as tar itself has it."""
+    (tmp_path / "secret.png").write_bytes(png(99))
+    with tarfile.open(tmp_path / "h.tar", "w") as archive:
+        for grey in (1, 2):
+            member = tarfile.TarInfo("twice.png")
+            member.size = len(png(grey))
+            archive.addfile(member, io.BytesIO(png(grey)))
+        for kind, target in ((tarfile.LNKTYPE, str(tmp_path / "secret.png")), (tarfile.SYMTYPE, "/etc/passwd")):
+            member = tarfile.TarInfo(f"link{kind.decode()}.png")
+            member.type, member.linkname = kind, target
+            archive.addfile(member)
+        for kind in (tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE):
+            member = tarfile.TarInfo(f"odd{kind.decode()}.png")
+            member.type, member.size = kind, 0
+            archive.addfile(member)
+    found = find_images([tmp_path / "h.tar"])
+    assert [file.name for file in found if "odd7" not in file.name] == ["twice.png"]  # 7: kept in one piece, a file
+    assert read_bytes(found[0]) == png(2)
+
+
+def test_a_header_that_says_more_than_there_is(tmp_path):
+    with tarfile.open(tmp_path / "h.tar", "w") as archive:
+        member = tarfile.TarInfo("large.png")
+        member.size = 8**11 - 1  # 8 GB, the most that a plain header can say
+        archive.fileobj.write(member.tobuf())
+    with pytest.raises((BadFolder, BadImage)):
+        read_bytes(tmp_path / "h.tar" / "large.png")

@@ -37,6 +37,7 @@ _REASONS = {  # errno -> why, and what to do
 }
 _DAY = 24 * 60 * 60.0  # seconds
 _LEFTOVER = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.part", re.DOTALL)
+_LONGEST_LINE = 16_000_000  # bytes
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _APPEND |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -214,18 +215,18 @@ def _cut_half_line(descriptor: int) -> int:
     """Where the file ends then."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise OSError(errno.EINVAL, "a pipe or a device of that name is in the way")
-    end = os.lseek(descriptor, 0, os.SEEK_END)
+    size = end = os.lseek(descriptor, 0, os.SEEK_END)
     while end:
         start = max(0, end - 65_536)
         os.lseek(descriptor, start, os.SEEK_SET)
-        block = os.read(descriptor, end - start)
-        found = block.rfind(b"\n") + 1
-        if found == len(block):
-            break
+        found = os.read(descriptor, end - start).rfind(b"\n") + 1
         end = start + found
-        os.truncate(descriptor, end)
         if found:
             break
+        if size - end > _LONGEST_LINE:
+            raise OSError(errno.EINVAL, "a file of that name, which is no log, is in the way")
+    if end < size:
+        os.truncate(descriptor, end)
     return end
 
 

@@ -13,6 +13,7 @@ from vitrail.reading import check_regular, open_lines
 
 SUFFIXES = (".csv", ".parquet")
 ROWS = 10_000  # of Parquet, in memory at once
+LONGEST = 32_768  # characters of a value: no path is longer
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
@@ -51,8 +52,8 @@ def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
         )
     with _Reading(path):
         if path.suffix.lower() == ".parquet":
-            for batch in _parquet(path).iter_batches(ROWS, columns=list(columns)):
-                named = [batch.column(column).to_pylist() for column in columns]
+            for batch in _parquet(path, columns).iter_batches(ROWS, columns=list(columns)):
+                named = [_values(batch.column(column)) for column in columns]
                 yield from (tuple("" if value is None else str(value) for value in row) for row in zip(*named))  # noqa: B905
             return
         places = [given.index(column) for column in columns]
@@ -102,12 +103,26 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _parquet(path: Path) -> Any:
+def _values(column: Any) -> list[Any]:
+    """The values of a part of a column; a name that is many times there, however long, is in memory once until then."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
+        longest = pc.max(pc.binary_length(texts)).as_py() or 0
+        if longest > LONGEST:
+            raise ValueError(f"a value has {longest:,} characters, longer than any path")
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _parquet(path: Path, columns: Sequence[str] = ()) -> Any:
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise MissingExtra("Parquet cannot be read; run `pip install 'vitrail[parquet]'`, or give a CSV.") from None
-    return ParquetFile(check_regular(path))
+    return ParquetFile(check_regular(path), read_dictionary=list(columns))
 
 
 class _Reading:

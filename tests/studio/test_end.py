@@ -89,7 +89,6 @@ def hanging(address):
         f"GET {parts.path} HTTP/1.1\r\n{host}",
         f"POST {parts.path}gradio_api/queue/join HTTP/1.1\r\n{host}Content-Length: 900\r\n\r\n{{",
         f"POST {parts.path}gradio_api/upload HTTP/1.1\r\n{host}Content-Length: 900\r\n{form}\r\n\r\n--b\r\n",
-        f"GET {parts.path}gradio_api/queue/data?session_hash=x HTTP/1.1\r\n{host}\r\n",
         f"GET {parts.path}gradio_api/heartbeat/x HTTP/1.1\r\n{host}\r\n",
     )
     opened = []

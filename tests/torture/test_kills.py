@@ -1,5 +1,6 @@
 """kill -9 at any moment of a long task, then on with it: nothing that was finished is lost, the end is the same."""
 
+import errno
 import json
 import os
 import random
@@ -110,8 +111,35 @@ class Reproduce(Long):
         assert notes.count(": finished before.") >= finished
 
 
+class Explain(Long):
+    """Begins anew each time, in a folder of its own."""
+
+    def command(self):
+        folder = self.new_folder()
+        return ("explain", self.stripes / "test", "--backbone", "tiny", "--no-faithfulness", "--run", folder), folder
+
+
+class Predict(Long):
+    """In shards, which are gone on with."""
+
+    def __init__(self, home, stripes):
+        super().__init__(home, stripes)
+        self.classifier = home.parent / "classifier"
+
+    def command(self):
+        options = ("--shards", SHARDS, "--cache", self.home / "cache", "--run", self.home / "run")
+        return ("predict", self.classifier, self.stripes / "train", *options), self.home / "run"
+
+    def finished(self):
+        return len(list(self.home.glob("run/shards/[0-9]*-of-*")))
+
+    def check(self, folder, finished):
+        assert json.loads((folder / "result.json").read_text())["shards"]["computed"] <= SHARDS - finished
+
+
 LONG = {"transfer": Transfer, "audit": Audit, "gan-train": GanTrain, "reproduce": Reproduce}
-WHOLE, SHORT = 100, {"transfer": 2, "audit": 2, "gan-train": 2, "reproduce": 1}
+LONG |= {"explain": Explain, "predict": Predict}
+WHOLE, SHORT = 100, {"transfer": 2, "audit": 2, "gan-train": 2, "reproduce": 1, "explain": 12, "predict": 12}
 
 
 def way_to_die(draws, lone):
@@ -145,6 +173,9 @@ def killed_and_gone_on_with(server, task, ways, counted):
 
 @pytest.mark.parametrize("name", LONG)
 def test_killed_and_gone_on_with(name, server, stripes, tmp_path, campaign):
+    if name == "predict":
+        options = ("--backbone", "tiny", "--inference-engine", "eager", "--no-use-cache")
+        server.run("transfer", stripes, *options, "--run", tmp_path / "classifier").assert_well()
     lone = LONG[name](tmp_path / "lone", stripes)
     arguments, undisturbed = lone.command()
     alone = server.run(*arguments).assert_well()
@@ -158,6 +189,27 @@ def test_killed_and_gone_on_with(name, server, stripes, tmp_path, campaign):
         for part in sorted((undisturbed / "parts").glob("*")):
             wholeness.assert_same(part, folder / "parts" / part.name)
     campaign.figures.update({"trials": trials, **counted, "ended as the undisturbed run": trials})
+
+
+def test_killed_while_the_disk_is_full(server, stripes, tmp_path, campaign):
+    """The disk fills up at a random write, and the process is killed at a random moment: what is there is whole."""
+    lone = Transfer(tmp_path / "lone", stripes)
+    arguments, undisturbed = lone.command()
+    alone = server.run(*arguments).assert_well()
+    draws, counted = random.Random(f"{campaign.seed} full"), Counter()
+    for trial in range(campaign.count(12, WHOLE)):
+        task = Transfer(tmp_path / f"{trial}", stripes)
+        full = {"kind": "write-error", "errno": errno.ENOSPC, "at": draws.randint(1, alone.writes), "lasts": True}
+        arguments, _ = task.command()
+        outcome = server.run(*arguments, fault=full, kill_after=draws.uniform(0, 1.2 * alone.seconds))
+        counted["killed" if outcome.killed else "one sentence" if outcome.code else "went on"] += 1
+        if outcome.code > 0:
+            outcome.assert_one_sentence()
+        wholeness.check(task.home)
+        arguments, folder = task.command()  # there is room again
+        server.run(*arguments).assert_well()
+        wholeness.assert_same(undisturbed, folder)
+    campaign.figures.update(**counted)
 
 
 def until(wanted, seconds=120):
