@@ -1,8 +1,13 @@
 """What SECURITY.md says is so: its tests exist, its bounds are the package's, and the code keeps its promises."""
 
 import ast
+import os
 import re
+import signal
+import subprocess
+import sys
 import tomllib
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +189,58 @@ def test_every_write_says_below_which_folder_it_stays():
             if isinstance(within, ast.Constant) and within.value is None:
                 nowhere.add(file)
     assert nowhere == by_the_user
+
+
+WATCH = """
+import os, sys
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
+        line = f"{event} {arguments[0 if event.startswith('socket.get') else 1]!r}"
+        descriptor = os.open(os.environ["WATCHED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, (line + "\\n").encode())
+        os.close(descriptor)
+
+sys.addaudithook(watch)
+"""
+
+
+@pytest.mark.slow
+def test_the_labs_and_the_page_open_no_connection_but_to_this_machine(tmp_path, stripes):
+    """Every connection of these processes and of those that they start."""
+    (tmp_path / "sitecustomize.py").write_text(WATCH)
+    log = tmp_path / "sockets"
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    surroundings = {**os.environ, "PYTHONPATH": path, "WATCHED": str(log), "PYTHONUNBUFFERED": "1"}
+    surroundings["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    small = ("--epochs", "1", "--width", "4", "--size", "16", "--batch", "8", "--eval-samples", "8")
+    commands = {
+        "transfer": ("transfer", stripes, "--backbone", "tiny"),
+        "explain": ("explain", stripes / "test", "--backbone", "tiny", "--shards", 2, "--workers", 2),
+        "gan train": ("gan", "train", stripes, *small, "--final-eval-samples", "8"),
+    }
+    for name, words in commands.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "vitrail", *map(str, words)],
+            cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (name, done.stderr)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "vitrail", "studio", "--port", "0"],
+        cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    address = re.search(r"http://\S+/", server.stdout.readline())[0]
+    urllib.request.urlopen(address).close()
+    server.send_signal(signal.SIGINT)
+    server.stdout.close()
+    assert server.wait(60) == 0
+    opened = set(log.read_text().splitlines())
+    elsewhere = [
+        line for line in opened if not re.match(r"socket\.\w+ (\('127\.0\.0\.1', \d+\)|'[^']*'|b'[^']*'|\d+$)", line)
+    ]
+    assert elsewhere == []
+    assert [line for line in opened if "getaddrinfo" in line or "gethostbyname" in line] == []
+    assert any("bind ('127.0.0.1'" in line for line in opened)  # the page
 
 
 @pytest.mark.slow

@@ -5,7 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -387,3 +391,127 @@ def test_axe_finds_nothing_serious(visit, name):
     found = Axe().run(visit.page).response["violations"]
     serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
     assert not serious
+
+
+MARKUP = ('<img src=x onerror="alert(1)">', "<script>alert(2)</script>", "'\"><svg onload=alert(3)>", "{{7*7}}${7*7}")
+
+
+def hostile_run(runs, number, markup):
+    """A finished run folder with markup wherever a text can stand."""
+    name = markup.replace("/", "∕")
+    folder = runs / f"transfer-{number}-{name}"
+    for part in ("plots", "images", "tables", "weights"):
+        (folder / part).mkdir(parents=True)
+    values = {name: markup, "nested": {markup: [markup, {markup: markup}]}, "classes": [markup]}
+    (folder / "settings.json").write_text(json.dumps({"task": "transfer", "settings": {"folder": markup, **values}}))
+    (folder / "environment.json").write_text(json.dumps({"vitrail": markup, **values}))
+    result = {"test": {"accuracy": 0.5, "n": 3}, "choice": {"layer": markup, "head": markup, "C": markup}, **values}
+    result |= {"backbone": [{"name": markup}], "images": [{markup: markup}], "skipped": [{"file": markup}]}
+    (folder / "result.json").write_text(json.dumps(result))
+    lines = [
+        {"event": "note", "text": markup, "kind": markup},
+        {"event": "plot", "file": f"plots/{name}.png", "caption": markup},
+        {"event": "image", "file": f"images/{name}.png", "caption": markup, "group": markup, "step": 1},
+        {"event": "table", "file": f"tables/{name}.csv", "title": markup},
+        {"event": "progress", "stage": markup, "done": 1, "total": 2, "detail": markup, "values": {markup: 1.0}},
+        {"event": "summary", "lines": [[markup, markup]], "next_steps": [markup]},
+        {"event": "stopped", "why": markup, "message": markup},
+        {"event": "result", "file": markup},
+    ]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for part in ("plots", "images"):
+        Image.new("L", (8, 8)).save(folder / part / f"{name}.png")
+    quoted = '"' + markup.replace('"', '""') + '"'
+    (folder / "tables" / f"{name}.csv").write_text(f"{quoted},b\n{quoted},{quoted}\n")
+    (folder / "weights" / "head.json").write_text(json.dumps({"classes": [markup]}))
+    (folder / "weights" / f"{name}.safetensors").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize("number", range(len(MARKUP)))
+def test_markup_in_every_string_of_a_run_is_text(browser, visit, studio, tmp_path, number):
+    folder = hostile_run(studio.runs, number, MARKUP[number])
+    panel = visit.tab("Runs")
+    panel.get_by_role("button", name="Refresh the list").click()
+    for each in panel.get_by_role("button", name=re.compile("^Remove ")).all():
+        each.click()
+    clear = panel.get_by_role("button", name="Clear")
+    if clear.count():
+        clear.first.click()
+    visit.choose(panel, "Runs", str(folder))
+    panel.get_by_role("button", name="Show", exact=True).click()
+    expect(panel.locator(".results").first).to_contain_text(MARKUP[number][:9], timeout=LONG)
+    assert panel.locator(".results script, .results svg[onload], .results img[src=x]").count() == 0
+    panel.get_by_role("button", name="Make a report").click()
+    expect(panel.locator(".verdict")).to_contain_text("in one file")
+    with visit.page.expect_download() as download:
+        panel.get_by_role("button", name="Download the report").click()
+    download.value.save_as(tmp_path / "report.html")
+    shutil.rmtree(folder)
+    report, dialogs = browser.new_page(), []
+    report.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    report.goto((tmp_path / "report.html").as_uri())
+    report.wait_for_timeout(500)
+    assert dialogs == []
+    assert report.locator("script, svg[onload], img[src=x]").count() == 0
+    assert MARKUP[number][:9] in report.inner_text("body")
+    report.close()
+
+
+FOREIGN = """<!doctype html><body><script>
+const told = {};
+const page = new URLSearchParams(location.search).get("page");
+const ended = [];
+for (const mode of ["cors", "no-cors"])
+  for (const path of ["", "config", "gradio_api/queue/join", "gradio_api/upload", "gradio_api/file=/etc/passwd"])
+    for (const method of ["GET", "POST"])
+      ended.push(fetch(page + path, {mode, method, body: method == "POST" ? "{}" : undefined})
+        .then((answer) => answer.text()).then((text) => { if (text) told[mode + method + path] = text.slice(0, 80); },
+                                              () => {}));
+for (const [kind, path] of [["script", "config"], ["script", "assets/x.js"], ["img", "favicon.ico"], ["iframe", ""]])
+  ended.push(new Promise((done) => {
+    const element = document.createElement(kind);
+    element.onload = () => { if (kind != "iframe") told[kind + path] = "loaded"; done(); };
+    element.onerror = done;
+    element.src = page + path;
+    document.body.append(element);
+    setTimeout(done, 3000);
+  }));
+ended.push(new Promise((done) => {
+  const form = document.createElement("form"), frame = document.createElement("iframe");
+  frame.name = "into"; form.target = "into"; form.method = "post"; form.action = page + "gradio_api/queue/join";
+  form.innerHTML = '<input name="data" value="[]">';
+  document.body.append(frame, form); form.submit(); setTimeout(done, 2000);
+}));
+ended.push(new Promise((done) => {
+  const socket = new WebSocket(page.replace("http", "ws")); socket.onopen = () => { told.socket = "open"; done(); };
+  socket.onerror = done;
+}));
+ended.push(new Promise((done) => {
+  const stream = new EventSource(page + "gradio_api/queue/data?session_hash=x");
+  stream.onopen = () => { told.stream = "open"; done(); }; stream.onerror = done;
+}));
+Promise.all(ended).then(() => { window.told = told; });
+</script>"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("with_key", [False, True])
+def test_a_page_on_another_port_gets_nothing(browser, studio, tmp_path, host, with_key):
+    """Even one that knows the key: fetch, script, image, frame, form, WebSocket, stream of events."""
+    (tmp_path / "index.html").write_text(FOREIGN)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        before = sorted(studio.runs.iterdir())
+        page = browser.new_page()
+        address = studio.address if with_key else f"{studio.origin}/"
+        page.goto(f"http://{host}:{server.server_port}/index.html?page={quote(address)}")
+        page.wait_for_function("window.told !== undefined", timeout=LONG)
+        told = page.evaluate("window.told")
+        frames = [frame.url for frame in page.frames if frame.url.startswith(studio.origin)]
+        page.close()
+        server.shutdown()
+    assert told == {}
+    assert frames == []
+    assert sorted(studio.runs.iterdir()) == before
