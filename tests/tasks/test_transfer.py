@@ -269,3 +269,24 @@ def test_the_summary_names_classes_without_test_image_and_how_many_are_as_weak(s
     said = " ".join(done.stdout.split())
     assert "not tested across (no test image)" in said
     assert re.search(r"worst class (noise|one|two)( and \d others?)?: recall \d+\.\d % of \d+ images", said)
+
+
+def test_a_classifier_holds_the_weights_that_it_was_given(stripes, tmp_path):
+    """So that it can be handed on, and opens nothing elsewhere."""
+    from safetensors.torch import save_file
+
+    state = BACKBONES["tiny"]().network.state_dict()
+    changed = {name: 0.9 * value if value.is_floating_point() else value for name, value in state.items()}
+    save_file(changed, tmp_path / "w.safetensors")
+    options = ("--backbone", "tiny", "--no-use-cache", "--run", tmp_path / "run")
+    done = run("transfer", stripes, "--weights", tmp_path / "w.safetensors", *options)
+    assert done.exit_code == 0, done.output
+    (tmp_path / "w.safetensors").unlink()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert str(tmp_path / "w.safetensors") not in (tmp_path / "moved" / "weights" / "head.json").read_text()
+    done = run("predict", tmp_path / "moved", stripes / "test", "--no-use-cache", "--json", "--run", tmp_path / "p")
+    assert done.exit_code == 0, done.output
+    predicted = json.loads((tmp_path / "p" / "result.json").read_text())["images"]
+    right = sum(each["top"][0]["name"] == each["file"].split("/")[-2] for each in predicted)
+    accuracy = json.loads((tmp_path / "moved" / "result.json").read_text())["test"]["accuracy"]
+    assert right / len(predicted) == pytest.approx(accuracy)

@@ -55,6 +55,20 @@ def test_a_changed_description_is_refused(run, change, says):
         read_classifier(run)
 
 
+@pytest.mark.parametrize("path", ["/etc/passwd", "weights.safetensors", "/dev/zero", "//host/share/x.pt"])
+def test_weights_elsewhere_are_not_opened(run, path):
+    """Neither by the key of earlier versions nor by a name that leads out or is a link."""
+    for change in ({"weights": path}, {"weights": None, "network": "link.safetensors"}):
+        (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [MEMBER | change]}))
+        (run / "weights" / "link.safetensors").unlink(missing_ok=True)
+        (run / "weights" / "link.safetensors").symlink_to(path)
+        with pytest.raises(BadRun, match="the weights lie outside the run folder|is a link"):
+            read_classifier(run)
+    (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [MEMBER | {"network": f"../..{path}"}]}))
+    (member,) = read_classifier(run).members
+    assert member.weights.parent == run / "weights"
+
+
 def test_a_network_of_no_known_name_is_named(run):
     (run / "weights" / "head.json").write_text(json.dumps(ABOUT | {"members": [MEMBER | {"backbone": "vgg17"}]}))
     with pytest.raises(BadRun, match="Unknown backbone 'vgg17'. Did you mean 'vgg16'"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
@@ -185,6 +185,12 @@ class _MemberHeader(BaseModel):
     layers: list[str] = Field(min_length=1)
     network: str | None = Field(pattern=NO_NULL)
     weights: None = None  # of earlier versions: a file elsewhere
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _in_the_run(cls, value: object) -> None:
+        if value is not None:
+            raise ValueError("the weights lie outside the run folder")
 
 
 class _Header(BaseModel):
