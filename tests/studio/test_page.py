@@ -448,11 +448,11 @@ def test_markup_in_every_string_of_a_run_is_text(browser, visit, studio, tmp_pat
         panel.get_by_role("button", name="Download the report").click()
     download.value.save_as(tmp_path / "report.html")
     shutil.rmtree(folder)
-    report, dialogs = browser.new_page(), []
-    report.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    report, opened = browser.new_page(), []
+    report.on("dialog", lambda dialog: (opened.append(dialog.message), dialog.dismiss()))
     report.goto((tmp_path / "report.html").as_uri())
     report.wait_for_timeout(500)
-    assert dialogs == []
+    assert opened == []
     assert report.locator("script, svg[onload], img[src=x]").count() == 0
     assert MARKUP[number][:9] in report.inner_text("body")
     report.close()
