@@ -111,7 +111,7 @@ def test_numbers_and_nothing_in_a_settings_file_are_what_they_say(tmp_path):
 
 def test_a_pipe_is_no_settings_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert_wrong_option(run("classify", "a.png", "--config", tmp_path / "pipe"), "no regular file")
+    assert_wrong_option(run("classify", "a.png", "--config", tmp_path / "pipe"), "it is a pipe or a device.")
 
 
 def test_a_reader_that_leaves_is_no_failure_and_a_full_disk_is_one():

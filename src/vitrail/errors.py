@@ -73,5 +73,6 @@ class CannotWrite(VitrailError, OSError):
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's error says, in one line of at most 200 characters."""
-    return " ".join(str(error).split())[:200]
+    """What a library's error says, in one line of at most 200 characters; of the system's, without number and path."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200]

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vitrail.errors import BadFolder, BadSetting
+from vitrail.errors import BadFolder, BadSetting, one_line
 from vitrail.image_files import display_name
 from vitrail.reading import open_lines
 
@@ -83,8 +83,8 @@ def _read_as_table(table: Path) -> Iterator[Iterator[str]]:
     try:
         with open_lines(table) as lines:
             yield lines
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadFolder(f"'{display_name(table)}' cannot be read as a table: {error}.") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise BadFolder(f"'{display_name(table)}' cannot be read as a table: {one_line(error)}.") from None
 
 
 def _any_there(home: Path, rows: Sequence[dict[str, str]]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrail.errors import BadFolder
+from vitrail.errors import BadFolder, one_line
 from vitrail.image_files import display_name
 from vitrail.reading import open_regular
 
@@ -53,7 +53,7 @@ def _read(root: Path, name: str, axes: int) -> Tensor:
             count = math.prod(shape)
             data = file.read(count + 1) if count <= MOST_BYTES else b""  # a small file can unpack to any size
     except (OSError, EOFError, zlib.error) as error:
-        raise BadFolder(f"'{display_name(path)}' cannot be read ({error}). Use a complete copy.") from None
+        raise BadFolder(f"'{display_name(path)}' cannot be read ({one_line(error)}). Use a complete copy.") from None
     if head[:4] != bytes((0, 0, 8, axes)) or len(data) != count:
         raise BadFolder(
             f"'{display_name(path)}' is no idx file of 8 bits, {axes} axes and at most {MOST_BYTES:,} bytes, or is cut "

@@ -12,7 +12,7 @@ from vitrail.class_names import class_index
 from vitrail.datasets.folder import class_folders, folder
 from vitrail.datasets.image_list import class_column, is_image_list, read_image_list
 from vitrail.datasets.labelled import LabelledImages
-from vitrail.errors import BadFolder, BadSetting, UnknownName
+from vitrail.errors import BadFolder, BadSetting, UnknownName, one_line
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
 from vitrail.reading import open_lines
@@ -138,7 +138,7 @@ def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> N
         with open_lines(table) as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, ValueError, csv.Error) as error:
-        raise BadSetting(f"The table '{name}' cannot be read ({error}). Use a CSV file.") from None
+        raise BadSetting(f"The table '{name}' cannot be read ({one_line(error)}). Use a CSV file.") from None
     column = next((name for name in COLUMNS if rows and name in rows[0]), None)
     if column is None or "file" not in rows[0]:
         given = ", ".join(filter(None, rows[0])) if rows else "nothing"  # a line longer than the first has a None

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vitrail.errors import one_line
 from vitrail.reading import LIMITS, open_lines, plain_files, read_bytes
 from vitrail.report.events_log import Log, read_log
 from vitrail.runs import read_run
@@ -120,7 +121,7 @@ def _tables(folder: Path, titles: Mapping[str, str], warnings: list[str]) -> Ite
                 columns, *rows = ([unquote_formula(cell) for cell in row] for row in islice(cells, 1 + ROWS_SHOWN))
                 total = len(rows) + sum(1 for _ in cells)
         except (OSError, ValueError, csv.Error) as error:
-            warnings.append(f"tables/{path.name} cannot be read ({error}).")
+            warnings.append(f"tables/{path.name} cannot be read ({one_line(error)}).")
         else:
             yield ReportTable(titles.get(path.name) or path.stem, columns, rows, total)
 

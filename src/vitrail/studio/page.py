@@ -17,7 +17,7 @@ from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 KEEP_ALIVE_SECONDS = 20.0
 
 HEAD = """<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifiers; train GANs.
-The page is one person's: whoever has its address sees all runs and uploads.</p>"""
+This page belongs to one person: its address gives access to all runs and uploads.</p>"""
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
 
