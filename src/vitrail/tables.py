@@ -108,12 +108,13 @@ def _values(column: Any) -> list[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    packed = pa.types.is_dictionary(column.type)
+    texts = pc.take(column.dictionary, pc.unique(column.indices).drop_null()) if packed else column
     if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
         longest = pc.max(pc.binary_length(texts)).as_py() or 0
         if longest > LONGEST:
             raise ValueError(f"a value has {longest:,} characters, longer than any path")
-    values: list[Any] = column.to_pylist()
+    values: list[Any] = (column.dictionary_decode() if packed else column).to_pylist()
     return values
 
 
