@@ -69,7 +69,7 @@ def setting(
         positional: given on the command line without an option's name.
         flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from").
         repeated: the option may be given several times, each value one more of a tuple.
-        written: it names a place outside the run folder to which the task writes; `replay` leaves it at its default.
+        written: it names, or fills, a place outside the run folder; `replay` leaves it at its default.
         limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
     """
     extra: dict[str, Any] = {"panel": panel, "positional": positional, "flag": flag}

@@ -182,6 +182,35 @@ def test_a_task_reads_nothing_of_elsewhere_whatever_setting_names_it(context, se
     assert [path.name for path in context.runs.iterdir()] == ["hostile"]
 
 
+@pytest.mark.parametrize("name", ["vgg16", "torchvision:resnet50", "timm:resnet18", "nothing", 7, None, {"a": 1}])
+def test_a_run_that_is_repeated_fetches_no_network(context, name, monkeypatch):
+    from vitrail.studio.history import _plan_replay
+
+    monkeypatch.setenv("TORCH_HOME", str(context.runs))
+    for given in ({"backbone": name}, {"backbone": [name]}, {"backbone": "squeezenet", "judge": name}):
+        run = hostile_run(context, task="visualise", classes=["cat"], **given)
+        with pytest.raises((BadSetting, BadRun), match="is not a network on this machine"):
+            _plan_replay(context, [str(run)])
+
+
+@pytest.mark.parametrize(
+    "data", [{"source": "SECRET"}, {"source": "digits", "options": {"labels": "SECRET/a.csv"}}, None]
+)
+def test_a_generator_names_no_images_of_elsewhere(context, secret, tmp_path, data):
+    """`gan edit` opens the images that the generator says it was trained on."""
+    run = hostile_run(context, task="gan-train", data="digits")
+    said = json.loads(json.dumps(data).replace("SECRET", str(secret)))
+    (run / "weights" / "generator.json").write_text(json.dumps({"data": said} if data else {}))
+    Image.new("RGB", (40, 40)).save(tmp_path / "root" / "a.png")
+    settings = {"generator": str(run), "images": [str(tmp_path / "root" / "a.png")], "attributes": ["bright=1"]}
+    with pytest.raises((BadSetting, BadRun), match="outside the folders|no finished generator"):
+        context.submit([("gan-edit", settings)])
+    (run / "weights" / "generator.json").write_text(
+        json.dumps({"data": {"source": "digits", "options": {"labels": None}}})
+    )
+    assert context.submit([("gan-edit", settings)]).state == "waiting"
+
+
 def test_a_task_reads_what_the_page_may_read(context, tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "root" / "a.png")
     job = context.submit([("explain", {"images": [str(tmp_path / "root" / "a.png")], "backbone": ["squeezenet"]})])

@@ -319,10 +319,14 @@ def test_a_replay_writes_to_its_run_folder_and_the_users_cache_only(server, stri
     places = {"cache": "cache", "tensorboard": "curves", "resume": "run", "output": "page.html", "runs": "runs"}
     named = {key: str(elsewhere / value) for key, value in places.items() if key in content["settings"]}
     content["settings"] |= named
+    if "download" in content["settings"]:  # a connection that nobody asked for
+        content["settings"] |= {"download": True, "data": str(stripes)}
     assert named
     (run / "settings.json").write_text(json.dumps(content))
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
     server.run("replay", run, "--runs", tmp_path / "home" / "runs", kill_after=120).assert_well()
+    (again,) = (tmp_path / "home" / "runs").glob("*/settings.json")
+    assert not json.loads(again.read_text())["settings"].get("download")
     assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == before
 
 

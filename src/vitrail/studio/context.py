@@ -16,6 +16,7 @@ import gradio as gr
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadRun, BadSetting, MissingExtra, VitrailError
+from vitrail.reading import read_json
 from vitrail.run_writer import new_folder
 from vitrail.runs import read_run
 from vitrail.settings import shortened
@@ -74,12 +75,17 @@ class StudioContext:
         for name, value in settings.items():
             extra = fields[name].json_schema_extra if name in fields else None
             if not (isinstance(extra, Mapping) and extra["written"]):  # those are the page's own
-                for text in _texts(value):
-                    if _names_a_file(name, text) and not self.may_read(text):
-                        raise BadSetting(
-                            f"{name.replace('_', ' ')}: {shortened(text)} is outside the folders that this page may "
-                            f"read. Use one below {', '.join(map(str, self.roots))}, or the command line."
-                        )
+                self._check_texts(name, value)
+        if task in OPENING_TRAINING_DATA:
+            self._check_texts("data", _training_data(Path(str(settings.get("generator")))))
+
+    def _check_texts(self, name: str, value: Any) -> None:
+        for text in _texts(value):
+            if _names_a_file(name, text) and not self.may_read(text):
+                raise BadSetting(
+                    f"{name.replace('_', ' ')}: {shortened(text)} is outside the folders that this page may read. "
+                    f"Use one below {', '.join(map(str, self.roots))}, or the command line."
+                )
 
     def may_read(self, path: str) -> bool:
         """Whether a file or folder lies, links followed, below a root, the runs, the uploads or the packaged images."""
@@ -224,6 +230,22 @@ def connect(
 
 PATH_SETTINGS = {"folder", "data", "backbone", "judge", "feature_extractor", "start", "weights", "labels", "spectrum"}
 """Settings of text that may name a file or a folder, beside those whose type is a path."""
+
+
+OPENING_TRAINING_DATA = ("gan-edit", "gan-evaluate")
+"""Tasks that open the images that a generator says it was trained on."""
+
+
+def _training_data(run: Path) -> Any:
+    """What a generator says about the images that it was trained on.
+
+    Raises:
+        BadRun: it is not finished, or damaged.
+    """
+    try:
+        return read_json(run / "weights" / "generator.json", within=run)["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadRun(f"'{run}' holds no finished generator. Use a run of `vitrail gan train` that has ended.") from None
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -88,7 +88,14 @@ def _plan_replay(context: StudioContext, names: Sequence[str]) -> list[TaskSetti
     run = read_run(folder)
     if run.task in TASKS:  # else `replay` says so
         context.check_paths(run.task, run.settings)
+        for network in (*_listed(run.settings.get("backbone", ())), *_listed(run.settings.get("judge", ()))):
+            if network not in ("auto", "none"):
+                context.check_network(network)
     return [("replay", {"run_folder": folder, "runs": str(context.runs)})]
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _render(monitors: Sequence[RunMonitor]) -> str:

@@ -29,7 +29,9 @@ class GanEdit(Task):
         1.0, "Value that an attribute is set to; 1: as in the training images", panel=METHOD, gt=0, le=4
     )
     steps: int = setting(7, "Images of the strip from before to after", panel=OUTPUT, ge=2, le=64)
-    download: bool = setting(False, "Download of a named data set that the judge is trained on", panel=DATA)
+    download: bool = setting(
+        False, "Download of a named data set that the judge is trained on", panel=DATA, written=True
+    )
     device: str = device_setting()
     cache: Path = home_setting()
 

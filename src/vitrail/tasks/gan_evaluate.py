@@ -20,7 +20,7 @@ class GanEvaluate(Task):
     samples: int = setting(10_000, "Images on each side, at most as many as there are", panel=MEASURING, ge=8)
     gan_train: bool = setting(True, "GAN-train score: a classifier trained on generated images", panel=MEASURING)
     seed: int = setting(0, "Seed of the generated images", panel=RUNNING, ge=0, lt=2**62)
-    download: bool = setting(False, "Download of a named data set", panel=DATA)
+    download: bool = setting(False, "Download of a named data set", panel=DATA, written=True)
     device: str = device_setting()
     cache: Path = home_setting()
 

@@ -95,7 +95,7 @@ class GanSettings(Task):
     attributes: Names = setting((), "Columns of that table: a,b; default: Male,Young, or all", panel=DATA)
     max_images: int | None = setting(None, "Number of training images, sampled at random", panel=DATA, ge=8)
     held_out: float = setting(0.1, "Share of held-out images where there is no test part", panel=DATA, gt=0, lt=0.9)
-    download: bool = setting(False, "Download of a named data set", panel=DATA)
+    download: bool = setting(False, "Download of a named data set", panel=DATA, written=True)
     seed: int = setting(0, "Seed of weights, latents and order of images", panel=RUNNING, ge=0, lt=2**32)
     device: str = device_setting()
     precision: Literal["float32", "bfloat16"] = setting(
