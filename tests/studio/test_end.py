@@ -44,7 +44,10 @@ def started(command, home):
         "XDG_CACHE_HOME": str(home / "cache"),
     }
     log = (home / "log").open("w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=surroundings, cwd=home)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=log, text=True, env=surroundings, cwd=home,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # whoever started these tests may ignore it
+    )  # fmt: skip
     log.close()
     found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", process.stdout.readline())
     assert found, (home / "log").read_text()

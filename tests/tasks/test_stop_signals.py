@@ -24,9 +24,16 @@ def start(*arguments, **options):
     """`vitrail ARGUMENTS` as a process that signals reach."""
     command = [sys.executable, "-m", "vitrail", *map(str, arguments)]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
+    options = {"preexec_fn": listen, **options}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings, **options
     )
+
+
+def listen():
+    """Whoever started these tests may ignore signals, as `nohup` and the background of a script do."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def until(wanted, process=None, seconds=120):
@@ -101,7 +108,7 @@ def test_the_second_of_these_signals_does_what_it_does_by_default():
         "    signal.raise_signal(signal.SIGHUP)\n"
         "    print('not ended', flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, preexec_fn=listen)
     assert (done.returncode, done.stdout) == (-signal.SIGHUP, "still here\n"), done.stderr
 
 
@@ -124,7 +131,7 @@ def test_a_terminal_that_is_closed_stops_a_training(tmp_path, cache):
     process = subprocess.Popen(
         [*command, "--run", str(tmp_path / "run"), "--cache", str(cache)],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # the session's own terminal
+        preexec_fn=lambda: (listen(), os.close(os.open(os.ttyname(0), os.O_RDWR))),  # the session's own terminal
     )  # fmt: skip
     os.close(theirs)
     os.set_blocking(ours, False)

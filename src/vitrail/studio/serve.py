@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 import threading
 import webbrowser
@@ -68,6 +69,8 @@ class Studio(Task):
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
             thread.start()
+            # A server that was started in the background of a script, which ignores Ctrl-C, is ended by it too.
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
                 yield Note(f"Serving on {page}; press Ctrl-C to stop")
                 if self.open:
@@ -77,6 +80,7 @@ class Studio(Task):
                 _exit_soon()
                 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of requests that are cut off now
                 server.should_exit = True
+            signal.signal(signal.SIGINT, before)
             context.jobs.close(WORKER_SECONDS)
             thread.join()
         yield Result({"address": page})
