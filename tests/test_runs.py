@@ -1,12 +1,13 @@
 """Run folders: one run each, whoever asks for one at the same time."""
 
+import csv
 from collections.abc import Iterator
 
 import pytest
 
 from vitrail import files, run_writer
 from vitrail.errors import BadRun, BadSetting, CannotWrite
-from vitrail.events import Event, Note, Result
+from vitrail.events import Event, Note, Result, Table
 from vitrail.run_writer import new_folder, record
 from vitrail.runs import EventReader, read_run
 from vitrail.task import Task
@@ -111,3 +112,26 @@ def test_ctrl_c_while_an_event_is_written_is_heard_by_the_task(tmp_path, monkeyp
     told = list(record(Interruptible(), "interruptible", tmp_path / "run"))
     assert [event.text for event in told[:-1]] == ["1", "2", "3", "Stopped after 3."]
     assert read_run(tmp_path / "run").result["done"] == 3
+
+
+class Formulas(Task):
+    """A table as of classes whose names somebody chose."""
+
+    def run(self):
+        yield Table(
+            "classes", "Classes", ("name", "=1+1"), [('=HYPERLINK("http://evil.example")', -0.5), ("cat", "-0.5")]
+        )
+        yield Result({"n": 2})
+
+
+def test_a_table_runs_nothing_in_a_spreadsheet_and_is_read_back_as_it_was(tmp_path):
+    from vitrail.report.contents import load_contents
+
+    list(record(Formulas(), "formulas", tmp_path / "run"))
+    text = (tmp_path / "run" / "tables" / "classes.csv").read_text()
+    cells = [cell for row in csv.reader(text.splitlines()) for cell in row]
+    assert [cell for cell in cells if cell[:1] in "=+@\t\r"] == []
+    rows = read_run(tmp_path / "run").tables["classes"]
+    assert rows == [{"name": '=HYPERLINK("http://evil.example")', "=1+1": "-0.5"}, {"name": "cat", "=1+1": "-0.5"}]
+    (table,) = load_contents(tmp_path / "run").tables
+    assert (table.columns, table.rows[0][0]) == (["name", "=1+1"], '=HYPERLINK("http://evil.example")')
