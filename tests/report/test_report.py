@@ -256,3 +256,16 @@ def test_the_command_says_which_file_is_damaged(name, content, transfer_run, tmp
     assert [(note.kind, note.path) for note in notes] == [("damaged", str(folder))]
     assert name in notes[0].text
     assert notes[0].text.removeprefix(f"{folder}: ") in Page((tmp_path / "page.html").read_text()).text
+
+
+def test_of_very_many_values_the_first_are_shown_and_it_is_said(tmp_path: Path, transfer_run: RunMaker) -> None:
+    """A result of its largest size has millions: no browser would open such a page."""
+    run = transfer_run()
+    (run / "result.json").write_text(json.dumps({f"key{number}": number for number in range(30_000)}))
+    with (run / "events.jsonl").open("a") as log:
+        log.write('{"event": "note", "text": "again and again"}\n' * 30_000)
+    html, page = report(tmp_path, run)
+    assert len(html) < 2_000_000
+    text = page.text if hasattr(page, "text") else html
+    for what in ("values of result.json", "notes"):
+        assert f"Only the first 2,000 {what} are shown." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections import deque
@@ -111,7 +112,8 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         _write_no_more()
         raise typer.Exit(0) from None
     except OSError as error:  # of the system: a name that is too long, a full disk that takes no more of our output
-        about = "the output" if error.filename is None else shortened(error.filename)
+        nameless = "the working directory" if error.errno == errno.ENOENT else "the output"
+        about = nameless if error.filename is None else shortened(error.filename)
         print(f"Error: {error.strerror}: {about}.", file=sys.stderr)
         _write_no_more()
         raise typer.Exit(FAILED) from None

@@ -55,7 +55,7 @@ class RunContents:
 
     Attributes:
         weights: file name -> size in bytes.
-        warnings: one sentence for each file that is missing or damaged.
+        warnings: one sentence for each file that is missing or damaged, or not shown whole.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class RunContents:
     images: Sequence[EmbeddedImage]
     tables: Sequence[ReportTable]
     weights: Mapping[str, int]
-    warnings: Sequence[str]
+    warnings: list[str]
 
 
 def load_contents(folder: Path) -> RunContents:

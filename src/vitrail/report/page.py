@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,31 @@ def build_report(run_folders: Sequence[Path], path: Path) -> dict[str, Sequence[
     return {str(run.folder): run.warnings for run in runs}
 
 
+MOST = 2_000
+"""Values of one kind that a page shows: with more, no browser opens it."""
+
+
 def _section(run: RunContents) -> Mapping[str, Any]:
-    """The template's values for one run."""
+    """The template's values for one run; `run.warnings` says what is omitted."""
     return {
         "run": run,
         "highlights": highlights(run.result),
-        "results": list(leaf_values(run.result)),
-        "result_tables": list(record_tables(run.result)),
-        "settings": list(leaf_values(run.settings)),
-        "environment": list(leaf_values(run.environment)),
+        "results": _first(leaf_values(run.result), run, "values of result.json"),
+        "result_tables": _first(record_tables(run.result), run, "tables of result.json"),
+        "notes": _first(iter(run.log.notes), run, "notes"),
+        "summary": _first(iter(run.log.summary), run, "lines of the summary"),
+        "settings": _first(leaf_values(run.settings), run, "settings"),
+        "environment": _first(leaf_values(run.environment), run, "values of environment.json"),
         "weights": list(_sizes(run.weights)),
         "replay": f"vitrail replay {shlex.quote(str(run.folder))}",
     }
+
+
+def _first(values: Iterator[Any], run: RunContents, what: str) -> list[Any]:
+    shown = list(islice(values, MOST))
+    if next(values, None) is not None:
+        run.warnings.append(f"Only the first {MOST:,} {what} are shown.")
+    return shown
 
 
 def _sizes(weights: Mapping[str, int]) -> Iterator[tuple[str, str]]:

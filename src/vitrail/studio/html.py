@@ -23,6 +23,7 @@ from vitrail.studio.run_monitor import RunMonitor
 
 WIDTH, HEIGHT = 320, 90  # of a chart, in SVG units
 MAX_POINTS = 400
+MAX_NOTES = 200
 MAX_IMAGES = 12  # of a run; the others are in its folder
 
 
@@ -120,7 +121,7 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], *, shares: boo
 
 def note_list(monitor: RunMonitor) -> str:
     """The notes of a run."""
-    return _render("notes", monitor.notes)
+    return _render("notes", monitor.notes[-MAX_NOTES:])
 
 
 def job_list(jobs: Sequence[Job]) -> str:
@@ -145,7 +146,7 @@ def finished_html(folder: Path, *, without_group: str = "") -> str:
         return error_html(str(error))
     top = highlights(run.result)
     first = _render("highlights", top) if top else _render("summary", run.log.summary)
-    parts = [first, _render("notes", [*run.log.notes, *run.warnings])]
+    parts = [first, _render("notes", [*run.log.notes[:MAX_NOTES], *run.warnings])]
     shown = [image for image in run.images if not without_group or image.group != without_group]
     parts += [images(shown[:MAX_IMAGES]), *(_render("table", table) for table in run.tables)]
     return "".join(parts)
