@@ -57,9 +57,9 @@ def test_a_file_reaches_the_disk_before_it_gets_its_name(tmp_path: Path, monkeyp
         calls.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
         fsync(descriptor)
 
-    def record_replace(source: Path, target: Path) -> None:
+    def record_replace(*names: Path, **folders: int | None) -> None:
         calls.append("rename")
-        replace(source, target)
+        replace(*names, **folders)
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(os, "replace", record_replace)
@@ -241,8 +241,8 @@ SECRET = b"somebody's, without a line end"
 def outside(tmp_path: Path) -> Path:
     """Files of somebody, beside the run folder."""
     (tmp_path / "run").mkdir()
-    (tmp_path / "outside" / "folder").mkdir(parents=True)
-    for name in ("file", "folder/file", "folder/.a.1.00000000.part"):
+    (tmp_path / "outside" / "folder" / "deep").mkdir(parents=True)
+    for name in ("file", "folder/file", "folder/deep/file", "folder/.a.1.00000000.part"):
         (tmp_path / "outside" / name).write_bytes(SECRET)
         os.utime(tmp_path / "outside" / name, (0, 0))
     return tmp_path / "outside"
@@ -313,6 +313,22 @@ def test_nothing_outside_a_folder_of_ours_is_written_or_removed(tmp_path: Path, 
         assert refused
     if kind == "a pipe" and doing != "name":
         assert stat.S_ISFIFO((run / "place").stat().st_mode)
+
+
+@pytest.mark.parametrize("doing", [doing for doing in DOINGS if doing != "empty folder"])
+def test_a_folder_that_is_exchanged_for_a_link_after_the_look_leads_nowhere(
+    tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch, doing: str
+):
+    """Between the look at the way and the deed, somebody else who may write there is faster: the look saw no link."""
+    run = tmp_path / "run"
+    (run / "place").symlink_to(outside / "folder")
+    for module in (files, reading):
+        monkeypatch.setattr(module, "refuse_links", lambda path, within: None)
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    place = {"leftovers": "place", "folder": "place/deep"}.get(doing, "place/file")
+    with suppress(CannotWrite, OSError):
+        DOINGS[doing](run / place, run)
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
 
 
 def test_a_refused_place_is_one_sentence(tmp_path: Path, outside: Path):

@@ -100,6 +100,21 @@ def test_links_are_followed_but_below_a_folder_of_ours(tmp_path, read):
     read(tmp_path / "runs" / "b.json", within=tmp_path / "runs")  # the folder itself is what the user named
 
 
+@pytest.mark.parametrize("confined", [False, True])
+def test_what_is_exchanged_for_a_link_after_the_look_leads_nowhere(tmp_path, monkeypatch, read, confined):
+    """Somebody else who may write there is faster: the look saw no link."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.json").write_text("[1]\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "place").symlink_to(tmp_path / "outside")
+    monkeypatch.setattr(reading, "refuse_links", lambda path, within: None)
+    if confined:
+        monkeypatch.setattr(reading, "_places", (tmp_path / "run",))
+        monkeypatch.setattr(os.path, "realpath", lambda path: str(path))
+    with pytest.raises(OSError, match="place"):
+        read(tmp_path / "run" / "place" / "a.json", **({} if confined else {"within": tmp_path / "run"}))
+
+
 def test_sizes_are_looked_at_before_anything_is_read(tmp_path, monkeypatch):
     place = tmp_path / "a.json"
     with place.open("wb") as file:

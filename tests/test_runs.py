@@ -135,3 +135,19 @@ def test_a_table_runs_nothing_in_a_spreadsheet_and_is_read_back_as_it_was(tmp_pa
     assert rows == [{"name": '=HYPERLINK("http://evil.example")', "=1+1": "-0.5"}, {"name": "cat", "=1+1": "-0.5"}]
     (table,) = load_contents(tmp_path / "run").tables
     assert (table.columns, table.rows[0][0]) == (["name", "=1+1"], '=HYPERLINK("http://evil.example")')
+
+
+CELLS = ("a\rb", "\r5", "\r", "a\r\nb", "a\nb", 'quoted "\r"', "plain", "\t5", "a,b", "")
+
+
+class Returns(Task):
+    """Cells with line ends of every kind."""
+
+    def run(self):
+        yield Table("cells", "Cells", ("a", "b"), [(cell, "x") for cell in CELLS])
+        yield Result({"n": len(CELLS)})
+
+
+def test_every_cell_is_read_back_as_it_was(tmp_path):
+    list(record(Returns(), "returns", tmp_path / "run"))
+    assert [row["a"] for row in read_run(tmp_path / "run").tables["cells"]] == list(CELLS)

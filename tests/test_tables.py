@@ -69,6 +69,7 @@ FORMULAS = (
     "\n=1",
     "-dog",
     "=",
+    *("\t5", "\r5", "-1_0", " =1", "\ufeff=1", "\u200b=1", "\uff1d1+1", "-dog cat"),
 )
 
 
@@ -79,7 +80,7 @@ def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(text):
 
 
 @pytest.mark.parametrize(
-    "cell", [-0.5, -1, True, None, "-0.5", "+1", "-1e-3", "cat", "'cat'", "a=b", "a@b", "1=1", " =1", ""]
+    "cell", [-0.5, -1, True, None, "-0.5", "+1", "-1e-3", "cat", "'cat'", "a=b", "a@b", "1=1", "-.5", "+inf", "nan", ""]
 )
 def test_numbers_and_other_texts_stay_as_they_are(cell):
     assert quote_formula(cell) == cell

@@ -14,10 +14,11 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from vitrail.errors import CannotWrite
-from vitrail.reading import LIMITS, read_bytes, refuse_links
+from vitrail.reading import LIMITS, held_folder, read_bytes, refuse_links
 
 AnyPath = str | os.PathLike[str]
 """A path as callers may give it."""
@@ -39,7 +40,8 @@ _DAY = 24 * 60 * 60.0  # seconds
 _LEFTOVER = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.part", re.DOTALL)
 _LONGEST_LINE = 16_000_000  # bytes
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
-_APPEND |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_APPEND |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NOT_PASSED_ON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write_bytes(path: Path, data: bytes | bytearray | memoryview, *, within: Path | None, durable: bool = True) -> None:
@@ -54,22 +56,23 @@ def write_bytes(path: Path, data: bytes | bytearray | memoryview, *, within: Pat
         CannotWrite: the disk is full, read-only, ...; an older file of that name is then as it was.
     """
     # Beside the target, because a rename is atomic within one disk only; cut, because a name has at most 255 bytes.
-    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    with _cannot_write(path):
-        _check_place(path, within)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    part = f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    with _cannot_write(path), _folder_of(path, within) as folder:
         try:
-            with part.open("xb", buffering=0) as file:
-                write_all(file.fileno(), data)
+            descriptor = folder.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                write_all(descriptor, data)
                 if durable:
-                    os.fsync(file.fileno())  # before the rename: else a power cut can leave the name with no content
-            os.replace(part, path)
+                    os.fsync(descriptor)  # before the rename: else a power cut can leave the name with no content
+            finally:
+                os.close(descriptor)
+            folder.rename(part, path.name)
         except BaseException:  # Ctrl-C too: what did not become a file leaves nothing behind
             with suppress(OSError):
-                part.unlink()
+                folder.remove(part)
             raise
         if durable:
-            _sync_folder(path.parent)
+            folder.sync()
 
 
 def write_text(path: Path, text: str, *, within: Path | None) -> None:
@@ -94,9 +97,11 @@ def write_json(path: Path, content: object, *, within: Path | None) -> None:
 def make_folder(path: Path, *, within: Path | None = None) -> None:
     """Make a folder and those above it; one that is there already stays as it is. Raises `CannotWrite`."""
     with _cannot_write(path):
-        if within is not None:
-            refuse_links(path, within)
-        path.mkdir(parents=True, exist_ok=True)
+        if within is None:
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            with held_folder(path, within, make=True):
+                pass
 
 
 def make_new_folder(path: Path) -> bool:
@@ -121,11 +126,11 @@ def append_line(path: Path, line: str, *, within: Path) -> None:
     """
     data = line.encode("utf-8", errors="backslashreplace") + b"\n"
     with _cannot_write(path):
-        _check_place(path, within)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_nlink > 1:
+        descriptor = _open_log(path, within)
+        if os.fstat(descriptor).st_nlink > 1:
+            os.close(descriptor)
             write_bytes(path, read_bytes(path, LIMITS["events"], within=within), within=within)
-        descriptor = os.open(path, _APPEND, 0o666)
+            descriptor = _open_log(path, within)
         try:
             end = _cut_half_line(descriptor)
             try:
@@ -143,10 +148,11 @@ def remove_file(path: Path, *, within: Path) -> bool:
     Whether it is a file of ours, by name and content, is for the caller to know.
     """
     try:
-        refuse_links(path, within)
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return False
-        path.unlink()
+        with held_folder(path.parent, within) as held:
+            folder = _Folder(path.parent, held)
+            if not stat.S_ISREG(folder.status(path.name).st_mode):
+                return False
+            folder.remove(path.name)
     except OSError:
         return False
     return True
@@ -161,20 +167,21 @@ def remove_empty_folder(path: Path) -> None:
 def remove_folder(path: Path, *, within: Path) -> bool:
     """Remove a folder of ours with all that it holds, following no link; False: it is none, or some of it stays."""
     try:
-        refuse_links(path, within)
-        if not stat.S_ISDIR(os.lstat(path).st_mode):  # `rmtree` would open a pipe, and wait
-            return False
-        shutil.rmtree(path)
-    except OSError:
+        with held_folder(path.parent, within) as held:
+            folder = _Folder(path.parent, held)
+            if not stat.S_ISDIR(folder.status(path.name).st_mode):  # `rmtree` would open a pipe, and wait
+                return False
+            shutil.rmtree(folder.at(path.name), dir_fd=held)
+    except (OSError, RecursionError):
         return False
     return True
 
 
 def rename(path: Path, new: Path, *, within: Path) -> None:
     """Give a file or folder of ours another name; raises `OSError`."""
-    refuse_links(path, within)
-    refuse_links(new, within)
-    os.replace(path, new)
+    with held_folder(path.parent, within) as old, held_folder(new.parent, within) as other:
+        names = _Folder(path.parent, old).at(path.name), _Folder(new.parent, other).at(new.name)
+        os.replace(*names, src_dir_fd=old, dst_dir_fd=other)
 
 
 def is_leftover(path: Path) -> bool:
@@ -200,15 +207,62 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _check_place(path: Path, within: Path | None) -> None:
-    """Refuses a name below `within` behind which is, or to which leads, anything that a writer of ours did not make."""
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder in which names are looked up, from its descriptor if it is held."""
+
+    path: Path
+    held: int | None
+
+    def at(self, name: str) -> str | Path:
+        return self.path / name if self.held is None else name
+
+    def open(self, name: str, flags: int) -> int:
+        return os.open(self.at(name), flags | _NOT_PASSED_ON, 0o666, dir_fd=self.held)
+
+    def status(self, name: str) -> os.stat_result:
+        return os.stat(self.at(name), dir_fd=self.held, follow_symlinks=False)
+
+    def rename(self, name: str, new: str) -> None:
+        os.replace(self.at(name), self.at(new), src_dir_fd=self.held, dst_dir_fd=self.held)
+
+    def remove(self, name: str) -> None:
+        os.unlink(self.at(name), dir_fd=self.held)
+
+    def sync(self) -> None:
+        """Make a rename outlive a power cut, where the system lets a folder be opened."""
+        with suppress(OSError):
+            descriptor = os.open(self.path, os.O_RDONLY) if self.held is None else os.dup(self.held)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def _folder_of(path: Path, within: Path | None) -> Iterator[_Folder]:
+    """The folder in which `path` is to be written, made if need be.
+
+    Raises:
+        OSError: below `within` there is, or leads to it, anything that a writer of ours did not make.
+    """
     if within is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield _Folder(path.parent, None)
         return
     refuse_links(path, within)
-    with suppress(FileNotFoundError):
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, the system says so
-            raise OSError(errno.EINVAL, "a pipe or a device of that name is in the way", str(path))
+    with held_folder(path.parent, within, make=True) as held:
+        folder = _Folder(path.parent, held)
+        with suppress(FileNotFoundError):
+            mode = folder.status(path.name).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, the system says so
+                raise OSError(errno.EINVAL, "a pipe or a device of that name is in the way", str(path))
+        yield folder
+
+
+def _open_log(path: Path, within: Path) -> int:
+    with _folder_of(path, within) as folder:
+        return folder.open(path.name, _APPEND)
 
 
 def _cut_half_line(descriptor: int) -> int:
@@ -228,16 +282,6 @@ def _cut_half_line(descriptor: int) -> int:
     if end < size:
         os.truncate(descriptor, end)
     return end
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename outlive a power cut, where the system lets a folder be opened (not on Windows)."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

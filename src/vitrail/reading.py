@@ -9,8 +9,8 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ LIMITS = {
     "run table": 100_000_000,  # CSV of a run
     "shard": 4_000_000_000,
     "cached": 1_000_000_000,  # weights of a judge
+    "head": 2_000_000_000,  # of a classifier
     "pickle": 20_000_000,  # the reviewed one
     "video": 4_000_000_000,
 }
@@ -31,7 +32,27 @@ LIMITS = {
 
 LINE_LIMIT = 1_000_000  # characters of a line of a table
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_HELD = {os.open, os.mkdir, os.stat, os.unlink, os.rename} <= os.supports_dir_fd  # not on Windows
+
+_places: tuple[Path, ...] = ()  # below which this process may read; empty: everywhere
+
+
+def confine(places: Iterable[Path]) -> None:
+    """From now on this process reads files below these folders only, links followed; none: everywhere.
+
+    For a process that reads what somebody else names: whatever a setting, a table, a link, a pattern or a run folder
+    leads to is refused where it is opened.
+    """
+    global _places
+    _places = tuple(place.resolve() for place in places)
+
+
+def confined_to() -> tuple[Path, ...]:
+    """The folders that `confine` was given, for processes that this one starts; none: everywhere."""
+    return _places
 
 
 def refuse_links(path: Path, within: Path) -> None:
@@ -46,6 +67,37 @@ def refuse_links(path: Path, within: Path) -> None:
             raise OSError(errno.ELOOP, f"{place.name!r} is a link, and links are not followed here", str(path))
 
 
+@contextmanager
+def held_folder(folder: Path, within: Path, *, make: bool = False) -> Iterator[int | None]:
+    """A descriptor of a folder, reached from `within` through folders alone: to exchange one for a link comes too late.
+
+    Args:
+        make: whether those that are missing are made.
+    Returns:
+        For the `dir_fd` of `os`; None where the system has none: names are then looked up from the path.
+
+    Raises:
+        OSError: there is a link on the way, or no folder.
+    """
+    refuse_links(folder, within)
+    if make:
+        (within if _HELD else folder).mkdir(parents=True, exist_ok=True)
+    if not _HELD:
+        yield None
+        return
+    held = os.open(within, _FOLDER)
+    try:
+        for part in folder.relative_to(within).parts:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=held)
+            outer, held = held, os.open(part, _FOLDER | _NO_LINK, dir_fd=held)
+            os.close(outer)
+        yield held
+    finally:
+        os.close(held)
+
+
 def open_regular(path: str | os.PathLike[str], *, within: Path | None = None) -> io.BufferedReader:
     """A regular file, opened to be read.
 
@@ -56,14 +108,18 @@ def open_regular(path: str | os.PathLike[str], *, within: Path | None = None) ->
         OSError: it is no regular file, or cannot be read.
         ValueError: a null character in the path.
     """
-    if within is not None:
-        refuse_links(Path(path), within)
-    return os.fdopen(_descriptor(path), "rb")
+    return os.fdopen(_descriptor(Path(path), within), "rb")
 
 
-def check_regular(path: Path, *, within: Path | None = None) -> Path:
-    """The path of a file that `open_regular` would open, for libraries that open it themselves; raises as it does."""
-    open_regular(path, within=within).close()
+def check_regular(path: Path, *, within: Path | None = None, limit: int | None = None) -> Path:
+    """The path of a file that `open_regular` would open, for libraries that open it themselves.
+
+    Raises:
+        OSError: as `open_regular`; or it has more than `limit` bytes (EFBIG).
+    """
+    with open_regular(path, within=within) as file:
+        if limit is not None and os.fstat(file.fileno()).st_size > limit:
+            raise _too_large(path, limit)
     return path
 
 
@@ -79,7 +135,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int, *, within: Path | None 
         if len(data) > size:  # it grows, or the system makes it as it is read
             data += file.read(limit + 1 - len(data))
     if size > limit or len(data) > limit:
-        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", os.fspath(path))
+        raise _too_large(path, limit)
     return data
 
 
@@ -106,7 +162,7 @@ def open_lines(path: Path, *, encoding: str = "utf-8", within: Path | None = Non
     """The lines of a text, with their ends, as `csv.reader` takes them; raises `ValueError` at an endless line."""
     with io.TextIOWrapper(open_regular(path, within=within), encoding, newline="") as text:
         if os.fstat(text.fileno()).st_size > LIMITS["table"]:
-            raise OSError(errno.EFBIG, f"it has more than {LIMITS['table']:,} bytes", str(path))
+            raise _too_large(path, LIMITS["table"])
         yield _bounded(text)
 
 
@@ -117,9 +173,31 @@ def plain_files(folder: Path, ending: str) -> list[Path]:
     return sorted(path for path in folder.glob(f"*.{ending}") if path.is_file() and not path.is_symlink())
 
 
-def _descriptor(path: str | os.PathLike[str]) -> int:
-    _check_kind(os.stat(path), path)  # before it is opened: opening a device can do something
-    descriptor = os.open(path, _FLAGS)
+def _too_large(path: str | os.PathLike[str], limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"it has more than {limit:,} bytes", os.fspath(path))
+
+
+def _descriptor(path: Path, within: Path | None) -> int:
+    if _places:
+        real = Path(os.path.realpath(path))
+        place = next((place for place in _places if real.is_relative_to(place)), None)
+        if place is None:
+            raise PermissionError(errno.EACCES, "it is outside the folders that may be read", str(path))
+        path, within = (real, place) if within is None else (path, within)
+    return _open(path, None) if within is None else _open_below(path, within)
+
+
+def _open_below(path: Path, within: Path) -> int:
+    refuse_links(path, within)
+    with held_folder(path.parent, within) as folder:
+        return _open(path, folder, _NO_LINK)
+
+
+def _open(path: Path, folder: int | None, flags: int = 0) -> int:
+    """A descriptor of a regular file; `folder`: of the one that holds it, or None."""
+    name = path if folder is None else path.name
+    _check_kind(os.stat(name, dir_fd=folder, follow_symlinks=not flags), path)  # to open a device can do something
+    descriptor = os.open(name, _FLAGS | flags, dir_fd=folder)
     try:
         status = os.fstat(descriptor)
         _check_kind(status, path)

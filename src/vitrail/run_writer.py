@@ -161,8 +161,11 @@ def write_event(event: Event, folder: Path, *, within: Path | None = None) -> No
 
 def _keep_table(table: Table, folder: Path, within: Path) -> str:
     text = io.StringIO()
-    rows = ([quote_formula(cell) for cell in row] for row in (table.columns, *table.rows))
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    plain, with_returns = (csv.writer(text, lineterminator=end) for end in ("\n", "\r\n"))
+    for row in (table.columns, *table.rows):
+        # The writer puts quotes around the signs of its own line end only, and a reader takes each for an end.
+        writer = with_returns if any("\r" in cell for cell in row if isinstance(cell, str)) else plain
+        writer.writerow([quote_formula(cell) for cell in row])
     name = f"tables/{safe_name(table.name)}.csv"
     files.write_text(folder / name, text.getvalue(), within=within)
     return name

@@ -14,7 +14,8 @@ from vitrail.reading import check_regular, open_lines
 SUFFIXES = (".csv", ".parquet")
 ROWS = 10_000  # of Parquet, in memory at once
 LONGEST = 32_768  # characters of a value: no path is longer
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_FORMULA = re.compile(r"'*[\s\ufeff\u200b]*[=+\-@＝＋－＠\t\r\n]")
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|nan)", re.ASCII | re.IGNORECASE)
 
 
 def is_table(path: Path) -> bool:
@@ -87,20 +88,12 @@ def quote_formula(cell: Any) -> Any:
 
     See https://owasp.org/www-community/attacks/CSV_Injection. Numbers stay as they are.
     """
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _is_number(cell) else cell
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def unquote_formula(cell: str) -> str:
     """The text that `quote_formula` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _values(column: Any) -> list[Any]:

@@ -23,7 +23,7 @@ CONNECTING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "u
 
 def main(runs: Path, root: Path, secret: Path) -> None:
     opened: list[str] = []
-    submitted: list[str] = []
+    submitted: list[Any] = []
     faults: list[str] = []
     calls: Counter[str] = Counter()
 
@@ -32,7 +32,7 @@ def main(runs: Path, root: Path, secret: Path) -> None:
             opened.append(f"{event} {arguments}")
 
     def submit(self: Jobs, steps: list[Any]) -> None:
-        submitted.extend(json.dumps(step.settings) for step in steps)
+        submitted.extend(steps)
         for step in steps:
             step.folder.rmdir()
         raise BadSetting("Nothing is run here.")
@@ -51,11 +51,7 @@ def main(runs: Path, root: Path, secret: Path) -> None:
                     calls["refused by the framework" if fault is None else "made"] += 1
                     faults += [fault] if fault else []
     context.jobs.close()
-    places = [
-        json.dumps(value) for value in values if "://" not in value and value.startswith((str(secret), str(root)))
-    ]
-    seen = [each for each in submitted if any(place in each for place in places)]
-    told = {"calls": calls["made"], "opened": opened, "submitted": len(submitted), "seen": seen, "faults": faults}
+    told = {"calls": calls["made"], "opened": opened, "submitted": len(submitted), "faults": faults}
     print(json.dumps(told))
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import struct
+import subprocess
 import time
 import zipfile
 import zlib
@@ -207,6 +208,10 @@ def test_the_pages_folder_is_its_owners_and_the_key_stays(tmp_path):
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert page_key(home) == key
     assert len(key) == 32
+    for spoil in (lambda: (home / "key").chmod(0o644), lambda: os.link(home / "key", tmp_path / "copy")):
+        before = page_key(home)
+        spoil()  # somebody may know it
+        assert page_key(home) != before
     for other in ("", "short", "x" * 500, "/../" * 10, "\xff" * 40):
         (home / "key").write_text(other)
         assert re.fullmatch(r"[\w-]{32}", page_key(home))
@@ -230,3 +235,31 @@ def test_a_pages_folder_of_somebody_else_is_refused(tmp_path):
     os.chown(private_folder(tmp_path), 12345, 12345)
     with pytest.raises(CannotWrite, match="belongs to another user"):
         private_folder(tmp_path)
+
+
+def test_a_zip_of_deep_folders_is_refused_and_one_that_is_there_stops_nothing(tmp_path):
+    with pytest.raises(BadSetting, match="more than 20 folders"):
+        unpacked(zipped(tmp_path / "a.zip", {"a/" * 300 + "1.png": png()}), tmp_path / "out")
+    folder = private_folder(tmp_path / "runs") / "uploads"
+    deep = folder / "sets" / "x"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    clean(folder)
+    subprocess.run(["rm", "-rf", str(deep)], check=True)  # the clean-up of the tests is recursive
+
+
+def test_many_empty_files_count_and_a_prepared_link_is_not_walked_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_BYTES", 100 * 4096)
+    folder = private_folder(tmp_path) / "uploads"
+    (folder / "sets" / "x").mkdir()
+    for number in range(200):
+        (folder / "sets" / "x" / f"{number}").touch()
+    clean(folder)
+    assert not (folder / "sets" / "x").exists()
+    (folder / "files" / "way").symlink_to("/usr")
+    assert uploads._newest_and_size(folder / "files" / "way")[1] == uploads.BLOCK

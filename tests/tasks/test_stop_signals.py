@@ -192,5 +192,22 @@ def is_there(group):
     return True
 
 
+@BOTH
+def test_a_signal_outside_of_any_command_has_its_code_too(number, code):
+    program = (
+        "import signal, sys\n"
+        "import vitrail.cli.app as app\n"
+        f"app.TaskGroup.invoke = lambda *_: signal.raise_signal({int(number)})\n"
+        "sys.argv = ['vitrail', 'list']\n"
+        "from vitrail.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, preexec_fn=listen
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_nothing_was_received_in_this_process():
     assert interrupts.stop_code() is None

@@ -330,6 +330,16 @@ def test_a_replay_writes_to_its_run_folder_and_the_users_cache_only(server, stri
     assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == before
 
 
+def test_a_run_that_is_resumed_writes_to_its_folder_and_the_users_cache_only(server, stopped, tmp_path):
+    content = json.loads((stopped / "settings.json").read_text())
+    elsewhere = {"cache": str(tmp_path / "elsewhere" / "cache"), "tensorboard": str(tmp_path / "elsewhere" / "curves")}
+    content["settings"] |= {**elsewhere, "download": True}
+    (stopped / "settings.json").write_text(json.dumps(content))
+    resumed(server, stopped).assert_well()
+    assert not (tmp_path / "elsewhere").exists()
+    assert not json.loads((stopped / "settings.json").read_text())["settings"]["download"]
+
+
 def test_a_checkpoint_that_lacks_anything_is_refused_in_a_sentence(server, stopped):
     from vitrail.gan_training.checkpoints import pack, unpack
 

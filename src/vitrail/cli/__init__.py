@@ -9,14 +9,19 @@ __all__ = ["main"]
 def main() -> None:
     """The entry point of the `vitrail` command."""
     try:  # Ctrl-C while modules are being imported is no traceback either
-        from vitrail.interrupts import stop_on_signals
+        from vitrail.interrupts import stop_code, stop_on_signals
         from vitrail.process import configure_process
 
         stop_on_signals()
         configure_process()
         from vitrail.cli.app import app
 
-        app(prog_name="vitrail")
+        try:
+            app(prog_name="vitrail")
+        except SystemExit:  # typer takes a KeyboardInterrupt outside of a task for Ctrl-C
+            if (code := stop_code()) is not None:
+                raise SystemExit(code) from None
+            raise
     except KeyboardInterrupt:
         print("Error: Stopped.", file=sys.stderr)
         received = getattr(sys.modules.get("vitrail.interrupts"), "stop_code", lambda: None)()

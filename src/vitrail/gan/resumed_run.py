@@ -14,9 +14,12 @@ MAY_CHANGE = frozenset(
 )
 """Settings that may change when a run is resumed."""
 
+PLACES = frozenset(("cache", "tensorboard", "download"))
+"""Settings that write elsewhere: never taken from the run folder, which may come from somebody else."""
+
 
 def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of the run in `folder`, with those of `given` that may change.
+    """The settings of the run in `folder`, without `PLACES`, and with those of `given` that may change.
 
     Raises:
         BadRun: it is not a run of `gan train`, or has finished its epochs.
@@ -32,7 +35,8 @@ def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     done = int(run.settings["epochs"])
     if run.result is not None and not _is_above(given.get("epochs"), done):
         raise BadRun(f"{path!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.", path=path)
-    return {**run.settings, **given, "data": run.settings["data"]}
+    recorded = {name: value for name, value in run.settings.items() if name not in PLACES}
+    return {**recorded, **given, "data": run.settings["data"]}
 
 
 def _is_above(epochs: Any, done: int) -> bool:

@@ -19,6 +19,7 @@ from vitrail.devices import cpu_count
 from vitrail.errors import LostProcess, VitrailError
 from vitrail.events import Event, Progress
 from vitrail.process import configure_process
+from vitrail.reading import confine, confined_to
 from vitrail.sharding.shard import Shard
 from vitrail.sharding.store import ShardStore
 
@@ -42,9 +43,8 @@ def one_thread() -> Iterator[None]:
 
 def worker_spec(reopen: str, settings: Mapping[str, Any], folder: Path) -> str:
     """What a worker needs to open the task by itself, from paths, so that nothing large is sent to it."""
-    return json.dumps(
-        {"reopen": reopen, "settings": dict(settings), "folder": str(folder.resolve()), "directory": os.getcwd()}
-    )
+    spec = {"reopen": reopen, "settings": dict(settings), "folder": str(folder.resolve()), "directory": os.getcwd()}
+    return json.dumps({**spec, "confined_to": list(map(str, confined_to()))})
 
 
 class Worker:
@@ -52,6 +52,7 @@ class Worker:
 
     def __init__(self, spec: str) -> None:
         self._spec = json.loads(spec)
+        confine(map(Path, self._spec["confined_to"]))
         self._store: ShardStore | None = None
 
     def run_shard(self, text: str) -> list[str]:

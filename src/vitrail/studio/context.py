@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,14 +15,12 @@ import gradio as gr
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadRun, BadSetting, MissingExtra, VitrailError
-from vitrail.reading import read_json
 from vitrail.run_writer import new_folder
 from vitrail.runs import read_run
 from vitrail.settings import shortened
 from vitrail.studio import html
 from vitrail.studio.jobs import Job, Jobs, Step
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.tasks import TASKS
 
 REFRESH_SECONDS = 0.3
 """Between two updates of a running job."""
@@ -51,41 +48,25 @@ class StudioContext:
     runs: Path
     roots: tuple[Path, ...]
     uploads: Path
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.readable)
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Folders below which the page and its tasks may read."""
+        return (*self.roots, self.runs, self.uploads, *_packaged())
 
     def submit(self, tasks: Sequence[TaskSettings]) -> Job:
         """Puts tasks into the queue as one job.
 
         Raises:
-            BadSetting: a setting is wrong, or names a file that the page may not read; or too many jobs wait.
+            BadSetting: a setting is wrong, or too many jobs wait.
             CannotWrite: a run folder cannot be made.
         """
         checked = [Step.of(name, settings) for name, settings in tasks]
-        for step in checked:
-            self.check_paths(step.task, step.settings)
         return self.jobs.submit([step.in_folder(new_folder(self.runs, step.task)) for step in checked])
-
-    def check_paths(self, task: str, settings: Mapping[str, Any]) -> None:
-        """Checks that a task reads no file but those that the page may read, whatever setting names them.
-
-        Raises:
-            BadSetting: a setting names another one.
-        """
-        fields = TASKS[task].model_fields
-        for name, value in settings.items():
-            extra = fields[name].json_schema_extra if name in fields else None
-            if not (isinstance(extra, Mapping) and extra["written"]):  # those are the page's own
-                self._check_texts(name, value)
-        if task in OPENING_TRAINING_DATA:
-            self._check_texts("data", _training_data(Path(str(settings.get("generator")))))
-
-    def _check_texts(self, name: str, value: Any) -> None:
-        for text in _texts(value):
-            if _names_a_file(name, text) and not self.may_read(text):
-                raise BadSetting(
-                    f"{name.replace('_', ' ')}: {shortened(text)} is outside the folders that this page may read. "
-                    f"Use one below {', '.join(map(str, self.roots))}, or the command line."
-                )
 
     def may_read(self, path: str) -> bool:
         """Whether a file or folder lies, links followed, below a root, the runs, the uploads or the packaged images."""
@@ -93,8 +74,7 @@ class StudioContext:
             place = Path(path).resolve()
         except (OSError, ValueError, RuntimeError):
             return False
-        allowed = (*self.roots, self.runs, self.uploads, *_packaged())
-        return any(place.is_relative_to(root.resolve()) for root in allowed)
+        return any(place.is_relative_to(root.resolve()) for root in self.readable)
 
     def follow(self, job: Job) -> Iterator[list[RunMonitor]]:
         """The monitors of a job's runs, each time there is news, and once when the job has finished."""
@@ -157,7 +137,8 @@ class StudioContext:
         """All run folders, the latest first; a link is none, since it can lead anywhere."""
         found = {}
         for path in self.runs.glob("*/settings.json"):
-            with suppress(OSError):  # one that is being removed
+            with suppress(OSError, UnicodeEncodeError):  # one that is being removed; a name that no page can show
+                str(path.parent).encode()
                 if not path.parent.is_symlink():
                     found[path.parent] = path.parent.stat().st_mtime
         return sorted(found, key=found.__getitem__, reverse=True)
@@ -226,48 +207,6 @@ def connect(
     controls.run.click(start, list(inputs), outputs, **EVENT_OPTIONS)
     controls.stop.click(stop, [current], [controls.status], **EVENT_OPTIONS)
     return completed
-
-
-PATH_SETTINGS = {"folder", "data", "backbone", "judge", "feature_extractor", "start", "weights", "labels", "spectrum"}
-"""Settings of text that may name a file or a folder, beside those whose type is a path."""
-
-
-OPENING_TRAINING_DATA = ("gan-edit", "gan-evaluate")
-"""Tasks that open the images that a generator says it was trained on."""
-
-
-def _training_data(run: Path) -> Any:
-    """What a generator says about the images that it was trained on.
-
-    Raises:
-        BadRun: it is not finished, or damaged.
-    """
-    try:
-        return read_json(run / "weights" / "generator.json", within=run)["data"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadRun(f"'{run}' holds no finished generator. Use a run of `vitrail gan train` that has ended.") from None
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All texts in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _texts(each)
-    elif isinstance(value, Mapping):
-        yield from _texts([*value.values()])
-
-
-def _names_a_file(name: str, text: str) -> bool:
-    """Whether a setting can be taken for a path: anything absolute or that leads up, and whatever is there."""
-    path = Path(text)
-    if path.is_absolute() or ".." in path.parts or text.startswith("~"):
-        return True
-    try:
-        return name in PATH_SETTINGS and os.path.lexists(text)
-    except ValueError:  # a null character
-        return True
 
 
 @cache

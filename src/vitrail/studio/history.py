@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from vitrail.errors import BadSetting, VitrailError
-from vitrail.runs import read_run
 from vitrail.studio import html
 from vitrail.studio.context import (
     EVENT_OPTIONS,
@@ -22,7 +21,6 @@ from vitrail.studio.context import (
     run_buttons,
 )
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.tasks import TASKS
 
 REFRESH_SECONDS = 2.0
 MAX_RUNS = 200  # in the list
@@ -60,7 +58,7 @@ def all_runs(context: StudioContext) -> list[str]:
     return [str(path) for path in context.run_folders()[:MAX_RUNS]]
 
 
-def _contents(context: StudioContext, names: Sequence[str]) -> str:
+def _contents(context: StudioContext, names: Sequence[str] | None) -> str:
     if not names:
         return html.error_html("No run is chosen. Choose one in Runs.")
     try:
@@ -75,27 +73,19 @@ def _form(context: StudioContext, label: str, chosen: gr.Dropdown, plan: Any) ->
     connect(context, Controls(run, stop, status, output), [chosen], plan, _render)
 
 
-def _plan_comparison(context: StudioContext, names: Sequence[str]) -> list[TaskSettings]:
+def _plan_comparison(context: StudioContext, names: Sequence[str] | None) -> list[TaskSettings]:
+    names = names or ()
     if len(names) < 2:
         raise BadSetting(f"A comparison needs at least two runs; {len(names)} chosen. Choose more in Runs.")
     return [("compare", {"run_folders": [context.find_run(name) for name in names]})]
 
 
-def _plan_replay(context: StudioContext, names: Sequence[str]) -> list[TaskSettings]:
+def _plan_replay(context: StudioContext, names: Sequence[str] | None) -> list[TaskSettings]:
+    names = names or ()
     if len(names) != 1:
         raise BadSetting(f"Only one run can be repeated at a time; {len(names)} chosen.")
     folder = context.find_run(names[0])
-    run = read_run(folder)
-    if run.task in TASKS:  # else `replay` says so
-        context.check_paths(run.task, run.settings)
-        for network in (*_listed(run.settings.get("backbone", ())), *_listed(run.settings.get("judge", ()))):
-            if network not in ("auto", "none"):
-                context.check_network(network)
     return [("replay", {"run_folder": folder, "runs": str(context.runs)})]
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _render(monitors: Sequence[RunMonitor]) -> str:
@@ -115,11 +105,11 @@ def _cancel(context: StudioContext, identity: str | None) -> str:
     return html.job_list(context.jobs.open())
 
 
-def _report(context: StudioContext, names: Sequence[str]) -> tuple[str, gr.DownloadButton]:
+def _report(context: StudioContext, names: Sequence[str] | None) -> tuple[str, gr.DownloadButton]:
     from vitrail.report import build_report
 
     try:
-        folders = [Path(context.find_run(name)) for name in names]
+        folders = [Path(context.find_run(name)) for name in names or ()]
         page = context.uploads / "reports" / f"report-{folders[0].name if folders else ''}.html"
         build_report(folders, page)
     except VitrailError as error:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadSetting, MissingExtra, VitrailError
 from vitrail.formatting import percent
+from vitrail.image_files import SUFFIXES
 from vitrail.runs import read_run
 from vitrail.settings import option_name
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext
@@ -97,7 +98,8 @@ def misclassified_images(name: str, context: StudioContext) -> list[tuple[str, s
 
 def _is_below(file: str, home: Path, context: StudioContext) -> bool:
     place = Path(file).resolve()
-    return place.is_relative_to(home) and context.may_read(file) and place.is_file()
+    is_image = place.suffix.lower() in SUFFIXES and place.is_file()
+    return is_image and place.is_relative_to(home) and context.may_read(file)
 
 
 def provided_image(path: str | None, context: StudioContext) -> str:

@@ -72,9 +72,14 @@ class Job:
 
 
 class Jobs:
-    """The queue, and the one worker process, which is started with the first job."""
+    """The queue, and the one worker process, which is started with the first job.
 
-    def __init__(self) -> None:
+    Args:
+        readable: folders below which tasks may read; none: everywhere.
+    """
+
+    def __init__(self, readable: Sequence[Path] = ()) -> None:
+        self._readable = tuple(readable)
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
         self._worker: subprocess.Popen[str] | None = None
@@ -213,7 +218,7 @@ class Jobs:
                 return None
             if self._worker is None or self._worker.poll() is not None:
                 self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "vitrail.studio.worker"],
+                    [sys.executable, "-m", "vitrail.studio.worker", *map(str, self._readable)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from vitrail.studio.security import Guard
 
 HOST = "127.0.0.1"
-WORKER_SECONDS = 1.0  # for the worker to end with the page; then it ends by itself
-LAST_SECONDS = 2.5  # for everything, from the signal on
+WORKER_SECONDS = 0.5  # for the worker to end with the page; then it ends by itself
+LAST_SECONDS = 2.0  # for everything, from the signal on
 
 
 class Studio(Task):
@@ -52,10 +52,13 @@ class Studio(Task):
             if not root.is_dir():
                 raise BadSetting(f"--allow: '{root}' is not a folder. Use a folder of images.")
         before = os.umask(0o077)  # runs made of uploads are nobody else's, and neither is the key
+        # A server that was started in the background of a script, which ignores Ctrl-C, is ended by it too.
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield from self._serve(roots)
         finally:
             os.umask(before)
+            signal.signal(signal.SIGINT, heard)
 
     def _serve(self, roots: tuple[Path, ...]) -> Iterator[Event]:
         import uvicorn
@@ -69,8 +72,6 @@ class Studio(Task):
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
             thread.start()
-            # A server that was started in the background of a script, which ignores Ctrl-C, is ended by it too.
-            before = signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
                 yield Note(f"Serving on {page}; press Ctrl-C to stop")
                 if self.open:
@@ -80,7 +81,6 @@ class Studio(Task):
                 _exit_soon()
                 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of requests that are cut off now
                 server.should_exit = True
-            signal.signal(signal.SIGINT, before)
             context.jobs.close(WORKER_SECONDS)
             thread.join()
         yield Result({"address": page})

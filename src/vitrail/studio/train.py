@@ -21,8 +21,9 @@ from vitrail.studio.context import (
     run_buttons,
 )
 from vitrail.studio.inputs import changed_settings, other_settings
+from vitrail.studio.jobs import Step
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.studio.uploads import ZIP_BYTES, allowed_data, checked_upload, unpacked
+from vitrail.studio.uploads import ZIP_BYTES, allowed_data, checked_upload, clean, unpacked
 from vitrail.tasks.transfer import Transfer
 
 
@@ -51,11 +52,11 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
         if not chosen:
             raise BadSetting(f"No network is chosen. Use e.g. {DEFAULT_BACKBONE}.")
         settings = {
-            "folder": _data(context, where, zipped),
             "backbone": [context.check_network(name) for name in chosen],
             **changed_settings(Transfer, names, more),
         }
-        return [("transfer", settings)]
+        Step.of("transfer", {"folder": where or "digits", **settings})  # before a zip is unpacked
+        return [("transfer", {"folder": _data(context, where, zipped), **settings})]
 
     completed = connect(
         context, Controls(run, stop, status, output), [folder, archive, backbone, *others], plan, render
@@ -67,7 +68,10 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
 def _data(context: StudioContext, where: str, zipped: str | None) -> str:
     if zipped:
         archive = checked_upload(zipped, context.uploads)
-        return str(unpacked(archive, context.uploads / "sets" / token_hex(16)))
+        home = context.uploads / "sets" / token_hex(16)
+        folder = unpacked(archive, home)
+        clean(context.uploads, f"{context.jobs.named_by_open()} {home}")
+        return str(folder)
     return allowed_data(where, context.roots)
 
 

@@ -31,6 +31,8 @@ PACKAGED = ("digits",)
 HOME = ".studio"  # in the folder of the runs: the key, and what was uploaded
 MAX_AGE = 24 * 60 * 60.0  # seconds
 MAX_BYTES = 2_000_000_000
+BLOCK = 4096  # bytes that the smallest file takes
+DEPTH = 20  # folders in each other in a zip
 PARTS = ("files", "sets", "images", "reports")
 """Folders of uploads: as the framework stores them, unpacked, decoded and encoded again, and pages to download."""
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -62,13 +64,21 @@ def page_key(home: Path) -> str:
     """
     file = home / "key"
     try:
-        key = read_text(file, 100, within=home)
+        key = read_text(file, 100, within=home) if _is_mine_alone(file) else ""
     except (OSError, ValueError):
         key = ""
     if not re.fullmatch(r"[\w-]{32,}", key, re.ASCII):
         key = secrets.token_urlsafe(24)
         write_text(file, key, within=home)
+        os.chmod(file, 0o600)
     return key
+
+
+def _is_mine_alone(file: Path) -> bool:
+    """Whether nobody else can have read a file, or prepared it: its owner, permissions and number of names."""
+    status = os.lstat(file)
+    owner = status.st_uid == os.geteuid() if hasattr(os, "geteuid") else True
+    return owner and not status.st_mode & 0o077 and status.st_nlink == 1
 
 
 def clean(uploads: Path, in_use: str = "") -> None:
@@ -88,12 +98,14 @@ def clean(uploads: Path, in_use: str = "") -> None:
 
 
 def _newest_and_size(entry: Path) -> tuple[float, int]:
-    """The time of the latest change in a file or folder, and the bytes of all its files."""
-    newest, size = 0.0, 0
-    for path in (entry, *entry.rglob("*")):
-        with suppress(OSError):
-            status = os.lstat(path)
-            newest, size = max(newest, status.st_mtime), size + status.st_size
+    """The time of the latest change in a file or folder, and the bytes of all its files, a block each at least."""
+    newest, size = os.lstat(entry).st_mtime, BLOCK
+    with suppress(RecursionError):  # deeper than anything that is unpacked here
+        for root, _, names in os.walk(entry):  # of a link: nothing
+            for name in names if not entry.is_symlink() else ():
+                with suppress(OSError):
+                    status = os.lstat(os.path.join(root, name))
+                    newest, size = max(newest, status.st_mtime), size + max(BLOCK, status.st_size)
     return newest, size
 
 
@@ -229,6 +241,8 @@ def _images(opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
             raise BadSetting(
                 f"The zip contains the path '{member.filename}', which leads out of it. Use relative paths."
             )
+        if len(path.parts) > DEPTH:
+            raise BadSetting(f"The zip has more than {DEPTH} folders in each other. Use a zip of class folders.")
         if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and "__MACOSX" not in path.parts:
             found = True
             yield member

@@ -7,6 +7,7 @@ however that came, the task is stopped as by Ctrl-C, and the process ends.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
@@ -15,14 +16,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from vitrail.backbones.sources import checkpoint_folder
 from vitrail.errors import VitrailError
 from vitrail.process import configure_process
+from vitrail.reading import confine
 from vitrail.run_writer import record
+from vitrail.settings import cache_folder
 from vitrail.task import Task
 from vitrail.tasks import TASKS
 
@@ -36,6 +40,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not be taken for an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_process()
+    if len(sys.argv) > 1:
+        isolate(map(Path, sys.argv[1:]))
 
     def answer(message: Mapping[str, str]) -> None:
         with suppress(OSError):  # the server has ended
@@ -45,6 +51,23 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while (line := orders.get()) is not None:
         answer(work(json.loads(line), lambda: answer({"state": "started"})))
+
+
+def isolate(folders: Iterable[Path]) -> None:
+    """From now on this process reads below these folders, installed packages and caches only, and opens no connection.
+
+    What a task reads is named by a form, but also by run folders, tables and links that somebody else may have made.
+    """
+    here = Path.cwd().resolve()  # `-m` puts it among the places of packages
+    packages = [Path(each) for each in sys.path if each and Path(each).resolve() != here]
+    confine([*folders, *packages, cache_folder().parent, checkpoint_folder()])
+    os.environ["HF_HUB_OFFLINE"] = "1"  # else its client tries again and again
+    sys.addaudithook(_refuse_connections)
+
+
+def _refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "the page opens no connections")
 
 
 def _listen(orders: queue.SimpleQueue[str | None]) -> None:

@@ -186,7 +186,9 @@ class GanTrain(GanSettings):
     encoder_epochs: int = setting(
         8, "With attributes: epochs of the encoders that `gan edit` needs; 0: none", panel=OPTIMISATION, ge=0
     )
-    tensorboard: Path | None = setting(None, "Folder of TensorBoard curves", panel=OUTPUT, written=True)
+    tensorboard: Path | None = setting(
+        None, "Folder of TensorBoard curves; give it again with --resume", panel=OUTPUT, written=True
+    )
     resume: Path | None = setting(None, "Run folder to resume from its latest checkpoint", panel=RUNNING, written=True)
 
     def run(self) -> Iterator[Event]:

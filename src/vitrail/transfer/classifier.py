@@ -24,7 +24,7 @@ from vitrail.devices import choose_device
 from vitrail.errors import BadRun, UnknownName, one_line
 from vitrail.image_files import display_name
 from vitrail.preprocessing import Preprocessing
-from vitrail.reading import check_regular, read_json, refuse_links
+from vitrail.reading import LIMITS, check_regular, read_json, refuse_links
 from vitrail.settings import parse_model
 from vitrail.transfer.head import LinearHead, check_width, unpack_head
 from vitrail.transfer.scaling import Scaling
@@ -161,7 +161,8 @@ def read_classifier(run: Path) -> SavedClassifier:
     stem = run / "weights" / "head"
     try:
         header = parse_model(_Header, read_json(stem.with_suffix(".json"), within=run))
-        head = unpack_head(load_file(check_regular(stem.with_suffix(".safetensors"), within=run)), len(header.classes))
+        tensors = check_regular(stem.with_suffix(".safetensors"), within=run, limit=LIMITS["head"])
+        head = unpack_head(load_file(tensors), len(header.classes))
         members = tuple(_member(member, run) for member in header.members)
     except FileNotFoundError:
         raise BadRun(f"'{display_name(run)}' holds no classifier. Use a finished run of `vitrail transfer`.") from None
