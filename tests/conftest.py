@@ -73,10 +73,10 @@ def failing_reads(monkeypatch):
     def fail(wanted):
         descriptor = reading._descriptor
 
-        def failing(path):
+        def failing(path, within):
             if wanted(Path(path)):
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return descriptor(path)
+            return descriptor(path, within)
 
         monkeypatch.setattr(reading, "_descriptor", failing)
 

@@ -15,7 +15,7 @@ MAY_CHANGE = frozenset(
 """Settings that may change when a run is resumed."""
 
 PLACES = frozenset(("cache", "tensorboard", "download"))
-"""Settings that write elsewhere: never taken from the run folder, which may come from somebody else."""
+"""Settings that write elsewhere: never taken from the run folder, whose origin is not known."""
 
 
 def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
