@@ -52,16 +52,16 @@ def _play_writes(fault: Mapping[str, Any], counts: Any) -> None:
 def _play_reads(fault: Mapping[str, Any], home: Path, counts: Any) -> None:
     descriptor = reading._descriptor
 
-    def faulty(path: Any) -> int:
+    def faulty(path: Any, within: Any) -> int:
         place = Path(path).absolute()
         if not place.is_relative_to(home) or place.parent.suffix == ".dist-info":
-            return descriptor(path)
+            return descriptor(path, within)
         counts[READS] += 1
         if not _is_hit(counts[READS], fault):
-            return descriptor(path)
+            return descriptor(path, within)
         if fault["kind"] == "read-error":
             raise OSError(fault["errno"], os.strerror(fault["errno"]), str(path))
-        return _first_half(descriptor(path))
+        return _first_half(descriptor(path, within))
 
     reading._descriptor = faulty
 
