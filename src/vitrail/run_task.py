@@ -37,5 +37,5 @@ def run(task: str, *, run_dir: AnyPath | None = None, **settings: Any) -> Run:
     if run_dir is not None:
         check_path("run_dir", run_dir)
     folder = chosen.resume_folder or (new_folder(Path("runs"), task) if run_dir is None else Path(run_dir))
-    deque(record(chosen, task, folder), maxlen=0)
+    deque(record(chosen, task, folder, is_ours=run_dir is None), maxlen=0)
     return read_run(folder)

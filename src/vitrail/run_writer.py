@@ -8,7 +8,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrail import files
-from vitrail.errors import CannotWrite
+from vitrail.errors import CannotWrite, VitrailError
 from vitrail.events import (
     Attachment,
     Checkpoint,
@@ -43,37 +43,82 @@ LIBRARIES = (
     *("onnx", "onnxruntime"),
 )
 
+PATIENCE = 1_000
+"""Notes and progress of a resumed run, such as those of reading its data, before its first file is made."""
 
-def record(task: Task, name: str, folder: Path) -> Iterator[Event]:
+
+def record(task: Task, name: str, folder: Path, *, is_ours: bool = False) -> Iterator[Event]:
     """Runs `task` and keeps what it yields in `folder`, passing every event on.
 
-    The `Result` that comes out has `task`, `seed` and `run` added. Whatever stops the run, what was
-    yielded before is whole on the disk, and `events.jsonl` says what happened.
+    The `Result` that comes out has `task`, `seed` and `run` added. Of a new run that an error ends before it has made
+    a file, nothing stays; in an earlier run nothing is changed before a task has something new to keep. Whatever stops
+    a run after that, what was yielded before is whole on the disk, and `events.jsonl` says what happened.
 
+    Args:
+        is_ours: whether `folder` was made for this run, and goes too if nothing stays.
     Raises:
         BadSetting: `folder` is no path.
         CannotWrite: `folder` exists and is not empty, or cannot be written.
     """
     check_path("run", folder)
     home, folder = folder, task.log_folder(folder)
-    if task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name)):
-        create_run_folder(folder)
+    is_new = task.resume_folder is None and not task.resumes(folder, same_task=_same_task(folder, name))
+    made = [folder] * is_ours + (create_run_folder(folder) if is_new else [])
     settings = task.model_dump(mode="json", exclude=set(task.unrecorded) if task.resume_folder else None)
-    files.write_json(folder / "settings.json", {"task": name, "settings": settings}, within=home)
-    files.write_json(folder / "environment.json", environment(), within=home)
+    log = _Log(folder, home, {"task": name, "settings": settings}, patience=0 if is_new else PATIENCE)
 
     def recorded(event: Event) -> Event:
         if isinstance(event, Result):
             event = Result({"task": name, **_seed(task), "run": str(home), **event.values})
-        write_event(event, folder, within=home)
+        log.add(event)
         return event
 
     try:
         yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
-        with suppress(CannotWrite):  # what stopped the run is what matters, and not that the log has no room for it
-            _log(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)}, home)
+        if is_new and not log.has_files and isinstance(error, VitrailError):
+            log.remove(made)
+        elif log.has_begun:
+            with suppress(CannotWrite):  # what stopped the run is what matters, not that the log has no room for it
+                _write_line(folder, {"event": "stopped", "why": type(error).__name__, "message": str(error)}, home)
         raise
+
+
+class _Log:
+    """What a run has written so far.
+
+    Args:
+        folder: of the log.
+        home: the run folder, which holds it.
+        settings: the content of `settings.json`.
+        patience: notes and progress that are kept back at the beginning.
+    """
+
+    def __init__(self, folder: Path, home: Path, settings: Mapping[str, Any], patience: int) -> None:
+        self._folder, self._home, self._settings, self._patience = folder, home, settings, patience
+        self._early: list[Event] = []
+        self.has_begun, self.has_files = False, False
+
+    def add(self, event: Event) -> None:
+        """Writes one event, or keeps it back; with the first one, the settings."""
+        if isinstance(event, Note | Progress) and not self.has_begun and len(self._early) < self._patience:
+            self._early.append(event)
+            return
+        if not self.has_begun:
+            files.write_json(self._folder / "settings.json", self._settings, within=self._home)
+            files.write_json(self._folder / "environment.json", environment(), within=self._home)
+            self.has_begun = True
+            for early in self._early:
+                write_event(early, self._folder, within=self._home)
+        self.has_files |= not isinstance(event, Note | Progress)
+        write_event(event, self._folder, within=self._home)
+
+    def remove(self, made: Sequence[Path]) -> None:
+        """Removes what was written, and the folders `made` for it that are empty then."""
+        for name in ("settings.json", "environment.json", "events.jsonl"):
+            files.remove_file(self._folder / name, within=self._home)
+        for folder in made:
+            files.remove_empty_folder(folder)
 
 
 def _recorded_events(events: Iterator[Event], recorded: Callable[[Event], Event]) -> Iterator[Event]:
@@ -92,11 +137,17 @@ def _recorded_events(events: Iterator[Event], recorded: Callable[[Event], Event]
         yield event
 
 
-def create_run_folder(folder: Path) -> None:
-    """Makes `folder` for a new run; nothing of an earlier one is ever overwritten."""
+def create_run_folder(folder: Path) -> list[Path]:
+    """Makes `folder` for a new run; nothing of an earlier one is ever overwritten.
+
+    Returns:
+        It, and each folder above it that was made too, in the order in which they may be removed.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     if folder.exists() and not (folder.is_dir() and all(map(files.is_leftover, folder.iterdir()))):
         raise CannotWrite(f"The run folder {str(folder)!r} exists and is not empty; choose another with --run.")
     files.make_folder(folder)
+    return made
 
 
 def _same_task(folder: Path, name: str) -> bool | None:
@@ -156,7 +207,7 @@ def write_event(event: Event, folder: Path, *, within: Path | None = None) -> No
         case Result():
             line = {"file": "result.json"}
             files.write_json(folder / "result.json", event.values, within=within)
-    _log(folder, {"event": type(event).__name__.lower(), **line}, within)
+    _write_line(folder, {"event": type(event).__name__.lower(), **line}, within)
 
 
 def _keep_table(table: Table, folder: Path, within: Path) -> str:
@@ -209,7 +260,7 @@ def _seed(task: Task) -> dict[str, int]:
     return {"seed": task.seed} if hasattr(task, "seed") else {}
 
 
-def _log(folder: Path, line: Mapping[str, Any], within: Path) -> None:
+def _write_line(folder: Path, line: Mapping[str, Any], within: Path) -> None:
     timed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
     files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False), within=within)
 

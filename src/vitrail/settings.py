@@ -108,7 +108,15 @@ def home_setting() -> Any:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """No aliases: settings have no use for them, and nine lists, each of nine times the one before, fill any memory."""
+    """Values as text, which a setting reads as it reads the command line's: `target: no` is the class "no".
+
+    No aliases: settings have no use for them, and nine lists, each of nine times the one before, fill any memory.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [each for each in known if each[0] == "tag:yaml.org,2002:null"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -124,7 +132,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file, keys as they are written there."""
+    """The settings in a YAML file, keys as they are written there, values as text."""
     try:
         values = yaml.load(read_text(path, LIMITS["settings"]), _PlainLoader) or {}
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # a date in month 99 ...

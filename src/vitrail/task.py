@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Event
@@ -59,6 +60,9 @@ class Task(BaseModel):
         annotation, default = field.annotation, field.default
         if isinstance(value, str | list | tuple) and not value and isinstance(default, str | tuple) and default:
             raise ValueError("is empty. Leave it out for the default.")
+        splits = any(isinstance(each, BeforeValidator) for each in field.metadata)
+        if isinstance(value, str) and get_origin(annotation) is tuple and not splits:
+            value = (value,)  # one value where several may be given
         values = value if isinstance(value, list | tuple) else (value,)
         if Path in (annotation, *get_args(annotation)) and any(isinstance(each, str) and not each for each in values):
             raise ValueError("must be a path; got ''. Use '.' for the working directory.")
@@ -102,18 +106,31 @@ class Task(BaseModel):
     def from_file(cls: type[T], path: Path, overrides: Mapping[str, Any]) -> T:
         """The task that a YAML file describes; its keys are the names of options, and `overrides` win over the file.
 
+        The `settings.json` of a run of this task is such a file.
+
         Raises:
             BadSetting: the file cannot be read, is not a mapping, or holds a wrong setting.
         """
         fields = {option_name(field, info)[2:].replace("-", "_"): field for field, info in cls.model_fields.items()}
         given: dict[str, Any] = {}
-        for key, value in read_config(path).items():
+        for key, value in cls._settings_in(path).items():
             name = key.replace("-", "_")
             if name in given:
                 raise BadSetting(f"The settings file {str(path)!r} gives {key!r} twice. Use one of the two.")
             given[name] = value
         given = {name: value for name, value in given.items() if value is not None}  # `name:` is the default
         return cls(**{**{fields.get(key, key): value for key, value in given.items()}, **overrides})
+
+    @classmethod
+    def _settings_in(cls, path: Path) -> Mapping[str, Any]:
+        content = read_config(path)
+        if content.keys() != {"task", "settings"} or not isinstance(content["settings"], dict):
+            return content
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+        if content["task"] != name:
+            raise BadSetting(f"{str(path)!r} holds the settings of {content['task']}. Use those of a run of {name}.")
+        settings: Mapping[str, Any] = content["settings"]
+        return settings
 
     @classmethod
     def of_run(cls: type[T], folder: Path, settings: Mapping[str, Any], version: str) -> T:
@@ -156,7 +173,9 @@ def validation_message(error: ValidationError, task: type[Task]) -> str:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             return f"Unknown setting {name.removeprefix('--')!r}.{hint} Known: {', '.join(known)}."
         case "missing":
-            return f"{name} is missing; it must be given."
+            extra = task.model_fields[field].json_schema_extra
+            positional = isinstance(extra, Mapping) and extra["positional"]
+            return f"{field.upper() if positional else name} is missing. Give it, or a settings file that does."
         case "value_error":  # ours: of one setting, or of several that do not go together
             reason = str(first["ctx"]["error"])
             return f"{name} {reason}" if field else reason

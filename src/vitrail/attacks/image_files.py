@@ -21,7 +21,7 @@ from vitrail.attacks.similarity import structural_similarity
 from vitrail.attacks.sized_batches import SizedBatch, sized_batches
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
 from vitrail.backbones.network import Network
-from vitrail.class_names import class_index
+from vitrail.class_names import class_choices
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.image_ascent import MEMORY, NetworkTraffic, check_finite, max_batch_size, monitored
@@ -78,7 +78,7 @@ class FileAttack:
         self._network, self._files, self._method = network, files, method
         self._norm: NormName = norm
         self._epsilon, self._confidence, self._memory, self._preview_every = epsilon, confidence, memory, preview_every
-        indices = [None if name == ANY else class_index(network.classes, name) for name in targets]
+        indices = class_choices(network.classes, targets, otherwise=ANY)
         if len(indices) not in (1, len(files)):
             raise BadSetting(f"{len(indices)} targets were given for {len(files)} images. Use one, or one per image.")
         if None in indices and len(indices) > 1:

@@ -26,7 +26,7 @@ from vitrail.attributions.verdict import random_baseline, verdicts
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.inference_engine import optimised_copy
 from vitrail.backbones.network import Network
-from vitrail.class_names import class_index
+from vitrail.class_names import class_choice
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
@@ -159,7 +159,7 @@ class Explainer:
         given = {name: value for name, value in options.items() if value is not None}
         self.network = network
         self._methods: dict[str, Method] = {name: bind_method(name, **given) for name in methods}
-        self._index = None if target == LIKELIEST else class_index(network.classes, target)
+        self._index = class_choice(network.classes, target, otherwise=LIKELIEST)
         self._faithfulness, self._randomisation_test, self._segment = faithfulness, randomisation_test, segment
         self._seed, self._memory = seed, memory
 

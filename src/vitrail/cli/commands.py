@@ -54,6 +54,13 @@ def command_for(name: str, task: type[Task]) -> Any:
 class TaskCommand(TyperCommand):
     """A command whose help leaves the text the room: of a flag, only the form that changes the default."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the base class; a settings file may give what the command line must otherwise."""
+        if any(arg.partition("=")[0] == "--config" for arg in args):
+            for param in self.params:
+                param.required = False
+        return super().parse_args(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """As the base class, with short names of types, since help texts name the choices."""
         for param in cast("list[Any]", self.params):
@@ -95,10 +102,11 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
             raise BadSetting(_alone(name, group.ranks))
         with group.join():
             chosen = task.from_file(config, given) if config else task(**given)
+            is_ours = folder is None and chosen.resume_folder is None
             folder = chosen.resume_folder or folder or (new_folder(root, name) if root else None)
             group.wait()  # all have read the folder that is resumed; the first one now changes it
             if group.rank == 0:
-                printer.show(record(chosen, name, folder) if folder else chosen.run())
+                printer.show(record(chosen, name, folder, is_ours=is_ours) if folder else chosen.run())
                 if printer.fault is not None:
                     raise printer.fault
             else:

@@ -103,7 +103,7 @@ class GeneratorNetwork:
         """
         values: dict[int, float] = {}
         for text in texts:
-            name, _, value = text.partition("=")
+            name, _, value = text.rpartition("=")
             if value not in ("0", "1"):
                 raise BadSetting(f"An attribute must be 1 or 0; got {text!r}. Use {self.names[0]}=1.")
             index, number = class_index(self.names, name, kind="attribute"), 1.0 if value == "1" else -1.0

@@ -93,7 +93,7 @@ def work(order: Mapping[str, Any], started: Callable[[], None]) -> dict[str, str
         signal.signal(signal.SIGINT, signal.default_int_handler)
         started()
         task: Task = TASKS[order["task"]](**order["settings"])
-        for _ in record(task, order["task"], Path(order["folder"])):
+        for _ in record(task, order["task"], Path(order["folder"]), is_ours=True):
             pass
     except VitrailError as error:
         return {"state": "failed", "message": str(error)}

@@ -17,7 +17,6 @@ from vitrail.settings import (
     NETWORK,
     OPTIMISATION,
     OUTPUT,
-    Names,
     device_setting,
     memory_setting,
     seed_setting,
@@ -33,8 +32,8 @@ class Attack(Task):
     images: tuple[Path, ...] = setting(
         ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True
     )
-    target: Names = setting(
-        ("any",), "Target class, by name or number, or one per image; any: untargeted", panel=METHOD
+    target: tuple[str, ...] = setting(
+        ("any",), "Target class, by name or number, or one per image: a,b; any: untargeted", panel=METHOD
     )
     method: str = setting(DEFAULT_ATTACK, f"Attack: {', '.join(map(display_name, ATTACKS))}", panel=METHOD)
     epsilon: float | None = setting(

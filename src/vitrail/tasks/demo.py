@@ -30,7 +30,7 @@ class Demo(Task):
         for name, task in self._tasks(folders):
             folders.append(new_folder(self.runs, name))
             yield Note(str(task.__doc__))
-            for event in record(task, name, folders[-1]):
+            for event in record(task, name, folders[-1], is_ours=True):
                 if isinstance(event, Summary):
                     yield Summary(event.lines)  # without its next steps: the demonstration takes the next one itself
                 elif not isinstance(event, Result):

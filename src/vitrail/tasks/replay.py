@@ -48,7 +48,7 @@ class Replay(Task):
         task = TASKS[old.task].of_run(old.folder, old.settings, version)
         new: dict[str, Any] = {}
         folder = new_folder(self.runs, old.task)
-        for event in record(task, old.task, folder):
+        for event in record(task, old.task, folder, is_ours=True):
             if isinstance(event, Result):
                 new = dict(event.values)
             elif not isinstance(event, Summary):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -149,13 +150,16 @@ class Visualise(Task):
             BadSetting: `sweep` is not written so.
         """
         # Without quotes, a shell passes all words but the first as classes.
-        words = (*self.sweep.split(), *(name for name in self.classes if "=" in name))
+        words = (*self.sweep.split(), *(name for name in self.classes if self._is_of_sweep(name)))
         return dict(_parse_values(word) for word in words)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The classes, without the words of a sweep."""
-        return tuple(name for name in self.classes if "=" not in name)
+        return tuple(name for name in self.classes if not self._is_of_sweep(name))
+
+    def _is_of_sweep(self, word: str) -> bool:
+        return bool(self.sweep and re.match(r"[a-z].*=.", word))
 
     @property
     def chosen_method(self) -> Literal["fourier", "maco", "pixels"]:
