@@ -21,8 +21,8 @@ from itertools import product
 from pathlib import Path
 
 import torch
-
 from vitrail.datasets.attributes import find_table, read_table
+
 from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
 from vitrail.datasets.pixels import stratified_holdout
 from vitrail.events import Progress, Result

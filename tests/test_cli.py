@@ -85,7 +85,7 @@ def test_what_is_printed_is_what_a_reader_needs(tmp_path, stripes):
     said = run("transfer", stripes, "--backbone", "squeezenet", *where).stdout
     block, table = said.split("Per class", 1)
     for part in (
-        "24 training images, 12 test images",
+        "36 images of 3 classes (train 24, test 12)",
         "100.0 % (95 % interval",
         "chance",
         "curve_C.png",

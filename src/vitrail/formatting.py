@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 
 GROUPED_FROM = 1000  # numbers from here on are written without decimals, their thousands in groups
@@ -52,3 +53,8 @@ def count(number_of: int, noun: str, plural: str = "") -> str:
 def command(*words: object) -> str:
     """A command of ours as it can be pasted into a shell, e.g. `vitrail predict 'my run'`."""
     return shlex.join(("vitrail", *map(str, words)))
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """Printable text for a path: control characters and bytes that are not UTF-8 become backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))

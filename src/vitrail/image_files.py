@@ -4,7 +4,7 @@ import glob
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from vitrail import reading
 from vitrail.errors import BadFolder, BadImage
 from vitrail.files import AnyPath
+from vitrail.folder_walk import LeftOut, is_system_file, kind_of, walk_files
+from vitrail.formatting import display_name as display_name
 from vitrail.tables import is_table, iter_listed_files
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
 from vitrail.validation import paths_of
@@ -69,9 +71,9 @@ RUN_LENGTHS = (BmpImageFile.COMPRESSIONS["RLE8"], BmpImageFile.COMPRESSIONS["RLE
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_BLACK_IS_ZERO = 258, 262, 1
 
 
-def display_name(path: AnyPath) -> str:
-    """Printable text for a path: control characters and bytes that are not UTF-8 become backslash escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image: by its suffix, and if it is not hidden."""
+    return name.lower().endswith(SUFFIXES) and not is_system_file(name)
 
 
 def skipped_entry(file: AnyPath, error: BadImage) -> dict[str, str]:
@@ -85,12 +87,12 @@ def none_readable(skipped: Sequence[Mapping[str, str]]) -> BadImage:
     return BadImage(f"No image could be read. The first: {first['reason']}", kind=first["kind"], path=first["file"])
 
 
-def find_images(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
+def find_images(paths: AnyPath | Sequence[AnyPath], left_out: LeftOut | None = None) -> list[Path]:
     """Image files that one path or several name, as `iter_images` finds them."""
-    return list(iter_images(paths))
+    return list(iter_images(paths, left_out))
 
 
-def iter_images(paths: AnyPath | Sequence[AnyPath]) -> Iterator[Path]:
+def iter_images(paths: AnyPath | Sequence[AnyPath], left_out: LeftOut | None = None) -> Iterator[Path]:
     """Image files that `paths` name, in the order of `paths` and sorted within each; of several paths each file once.
 
     Args:
@@ -98,6 +100,7 @@ def iter_images(paths: AnyPath | Sequence[AnyPath]) -> Iterator[Path]:
             left out, links followed, each real folder once; or, if they hold no image, for tar files), glob patterns
             (`**` crosses folders), tar files (in the order of the archive) and tables (CSV or Parquet with a column
             `file`, in their order).
+        left_out: counts the files in folders that are no images, by kind.
 
     Raises:
         BadSetting: a path that can be none, such as an empty one.
@@ -105,7 +108,7 @@ def iter_images(paths: AnyPath | Sequence[AnyPath]) -> Iterator[Path]:
         BadFolder: a folder, tar file or table holds no image, or cannot be read.
     """
     paths = paths_of("images", paths)
-    found = (image for path in paths for image in _named_by(path))
+    found = (image for path in paths for image in _named_by(path, left_out))
     yield from found if len(paths) == 1 else dict.fromkeys(found)
 
 
@@ -211,9 +214,9 @@ def _plain_sixteen_bits(image: ImageFile) -> bool:
     return tags.get(TIFF_BITS) == (16,) and tags.get(TIFF_PHOTOMETRIC) == TIFF_BLACK_IS_ZERO
 
 
-def _named_by(here: Path) -> Iterator[Path]:
+def _named_by(here: Path, left_out: LeftOut | None) -> Iterator[Path]:
     if here.is_dir():
-        yield from _in_folder(here)
+        yield from _or_fail(images_below(here, left_out), f"There is no image in '{display_name(here)}'")
     elif here.is_file() and is_tar(here):
         yield from _or_fail(_in_tar(here), f"There is no image in '{display_name(here)}'")
     elif here.is_file() and is_table(here):
@@ -221,17 +224,23 @@ def _named_by(here: Path) -> Iterator[Path]:
     elif here.exists() or split_tar_path(here):
         yield here
     else:
-        yield from _matching(here)
+        yield from _matching(here, left_out)
 
 
-def _in_folder(folder: Path) -> Iterator[Path]:
+def images_below(folder: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
+    """The images at every depth of a folder, in its order; of one that holds none, those in its tar files.
+
+    Args:
+        left_out: counts what is no image, by kind.
+    Raises:
+        BadFolder: a folder or a tar file cannot be read.
+    """
     found = False
-    for image in _walk(folder, _if_image):
+    for image in _images_below(folder, left_out):
         found = True
         yield image
     if not found:
-        packed = (image for tar in _walk(folder, _if_tar) for image in _in_tar(tar))
-        yield from _or_fail(packed, f"There is no image in '{display_name(folder)}'")
+        yield from (image for tar in filter(is_tar, walk_files(folder)) for image in _in_tar(tar))
 
 
 def _or_fail(images: Iterator[Path], nothing: str) -> Iterator[Path]:
@@ -247,9 +256,10 @@ def _in_tar(tar: Path) -> Iterator[Path]:
     return (image for name in list_members(tar) for image in _if_image(tar / name))
 
 
-def _matching(pattern: Path) -> Iterator[Path]:
-    matches = map(Path, sorted(glob.glob(os.fspath(pattern), recursive=True)))
-    images = dict.fromkeys(image for match in matches for image in _matched(match))  # `**` finds some twice
+def _matching(pattern: Path, left_out: LeftOut | None) -> Iterator[Path]:
+    named = sorted(glob.glob(os.fspath(pattern), recursive=True))
+    matches = map(Path, filter(reading.may_be_read, named))
+    images = dict.fromkeys(image for match in matches for image in _matched(match, left_out))  # `**` finds some twice
     if not images:
         raise BadImage(
             f"There is no image at '{display_name(pattern)}'. Use an image, a folder of images, a tar file, "
@@ -258,34 +268,19 @@ def _matching(pattern: Path) -> Iterator[Path]:
     yield from images
 
 
-def _matched(match: Path) -> Iterable[Path]:
+def _matched(match: Path, left_out: LeftOut | None) -> Iterable[Path]:
     if match.is_dir():
-        return _walk(match, _if_image)
+        return _images_below(match, left_out)
     return _in_tar(match) if is_tar(match) and match.is_file() else _if_image(match)
 
 
-def _walk(folder: Path, taken: Callable[[Path], list[Path]]) -> Iterator[Path]:
-    seen: set[str] = set()  # a link to a folder above would lead round in circles
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=_cannot_list):
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            yield from taken(Path(root, name))
-
-
 def _if_image(path: Path) -> list[Path]:
-    hidden = path.name.startswith(".")  # macOS leaves a `._cat.jpg`, no image, beside each `cat.jpg`
-    return [path] if path.name.lower().endswith(SUFFIXES) and not hidden else []
+    return [path] if is_image_name(path.name) else []
 
 
-def _if_tar(path: Path) -> list[Path]:
-    return [path] if is_tar(path) and not path.name.startswith(".") else []
-
-
-def _cannot_list(error: OSError) -> None:
-    name = display_name(error.filename)
-    raise BadFolder(f"The folder '{name}' cannot be listed ({error.strerror}). Use one that you may read.") from error
+def _images_below(folder: Path, left_out: LeftOut | None) -> Iterator[Path]:
+    for file in walk_files(folder, left_out):
+        if is_image_name(file.name):
+            yield file
+        elif left_out is not None:
+            left_out[kind_of(file)] += 1

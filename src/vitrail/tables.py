@@ -1,44 +1,63 @@
-"""Tables that list images, a row each: CSV, or Parquet for millions; read row by row."""
+"""Tables that list images, a row each: CSV of any usual form, or Parquet for millions; read row by row."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vitrail.errors import BadFolder, MissingExtra, one_line
-from vitrail.reading import check_regular, open_lines
+from vitrail.reading import open_lines, open_regular
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet")
+FILE_COLUMNS = (
+    *("file", "filename", "file_name", "filepath", "file_path", "path"),
+    *("image", "image_id", "image_path", "image_name", "image_file", "img", "img_path", "img_name"),
+)
+"""Columns that may name the file, in any case; the first one that is there does."""
+
+SEPARATORS = ",;\t|"
+BLOCK = 2**20  # bytes
 ROWS = 10_000  # of Parquet, in memory at once
 LONGEST = 32_768  # characters of a value: no path is longer
-_FORMULA = re.compile(r"'*[\s\ufeff\u200b]*[=+\-@＝＋－＠\t\r\n]")
+_FORMULA = re.compile(r"'*[\s\0\u00ad\ufeff\u200b\u2060]*[=+\-@＝＋－＠\t\r\n]")
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|nan)", re.ASCII | re.IGNORECASE)
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name is that of a table."""
-    return path.name.lower().endswith(SUFFIXES)
+    """Whether the name is that of a table; of a text file, whether it begins as CelebA's list of attributes does."""
+    name = path.name.lower()
+    if name.endswith(".txt") and path.is_file():
+        try:
+            with open_lines(path) as lines:
+                return next(lines, "").strip().isdecimal()
+        except (OSError, ValueError):
+            return False
+    return name.endswith(SUFFIXES)
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
-    """The names of the columns.
+    """The names of the columns, without blanks around them.
 
     Raises:
         BadFolder: the table cannot be read.
         MissingExtra: it is Parquet, whose reader is not installed.
     """
-    with _Reading(path):
+    with _one_sentence(path):
         if path.suffix.lower() == ".parquet":
-            return tuple(_parquet(path).schema_arrow.names)
-        with open_lines(path, encoding="utf-8-sig") as lines:
-            return tuple(next(csv.reader(lines), ()))
+            with _parquet(path) as opened:
+                return tuple(map(str.strip, opened.schema_arrow.names))
+        return _form(path).columns
 
 
 def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The values of these columns, row by row, as text; a value that is missing is empty.
+    """The values of these columns, row by row, as text without blanks around it; a value that is missing is empty.
 
     Raises:
         BadFolder: the table cannot be read, or lacks a column.
@@ -49,38 +68,124 @@ def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if lacking:
         raise BadFolder(
             f"The table '{ascii(path.name)[1:-1]}' has no column {lacking[0]!r}; its columns are "
-            f"{', '.join(map(repr, given)) or 'none'}; one of files needs a column 'file'."
+            f"{', '.join(map(repr, given)) or 'none'}. Use a table with it."
         )
-    with _Reading(path):
+    places = [given.index(column) for column in columns]
+    with _one_sentence(path):
         if path.suffix.lower() == ".parquet":
-            for batch in _parquet(path, columns).iter_batches(ROWS, columns=list(columns)):
-                named = [_values(batch.column(column)) for column in columns]
-                yield from (tuple("" if value is None else str(value) for value in row) for row in zip(*named))  # noqa: B905
+            with _parquet(path) as opened:
+                names = [opened.schema_arrow.names[place] for place in places]
+            with _parquet(path, names) as opened:
+                for batch in opened.iter_batches(ROWS, columns=names):
+                    named = [_values(batch.column(name)) for name in names]
+                    for values in zip(*named, strict=True):
+                        yield tuple("" if value is None else str(value).strip() for value in values)
             return
-        places = [given.index(column) for column in columns]
-        with open_lines(path, encoding="utf-8-sig") as lines:
-            rows = csv.reader(lines)
-            next(rows)
-            for row in rows:
+        form = _form(path)
+        with open_lines(path, encoding=form.encoding) as lines:
+            for row in form.rows(lines):
                 if row:
-                    yield tuple(row[place] if place < len(row) else "" for place in places)
+                    yield tuple(unquote_formula(row[place].strip()) if place < len(row) else "" for place in places)
+
+
+def column_among(columns: Sequence[str], known: Sequence[str]) -> str | None:
+    """The column called like the first of `known` that is there, in any case; None: none is."""
+    lower = {column.lower(): column for column in reversed(columns)}
+    return next((lower[name] for name in known if name in lower), None)
+
+
+def file_column(path: Path) -> str:
+    """The column that names the files; raises as `rows_of`."""
+    columns = columns_of(path)
+    found = column_among(columns, FILE_COLUMNS)
+    if found is None:
+        raise BadFolder(
+            f"The table '{ascii(path.name)[1:-1]}' has no column 'file'; its columns are "
+            f"{', '.join(map(repr, columns)) or 'none'}. Use a first line such as 'file,class'."
+        )
+    return found
 
 
 def iter_listed_files(path: Path) -> Iterator[Path]:
-    """The images in the column `file`; what is no absolute path is looked for beside the table.
+    """The images that a table names; what is no absolute path is looked for beside the table.
 
     Raises:
         BadFolder: the table cannot be read, or a row names no file.
     """
-    for number, (name,) in enumerate(rows_of(path, ("file",)), 1):
+    for number, (name,) in enumerate(rows_of(path, (file_column(path),)), 1):
         yield resolve_relative(path, name, number)
 
 
 def resolve_relative(table: Path, name: str, row: int) -> Path:
-    """The file that a row names."""
+    r"""The file that a row names; `a\b` is `a/b` where it was written on Windows."""
     if not name:
         raise BadFolder(f"Row {row} of '{ascii(table.name)[1:-1]}' names no file; fill it in or remove the row.")
-    return table.parent / name
+    file = table.parent / name
+    if "\\" in name and os.sep == "/" and not os.path.lexists(file):
+        file = table.parent / name.replace("\\", "/")
+    return file
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a text table is written.
+
+    Attributes:
+        skipped: lines before the first row.
+    """
+
+    encoding: str
+    separator: str
+    columns: tuple[str, ...]
+    skipped: int
+
+    def rows(self, lines: Iterator[str]) -> Iterator[list[str]]:
+        """The rows after the names of the columns."""
+        for _ in range(self.skipped):
+            next(lines, None)
+        return csv.reader(lines, delimiter=self.separator, skipinitialspace=self.separator == " ")
+
+
+def _form(path: Path) -> _Form:
+    """As its first lines tell. CelebA's lists begin with their length, and name no column of files."""
+    encoding = _encoding(path)
+    with open_lines(path, encoding=encoding) as lines:
+        first = next(lines, "")
+        if first.strip().isdecimal():
+            names = next(lines, "").split()
+            return _Form(encoding, " ", ("file", *names), 2)
+        stated = re.fullmatch(r"sep=(.)\s*", first, re.IGNORECASE)  # as Excel writes and reads it
+        line = next(lines, "") if stated else first
+        separator = stated[1] if stated else _separator(line)
+        columns = tuple(map(str.strip, next(csv.reader([line], delimiter=separator), [])))
+        return _Form(encoding, separator, columns, 2 if stated else 1)
+
+
+def _separator(line: str) -> str:
+    """The separator that gives a column of files; else the most frequent one."""
+
+    def fit(separator: str) -> tuple[bool, int]:
+        names = [name.strip(' "\r\n') for name in line.split(separator)]
+        return column_among(names, FILE_COLUMNS) is not None, len(names)
+
+    return max(SEPARATORS, key=fit)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 or UTF-16 by their marks, UTF-8 if all of it is, else that of older Windows programs."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with open_regular(path) as file:
+        block = file.read(BLOCK)
+        if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        try:
+            while block:
+                decoder.decode(block)
+                block = file.read(BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8-sig"
 
 
 def quote_formula(cell: Any) -> Any:
@@ -111,27 +216,26 @@ def _values(column: Any) -> list[Any]:
     return values
 
 
-def _parquet(path: Path, columns: Sequence[str] = ()) -> Any:
+@contextmanager
+def _parquet(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
+    """A table of Parquet, read from an opened file: of a name its reader would make an address."""
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise MissingExtra("Parquet cannot be read; run `pip install 'vitrail[parquet]'`, or give a CSV.") from None
-    return ParquetFile(check_regular(path), read_dictionary=list(columns))
+    with open_regular(path) as file:
+        yield ParquetFile(file, read_dictionary=list(columns))
 
 
-class _Reading:
+@contextmanager
+def _one_sentence(path: Path) -> Iterator[None]:
     """What goes wrong while a table is read, as one sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, OSError | ValueError | csv.Error) and not isinstance(error, BadFolder | MissingExtra):
-            reason = getattr(error, "strerror", None) or one_line(error)
-            raise BadFolder(
-                f"The table '{ascii(self.path.name)[1:-1]}' cannot be read ({reason}). Use a CSV file in UTF-8, "
-                "or a Parquet file."
-            ) from None
+    try:
+        yield
+    except (BadFolder, MissingExtra):
+        raise
+    except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise BadFolder(
+            f"The table '{ascii(path.name)[1:-1]}' cannot be read ({reason}). Use a CSV file in UTF-8, or Parquet."
+        ) from None

@@ -65,7 +65,6 @@ def attempts() -> Iterator[Attempt]:
                 yield door, name, partial(call, path)
     for name, paths in LISTS.items():
         yield "find_images", name, partial(vitrail.find_images, paths)
-    yield "open_dataset", "part", partial(vitrail.open_dataset, HOME, "validation")
     for name, picture in PICTURES.items():
         yield "save_image", name, partial(vitrail.save_image, picture, HOME / "a.png")
     for name in ("a.jpg", "", None, "x" * 300 + ".png"):

@@ -7,6 +7,7 @@ from PIL import Image
 from vitrail.attributions.explainer import Explainer
 from vitrail.attributions.shard_work import ExplainWork
 from vitrail.backbones.network import Network
+from vitrail.datasets.data_card import image_card
 from vitrail.errors import BadImage
 from vitrail.events import Result, Summary, Table
 
@@ -24,7 +25,8 @@ def files(tmp_path):
 def work(backbone, files):
     network = Network(backbone, backbone, {"name": "small", "sha256": None}, "cpu")
     explainer = Explainer(network, methods=("gradient", "grad-cam"), memory=2**30)
-    return ExplainWork(files, [explainer], {"method": ["gradient", "grad-cam"]})
+    card = lambda images, unreadable: image_card(["set"], images, {}, unreadable)  # noqa: E731
+    return ExplainWork(files, [explainer], {"method": ["gradient", "grad-cam"]}, card)
 
 
 def part_of(work, rows):

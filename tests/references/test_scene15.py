@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from vitrail.datasets.folder import folder
+from vitrail.datasets.open_dataset import open_dataset
 from vitrail.transfer import DeepFeatures, LinearSVM
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,8 @@ SCENES = Path(__file__).parents[3] / "shared" / "data" / "scene15"
 def features():
     if not SCENES.is_dir():
         pytest.skip(f"15-Scene is not at {SCENES}")
-    train, test = folder(SCENES, "train"), folder(SCENES, "test")
+    data = open_dataset(SCENES)
+    train, test = data.part("train"), data.part("test")
     rows = DeepFeatures("squeezenet", cache=None).fit(None).transform([*train.files, *test.files]).astype(np.float64)
     return rows[: len(train)], train.labels, rows[len(train) :]
 

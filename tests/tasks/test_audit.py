@@ -123,10 +123,11 @@ def test_robust_accuracy_is_not_above_autoattacks(classifier, stripes, tmp_path)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("image,label\na.png,0\n", "must have the columns file and class_index"),
+        ("id,label\na.png,0\n", "has no column 'file'; its columns are 'id', 'label'"),
+        ("image,size\na.png,0\n", "has no column 'class_index' or 'label'; its columns are 'image', 'size'"),
         ("file,label\na.png,0\n", "None of the"),
         ("file,label\nchelsea.png,griffin\n", "There is no class 'griffin'"),
-        ("image,label\na.png,0,more\n", "got image, label."),
+        ("image,label\na.png,0,more\n", "None of the"),
         ("file,label\nchelsea.png\n", "There is no class ''"),
     ],
 )

@@ -156,9 +156,8 @@ def test_the_summary_names_the_best_run_and_those_whose_intervals_overlap(tmp_pa
     assert "warning" not in lines
 
 
-@pytest.mark.parametrize("split_by_run", [False, True])
 @pytest.mark.parametrize("settings", [{"folder": "other"}, {"folder": "./data"}, {"test_share": 0.5}, {"seed": 1}])
-def test_runs_on_other_images_are_said_to_be_and_no_others(settings, split_by_run, tmp_path):
+def test_runs_on_other_images_are_said_to_be_and_no_others(settings, tmp_path):
     for name, changed in (("one", {}), ("two", settings)):
         result = {
             "test": {"accuracy": 0.9, "n": 40, "interval": [0.8, 0.95]},
@@ -169,11 +168,8 @@ def test_runs_on_other_images_are_said_to_be_and_no_others(settings, split_by_ru
         (tmp_path / name).mkdir()
         (tmp_path / name / "settings.json").write_text(json.dumps(recorded))
         (tmp_path / name / "result.json").write_text(json.dumps(result))
-        if split_by_run:
-            (tmp_path / name / "tables").mkdir()
-            (tmp_path / name / "tables" / "split.csv").touch()
     done = run("compare", tmp_path / "one", tmp_path / "two", "--run", tmp_path / "run")
-    other = settings == {"folder": "other"} or (split_by_run and "folder" not in settings)
+    other = settings != {"folder": "./data"}
     assert ("differ in their data" in " ".join(done.stdout.split())) == other
 
 

@@ -149,7 +149,7 @@ def test_the_summary_counts_verdicts_and_names_the_next_command(cat):
     (image,) = result.values["images"]
     lines = dict(summary.lines)
     assert len(summary.lines) <= 12
-    assert lines["images"] == "1 explained"
+    assert lines["images"] == "1 image"
     for each in image["maps"]:
         better = each["verdict"] == "better than chance"
         assert lines[each["method"]].startswith(f"better than chance on {int(better)} of 1 image")

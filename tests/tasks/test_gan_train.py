@@ -286,6 +286,30 @@ def copy_of(finished, tmp_path):
     return tmp_path / "copy"
 
 
+@pytest.mark.parametrize("trouble", ["no data", "other data", "damaged checkpoints"])
+def test_a_resume_that_fails_changes_no_byte_and_succeeds_later(trouble, finished, stripes, cache, tmp_path):
+    folder, data = copy_of(finished, tmp_path), tmp_path / "data"
+    shutil.copytree(stripes, data)
+    settings = (folder / "settings.json").read_text()
+    (folder / "settings.json").write_text(settings.replace(str(stripes), str(data)))
+    image = next(data.rglob("*.png"))
+    if trouble == "no data":
+        data.rename(tmp_path / "moved")
+    elif trouble == "other data":
+        Image.new("RGB", (20, 20), "red").save(image)
+    else:
+        for file in (folder / "checkpoints").iterdir():
+            file.write_bytes(file.read_bytes()[:-1000])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    again = ("gan", "train", "--resume", folder, "--epochs", 5, "--cache", cache)
+    done = run(*again)
+    assert done.exit_code in (1, 2), done.output
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    if trouble == "no data":
+        (tmp_path / "moved").rename(data)
+        assert run(*again).exit_code == 0
+
+
 def test_a_finished_run_is_resumed_for_more_epochs(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
     (folder / "images" / "samples_0002.png").unlink()

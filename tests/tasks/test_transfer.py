@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -89,7 +90,40 @@ def test_a_folder_without_test_part_is_split_and_the_split_recorded(stripes, tmp
         "--run", tmp_path / "run", "--cache", tmp_path / "c",
     )  # fmt: skip
     assert json.loads(done.stdout)["test"]["n"] == 6
-    assert (tmp_path / "run" / "tables" / "split.csv").read_text().count(",test\n") == 6
+    files = (tmp_path / "run" / "tables" / "files.csv").read_text()
+    assert files.startswith("file,class,part,sha256\n")
+    assert (files.count(",train,"), files.count(",test,")) == (18, 6)
+
+
+@pytest.mark.parametrize("new", [0, 4])
+def test_copies_of_training_images_are_said_before_the_accuracy(new, tmp_path):
+    """Images of noise: nothing can be learned from them, and the copies are remembered."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        for part, number in (("train", 12), ("test", new)):
+            (tmp_path / "set" / part / name).mkdir(parents=True)
+            for k in range(number):
+                noise = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+                Image.fromarray(noise).save(tmp_path / "set" / part / name / f"{part}{k}.png")
+        for k in range(5):
+            shutil.copy(tmp_path / "set" / "train" / name / f"train{k}.png", tmp_path / "set" / "test" / name)
+    shutil.copy(tmp_path / "set" / "train" / "a" / "train11.png", tmp_path / "set" / "train" / "b" / "again.png")
+    options = ("--backbone", "squeezenet", "--layer", "fire9", "--C", "1", "--cache", tmp_path / "c")
+    done = run("transfer", tmp_path / "set", *options, "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["test"]["copies"], result["data"]["copies_across_parts"]) == (10, 10)
+    without = result["test"]["without_copies"]
+    assert without["n"] == 2 * new
+    said = " ".join(done.stdout.split())
+    assert "10 test images are among the training images too" in said
+    assert said.index("among the training images too") < said.index("chance level")
+    if new:
+        assert f"accuracy without them {100 * without['accuracy']:.1f} %" in said
+    else:
+        assert without["accuracy"] is None
+        assert "says nothing of new images" in said
+    assert "1 image is in more than one class, with the very same bytes." in said
 
 
 @pytest.mark.parametrize("trouble", ["missing", "empty class", "broken class", "one class"])

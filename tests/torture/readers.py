@@ -25,9 +25,9 @@ from safetensors.numpy import save_file
 
 from vitrail.backbones.weights import assemble, read_state
 from vitrail.datasets import idx
-from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.image_list import read_image_list
+from vitrail.datasets.image_table import find_attribute_table, read_attributes
 from vitrail.datasets.network_labels import read_network_labels
+from vitrail.datasets.open_dataset import open_dataset
 from vitrail.events import Note, Plot, Preview, Progress, Result, Table, Weights
 from vitrail.files import write_bytes, write_json
 from vitrail.gan.encoders import PARTS, read_encoders
@@ -301,10 +301,10 @@ def _three_images(folder: Path) -> None:
         (folder / f"{name}.png").write_bytes(png)
 
 
-def read_attributes(folder: Path, changed: Path) -> None:
-    table = find_table(folder, ("Male",))
+def read_attribute_table(folder: Path, changed: Path) -> None:
+    table = find_attribute_table(folder, ("Male",))
     if table is not None:
-        found = read_table(table, folder, ())
+        found = read_attributes(table, folder, ())
         assert found.values.shape == (len(found.files), len(found.names))
 
 
@@ -346,7 +346,7 @@ def image_tables(folder: Path) -> None:
 def read_image_table(folder: Path, changed: Path) -> None:
     if changed.suffix == ".png":
         return
-    found = read_image_list(changed).labelled()
+    found = open_dataset(changed)
     assert len(found.files) == len(found.labels)
 
 
@@ -406,7 +406,7 @@ READERS: dict[str, Reader] = {
     "encoders": Reader(encoders, encode, 4_000),
     "weights": Reader(weights_files, read_weights),
     "idx": Reader(idx_files, read_idx),
-    "attributes": Reader(attribute_table, read_attributes),
+    "attributes": Reader(attribute_table, read_attribute_table),
     "labels": Reader(label_table, read_labels),
     "tar": Reader(tar_file, read_listed),
     "image-table": Reader(image_tables, read_image_table, 4_000),

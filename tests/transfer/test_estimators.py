@@ -6,7 +6,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from vitrail.datasets.folder import folder
+from vitrail.datasets.open_dataset import open_dataset
 from vitrail.errors import BadImage, BadSetting, UnknownName
 from vitrail.images import read_pixels, to_unit
 from vitrail.transfer import DeepFeatures, TransferClassifier
@@ -14,7 +14,8 @@ from vitrail.transfer import DeepFeatures, TransferClassifier
 
 @pytest.fixture(scope="module")
 def data(stripes):
-    train, test = folder(stripes, "train"), folder(stripes, "test")
+    data = open_dataset(stripes)
+    train, test = data.part("train"), data.part("test")
     names = np.array(train.classes)
     return train.files, names[train.labels], test.files, names[test.labels]
 

@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
+from vitrail.datasets.data_card import DataCard
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadSetting
 from vitrail.metrics.calibration import expected_calibration_error
@@ -82,7 +83,8 @@ def evaluation_of(labels, predicted, sure):
     probabilities = np.tile((1 - np.array(sure))[:, None] / 2, (1, 3))
     probabilities[np.arange(len(labels)), predicted] = sure
     files = tuple(Path(f"{k}.png") for k in range(len(labels)))
-    return Evaluation(LabelledImages(files, np.array(labels), ("a", "b", "c")), probabilities, {})
+    test = LabelledImages(files, np.array(labels), ("a", "b", "c"))
+    return Evaluation(test, probabilities, {}, np.zeros(len(labels), bool), DataCard("set", {"test": len(labels)}))
 
 
 def test_worst_class_confusion_and_mistakes_are_those_counted_by_hand():
@@ -137,33 +139,26 @@ def test_the_lines_about_mistakes_name_one_and_count_its_equals(labels, predicte
 
 
 @pytest.mark.parametrize(
-    ("changed", "n", "split", "same"),
+    ("changed", "n", "same"),
     [
-        ({}, 40, False, True),
-        ({"folder": "./data"}, 40, False, True),
-        ({"folder": str(Path("data").absolute())}, 40, True, True),
-        ({"backbone": "other"}, 40, True, True),
-        ({"seed": 1}, 40, False, True),  # the data have a test part of their own
-        ({"test_share": 0.5}, 40, False, True),
-        ({"seed": 1}, 40, True, False),
-        ({"test_share": 0.5}, 40, True, False),
-        ({"folder": "other"}, 40, False, False),
-        ({}, 41, False, False),
+        ({}, 40, True),
+        ({"folder": "./data"}, 40, True),
+        ({"folder": str(Path("data").absolute())}, 40, True),
+        ({"backbone": "other"}, 40, True),
+        ({"seed": 1}, 40, False),
+        ({"test_share": 0.5}, 40, False),
+        ({"folder": "other"}, 40, False),
+        ({}, 41, False),
     ],
 )
-def test_runs_are_tested_on_the_same_images_where_nothing_that_chose_them_differs(changed, n, split, same, tmp_path):
-    if split:
-        (tmp_path / "tables").mkdir()
-        (tmp_path / "tables" / "split.csv").touch()
+def test_runs_that_do_not_say_what_they_hold_are_told_apart_by_their_settings(changed, n, same):
     settings = {"folder": "data", "test_share": 0.2, "seed": 0}
-    assert (
-        choice_of_test_images(tmp_path, settings, 40) == choice_of_test_images(tmp_path, settings | changed, n)
-    ) == same
+    assert (choice_of_test_images({}, settings, 40) == choice_of_test_images({}, settings | changed, n)) == same
 
 
-def test_a_run_that_split_its_data_has_other_test_images_than_one_that_did_not(tmp_path):
-    (tmp_path / "split" / "tables").mkdir(parents=True)
-    (tmp_path / "split" / "tables" / "split.csv").touch()
-    assert choice_of_test_images(tmp_path / "split", {"folder": "data"}, 40) != choice_of_test_images(
-        tmp_path, {"folder": "data"}, 40
-    )
+@pytest.mark.parametrize(("content", "same"), [("x", True), ("y", False)])
+def test_runs_on_the_same_images_are_known_by_what_these_hold(content, same):
+    """Wherever they lie, and whatever drew them."""
+    one, other = ({"data": {"test_sha256": each}} for each in ("x", content))
+    found = choice_of_test_images(one, {"folder": "data", "seed": 0}, 40)
+    assert (found == choice_of_test_images(other, {"folder": "moved", "seed": 1}, 40)) == same

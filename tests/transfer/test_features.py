@@ -8,7 +8,8 @@ from vitrail.transfer.features import Extraction, Extractor, common_rows
 
 def extraction(kept):
     rows = np.array(kept, np.float32)[:, None]
-    return Extraction({"layer": rows}, np.array(kept), [], computed=0, engine=None, seconds=0.0)
+    contents = np.array(kept, np.uint64)
+    return Extraction({"layer": rows}, np.array(kept), [], computed=0, engine=None, seconds=0.0, contents=contents)
 
 
 def test_what_one_network_could_not_read_is_left_out_of_all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from vitrail.attributions.explainer import Explainer, explain_files
 from vitrail.attributions.explanation import ExplainedFile
 from vitrail.attributions.verdict import describe_verdicts
+from vitrail.datasets.data_card import DataCard
 from vitrail.errors import BadImage
 from vitrail.events import Event, Progress, Result, Summary, Table
 from vitrail.formatting import number
@@ -29,9 +30,17 @@ class ExplainWork:
 
     Args:
         settings: those that the maps depend on, as JSON values.
+        card: the data card, from the number of images explained and of those that could not be read.
     """
 
-    def __init__(self, files: Sequence[Path], explainers: Sequence[Explainer], settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        explainers: Sequence[Explainer],
+        settings: Mapping[str, Any],
+        card: Callable[[int, int], DataCard],
+    ) -> None:
+        self._card = card
         self._started = time.perf_counter()
         self.files, self._explainers = files, explainers
         self._networks = [explainer.network for explainer in explainers]
@@ -93,6 +102,7 @@ class ExplainWork:
             {
                 "backbone": self.depends_on["backbone"],
                 "device": self._networks[0].device,
+                "data": self._card(named.count, named.left_out).values(),
                 "skipped": named.skipped,
                 "images": named.rows,
                 "n": named.count,
@@ -103,8 +113,7 @@ class ExplainWork:
 
     def _summary(self, named: ResultSummary, means: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         """How many images, and how each method did."""
-        skipped = f", {named.left_out:,} skipped" if named.left_out else ""
-        lines = [("images", f"{named.count:,} explained{skipped}")]
+        lines = [("images", self._card(named.count, named.left_out).line())]
         for each in means[:SUMMARY_METHODS]:
             label = f"{each['backbone']}: {each['method']}" if len(self._networks) > 1 else str(each["method"])
             if "verdicts" in each:

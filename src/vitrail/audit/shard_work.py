@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from vitrail.audit.measurements import AuditedBatch, Auditor, Measurements, concatenate
+from vitrail.datasets.data_card import image_card
 from vitrail.datasets.network_labels import NetworkLabels
 from vitrail.events import Event, Progress, Result, skipped_notes
 from vitrail.image_files import display_name, none_readable
@@ -24,7 +26,7 @@ class AuditWork:
         seed: of the draw.
         settings: those that the measurements depend on, as JSON values.
         interruptible: whether Ctrl-C ends it with the images measured so far; a shard is whole or nothing.
-        report: events from the result; takes the files, their labels' source, and the number `skipped` by keyword.
+        report: events from the result; takes the files, their labels' source, and the data card.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class AuditWork:
         auditor: Auditor,
         images: NetworkLabels,
         *,
+        source: Path,
         max_images: int | None,
         seed: int,
         settings: Mapping[str, Any],
@@ -39,7 +42,7 @@ class AuditWork:
         report: Callable[..., Iterator[Event]],
     ) -> None:
         self._started, self._auditor, self._images = time.perf_counter(), auditor, images
-        self._interruptible, self._report = interruptible, report
+        self._source, self._interruptible, self._report = source, interruptible, report
         files, labels = list(images.files), images.labels
         if max_images is not None and max_images < len(files):
             rows = sorted(random.Random(seed).sample(range(len(files)), max_images))
@@ -80,11 +83,13 @@ class AuditWork:
             raise none_readable(skipped)
         audit = self._auditor.result([dict(part.tensors) for part in whole], labelled=self._labels is not None)
         yield from skipped_notes(skipped)
-        yield from self._report(audit, files, self._images, skipped=len(skipped))
+        card = image_card([self._source], len(files), self._images.left_out, len(skipped))
+        yield from self._report(audit, files, self._images, card)
         yield Result(
             {
                 "backbone": [self._identity],
                 "device": self._auditor.network.device,
+                "data": card.values(),
                 "skipped": skipped,
                 "labels": self._images.source,
                 **audit.values(),

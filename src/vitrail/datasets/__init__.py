@@ -1,7 +1,6 @@
 """Sets of labelled images. To add one: a file here and a line below.
 
-Every data set is a function `(root, split) -> LabelledImages`, `split` being "train" or "test" (None where
-the set has no such part).
+Every data set is a function `(root) -> Dataset`, `root` being a folder in which it may write its images.
 """
 
 from vitrail.registry import Registry
@@ -10,7 +9,6 @@ DATASETS = Registry(
     "data set",
     __name__,
     {
-        "folder": "folder:folder",
         "digits": "digits:digits",
     },
 )

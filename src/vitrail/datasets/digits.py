@@ -6,20 +6,21 @@ They come inside scikit-learn's package (CC BY 4.0), so they need no network.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from vitrail import files
-from vitrail.datasets.folder import folder
-from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.dataset import Dataset
+from vitrail.datasets.folder import read_folder
 
 EVERY_FIFTH = 5
 ENLARGED = 8  # 8×8 pixels become 64×64, so that a viewer shows them
 
 
-def digits(root: Path, split: str | None) -> LabelledImages:
+def digits(root: Path) -> Dataset:
     """The digits as PNG files below `root`, written there when they are not: every fifth one is for test.
 
     Raises:
@@ -27,7 +28,7 @@ def digits(root: Path, split: str | None) -> LabelledImages:
     """
     if not (root / "complete").exists():
         write_digits(root)
-    return folder(root, split)
+    return replace(read_folder(root), left_out={})  # but for the file that says it is complete
 
 
 def write_digits(root: Path) -> None:

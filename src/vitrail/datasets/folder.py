@@ -1,79 +1,126 @@
-"""A folder of class folders, with or without `train/` and `test/` above them."""
+"""A folder of images: in parts or not, with a folder for each class or not."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.dataset import Dataset, make_dataset
+from vitrail.datasets.parts import part_named
 from vitrail.errors import BadFolder
-from vitrail.image_files import display_name, find_images
+from vitrail.folder_walk import LeftOut, folders_in, kind_of, list_folder
+from vitrail.formatting import count, display_name
+from vitrail.image_files import SUFFIXES, images_below, is_image_name
+
+NAMED = 3  # folders named in a note
 
 
-def folder(root: Path, split: str | None) -> LabelledImages:
-    """Images in a folder of class folders, or in `train/` and `test/` with class folders.
+@dataclass
+class _Reading:
+    """What has been read so far."""
 
-    Those in `root/split/CLASS/...`, or in `root/CLASS/...` when `split` is None.
+    files: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    notes: list[str] = field(default_factory=list)
 
-    Class folders that are hidden are left out. A class without images is an error in a part to learn
-    from, and a class without examples in a test part.
+    def add(self, files: Sequence[Path], name: str, part: str) -> None:
+        self.files += files
+        self.names += [name] * len(files)
+        self.parts += [part] * len(files)
+
+
+def read_folder(root: Path) -> Dataset:
+    """The images below a folder.
+
+    A folder that holds nothing but one other with folders in it is gone into. Folders called like parts are parts (see
+    `part_named`). Of each part, or of the whole, the folders in it are classes, unless images lie beside a single one:
+    then all are images without a class. Folders of systems, hidden files, empty folders and what is no image are left
+    out and counted.
 
     Raises:
-        BadFolder: the folder is missing, holds no class folders, or a class to learn has no image.
+        BadFolder: the folder is missing or cannot be listed, or there is no image in it.
     """
-    home = root / split if split else root
-    found = {path.name: _images_in(path, may_be_empty=split == "test") for path in class_folders(home)}
-    files = tuple(file for name in sorted(found) for file in found[name])
-    if not files:
-        raise BadFolder(f"'{display_name(home)}' has class folders but no images in them.")
-    labels = np.repeat(np.arange(len(found)), [len(found[name]) for name in sorted(found)])
-    return LabelledImages(files, labels, tuple(sorted(found)))
+    if not root.is_dir():
+        state = "is a file" if root.exists() else "does not exist"
+        raise BadFolder(f"The folder '{display_name(root)}' {state}. Use a folder of images, or of one for each class.")
+    reading = _Reading()
+    home = _gone_into(root, reading)
+    parts = part_folders(home)
+    for folder in folders_in(home) if parts else [home]:
+        if parts and folder not in parts:
+            inside = list(images_below(folder, reading.left_out))
+            reading.left_out[f"in '{display_name(folder.name)}', which is no part"] += len(inside)
+        else:
+            _read_part(folder, parts.get(folder, ""), reading)
+    if parts:
+        loose, _ = _loose_images(home, reading.left_out)
+        reading.left_out["beside the parts"] += len(loose)
+    if not reading.files:
+        raise BadFolder(f"There is no image in '{display_name(root)}'. Use files ending in {' '.join(SUFFIXES)}.")
+    return make_dataset(reading.files, reading.names, reading.parts, left_out=reading.left_out, notes=reading.notes)
 
 
-def _images_in(path: Path, may_be_empty: bool) -> list[Path]:
-    try:
-        return find_images([path])
-    except BadFolder:
-        if may_be_empty:
-            return []
-        raise
+def part_folders(home: Path) -> Mapping[Path, str]:
+    """The folders in `home` that are parts, and which; none if they are not.
 
-
-def split_folders(root: Path) -> tuple[str, ...]:
-    """`("train", "test")` if the folder is split already, else `()`."""
-    here = {path.name for path in class_folders(root)}
-    if {"train", "test"} <= here:
-        return ("train", "test")
-    if "train" in here and not here - {"train", "val", "valid", "validation"}:
-        raise BadFolder(f"'{display_name(root)}' has a 'train' folder but no 'test' folder beside it.")
-    return ()
-
-
-def class_folders(home: Path) -> list[Path]:
-    """The folders in `home` that are not hidden, sorted by name."""
-    if not home.is_dir():
-        state = "is a file" if home.exists() else "does not exist"
-        raise BadFolder(f"The folder '{display_name(home)}' {state}; give a folder that holds one folder a class.")
-    try:
-        inside = sorted(path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        raise BadFolder(f"The folder '{display_name(home)}' cannot be read: {error.strerror}.") from None
-    if not inside:
-        raise BadFolder(f"'{display_name(home)}' holds no folders; put the images of each class into a folder.")
-    return inside
-
-
-def stratified_split(images: LabelledImages, test_share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (train, test): of each class about `test_share` to test, at least one image staying in train.
-
-    The choice depends on the order of files, the share and the seed only. A class of one image stays in train.
+    Folders with other names beside them make classes of all, unless those that are called like parts hold folders
+    themselves, as parts do, and the others do not, or there are several parts.
     """
-    rng = np.random.default_rng(seed)
-    test: list[np.ndarray] = []
-    for label in range(len(images.classes)):
-        members = rng.permutation(np.flatnonzero(images.labels == label))
-        wanted = max(1, round(test_share * len(members)))
-        test.append(members[: min(wanted, len(members) - 1)])
-    held_out = np.sort(np.concatenate(test))
-    return np.setdiff1d(np.arange(len(images)), held_out), held_out
+    folders = folders_in(home)
+    found = {folder: part for folder in folders if (part := part_named(folder.name, home.name))}
+    others = [folder for folder in folders if folder not in found]
+    if not others:
+        return found
+    hold_folders = all(folders_in(folder) for folder, part in found.items() if part == "train")
+    several = len(set(found.values())) > 1
+    if "train" in found.values() and hold_folders and (several or not any(map(folders_in, others))):
+        return found
+    return {}
+
+
+def _gone_into(root: Path, reading: _Reading) -> Path:
+    """The folder to read: that inside a folder which holds nothing else."""
+    home = root
+    while len(inside := folders_in(home)) == 1 and folders_in(inside[0]):
+        loose, _ = _loose_images(home, LeftOut())
+        if loose:
+            break
+        _loose_images(home, reading.left_out)
+        home = inside[0]
+    if home != root:
+        reading.notes.append(f"The images are in '{display_name(home.relative_to(root))}'.")
+    return home
+
+
+def _read_part(home: Path, part: str, reading: _Reading) -> None:
+    loose, folders = _loose_images(home, reading.left_out)
+    below = {folder: list(images_below(folder, reading.left_out)) for folder in folders}
+    full = {folder: images for folder, images in below.items() if images}
+    empty = [folder for folder in folders if folder not in full]
+    if empty and full:
+        named = ", ".join(f"'{display_name(folder.name)}'" for folder in empty[:NAMED])
+        more = f" and {len(empty) - NAMED} more" if len(empty) > NAMED else ""
+        here = f" in {part}" if part else ""
+        reading.notes.append(f"Without an image{here}, and left out: {named}{more}.")
+    if len(full) > 1 or (full and not loose):
+        for folder, images in full.items():
+            reading.add(images, folder.name, part)
+        reading.left_out["beside the class folders"] += len(loose)
+        return
+    reading.add(loose, "", part)
+    for folder, images in full.items():
+        reading.add(images, "", part)
+        images_here = count(len(loose), "image lies", "images lie")
+        reading.notes.append(
+            f"{images_here} beside the folder '{display_name(folder.name)}': all are read, as no class."
+        )
+
+
+def _loose_images(home: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:
+    """The images directly in a folder, and the folders in it."""
+    files, folders = list_folder(home, left_out)
+    left_out.update(kind_of(file) for file in files if not is_image_name(file.name))
+    return [file for file in files if is_image_name(file.name)], folders

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from vitrail.class_names import class_index
-from vitrail.datasets.folder import class_folders, folder
-from vitrail.datasets.image_list import class_column, is_image_list, read_image_list
-from vitrail.datasets.labelled import LabelledImages
-from vitrail.errors import BadFolder, BadSetting, UnknownName, one_line
+from vitrail.datasets.dataset import UNKNOWN, Dataset
+from vitrail.datasets.image_table import CLASS_COLUMNS
+from vitrail.datasets.open_dataset import open_dataset
+from vitrail.errors import BadFolder, BadSetting, UnknownName
+from vitrail.folder_walk import LeftOut
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
-from vitrail.reading import open_lines
-from vitrail.tables import columns_of, is_table
+from vitrail.tables import column_among, columns_of, file_column, is_table, rows_of
+from vitrail.tars import is_tar
 from vitrail.validation import check_path
 
-COLUMNS = ("class_index", "label", "class", "name")
-TEST_PARTS = ("test", "val", "valid", "validation")
+COLUMNS = ("class_index", *CLASS_COLUMNS)
 
 LabelSource = Literal["table", "list", "class folders", "none"]
 
@@ -33,23 +32,25 @@ class NetworkLabels:
         labels: index of each image's class in the network; None: not known.
         source: where the labels come from.
         description: the same, in words, with the part of the data and the number of classes.
+        left_out: number of files that are not among these, by kind.
     """
 
     files: Sequence[Path]
     labels: Sequence[int] | None
     source: LabelSource
     description: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_network_labels(root: Path, classes: Sequence[str], *, table: Path | None = None) -> NetworkLabels:
     """The images below `root`, with labels where they are known and are classes of the network.
 
-    Of data with a training and a test part (`train/` and `test/`, or `val/`) only the test part is read.
+    Of data with parts only the test part is read, or, if there is none, the val part.
 
     Args:
-        root: an image, a folder, a table, or tar files.
+        root: an image, or whatever `open_dataset` takes.
         classes: the network's class names.
-        table: a CSV file with the columns `file` and `class_index` (or `label`), which wins.
+        table: a table with the columns `file` and `class_index` (or `label`), which wins.
 
     Raises:
         BadSetting: the table cannot be used, or a path is none.
@@ -59,98 +60,56 @@ def read_network_labels(root: Path, classes: Sequence[str], *, table: Path | Non
     check_path("folder", root)
     if table is not None:
         check_path("labels", table)
-        return _from_table(find_images([root]), table, classes)
-    if is_image_list(root):
-        return _from_list(root, classes)
-    home = _images_folder(root)
-    part = "" if home == root else f" in {_relative(home, root)}"
+        return _from_table(root, table, classes)
+    if root.is_file() and is_table(root) and column_among(columns_of(root), COLUMNS) is None:
+        return NetworkLabels(find_images([root]), None, "none", "none (the table has no column 'class')")
+    if not root.is_dir() and not is_table(root) and not is_tar(root):
+        return NetworkLabels(find_images([root]), None, "none", "none")
+    return _of_network(open_dataset(root), classes, "class folders" if root.is_dir() else "list")
+
+
+def _of_network(data: Dataset, classes: Sequence[str], source: LabelSource) -> NetworkLabels:
+    part = next((part for part in ("test", "val") if part in data.parts), "")
+    rows = data.in_part(part) if part else data.in_part()
+    files = [file for file, taken in zip(data.files, rows, strict=True) if taken]
+    left_out = LeftOut(data.left_out)
+    left_out[f"not in {part}"] += len(data) - len(files)
+    described, without = f" in {part}" if part else "", int((data.labels[rows] == UNKNOWN).sum())
+    if without:
+        why = f" ({without:,} of {count(len(files), 'image')} without a class)" if without < len(files) else ""
+        return NetworkLabels(files, None, "none", f"none{described}{why}", +left_out)
     try:
-        return _numbered(folder(home, None), classes, "class folders", part)
-    except (BadFolder, UnknownName, BadSetting) as error:
-        names = [path.name for path in class_folders(home)] if home.is_dir() and _has_folders(home) else []
-        why = f" ({error})" if names else ""
-        return NetworkLabels(find_images([home]), None, "none", f"none{part}{why}")
-
-
-def _images_folder(root: Path) -> Path:
-    """The folder to read: of a training and a test part the test part, and of a single folder the one inside it."""
-    while root.is_dir() and (inside := _folders(root)):
-        names = {path.name.lower(): path for path in inside}
-        part = next((names[name] for name in TEST_PARTS if name in names), None)
-        if part is not None and ("train" in names or not names.keys() - set(TEST_PARTS)):
-            root = part
-        elif len(inside) == 1 and not any(path.is_file() for path in root.iterdir()) and _folders(inside[0]):
-            root = inside[0]
-        else:
-            break
-    return root
-
-
-def _folders(root: Path) -> list[Path]:
-    try:
-        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        name = display_name(root)
-        raise BadFolder(
-            f"The folder '{name}' cannot be read ({error.strerror}). Use a folder that you may read.", path=name
-        ) from None
-
-
-def _has_folders(root: Path) -> bool:
-    return bool(_folders(root))
-
-
-def _relative(home: Path, root: Path) -> str:
-    return f"'{display_name(home.relative_to(root))}'"
-
-
-def _from_list(root: Path, classes: Sequence[str]) -> NetworkLabels:
-    part = None
-    try:
-        images = read_image_list(root)
-    except BadFolder:
-        if is_table(root) and class_column(columns_of(root)) is not None:
-            raise  # classes are there, and some are missing
-        why = "the table has no column 'class'" if is_table(root) else "the tar files name no class for some image"
-        return NetworkLabels(find_images([root]), None, "none", f"none ({why})")
-    if {"train", "test"} <= set(images.splits):
-        part = "test"
-    labelled = images.labelled(part)
-    described = " in the test part" if part else ""
-    try:
-        return _numbered(labelled, classes, "list", described)
+        indices = [class_index(classes, name) for name in data.classes]
     except (UnknownName, BadSetting) as error:
-        return NetworkLabels(list(labelled.files), None, "none", f"none{described} ({error})")
-
-
-def _numbered(images: LabelledImages, classes: Sequence[str], source: LabelSource, part: str) -> NetworkLabels:
-    """Labels as indices of the network's classes; raises `UnknownName` or `BadSetting` where a class is not one."""
-    indices = [class_index(classes, name) for name in images.classes]
-    labels = [indices[label] for label in images.labels.tolist()]
+        return NetworkLabels(files, None, "none", f"none{described} ({error})", +left_out)
+    labels = [indices[label] for label in data.labels[rows].tolist()]
     number = count(len(set(labels)), "class", "classes")
     place = "class folders" if source == "class folders" else "the list"
-    return NetworkLabels(list(images.files), labels, source, f"{number}, from {place}{part}")
+    return NetworkLabels(files, labels, source, f"{number}, from {place}{described}", +left_out)
 
 
-def _from_table(files: Sequence[Path], table: Path, classes: Sequence[str]) -> NetworkLabels:
-    name = display_name(table)
+def _from_table(root: Path, table: Path, classes: Sequence[str]) -> NetworkLabels:
+    name, left_out = display_name(table.name), LeftOut()
+    files = find_images([root], left_out)
     try:
-        with open_lines(table) as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error) as error:
-        raise BadSetting(f"The table '{name}' cannot be read ({one_line(error)}). Use a CSV file.") from None
-    column = next((name for name in COLUMNS if rows and name in rows[0]), None)
-    if column is None or "file" not in rows[0]:
-        given = ", ".join(filter(None, rows[0])) if rows else "nothing"  # a line longer than the first has a None
-        raise BadSetting(f"The table '{name}' must have the columns file and class_index (or label); got {given}.")
-    labels = {Path(row["file"] or "").name: class_index(classes, row[column] or "") for row in rows}
+        columns = columns_of(table)
+        files_in, column = file_column(table), column_among(columns, COLUMNS)
+    except BadFolder as error:
+        raise BadSetting(str(error)) from None
+    if column is None:
+        raise BadSetting(
+            f"The table '{name}' has no column 'class_index' or 'label'; its columns are "
+            f"{', '.join(map(repr, columns))}. Use the columns 'file' and 'class_index'."
+        )
+    labels = {Path(file).name: class_index(classes, text) for file, text in rows_of(table, [files_in, column])}
     listed_files = [file for file in files if file.name in labels]
     if not listed_files:
         raise BadFolder(
             f"None of the {len(files)} images is in '{name}'. Use the images' file names in its column file."
         )
     others = len(files) - len(listed_files)
-    left_out = f"; {count(others, 'image')} without a row left out" if others else ""
+    left_out["without a row in the table"] += others
+    shown = f"; {count(others, 'image')} without a row left out" if others else ""
     numbers = [labels[file.name] for file in listed_files]
-    description = f"{count(len(set(numbers)), 'class', 'classes')}, from {display_name(table.name)}{left_out}"
-    return NetworkLabels(listed_files, numbers, "table", description)
+    description = f"{count(len(set(numbers)), 'class', 'classes')}, from {name}{shown}"
+    return NetworkLabels(listed_files, numbers, "table", description, +left_out)

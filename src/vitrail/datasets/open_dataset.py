@@ -1,39 +1,37 @@
-"""One door to labelled images: folders, tables, tar files, and the data sets inside packages."""
+"""The one door to images: folders, tables, tar files, and the data sets inside packages."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
 
-from vitrail.datasets.folder import folder, split_folders
-from vitrail.datasets.image_list import is_image_list, read_image_list
-from vitrail.datasets.labelled import LabelledImages
+from vitrail.datasets.dataset import Dataset
+from vitrail.datasets.folder import read_folder
+from vitrail.datasets.image_table import read_image_table
+from vitrail.datasets.tar_images import holds_tars, read_tar_images
 from vitrail.files import AnyPath
-from vitrail.validation import check_choice, check_path
+from vitrail.tables import is_table
+from vitrail.tars import is_tar
+from vitrail.validation import check_path
 
-Part = Literal["train", "test"]
 
+def open_dataset(path: AnyPath) -> Dataset:
+    """The images in a folder, a table or tar files; files are read when they are asked for.
 
-def open_dataset(path: AnyPath, part: Part | None = None) -> LabelledImages:
-    """The labelled images in a folder, a table or tar files; files are read when they are asked for.
-
-        images = vitrail.open_dataset("flowers")
-        images.files[0], images.classes[images.labels[0]]
+        data = vitrail.open_dataset("flowers")
+        data.files[0], data.classes[data.labels[0]], data.part("train")
 
     Args:
-        path: a folder of class folders (or of `train/` and `test/` with such), a table with the columns `file` and
-            `class`, or tar files.
-        part: "train" or "test" of data that is split. None: all images of data that is not, else the training part.
+        path: a folder (of images, of class folders, or of parts such as `train/` and `test/` with either), a table with
+            the columns `file` and `class` and, if it is split, `part`; or tar files.
 
     Raises:
-        BadSetting: no path, or no such part.
-        BadFolder: there is no such folder or file, or it holds no labelled images of this part.
+        BadSetting: no path.
+        BadFolder: there is no such folder or file, or there is no image in it.
     """
     check_path("path", path)
-    if part is not None:
-        check_choice("part", part, get_args(Part))
     root = Path(path)
-    if is_image_list(root):
-        images = read_image_list(root)
-        return images.labelled(part or ("train" if "train" in images.splits else None))
-    return folder(root, part or ("train" if split_folders(root) else None))
+    if root.is_file() and is_table(root):
+        return read_image_table(root)
+    if is_tar(root) or holds_tars(root):
+        return read_tar_images(root)
+    return read_folder(root)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vitrail.datasets.attributes import find_table, read_table
-from vitrail.datasets.folder import folder, split_folders
+from vitrail.datasets.data_card import DataCard, class_counts, with_unreadable
+from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.datasets.idx import has_idx, read_part
+from vitrail.datasets.image_table import find_attribute_table, has_classes, read_attributes
+from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.pixels import PixelSet, fit_to_size, stratified_holdout
 from vitrail.devices import cpu_count
 from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName, one_line
 from vitrail.events import Note, skipped_notes
-from vitrail.image_files import display_name, find_images, none_readable, skipped_entry
+from vitrail.folder_walk import LeftOut
+from vitrail.image_files import display_name, none_readable, skipped_entry
 from vitrail.images import read_pixels
+from vitrail.tables import is_table
 
 MIN_TRAIN = 8  # images to train on, the held-out ones not counted
 
@@ -56,12 +62,21 @@ class TrainAndHeldOut:
     Attributes:
         notes: sentences on how they were read and split.
         skipped: images that could not be read: `file`, `kind` and `reason` of each.
+        left_out: number of files that are not among these, by kind; those that could not be read not counted.
     """
 
     train: PixelSet
     held_out: PixelSet
     notes: tuple[str, ...] = ()
     skipped: tuple[dict[str, str], ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def card(self, source: str) -> DataCard:
+        """What was read of `source`, and what was not."""
+        parts = {"train": len(self.train), "held out": len(self.held_out)}
+        named = self.train.names and not self.train.has_attributes
+        classes = class_counts(self.train.labels.tolist(), self.train.names) if named else {}
+        return DataCard(source, parts, classes, with_unreadable(self.left_out, len(self.skipped)), self.notes)
 
     def events(self) -> Iterator[Note]:
         """The notes, and one for each skipped image."""
@@ -70,10 +85,9 @@ class TrainAndHeldOut:
 
 
 def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
-    """Images of the folder `source`, or of the data set of that name.
+    """Images of whatever `open_dataset` takes, of a folder of idx files, or of the data set of that name.
 
-    A folder may hold idx files, a table of attributes, class folders (with `train/` and `test/` above them or not), or
-    images alone. Names are `digits`, `mnist` and `torchvision:NAME`.
+    A folder without class folders may hold a table of attributes. Names are `digits`, `mnist` and `torchvision:NAME`.
 
     Raises:
         UnknownName: neither a folder nor a name.
@@ -89,13 +103,14 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         opened = _from_torchvision(source.partition(":")[2], options)
     elif has_idx(root):
         opened = _from_splits(read_part(root, "train"), read_part(root, "test"), options, tuple("0123456789"))
-    elif root.is_dir():
-        opened = _from_folder(root, options)
+    elif root.exists():
+        opened = _from_files(root, options)
     else:
         near = get_close_matches(source, ("digits", "mnist"), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UnknownName(
-            f"'{display_name(source)}' is no folder and no data set.{hint} Known: digits, mnist, torchvision:NAME."
+            f"'{display_name(source)}' is no folder, no table and no data set.{hint} "
+            "Known: digits, mnist, torchvision:NAME."
         )
     opened = _subsample(opened, options)
     if len(opened.train) < MIN_TRAIN:
@@ -160,7 +175,7 @@ def _read_split(kind: Any, name: str, split: str, options: PixelOptions) -> tupl
             data = kind(home, train=split == "train", download=options.download)
         except TypeError:  # the newer ones take a name
             data = kind(home, split=split, download=options.download)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         if options.download:
             raise MissingWeights(f"{name} could not be downloaded ({one_line(error)}); try again later.") from None
         raise MissingWeights(
@@ -183,34 +198,70 @@ def _class_names(kind: Any) -> tuple[str, ...]:
     return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
 
 
-def _from_folder(root: Path, options: PixelOptions) -> TrainAndHeldOut:
+def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     if options.labels is not None and not options.labels.is_file():
         raise BadSetting(
             f"The table '{display_name(options.labels)}' does not exist. Use a CSV file with a column 'file'."
         )
-    table = options.labels or find_table(root, options.attributes)
+    table = options.labels or _own_table(root, options)
     if options.attributes and table is None:
         raise BadSetting(f"'{display_name(root)}' holds no table with {', '.join(options.attributes)}. Use --labels.")
-    if table is not None:
-        table_rows = read_table(table, root, options.attributes)
-        return _split(_read(table_rows.files, table_rows.values, table_rows.names, options), options)
-    if not any(path.is_dir() and not path.name.startswith(".") for path in root.iterdir()):
-        files = find_images([root])
-        return _split(_read(files, torch.zeros(len(files), dtype=torch.long), (), options), options)
-    if split_folders(root):
-        sets = [folder(root, split) for split in ("train", "test")]
-        if sets[0].classes != sets[1].classes:
-            raise BadFolder(
-                f"'{display_name(root)}' has different classes in train and test. Use the same class folders in both."
-            )
-    else:
-        sets = [folder(root, None)]
-    names = sets[0].classes if len(sets[0].classes) > 1 else ()
-    reads = [_read(split.files, torch.from_numpy(split.labels).long(), names, options) for split in sets]
-    if len(reads) == 1:
-        return _split(reads[0], options)
-    skipped = (*reads[0].skipped, *reads[1].skipped)
-    return TrainAndHeldOut(reads[0].images, reads[1].images, (_square(options),), skipped)
+    if table is None or (not options.attributes and has_classes(table)):
+        return _from_dataset(open_dataset(table or root), options)
+    rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
+    read = _read(rows.files, torch.from_numpy(rows.values), rows.names, options)
+    used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
+    return _split(read, options, notes=(used,), left_out=rows.left_out)
+
+
+def _own_table(root: Path, options: PixelOptions) -> Path | None:
+    """The table that says what the images are: `root` itself, or one in a folder that has no class folders."""
+    if not root.is_dir():
+        return root if is_table(root) and not has_classes(root) else None
+    if options.attributes or len(open_dataset(root).classes) < 2:
+        return find_attribute_table(root, options.attributes)
+    return None
+
+
+def _from_dataset(data: Dataset, options: PixelOptions) -> TrainAndHeldOut:
+    """Its training part, or all of it, and the images held out: its test part, its val part, or a share."""
+    names = data.classes if len(data.classes) > 1 else ()
+    left_out, notes = LeftOut(data.left_out), list(data.notes)
+    without = data.labels == UNKNOWN
+    if names and without.any():  # of a part, it may be
+        left_out["without a class"] += int(without.sum())
+    usable = ~without if names else np.ones(len(data), bool)
+    has = {part: bool((data.in_part(part) & usable).any()) for part in ("train", "val", "test")}
+    learned, held_out = _chosen_parts(has)
+    left_out["in the parts that are not used"] += int((usable & ~data.in_part(*learned, *held_out)).sum())
+    if held_out == ("val",):
+        notes.append("There is no test part: val is held out for evaluation.")
+    sets = []
+    for part in (learned, held_out) if held_out else (learned,):
+        rows = np.flatnonzero(data.in_part(*part) & usable)
+        labels = data.labels[rows] if names else np.zeros(len(rows), np.int64)
+        sets.append(_read([data.files[row] for row in rows.tolist()], torch.from_numpy(labels).long(), names, options))
+    if len(sets) == 1:
+        return _split(sets[0], options, notes=notes, left_out=left_out)
+    train, test = sets
+    known = torch.isin(test.images.labels, train.images.labels)
+    left_out["of classes that are not in train"] += int((~known).sum())
+    return TrainAndHeldOut(
+        train.images,
+        test.images.take(torch.nonzero(known)[:, 0]),
+        (*notes, _square(options)),
+        (*train.skipped, *test.skipped),
+        +left_out,
+    )
+
+
+def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parts to learn from and to hold out; none to learn from: all, with a share held out."""
+    if not has["train"]:
+        return (), ()
+    if has["test"]:
+        return ("train", "val"), ("test",)
+    return ("train",), ("val",) if has["val"] else ()
 
 
 @dataclass(frozen=True)
@@ -219,11 +270,18 @@ class _Read:
     skipped: tuple[dict[str, str], ...]
 
 
-def _split(read: _Read, options: PixelOptions) -> TrainAndHeldOut:
+def _split(
+    read: _Read, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
+) -> TrainAndHeldOut:
     train, held_out = stratified_holdout(read.images.labels, options.held_out, options.seed)
     note = f"{len(held_out)} of {len(read.images)} images are held out for evaluation."
-    notes = (_square(options), note)
-    return TrainAndHeldOut(read.images.take(train), read.images.take(held_out), notes, read.skipped)
+    return TrainAndHeldOut(
+        read.images.take(train),
+        read.images.take(held_out),
+        (*notes, _square(options), note),
+        read.skipped,
+        +Counter(left_out or {}),
+    )
 
 
 def _square(options: PixelOptions) -> str:

@@ -33,7 +33,7 @@ def compare(runs: Sequence[RunContents]) -> SideBySide:
     intervals = [interval for run in runs if (interval := _interval(run))]
     plot = embed_png("Accuracy on the test images", comparison(intervals)) if len(intervals) > 1 else None
     sizes = [(run, n) for run in runs if isinstance(n := _get(run.result, "test", "n"), int)]
-    data = {choice_of_test_images(run.folder, run.settings, n) for run, n in sizes}
+    data = {choice_of_test_images(run.result or {}, run.settings, n) for run, n in sizes}
     return SideBySide(ReportTable("Runs", _COLUMNS, rows, len(rows)), plot, _REMARK if len(data) > 1 else "")
 
 

@@ -63,6 +63,8 @@ class Attack(Task):
         """Yields adversarial images, plots and a table; the last event is the `Result`."""
         from vitrail.attacks.file_result import AttackPreview, FileAttackResult
         from vitrail.attacks.image_files import FileAttack
+        from vitrail.datasets.data_card import image_card
+        from vitrail.folder_walk import LeftOut
         from vitrail.image_ascent.batching import MIB
         from vitrail.image_files import find_images, none_readable
         from vitrail.interrupts import until_stopped
@@ -71,7 +73,8 @@ class Attack(Task):
 
         started = time.perf_counter()
         ATTACKS.check(self.method)
-        files = find_images(self.images)
+        left_out = LeftOut()
+        files = find_images(self.images, left_out)
         network = open_network(self.backbone, weights=self.weights, device=self.device)
         attack = FileAttack(
             network,
@@ -106,11 +109,13 @@ class Attack(Task):
         if not report.images:
             raise none_readable(skipped)
         yield from report.finish()
-        yield report.summary(len(skipped))
+        card = image_card(self.images, len(report.images), left_out, len(skipped))
+        yield report.summary(card)
         yield Result(
             {
                 "backbone": [network.identity],
                 "device": network.device,
+                "data": card.values(),
                 "skipped": skipped,
                 "images": report.images,
                 "seconds": {"total": time.perf_counter() - started},

@@ -10,9 +10,10 @@ from typing import Any
 
 from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackResult
 from vitrail.attacks.image_files import NEEDS_EPSILON
+from vitrail.datasets.data_card import DataCard
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Preview, Summary, Table
-from vitrail.formatting import command, count, percent
+from vitrail.formatting import command, percent
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
@@ -96,16 +97,15 @@ class Report:
         except MissingExtra as error:
             yield Note(f"{error} No plot was drawn.", "missing-extra")
 
-    def summary(self, skipped: int) -> Summary:
+    def summary(self, card: DataCard) -> Summary:
         """How many images succeeded, and how large their perturbations are."""
         tried = [entry for entry in self.images if not entry.get("misclassified_before")]
         succeeded = [entry for entry in tried if entry["verified"]]
-        left_out = f", {skipped:,} skipped" if skipped else ""
         already = len(self.images) - len(tried)
-        left_out += f", {already:,} of the target class already" if already else ""
+        of_target = f"; {already:,} of the target class already" if already else ""
         share = f"{len(succeeded):,} of {len(tried):,} ({percent(len(succeeded) / len(tried))})"
         lines = [
-            ("images", f"{count(len(tried), 'image')} attacked{left_out}"),
+            ("images", card.line() + of_target),
             ("success", f"{share}, each verified in its saved file" if succeeded else f"0 of {len(tried):,}"),
         ]
         if len(tried) == 1:

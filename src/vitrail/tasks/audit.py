@@ -92,6 +92,7 @@ class Audit(Sharded):
         return AuditWork(
             auditor,
             read_network_labels(self.folder, network.classes, table=self.labels),
+            source=self.folder,
             max_images=self.max_images,
             seed=self.seed,
             settings=self.model_dump(mode="json", include=set(SHARD_SETTINGS)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vitrail.audit.result import AuditResult
+from vitrail.datasets.data_card import DataCard
 from vitrail.datasets.network_labels import NetworkLabels
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
@@ -29,8 +30,8 @@ def report(
     audit: AuditResult,
     files: Sequence[Path],
     images: NetworkLabels,
+    card: DataCard,
     *,
-    skipped: int,
     folder: Path,
     backbone: str,
 ) -> Iterator[Event]:
@@ -39,7 +40,7 @@ def report(
     Args:
         files: the images measured.
         images: where they and their labels come from.
-        skipped: number of images left out.
+        card: of the data.
         folder, backbone: as the user gave them.
     """
     rows = [
@@ -62,13 +63,12 @@ def report(
         yield from _plots(audit, files)
     except MissingExtra as error:
         yield Note(f"{error} No plots were drawn.", "missing-extra")
-    yield _summary(audit, images, skipped=skipped, folder=folder, backbone=backbone)
+    yield _summary(audit, images, card, folder=folder, backbone=backbone)
 
 
-def _summary(audit: AuditResult, images: NetworkLabels, *, skipped: int, folder: Path, backbone: str) -> Summary:
+def _summary(audit: AuditResult, images: NetworkLabels, card: DataCard, *, folder: Path, backbone: str) -> Summary:
     values = audit.values()
-    left_out = f", {skipped:,} skipped" if skipped else ""
-    lines = [("images", count(values["n"], "image") + left_out), ("labels", images.description)]
+    lines = [("images", card.line()), ("labels", images.description)]
     if audit.labelled:
         lines.append(("accuracy", f"{percent(values['accuracy'])} without an attack"))
     else:

@@ -39,6 +39,8 @@ class Classify(Task):
         from scipy.special import softmax
 
         from vitrail.backbones.imagenet import imagenet_classes
+        from vitrail.datasets.data_card import image_card
+        from vitrail.folder_walk import LeftOut
         from vitrail.image_files import find_images, none_readable
         from vitrail.tasks.predict_report import report
         from vitrail.transfer.features import Extractor
@@ -46,7 +48,8 @@ class Classify(Task):
 
         started = time.perf_counter()
         spec: BackboneSpec = BACKBONES[self.backbone]
-        files = find_images(self.images)
+        left_out = LeftOut()
+        files = find_images(self.images, left_out)
         extractor = Extractor(spec, ("logits",), self.weights, device=self.device)
         extraction = yield from extractor.run(files)
         if not len(extraction.rows):
@@ -58,11 +61,13 @@ class Classify(Task):
         images = top_classes(readable, probabilities, names, self.top_k or TOP_K)
         listed = self.top_k or (TOP_K if len(images) == 1 else 1)
         steps = [command(each, images[0]["file"], "--backbone", self.backbone) for each in ("explain", "attack")]
-        yield from report(readable, images, listed, len(extraction.skipped), steps)
+        card = image_card(self.images, len(readable), left_out, len(extraction.skipped))
+        yield from report(readable, images, listed, card, steps)
         yield Result(
             {
                 "backbone": [extractor.identity()],
                 "device": (extraction.engine or {}).get("device", self.device),
+                "data": card.values(),
                 "skipped": list(extraction.skipped),
                 "images": images,
                 "seconds": {"total": time.perf_counter() - started},

@@ -93,10 +93,8 @@ def _summary(rows: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Summary:
     overlapping = [row["run"] for row in others if row["high"] >= best["low"]]
     if overlapping:
         lines.append(("overlapping", f"95 % interval of {best['run']} with that of {', '.join(overlapping)}"))
-    if (
-        len({choice_of_test_images(run.folder, run.settings, row["n"]) for run, row in zip(runs, rows, strict=True)})
-        > 1
-    ):
+    pairs = zip(runs, rows, strict=True)
+    if len({choice_of_test_images(run.result or {}, run.settings, row["n"]) for run, row in pairs}) > 1:
         lines.append(("warning", "the runs differ in their data or split: accuracies may be of different images"))
     return Summary(lines, [command("report", *(run.folder for run in runs))])
 

@@ -75,5 +75,5 @@ def _test_digits(name: str) -> list[Path]:
     """Test images of one class of the packaged digits."""
     from vitrail.datasets import DATASETS
 
-    test = DATASETS["digits"](cache_folder().parent / "datasets" / "digits", "test")
+    test = DATASETS["digits"](cache_folder().parent / "datasets" / "digits").part("test")
     return [file for file, label in zip(test.files, test.labels.tolist(), strict=True) if test.classes[label] == name]

@@ -30,6 +30,7 @@ from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
     from vitrail.attributions.explainer import Explainer
+    from vitrail.datasets.data_card import DataCard
     from vitrail.sharding.work import Work
 
 SHARD_SETTINGS = ("method", "target", "faithfulness", "randomisation_test", "samples", "noise", "memory", "seed")
@@ -72,16 +73,26 @@ class Explain(Sharded):
     def prepare(self) -> Work:
         """The networks, and the list of images."""
         from vitrail.attributions.shard_work import ExplainWork
+        from vitrail.datasets.data_card import image_card
+        from vitrail.folder_walk import LeftOut
         from vitrail.image_files import iter_images
         from vitrail.path_list import PathList
 
         settings = self.model_dump(mode="json", include=set(SHARD_SETTINGS))
-        return ExplainWork(PathList(iter_images(self.images)), self._explainers(), settings)
+        left_out = LeftOut()
+        files = PathList(iter_images(self.images, left_out))
+
+        def card(images: int, unreadable: int) -> DataCard:
+            return image_card(self.images, images, left_out, unreadable)
+
+        return ExplainWork(files, self._explainers(), settings, card)
 
     def run_unsharded(self) -> Iterator[Event]:
         """Yields maps, a plot and a table; the last event is the `Result`."""
         from vitrail.attributions.explainer import explain_files
         from vitrail.attributions.explanation import ExplainedFile
+        from vitrail.datasets.data_card import image_card
+        from vitrail.folder_walk import LeftOut
         from vitrail.image_files import find_images
         from vitrail.interrupts import until_stopped
         from vitrail.tasks.explain_report import Report
@@ -89,7 +100,8 @@ class Explain(Sharded):
         started = time.perf_counter()
         for name in self.method:
             ATTRIBUTIONS.check(name)
-        files = find_images(self.images)
+        left_out = LeftOut()
+        files = find_images(self.images, left_out)
         explainers = self._explainers()
         networks = [explainer.network for explainer in explainers]
         report = Report(self.method, [network.name for network in networks])
@@ -109,11 +121,13 @@ class Explain(Sharded):
         if not report.images:
             raise BadImage(f"No image could be read; the first one: {skipped[0]['reason']}")
         yield from report.finish()
-        yield report.summary(len(skipped), self.backbone[0])
+        card = image_card(self.images, len(report.images), left_out, len(skipped))
+        yield report.summary(card, self.backbone[0])
         yield Result(
             {
                 "backbone": [network.identity for network in networks],
                 "device": networks[0].device,
+                "data": card.values(),
                 "skipped": skipped,
                 "images": report.images,
                 "seconds": {"total": time.perf_counter() - started},

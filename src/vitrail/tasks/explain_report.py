@@ -12,6 +12,7 @@ import numpy as np
 
 from vitrail.attributions.explanation import ExplainedFile, ExplainedImage, Explanation
 from vitrail.attributions.verdict import describe_verdicts
+from vitrail.datasets.data_card import DataCard
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Summary, Table
 from vitrail.formatting import command, percent
@@ -97,10 +98,9 @@ class Report:
         except MissingExtra as error:
             yield Note(f"{error} No plot was drawn.", "missing-extra")
 
-    def summary(self, skipped: int, backbone: str) -> Summary:
+    def summary(self, card: DataCard, backbone: str) -> Summary:
         """How many images, how many maps of each method are better than chance, and what to try on `backbone` next."""
-        left_out = f", {skipped:,} skipped" if skipped else ""
-        lines = [("images", f"{len(self.images):,} explained{left_out}")]
+        lines = [("images", card.line())]
         if len(self.images) == 1:
             target = self.images[0]["target"]
             lines.append(("class", f"{target['name']}, probability {percent(target['probability'])}"))

@@ -49,10 +49,12 @@ class GanEvaluate(Task):
                 yield event
                 continue
             yield metric_table(event.metrics, event.values)
-            lines = list(metric_lines(event.metrics, event.values))
+            lines = [("data", data.opened.card(data.source).line()), *metric_lines(event.metrics, event.values)]
             if event.gan_train is not None:
                 score, baseline = (percent(event.gan_train[key]) for key in ("accuracy", "baseline"))
                 lines.append(("GAN-train score", f"{score} (classifier trained on real images: {baseline})"))
             lines.append(("time", duration(event.values["seconds"]["total"])))
             yield Summary(lines, [command("gan", "sample", self.generator, "--count", 64)])
-            yield Result({"generator": str(self.generator), "skipped": list(data.opened.skipped), **event.values})
+            card = data.opened.card(data.source).values()
+            skipped = list(data.opened.skipped)
+            yield Result({"generator": str(self.generator), "data": card, "skipped": skipped, **event.values})

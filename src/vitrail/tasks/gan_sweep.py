@@ -86,12 +86,14 @@ class GanSweep(GanSettings):
         seconds = time.perf_counter() - started
         yield sweep_summary(result, tuple(self.varied), seconds)
         first, varied = result.cells[0], set(self.varied)
+        data = cells[first.name].data
         backbones = {str(entry): entry for cell in result.cells for entry in cell.values["backbone"]}
         yield Result(
             {
                 "backbone": list(backbones.values()),
                 "device": device,
-                "skipped": list(cells[first.name].data.opened.skipped),
+                "data": data.opened.card(data.source).values(),
+                "skipped": list(data.opened.skipped),
                 "judge": first.values["judge"],
                 "varied": {name: list(values) for name, values in self.varied.items()},
                 "runs": [

@@ -13,7 +13,7 @@ from torch import nn
 from vitrail.decoding import decode
 from vitrail.errors import BadImage, MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
-from vitrail.formatting import count, duration, number
+from vitrail.formatting import duration, number
 from vitrail.gan.generator_card import generator_card
 from vitrail.gan.results import alarm_names, metric_lines
 from vitrail.gan.sample_rows import ROWS, image_rows, real_rows, sample_grid_labels
@@ -74,9 +74,9 @@ class TrainingReport:
 
     def summary(self, end: TrainingEnd, seconds: float) -> Summary:
         """What was trained, how good it is beside its baseline, and what to do next."""
-        values, train = end.values, self._start.data.train
+        values, data = end.values, self._start.data
         lines = [
-            ("data", f"{count(len(train), 'training image')}, {len(self._start.data.held_out):,} held out"),
+            ("data", data.opened.card(data.source).line()),
             ("generator", f"{values['architecture']}, {values['loss']} loss, epoch {end.description['epoch']} (best)"),
             *metric_lines(end.metrics, values),
             ("alarms", alarm_names(values["alarms"]) or "none"),
@@ -88,7 +88,7 @@ class TrainingReport:
         """The keys `data` and `skipped` of `result.json`."""
         data = self._start.data
         sizes = {"train": len(data.train), "held_out": len(data.held_out), "names": list(data.train.names)}
-        return {"skipped": list(data.opened.skipped), "data": sizes}
+        return {"skipped": list(data.opened.skipped), "data": {**data.opened.card(data.source).values(), **sizes}}
 
     def _samples(self, generator: nn.Module) -> np.ndarray:
         return image_rows(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)

@@ -12,6 +12,7 @@ from vitrail.settings import DATA, NETWORK, OUTPUT, RUNNING, cache_setting, devi
 from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
+    from vitrail.datasets.data_card import DataCard
     from vitrail.sharding.work import Work
 
 
@@ -41,8 +42,8 @@ class Predict(Sharded):
             report=self._report,
         )
 
-    def _report(self, files: Sequence[Path], images: Sequence[Mapping[str, Any]], skipped: int) -> Iterator[Event]:
+    def _report(self, files: Sequence[Path], images: Sequence[Mapping[str, Any]], card: DataCard) -> Iterator[Event]:
         from vitrail.tasks.predict_report import report
 
         steps = [command("explain", images[0]["file"], "--backbone", self.classifier)]
-        yield from report(files, images, self.top_k, skipped, steps)
+        yield from report(files, images, self.top_k, card, steps)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vitrail.datasets.data_card import DataCard
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
-from vitrail.formatting import count, percent
+from vitrail.formatting import percent
 from vitrail.image_files import display_name
 
 IMAGES_DRAWN = 12
@@ -17,14 +18,14 @@ CLASSES_COUNTED = 5  # most frequent classes, in the summary
 
 
 def report(
-    files: Sequence[Path], images: Sequence[Mapping[str, Any]], listed: int, skipped: int, next_steps: Sequence[str]
+    files: Sequence[Path], images: Sequence[Mapping[str, Any]], listed: int, card: DataCard, next_steps: Sequence[str]
 ) -> Iterator[Event]:
     """A table, a plot of the first images, and the summary.
 
     Args:
         files: of `images`, which are as in `result.json`.
         listed: number of rows of each image, one for each class.
-        skipped: number of images that could not be read.
+        card: of the images.
     """
     rows = [(entry["file"], top["name"], top["probability"]) for entry in images for top in entry["top"][:listed]]
     yield Table("predictions", "Predictions", ("image", "class", "probability"), rows)
@@ -32,7 +33,7 @@ def report(
         yield _bars(files, images)
     except MissingExtra as error:
         yield Note(f"{error} No plot was drawn.", "missing-extra")
-    lines = [("images", count(len(images), "image") + (f", {skipped} skipped" if skipped else ""))]
+    lines = [("images", card.line())]
     if len(images) == 1:
         best = images[0]["top"][0]
         lines.append(("class", f"{best['name']} ({percent(best['probability'])})"))

@@ -46,7 +46,10 @@ class Transfer(Sharded):
     """Train a classifier on a folder of images: features of a pretrained network and a linear SVM."""
 
     folder: Path = setting(
-        ..., "Folder of class folders (or of train/ and test/), table, or tar files", panel=DATA, positional=True
+        ...,
+        "Images with classes: folder of class folders (or of parts), table, or tar files",
+        panel=DATA,
+        positional=True,
     )
     test_share: float = setting(
         0.2, "Share of images held out for testing, if the data have no test part", panel=DATA, gt=0, lt=1
@@ -98,7 +101,7 @@ class Transfer(Sharded):
             [self._extractor(name) for name in self.backbone],
             self._fitting(),
             self._fine_tuning() if self.head == "fine-tune" else None,
-            name=self.folder.name,
+            source=str(self.folder),
             report=report,
             in_shards=self.is_sharded,
             started=started,

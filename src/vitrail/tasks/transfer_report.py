@@ -19,32 +19,27 @@ HEADS = {"svm": "linear SVM", "logistic": "logistic regression", "fine-tune": "f
 CLASSES_SHOWN = 20  # number of classes up to which the table per class is printed
 
 
-def report(
-    fit: FitResult, assignment: Sequence[tuple[str, str]], *, train: int, seconds: Mapping[str, float]
-) -> Iterator[Event]:
+def report(fit: FitResult, seconds: Mapping[str, float]) -> Iterator[Event]:
     """All events but the result.
 
     Args:
-        assignment: file and part ("train" or "test") of each image, if this run made the split.
-        train: number of training images.
         seconds: `features`, `fit` and `total`.
     """
     evaluation = fit.evaluation
-    if assignment:
-        yield Table("split", "Split into train and test", ("file", "part"), list(assignment), prominent=False)
     yield from _tables(evaluation)
     try:
         yield from _plots(evaluation)
     except MissingExtra as error:
         yield Note(f"{error} No plots were drawn.", "missing-extra")
     yield from fit.weights
-    yield _summary(evaluation, train, seconds)
+    yield _summary(evaluation, seconds)
 
 
-def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -> Summary:
+def _summary(evaluation: Evaluation, seconds: Mapping[str, float]) -> Summary:
     test, choice = evaluation.metrics()["test"], evaluation.selection["choice"]
-    classes = evaluation.test.classes
-    lines = [("data", f"{len(classes)} classes, {count(train, 'training image')}, {count(test['n'], 'test image')}")]
+    lines = [("data", evaluation.card.line())]
+    if test["copies"]:
+        lines.append(("copies", _copies(test)))
     if test["accuracy"] is None:
         lines.append(("accuracy", "not measured, because no test image could be read"))
     else:
@@ -65,6 +60,17 @@ def _summary(evaluation: Evaluation, train: int, seconds: Mapping[str, float]) -
     ]
     steps = ["vitrail predict {run} IMAGE...", "vitrail explain IMAGE --backbone {run}", "vitrail report {run}"]
     return Summary(lines, steps)
+
+
+def _copies(test: Mapping[str, Any]) -> str:
+    """What is to be known before the accuracy: how much of it is remembered."""
+    text = f"{count(test['copies'], 'test image is', 'test images are')} among the training images too"
+    rest = test["without_copies"]
+    if not rest["n"]:
+        return f"{text}: all, so that the accuracy says nothing of new images"
+    bounds = interval(*rest["interval"])
+    without = f"{percent(rest['accuracy'])} (95 % interval {bounds}, {count(rest['n'], 'image')})"
+    return f"{text}; accuracy without them {without}"
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Event]:

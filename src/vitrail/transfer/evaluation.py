@@ -6,11 +6,11 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vitrail.datasets.data_card import DataCard
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.formatting import count, percent
 from vitrail.metrics.calibration import expected_calibration_error
@@ -26,11 +26,15 @@ class Evaluation:
         test: the test images and their labels.
         probabilities: (n, K).
         selection: `choice`, `curve_C`, `curve_layer` and, after fine-tuning, `curve_epoch`, as in `result.json`.
+        copies: (n,) whether each test image is a copy of a training image.
+        card: of the data.
     """
 
     test: LabelledImages
     probabilities: np.ndarray = field(repr=False)
     selection: dict[str, Any]
+    copies: np.ndarray = field(repr=False)
+    card: DataCard = field(repr=False)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -48,8 +52,18 @@ class Evaluation:
             "interval": list(wilson_interval(correct, len(labels))),
             "ece": expected_calibration_error(self.probabilities, labels) if len(labels) else None,
             "per_class": per_class(matrix, classes),
+            "copies": int(self.copies.sum()),
+            "without_copies": self._without_copies() if self.copies.any() else None,
         }
         return {"test": test, **self.selection, "confusion": matrix.tolist()}
+
+    def _without_copies(self) -> dict[str, Any]:
+        correct = (self.predicted == self.test.labels)[~self.copies]
+        return {
+            "accuracy": float(correct.mean()) if len(correct) else None,
+            "n": len(correct),
+            "interval": list(wilson_interval(int(correct.sum()), len(correct))),
+        }
 
     @property
     def chance_level(self) -> float:
@@ -101,14 +115,17 @@ def _and_others(things: Sequence[Any]) -> str:
     return f" and {count(len(things) - 1, 'other')}" if len(things) > 1 else ""
 
 
-def choice_of_test_images(folder: Path, settings: Mapping[str, Any], n: int) -> tuple[str, ...]:
-    """What chose the `n` test images of the run of `transfer` in `folder`; the same for runs on the same images.
+def choice_of_test_images(result: Mapping[str, Any], settings: Mapping[str, Any], n: int) -> tuple[str, ...]:
+    """What chose the `n` test images of a run of `transfer`; the same for runs on the same images.
 
-    Only a run that split the data itself kept the split as a table: in all others seed and share choose nothing.
+    That is what they hold, wherever they lie; of a run that does not say so, where they lie and what drew them.
     """
-    split = ("test_share", "seed") if os.path.isfile(folder / "tables" / "split.csv") else ()
-    data = os.path.abspath(str(settings.get("folder")))  # `flowers` and `./flowers` are the same images
-    return (data, str(n), *(str(settings.get(name)) for name in split))
+    data = result.get("data")
+    content = data.get("test_sha256") if isinstance(data, Mapping) else None
+    if isinstance(content, str):
+        return (content, str(n))
+    source = os.path.abspath(str(settings.get("folder")))  # `flowers` and `./flowers` are the same images
+    return (source, str(n), *(str(settings.get(name)) for name in ("test_share", "seed")))
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:

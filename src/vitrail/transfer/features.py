@@ -41,6 +41,7 @@ class Extraction:
         computed: number of images that went through the network; the others were in the cache.
         engine: inference engine, device and reason; None when the network was not needed.
         seconds: wall time, reading and decoding included.
+        contents: (n,) uint64, the first 64 bits of each file's sha256.
     """
 
     features: Mapping[str, np.ndarray] = field(repr=False)
@@ -49,13 +50,15 @@ class Extraction:
     computed: int
     engine: Mapping[str, Any] | None
     seconds: float
+    contents: np.ndarray = field(repr=False)
 
     def select(self, rows: np.ndarray) -> Extraction:
         """The features of the files at `rows` (m,), a subset of `self.rows`."""
         if np.array_equal(rows, self.rows):
             return self
         places = np.searchsorted(self.rows, rows)
-        return replace(self, rows=rows, features={layer: block[places] for layer, block in self.features.items()})
+        features = {layer: block[places] for layer, block in self.features.items()}
+        return replace(self, rows=rows, features=features, contents=self.contents[places])
 
 
 @dataclass
@@ -129,6 +132,7 @@ class Extractor:
             computed=self._computed,
             engine=self._engine.choice if self._engine else None,
             seconds=time.perf_counter() - started,
+            contents=np.array([int.from_bytes(digest[:8], "big") for digest in known], np.uint64),
         )
 
     def _store(self, layer: str) -> FeatureStore:

@@ -13,7 +13,14 @@ from numpy import ndarray
 from vitrail.errors import BadSetting
 from vitrail.linear_svm.one_vs_rest import stratified_folds
 from vitrail.linear_svm.squared_hinge import Stop
-from vitrail.linear_svm.svm_search import MAX_ROUNDS, TOLERANCE, convergence_warning, search_C
+from vitrail.linear_svm.svm_search import (
+    MAX_ROUNDS,
+    TOLERANCE,
+    choose_solver,
+    convergence_warning,
+    fit_svm,
+    search_C,
+)
 from vitrail.transfer.head import LinearHead, fit_logit_scale, one_per_class
 from vitrail.transfer.multi_network import Blocks
 from vitrail.transfer.scaling import Scaling, scale
@@ -82,12 +89,13 @@ class Fitting:
         curve_layer: Curve = []
         for name, features in blocks.items():
             layers[name] = tuple(features)
-            if self.choose_layers and len(features) > 1:
+            if self.choose_layers and len(features) > 1 and not _has_no_pair(labels):
                 curve = layer_curve(*self._sample(features, labels), self.scaling)
                 layers[name] = best_layers(curve)
                 curve_layer += [{"backbone": name, "layer": "+".join(names), "accuracy": acc} for names, acc in curve]
         combined = scale([blocks[name][layer] for name, chosen in layers.items() for layer in chosen], self.scaling)
-        head, C, curve_C, warning = (self._svm if self.head == "svm" else self._logistic)(combined, labels)
+        fit = self._without_folds if _has_no_pair(labels) else self._svm if self.head == "svm" else self._logistic
+        head, C, curve_C, warning = fit(combined, labels)
         return Fitted(head, layers, self.scaling, C, curve_C, curve_layer, warning)
 
     def _sample(self, features: Mapping[str, ndarray], labels: ndarray) -> tuple[dict[str, ndarray], ndarray]:
@@ -98,6 +106,14 @@ class Fitting:
         by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
         rows = np.sort(by_class[np.linspace(0, len(labels) - 1, LAYER_SAMPLES).astype(int)])
         return {layer: block[rows] for layer, block in features.items()}, labels[rows]
+
+    def _without_folds(self, features: ndarray, labels: ndarray) -> HeadFit:
+        """An SVM where nothing can be chosen: no class has a second image that could tell."""
+        C = float(self.Cs[0]) if self.Cs else 1.0
+        svm = fit_svm(choose_solver(features), labels, C, Stop(TOLERANCE, MAX_ROUNDS))
+        head = LinearHead(*one_per_class(svm.coefficients, svm.intercept), 1.0)
+        why = f"No class has a second training image: C is {C:g}, all layers are used, and probabilities mean little."
+        return head, C, [], why
 
     def _svm(self, features: ndarray, labels: ndarray) -> HeadFit:
         search = search_C(features, labels, list(self.Cs) or None, folds=self.folds, seed=self.seed)
@@ -117,6 +133,11 @@ class Fitting:
         best, results = search.best_estimator_, search.cv_results_
         head = LinearHead(*one_per_class(best.coef_, best.intercept_), 1.0)
         return head, float(best.C), _curve(Cs, results["mean_test_score"], results["std_test_score"]), None
+
+
+def _has_no_pair(labels: ndarray) -> bool:
+    """Whether no class has two samples, so that nothing can be chosen by cross-validation."""
+    return int(np.bincount(labels).max()) < 2
 
 
 def _curve(Cs: Sequence[float] | ndarray, means: ndarray, spreads: ndarray) -> Curve:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class MultiNetworkFeatures:
         computed: number of images that went through a network, summed over networks; the others were in the cache.
         engines: backbone -> inference engine, device and reason; without networks that were not needed.
         seconds: wall time.
+        contents: (n,) uint64, the first 64 bits of each file's sha256.
     """
 
     blocks: Blocks = field(repr=False)
@@ -36,6 +37,7 @@ class MultiNetworkFeatures:
     computed: int
     engines: Mapping[str, Any]
     seconds: float
+    contents: np.ndarray = field(repr=False)
 
     @property
     def device(self) -> str | None:
@@ -45,6 +47,11 @@ class MultiNetworkFeatures:
     def select(self, rows: slice) -> Blocks:
         """The features of some rows."""
         return {name: {layer: block[rows] for layer, block in layers.items()} for name, layers in self.blocks.items()}
+
+    def take(self, places: np.ndarray) -> MultiNetworkFeatures:
+        """The features of the rows at `places` (m,)."""
+        blocks = {name: {layer: block[places] for layer, block in each.items()} for name, each in self.blocks.items()}
+        return replace(self, blocks=blocks, rows=self.rows[places], contents=self.contents[places])
 
 
 def extract_all(
@@ -68,4 +75,5 @@ def extract_all(
         computed=sum(extraction.computed for extraction in extractions),
         engines={name: dict(extraction.engine) for name, extraction in named.items() if extraction.engine},
         seconds=time.perf_counter() - started,
+        contents=extractions[0].contents,
     )

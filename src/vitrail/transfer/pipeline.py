@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 from torch import nn
 
 from vitrail.backbones import BACKBONES
+from vitrail.datasets.data_card import DataCard, class_counts, with_unreadable
 from vitrail.datasets.labelled import LabelledImages
 from vitrail.datasets.splits import TrainTestSplit
 from vitrail.errors import BadFolder
 from vitrail.events import Note, Progress, Weights
-from vitrail.image_files import display_name
+from vitrail.formatting import count, display_name
 from vitrail.model_card import model_card
 from vitrail.transfer.evaluation import Evaluation
 from vitrail.transfer.features import Extractor
@@ -38,49 +40,117 @@ class FitResult:
     weights: Sequence[Weights] = field(repr=False)
 
 
-def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures) -> tuple[LabelledImages, LabelledImages]:
-    """The training and the test images that could be read.
+@dataclass(frozen=True)
+class ReadableSplit:
+    """The images that could be read, and what is known of them.
+
+    Attributes:
+        features: of `train`, then of `test`.
+        card: of the data.
+    """
+
+    train: LabelledImages
+    test: LabelledImages
+    features: MultiNetworkFeatures = field(repr=False)
+    card: DataCard
+
+    @property
+    def copies(self) -> np.ndarray:
+        """(n,) whether each test image has the very bytes of a training image."""
+        end = len(self.train)
+        return np.isin(self.features.contents[end:], self.features.contents[:end])
+
+    def values(self) -> dict[str, Any]:
+        """The data card as `result.json` has it, with what all images, and those to test on, hold."""
+        rows = self.listed()
+        hashed = {name: _sha256_of(row for row in rows if row[2] in parts) for name, parts in _HASHED.items()}
+        return {**self.card.values(), **hashed, "copies_across_parts": int(self.copies.sum())}
+
+    def listed(self) -> list[tuple[str, str, str, str]]:
+        """File, class, part and content of each image; the content as the first 16 hexadecimal digits of its sha256."""
+        rows = [(file, label, part) for part in ("train", "test") for file, label in getattr(self, part)]
+        return [
+            (display_name(file), self.train.classes[label], part, f"{int(content):016x}")
+            for (file, label, part), content in zip(rows, self.features.contents, strict=True)
+        ]
+
+
+_HASHED = {"sha256": ("train", "test"), "test_sha256": ("test",)}
+
+
+def _sha256_of(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """Of what is in some images, and of their classes and parts; neither their names nor their order matter."""
+    whole = sha256()
+    for row in sorted(repr(row[1:]) for row in rows):
+        whole.update(row.encode())
+    return whole.hexdigest()
+
+
+def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures, source: str) -> ReadableSplit:
+    """The training and the test images that could be read; classes without such a training image are left out.
 
     Args:
         features: of the training images, then of the test images.
+        source: of the data, as it was given.
     Raises:
-        BadFolder: a class has no readable training image.
+        BadFolder: there are fewer than two classes then.
     """
     end = int(np.searchsorted(features.rows, len(split.train)))
     train = split.train.take(features.rows[:end])
-    present = set(train.labels.tolist())
-    missing = [name for label, name in enumerate(train.classes) if label not in present]
-    if missing:
+    test = split.test.take(features.rows[end:] - len(split.train))
+    present = np.unique(train.labels)
+    left_out, notes = with_unreadable(split.left_out, len(features.skipped)), list(split.notes)
+    gone = sorted(set(train.classes) - {train.classes[label] for label in present})
+    if gone:
+        tested = np.isin(test.labels, present)
+        features = features.take(np.concatenate([np.arange(end), end + np.flatnonzero(tested)]))
+        left_out["of classes without a readable training image"] = int((~tested).sum())
+        notes.append(f"Without a readable training image, and left out: {', '.join(map(display_name, gone))}.")
+        train, test = (_renumbered(images, present) for images in (train, test.take(np.flatnonzero(tested))))
+    if len(train.classes) < 2:
         raise BadFolder(
-            f"Class '{display_name(missing[0])}' has no readable training image. The first skipped image: "
-            f"{features.skipped[0]['reason']} Use a class with readable images, or remove it."
+            f"Fewer than two classes have a readable training image. The first skipped image: "
+            f"{features.skipped[0]['reason']} Use classes with readable images."
         )
-    return train, split.test.take(features.rows[end:] - len(split.train))
+    if twice := _in_two_classes(features.contents, np.concatenate([train.labels, test.labels])):
+        notes.append(f"{count(twice, 'image is', 'images are')} in more than one class, with the very same bytes.")
+    parts = {"train": len(train), "test": len(test)}
+    classes = class_counts([*train.labels, *test.labels], train.classes)
+    return ReadableSplit(train, test, features, DataCard(source, parts, classes, left_out, tuple(notes)))
+
+
+def _in_two_classes(contents: np.ndarray, labels: np.ndarray) -> int:
+    """Number of contents that have more than one label."""
+    pairs = np.unique(np.stack([contents, labels.astype(np.uint64)]), axis=1)
+    return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+
+
+def _renumbered(images: LabelledImages, present: np.ndarray) -> LabelledImages:
+    classes = tuple(images.classes[label] for label in present)
+    return replace(images, labels=np.searchsorted(present, images.labels), classes=classes)
 
 
 def fit_linear(
-    train: LabelledImages,
-    test: LabelledImages,
-    features: MultiNetworkFeatures,
+    data: ReadableSplit,
     fitting: Fitting,
     *,
     name: str,
     weights: Path | None = None,
     flip: bool = False,
 ) -> Generator[Note, None, FitResult]:
-    """A linear classifier on frozen features; layers and C are chosen by cross-validation on `train`.
+    """A linear classifier on frozen features; layers and C are chosen by cross-validation on the training images.
 
     Args:
-        features: of `train`, then of `test`.
         name: of the data, for the model card.
         weights: file that replaced the networks' own weights.
         flip: whether the features are averages with those of the mirror images.
     """
-    fitted = fitting.run(features.select(slice(len(train))), train.labels)
+    features, end = data.features, len(data.train)
+    fitted = fitting.run(features.select(slice(end)), data.train.labels)
     if fitted.convergence_warning:
         yield Note(fitted.convergence_warning, "warning")
-    probabilities = fitted.head.probabilities(fitted.features(features.select(slice(len(train), None))))
-    evaluation = Evaluation(test, probabilities, _selection(fitted, fitting.head))
+    probabilities = fitted.head.probabilities(fitted.features(features.select(slice(end, None))))
+    evaluation = Evaluation(data.test, probabilities, _selection(fitted, fitting.head), data.copies, data.card)
     members: list[dict[str, Any]] = []
     networks: list[Weights] = []
     for backbone, layers in fitted.layers.items():
@@ -94,9 +164,7 @@ def fit_linear(
 
 
 def fit_fine_tuned(
-    train: LabelledImages,
-    test: LabelledImages,
-    features: MultiNetworkFeatures,
+    data: ReadableSplit,
     fitting: Fitting,
     tuning: FineTuning,
     *,
@@ -104,12 +172,13 @@ def fit_fine_tuned(
     weights: Path | None = None,
     flip: bool = False,
 ) -> Generator[Progress | Note, None, FitResult]:
-    """A fine-tuned network; its new last layer starts from a linear classifier on `features`.
+    """A fine-tuned network; its new last layer starts from a linear classifier on the features.
 
     Args:
-        train, test, features, name, weights, flip: as for `fit_linear`.
+        name, weights, flip: as for `fit_linear`.
     """
-    initial = fitting.run(features.select(slice(len(train))), train.labels)
+    train, test = data.train, data.test
+    initial = fitting.run(data.features.select(slice(len(train))), train.labels)
     ((backbone, (layer,)),) = initial.layers.items()
     spec = BACKBONES[backbone]
     tuned = yield from tuning.run(spec(weights), layer, initial.head, (train.files, train.labels))
@@ -120,7 +189,8 @@ def fit_fine_tuned(
     empty = np.empty((0, tuned.head.weights.shape[1]), np.float32)  # when no test image can be read
     probabilities = tuned.head.probabilities(extraction.features.get(layer, empty))
     selection = {**_selection(initial, "fine-tune"), "curve_epoch": tuned.curve}
-    evaluation = Evaluation(test.take(extraction.rows), probabilities, selection)
+    rows = extraction.rows
+    evaluation = Evaluation(test.take(rows), probabilities, selection, data.copies[rows], data.card)
     members = [{"backbone": backbone, "layers": [layer], "network": "network.safetensors"}]
     head = _head(tuned.head, members, evaluation, name, "none", flip)
     return FitResult(evaluation, [_network(tuned.backbone.network, evaluation, name), head])
@@ -170,6 +240,9 @@ def _card(evaluation: Evaluation, data: str) -> str:
         f"{kind} of {choice['backbone']}, layers {choice['layer']}, for {len(evaluation.test.classes)} classes.",
         tags=["image-classification"],
         metrics=metrics,
-        details=["Licences of the pretrained weights: " + "; ".join(licences) + "."],
+        details=[
+            f"Data: {evaluation.card.line()}.",
+            "Licences of the pretrained weights: " + "; ".join(licences) + ".",
+        ],
         usage=["vitrail predict RUN IMAGE", 'vitrail.load("RUN").predict(["IMAGE"])'],
     )

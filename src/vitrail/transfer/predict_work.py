@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vitrail.backbones.sources import file_sha256
+from vitrail.datasets.data_card import DataCard, image_card
 from vitrail.events import Event, Result, Summary, Table
-from vitrail.formatting import count
+from vitrail.folder_walk import LeftOut
 from vitrail.image_files import iter_images, none_readable
 from vitrail.path_list import PathList
 from vitrail.sharding.part import Part
@@ -21,7 +22,7 @@ from vitrail.transfer.multi_network import extract_all
 from vitrail.transfer.predictions import top_classes
 from vitrail.transfer.scaling import scale
 
-ReportEvents = Callable[[Sequence[Path], Sequence[Mapping[str, Any]], int], Iterator[Event]]
+ReportEvents = Callable[[Sequence[Path], Sequence[Mapping[str, Any]], DataCard], Iterator[Event]]
 
 
 class PredictWork:
@@ -33,7 +34,7 @@ class PredictWork:
         top_k: number of classes of each image.
         cache: folder of the feature cache; None: no cache.
         deterministic: whether each image's result may not depend on the process that computes it, as in shards.
-        report: events from the images' files, their entries in `result.json`, and the number of skipped images.
+        report: events from the images' files, their entries in `result.json`, and the data card.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class PredictWork:
     ) -> None:
         self._started, self._top_k, self._device, self._report = time.perf_counter(), top_k, device, report
         self._classifier = read_classifier(classifier)
-        self.files = PathList(iter_images(images))
+        self._images, self._left_out = images, LeftOut()
+        self.files = PathList(iter_images(images, self._left_out))
         self._extractors = [
             Extractor(
                 member.spec,
@@ -92,17 +94,18 @@ class PredictWork:
         if not named.count:
             raise none_readable(named.skipped)
         yield from named.notes()
+        card = image_card(self._images, named.count, self._left_out, named.left_out)
         if limit is None:
             files = [self.files[row["index"]] for row in named.rows]
-            yield from self._report(files, named.rows, named.left_out)
+            yield from self._report(files, named.rows, card)
         else:
             yield Table("counts", "Images of each predicted class", ("class", "images"), counts.most_common())
-            left_out = f", {named.left_out:,} skipped" if named.left_out else ""
-            yield Summary([("images", count(named.count, "image") + left_out), ("classes", str(len(counts)))])
+            yield Summary([("images", card.line()), ("classes", str(len(counts)))])
         yield Result(
             {
                 "backbone": self.depends_on["backbone"],
                 "device": device,
+                "data": card.values(),
                 "skipped": named.skipped,
                 "images": named.rows,
                 "n": named.count,

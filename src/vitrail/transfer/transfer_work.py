@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vitrail.datasets.labelled import LabelledImages
 from vitrail.datasets.splits import TrainTestSplit
-from vitrail.events import Event, Result, skipped_notes
+from vitrail.events import Event, Note, Result, Table, skipped_notes
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fine_tuning import FineTuning
 from vitrail.transfer.fitting import Fitting
 from vitrail.transfer.multi_network import MultiNetworkFeatures, extract_all
-from vitrail.transfer.pipeline import FitResult, fit_fine_tuned, fit_linear, readable_split
+from vitrail.transfer.pipeline import FitResult, ReadableSplit, fit_fine_tuned, fit_linear, readable_split
 
 
 class TransferWork:
@@ -26,8 +26,8 @@ class TransferWork:
     Args:
         extractors: one a network.
         tuning: fine-tunes the only network, from the classifier that `fitting` gives; None: no fine-tuning.
-        name: of the data, for the model card.
-        report: events from the fit; takes the split's assignment, and `train` images and `seconds` by keyword.
+        source: the data, as they were given.
+        report: events from the fit and `seconds`.
         in_shards: whether each shard's features are written to a file.
         started: time (`time.perf_counter`) at which the run began.
     """
@@ -39,13 +39,13 @@ class TransferWork:
         fitting: Fitting,
         tuning: FineTuning | None,
         *,
-        name: str,
+        source: str,
         report: Callable[..., Iterator[Event]],
         in_shards: bool,
         started: float,
     ) -> None:
         self._split, self._extractors, self._fitting, self._tuning = split, extractors, fitting, tuning
-        self._name, self._report, self._in_shards, self._started = name, report, in_shards, started
+        self._source, self._report, self._in_shards, self._started = source, report, in_shards, started
         self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
         self.depends_on = {
@@ -60,7 +60,10 @@ class TransferWork:
         files = self.files[rows]
         features = yield from extract_all(self._extractors, files)
         first = rows.indices(len(self.files))[0]
-        named = [{"index": first + int(row), "file": display_name(files[row])} for row in features.rows]
+        named = [
+            {"index": first + int(row), "file": display_name(files[row]), "content": int(content)}
+            for row, content in zip(features.rows, features.contents, strict=True)
+        ]
         about = {"device": features.device or self._device, "computed": features.computed}
         if not self._in_shards:  # `merge` follows in this process: the features need no file
             self._features = features
@@ -83,19 +86,22 @@ class TransferWork:
         features = self._features or self._merged(list(parts))
         yield from skipped_notes(features.skipped)
         fit_started = time.perf_counter()
-        train, test = readable_split(self._split, features)
-        fit = yield from self._fit(train, test, features)
+        data = readable_split(self._split, features, self._source)
+        yield from map(Note, data.card.notes)
+        fit = yield from self._fit(data)
         seconds = {
             "features": features.seconds,
             "fit": time.perf_counter() - fit_started,
             "total": time.perf_counter() - self._started,
         }
-        yield from self._report(fit, self._split.assignment, train=len(train), seconds=seconds)
+        yield Table("files", "Images", ("file", "class", "part", "sha256"), data.listed(), prominent=False)
+        yield from self._report(fit, seconds)
         yield Result(
             {
                 **fit.evaluation.metrics(),
                 "backbone": [extractor.identity() for extractor in self._extractors],
                 "device": features.device or self._device,
+                "data": data.values(),
                 "seconds": seconds,
                 "images_per_second": len(features.rows) / features.seconds,
                 "engines": dict(features.engines),
@@ -104,14 +110,12 @@ class TransferWork:
             }
         )
 
-    def _fit(
-        self, train: LabelledImages, test: LabelledImages, features: MultiNetworkFeatures
-    ) -> Generator[Event, None, FitResult]:
+    def _fit(self, data: ReadableSplit) -> Generator[Event, None, FitResult]:
         first = self._extractors[0]
-        about: dict[str, Any] = {"name": self._name, "weights": first.weights, "flip": first.flip}
+        about: dict[str, Any] = {"name": Path(self._source).name, "weights": first.weights, "flip": first.flip}
         if self._tuning is None:
-            return (yield from fit_linear(train, test, features, self._fitting, **about))
-        return (yield from fit_fine_tuned(train, test, features, self._fitting, self._tuning, **about))
+            return (yield from fit_linear(data, self._fitting, **about))
+        return (yield from fit_fine_tuned(data, self._fitting, self._tuning, **about))
 
     def _merged(self, parts: Sequence[Part]) -> MultiNetworkFeatures:
         """The features of all shards, as one pass over all images gives them."""
@@ -130,6 +134,7 @@ class TransferWork:
             computed=sum(part.about["computed"] for part in parts),
             engines={name: engine for part in parts for name, engine in part.about["engines"].items()},
             seconds=time.perf_counter() - self._started,
+            contents=np.array([row["content"] for part in parts for row in part.rows], np.uint64),
         )
 
 

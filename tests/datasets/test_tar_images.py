@@ -1,4 +1,4 @@
-"""Labelled images from tables and tar files: classes, parts, and what is wrong with them."""
+"""Labelled images from tar files: classes, parts, and what is wrong with them."""
 
 import shutil
 import tarfile
@@ -7,37 +7,16 @@ import pytest
 from command import run
 from tar_files import packed
 
-from vitrail.datasets.image_list import is_image_list, read_image_list
 from vitrail.datasets.network_labels import read_network_labels
+from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.splits import open_train_test
+from vitrail.datasets.tar_images import holds_tars
 from vitrail.errors import BadFolder
 
 
 def opened(root, tmp_path):
     split = open_train_test(root, home=tmp_path, test_share=0.25, seed=0)
-    return split.train, split.test, split.assignment
-
-
-def test_a_table_says_class_and_part(tmp_path):
-    table = tmp_path / "list.csv"
-    table.write_text("part,file,class\ntrain,a.jpg,dog\ntrain,b.jpg,cat\ntesting,c.jpg,dog\n")
-    train, test, assignment = opened(table, tmp_path)
-    assert (train.files, train.classes, train.labels.tolist()) == (
-        (tmp_path / "a.jpg", tmp_path / "b.jpg"),
-        ("cat", "dog"),
-        [1, 0],
-    )
-    assert (test.files, test.classes, test.labels.tolist()) == ((tmp_path / "c.jpg",), ("cat", "dog"), [1])
-    assert not assignment
-
-
-def test_a_table_without_parts_is_split(tmp_path):
-    table = tmp_path / "list.csv"
-    table.write_text("file,label\n" + "".join(f"{name}{k}.jpg,{name}\n" for name in "xy" for k in range(8)))
-    train, test, assignment = opened(table, tmp_path)
-    assert (len(train), len(test)) == (12, 4)
-    assert sorted(test.labels.tolist()) == [0, 0, 1, 1]
-    assert len(assignment) == 16
+    return split.train, split.test
 
 
 def test_samples_have_their_class_beside_them_or_around_them(tmp_path):
@@ -46,45 +25,29 @@ def test_samples_have_their_class_beside_them_or_around_them(tmp_path):
         {"1.seg.png": b"", "1.cls": b"7\n", "dog/2.png": b"", "x/3.png": b"", "x/3.cls": b"cat"},
     )
     packed(tmp_path / "test-0.tar", {"dog/9.png": b""})
-    found = read_image_list(tmp_path)
-    assert dict(zip([file.name for file in found.files], found.names, strict=True)) == {
+    found = open_dataset(tmp_path)
+    assert {file.name: found.classes[label] for file, label in found} == {
         "1.seg.png": "7", "2.png": "dog", "3.png": "cat", "9.png": "dog",
     }  # fmt: skip
-    train, test, _ = opened(tmp_path, tmp_path)
+    train, test = opened(tmp_path, tmp_path)
     assert train.classes == test.classes == ("7", "cat", "dog")
     assert test.labels.tolist() == [2]
 
 
 def test_what_counts_as_a_list(tmp_path):
     packed(tmp_path / "a.tar", {"dog/2.png": b""})
-    assert is_image_list(tmp_path)
-    assert is_image_list(tmp_path / "a.tar")
+    assert holds_tars(tmp_path)
     (tmp_path / "dog").mkdir()  # class folders, and an archive of them
-    assert not is_image_list(tmp_path)
-    assert not is_image_list(tmp_path / "nothing")
+    assert not holds_tars(tmp_path)
+    assert not holds_tars(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("file\na.jpg\n", "has no column 'class'; its columns are 'file'"),
-        ("file,class\na.jpg,\n", "Row 1 of 'list.csv' names no class"),
-        ("file,class\n,dog\n", "Row 1 of 'list.csv' names no file"),
-        ("file,class\n", "lists no image"),
-        ("file,class\na.jpg,dog\nb.jpg,dog\n", "only one class, 'dog'"),
-        ("file,class,part\na.jpg,dog,test\n", "test images but no training images"),
-        ("file,class,part\na,x,train\nb,y,train\nc,z,test\n", "'z' is in the test part of"),
-    ],
-)
-def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, text, said):
-    (tmp_path / "list.csv").write_text(text)
-    with pytest.raises(BadFolder, match=said):
-        opened(tmp_path / "list.csv", tmp_path)
-
-
-def test_a_sample_without_a_class_is_named(tmp_path):
-    with pytest.raises(BadFolder, match="'1.png' in 'a.tar' has no class"):
-        read_image_list(packed(tmp_path / "a.tar", {"1.png": b""}))
+def test_where_a_sample_has_no_class_none_is_known(tmp_path):
+    data = open_dataset(packed(tmp_path / "a.tar", {"1.png": b"", "dog/2.png": b""}))
+    assert (len(data), data.classes) == (2, ())
+    assert "'1.png' has no class" in data.notes[0]
+    with pytest.raises(BadFolder, match="have no classes"):
+        opened(tmp_path / "a.tar", tmp_path)
 
 
 def test_an_audit_takes_its_labels_from_a_list(tmp_path):
@@ -99,10 +62,11 @@ def test_an_audit_takes_its_labels_from_a_list(tmp_path):
 def test_an_audit_of_a_list_without_classes_has_no_labels(tmp_path):
     packed(tmp_path / "a.tar", {"1.png": b"", "2.png": b""})
     (tmp_path / "list.csv").write_text("file\na.jpg\nb.jpg\n")
-    for root, reason in (("a.tar", "no class for some image"), ("list.csv", "no column 'class'")):
+    for root, reason in (("a.tar", "none"), ("list.csv", "no column 'class'")):
         found = read_network_labels(tmp_path / root, ("dog", "cat"))
         assert (len(found.files), found.labels, found.source) == (2, None, "none")
         assert reason in found.description
+    (tmp_path / "a.jpg").touch()
     (tmp_path / "list.csv").write_text("file,class\na.jpg,dog\nb.jpg,\n")
     with pytest.raises(BadFolder, match="names no class"):
         read_network_labels(tmp_path / "list.csv", ("dog", "cat"))
