@@ -115,6 +115,18 @@ def test_what_is_exchanged_for_a_link_after_the_look_leads_nowhere(tmp_path, mon
         read(tmp_path / "run" / "place" / "a.json", **({} if confined else {"within": tmp_path / "run"}))
 
 
+def test_a_run_folder_that_is_exchanged_after_the_look_leads_nowhere_either(tmp_path, monkeypatch, read):
+    """Of a process that is confined; of any other, whoever may rename the run folder itself owns the place."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.json").write_text("[1]\n")
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "run").symlink_to(tmp_path / "outside")
+    monkeypatch.setattr(os.path, "realpath", lambda path: str(path))
+    monkeypatch.setattr(reading, "_places", (tmp_path / "place",))
+    with pytest.raises(OSError, match="run"):
+        read(tmp_path / "place" / "run" / "a.json", within=tmp_path / "place" / "run")
+
+
 def test_sizes_are_looked_at_before_anything_is_read(tmp_path, monkeypatch):
     place = tmp_path / "a.json"
     with place.open("wb") as file:

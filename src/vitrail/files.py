@@ -153,7 +153,7 @@ def remove_file(path: Path, *, within: Path) -> bool:
             if not stat.S_ISREG(folder.status(path.name).st_mode):
                 return False
             folder.remove(path.name)
-    except OSError:
+    except (OSError, ValueError):  # a null character, a path elsewhere
         return False
     return True
 
@@ -172,7 +172,7 @@ def remove_folder(path: Path, *, within: Path) -> bool:
             if not stat.S_ISDIR(folder.status(path.name).st_mode):  # `rmtree` would open a pipe, and wait
                 return False
             shutil.rmtree(folder.at(path.name), dir_fd=held)
-    except (OSError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return False
     return True
 
@@ -232,7 +232,7 @@ class _Folder:
     def sync(self) -> None:
         """Make a rename outlive a power cut, where the system lets a folder be opened."""
         with suppress(OSError):
-            descriptor = os.open(self.path, os.O_RDONLY) if self.held is None else os.dup(self.held)
+            descriptor = os.open(self.path if self.held is None else ".", os.O_RDONLY, dir_fd=self.held)
             try:
                 os.fsync(descriptor)
             finally:

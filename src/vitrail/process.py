@@ -1,10 +1,12 @@
 """How this process shares the machine and asks it for memory: for faces, which own their process, not for libraries."""
 
 import ctypes
+import errno
 import os
 import sys
 import warnings
 from contextlib import suppress
+from typing import Any
 
 KEPT = 1 << 30  # bytes
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt, see <malloc.h>
@@ -33,3 +35,20 @@ def keep_freed_memory() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(TRIM_THRESHOLD, KEPT)
             mallopt(MMAP_THRESHOLD, KEPT)
+
+
+CONNECTIONS = frozenset(
+    f"socket.{name}"
+    for name in ("connect", "getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo", "sendto", "sendmsg")
+)
+"""Python's audit events of whatever reaches another process by its address, or asks for one."""
+
+
+def refuse_connections() -> None:
+    """From now on this process opens no connection: each is refused as if nobody listened. C code is not asked."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in CONNECTIONS:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "the page opens no connections")
+
+    sys.addaudithook(refuse)

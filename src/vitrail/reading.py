@@ -34,7 +34,7 @@ LINE_LIMIT = 1_000_000  # characters of a line of a table
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _HELD = {os.open, os.mkdir, os.stat, os.unlink, os.rename} <= os.supports_dir_fd  # not on Windows
 
 _places: tuple[Path, ...] = ()  # below which this process may read; empty: everywhere
@@ -53,6 +53,12 @@ def confine(places: Iterable[Path]) -> None:
 def confined_to() -> tuple[Path, ...]:
     """The folders that `confine` was given, for processes that this one starts; none: everywhere."""
     return _places
+
+
+def may_be_read(path: str | os.PathLike[str]) -> bool:
+    """Whether this process may read below a folder, links followed; see `confine`."""
+    real = Path(os.path.realpath(path)) if _places else None
+    return real is None or any(real.is_relative_to(place) for place in _places)
 
 
 def refuse_links(path: Path, within: Path) -> None:
@@ -183,7 +189,9 @@ def _descriptor(path: Path, within: Path | None) -> int:
         place = next((place for place in _places if real.is_relative_to(place)), None)
         if place is None:
             raise PermissionError(errno.EACCES, "it is outside the folders that may be read", str(path))
-        path, within = (real, place) if within is None else (path, within)
+        if within is not None:
+            refuse_links(path, within)
+        path, within = real, place
     return _open(path, None) if within is None else _open_below(path, within)
 
 

@@ -1,5 +1,7 @@
 """Every figure: a PNG with ink on it, none of it at the border, whatever the names are."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -149,3 +151,15 @@ def test_per_class_shows_the_weakest_when_there_are_too_many() -> None:
     few = decoded(plots.per_class(names, recall, recall, shown=2))
     many = decoded(plots.per_class(names, recall, recall, shown=3))
     assert few.shape[1] < many.shape[1] - 100
+
+
+@pytest.mark.parametrize("settings", ["text.usetex: True\n", b"\xff\xfe\x00", None], ids=["latex", "garbage", "pipe"])
+def test_settings_of_matplotlib_in_the_current_folder_are_not_read(settings, tmp_path):
+    place = tmp_path / "matplotlibrc"
+    if settings is None:
+        os.mkfifo(place)
+    else:
+        place.write_bytes(settings if isinstance(settings, bytes) else settings.encode())
+    code = "from vitrail.plots import confusion; import numpy; confusion(numpy.eye(2, dtype=int), ('a', 'b'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

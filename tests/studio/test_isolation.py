@@ -25,6 +25,7 @@ def place(tmp_path_factory):
     (home / "secret" / "secret.pth").write_bytes(b"hidden")
     (home / "allowed" / "pics").mkdir()
     (home / "allowed" / "pics" / "link").symlink_to(home / "secret")
+    shutil.copy(sample_images()[0], home / "allowed" / "pics" / "own.png")
     (home / "allowed" / "link.png").symlink_to(home / "secret" / "secret.png")
     (home / "allowed" / "table.csv").write_text(f"file\n{home}/secret/secret.png\n../secret/secret.png\n")
     return home
@@ -59,8 +60,6 @@ ELSEWHERE = {
     "relative": ["secret.png"],
     "up": ["ALLOWED/../secret/secret.png"],
     "link": ["ALLOWED/link.png"],
-    "folder with a link": ["ALLOWED/pics"],
-    "pattern": ["ALLOWED/pics/l*/secret.png"],
     "table": ["ALLOWED/table.csv"],
 }
 
@@ -76,6 +75,16 @@ def test_no_image_of_elsewhere_is_read_whatever_leads_there(worker, place, image
     assert answer["state"] == "done", answer
     seen = json.loads((folder / "result.json").read_text())["images"]
     assert [each["file"].rpartition("/")[2] for each in seen] == ["mine.png"]
+
+
+def test_links_in_folders_and_patterns_lead_nowhere(worker, place):
+    answer, folder = worker("classify", images=[str(place / "allowed" / "pics")], backbone="squeezenet")
+    assert answer["state"] == "done", answer
+    (seen,) = json.loads((folder / "result.json").read_text())["images"]
+    assert seen["file"].endswith("own.png")
+    for pattern in ("allowed/pics/l*/secret.png", "allowed/../secret/*.png", "allowed/li*.png"):
+        answer, _ = worker("classify", images=[str(place / pattern)], backbone="squeezenet")
+        assert "There is no image at" in answer["message"]
 
 
 @pytest.mark.parametrize("weights", ["SECRET/secret.pth", "secret.pth"])
@@ -105,8 +114,8 @@ def test_processes_of_shards_are_held_to_the_same(worker, place):
     answer, folder = worker("explain", images=images, **settings)
     assert answer["state"] == "done", answer
     result = json.loads((folder / "result.json").read_text())
-    assert [each["file"].rpartition("/")[2] for each in result["images"]] == ["mine.png"]
-    assert len(result["skipped"]) == 2
+    assert [each["file"].rpartition("/")[2] for each in result["images"]] == ["mine.png", "own.png"]
+    assert len(result["skipped"]) == 1
 
 
 @pytest.mark.parametrize("name", ["vgg16", "torchvision:resnet50", "timm:resnet10t"])
@@ -126,17 +135,71 @@ def test_the_worker_is_confined_by_the_page(place):
     assert "outside the folders that may be read" in job.message
 
 
+def test_modules_of_the_current_folder_are_not_run(place, tmp_path, monkeypatch):
+    """It is the folder of images that somebody else may have made."""
+    for name in ("numpy", "yaml", "json", "multiprocessing"):
+        (tmp_path / f"{name}.py").write_text(
+            f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}')\nraise SystemExit(3)"
+        )
+    monkeypatch.chdir(tmp_path)
+    context = StudioContext(place / "runs", (place / "allowed",), place / "runs" / "uploads")
+    settings = {"images": [str(place / "allowed" / "mine.png")], "backbone": ["squeezenet"], "faithfulness": False}
+    job = context.submit([("explain", {**settings, "shards": 1, "workers": 1})])
+    while not job.finished:
+        time.sleep(0.05)
+    context.jobs.close()
+    assert (job.state, job.message) == ("done", "")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_ray_is_not_started(worker, place):
+    mine = str(place / "allowed" / "mine.png")
+    answer, _ = worker("explain", images=[mine], backbone=["squeezenet"], shards=1, engine="ray")
+    assert answer["state"] == "failed"
+    assert "Ray is for the command line" in answer["message"]
+
+
+def test_a_name_that_is_an_address_to_a_library_is_a_name(worker, place):
+    """Parquet's reader would open `file:/elsewhere`, where ours looked at a file of that name."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"file": ["secret-name.png"]}), place / "secret" / "t.parquet")
+    inside = place / "allowed" / f"file:{place}" / "secret"
+    inside.mkdir(parents=True)
+    parquet.write_table(pa.table({"file": ["own-name.png"]}), inside / "t.parquet")
+    answer, _ = worker("classify", images=[f"{place}/allowed/file:{place}/secret/t.parquet"], backbone="squeezenet")
+    assert "own-name.png" in answer["message"]
+    answer, _ = worker("classify", images=[f"file:{place}/secret/t.parquet"], backbone="squeezenet")
+    assert answer["state"] == "failed"
+    assert "secret-name" not in answer["message"]
+
+
+@pytest.mark.parametrize("given", ["SECRET", "secret", "ALLOWED/pics", "SECRET/*.png", "ALLOWED/pics/*/*.png"])
+def test_names_of_files_elsewhere_are_not_told(worker, place, given):
+    named = given.replace("SECRET", str(place / "secret")).replace("ALLOWED", str(place / "allowed"))
+    answer, folder = worker("classify", images=[named, str(place / "allowed" / "mine.png")], backbone="squeezenet")
+    told = answer["message"] + ((folder / "result.json").read_text() if (folder / "result.json").exists() else "")
+    assert "secret.png" not in told
+
+
 def test_no_connection_is_opened():
     code = (
         "import socket\n"
         "from vitrail.studio.worker import isolate\n"
         "isolate([])\n"
-        "for ask in (lambda: socket.create_connection(('127.0.0.1', 9)), lambda: socket.gethostbyname('localhost')):\n"
+        "datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "for ask in (\n"
+        "    lambda: socket.create_connection(('127.0.0.1', 9)), lambda: socket.gethostbyname('localhost'),\n"
+        "    lambda: socket.gethostbyaddr('127.0.0.1'), lambda: socket.getnameinfo(('127.0.0.1', 9), 0),\n"
+        "    lambda: datagram.sendto(b'a', ('127.0.0.1', 9)),\n"
+        "    lambda: datagram.sendmsg([b'a'], [], 0, ('127.0.0.1', 9)),\n"
+        "):\n"
         "    try: ask()\n"
         "    except ConnectionRefusedError as error: print(error.strerror)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "the page opens no connections\n" * 2
+    assert done.stdout == "the page opens no connections\n" * 6
 
 
 def test_what_is_allowed_is_read(worker, place):

@@ -193,6 +193,17 @@ def test_old_uploads_are_removed_and_those_in_use_stay(tmp_path):
     assert (home / "uploads" / "files").is_dir()
 
 
+@pytest.mark.parametrize("name", ['q"u', "back\\slash", "ümlaut", "new\nline"])
+def test_an_upload_in_use_stays_whatever_the_folder_is_called(tmp_path, name):
+    entry = tmp_path / name / "files" / "abc"
+    entry.mkdir(parents=True)
+    os.utime(entry, (0, 0))
+    clean(tmp_path / name, json.dumps([{"images": [str(entry / "a.png")]}]))
+    assert entry.exists()
+    clean(tmp_path / name, "")
+    assert not entry.exists()
+
+
 def test_all_uploads_together_have_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_BYTES", 60_000)
     folder = private_folder(tmp_path) / "uploads"

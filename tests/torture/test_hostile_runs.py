@@ -340,6 +340,19 @@ def test_a_run_that_is_resumed_writes_to_its_folder_and_the_users_cache_only(ser
     assert not json.loads((stopped / "settings.json").read_text())["settings"]["download"]
 
 
+@pytest.mark.parametrize(
+    "changed", [{"epochs": [1]}, {"epochs": None}, {"epochs": "abc"}, {"data": None}, {"data": [1]}]
+)
+def test_a_run_that_does_not_say_what_it_was_is_not_resumed(server, stopped, changed):
+    content = json.loads((stopped / "settings.json").read_text())
+    (stopped / "settings.json").write_text(json.dumps(content | {"settings": content["settings"] | changed}))
+    assert "does not say what it was trained on" in resumed(server, stopped).assert_one_sentence()
+    for name in changed:
+        del content["settings"][name]
+    (stopped / "settings.json").write_text(json.dumps(content))
+    assert "does not say what it was trained on" in resumed(server, stopped).assert_one_sentence()
+
+
 def test_a_checkpoint_that_lacks_anything_is_refused_in_a_sentence(server, stopped):
     from vitrail.gan_training.checkpoints import pack, unpack
 

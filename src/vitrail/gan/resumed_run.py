@@ -28,11 +28,13 @@ def resumed_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     run, path = read_run(folder), str(folder)
     if run.task != "gan-train":
         raise BadRun(f"{path!r} is a run of {run.task}. Use a run of `vitrail gan train`.", path=path)
+    done = run.settings.get("epochs")
+    if not isinstance(run.settings.get("data"), str) or not isinstance(done, int):
+        raise BadRun(f"{path!r} does not say what it was trained on, or how long. Use a whole run folder.", path=path)
     other = [name for name in given if name not in MAY_CHANGE and _recorded(given[name]) != run.settings.get(name)]
     if other or (given.get("data") and _recorded(given["data"]) != run.settings["data"]):
         name = other[0] if other else "data"
         raise BadSetting(f"The resumed run has {name} = {run.settings.get(name)!r}; got {given[name]!r}. Leave it out.")
-    done = int(run.settings["epochs"])
     if run.result is not None and not _is_above(given.get("epochs"), done):
         raise BadRun(f"{path!r} has finished its {done} epochs. Use --epochs {2 * done} to continue.", path=path)
     recorded = {name: value for name, value in run.settings.items() if name not in PLACES}

@@ -5,6 +5,8 @@ Colours: Okabe and Ito, "Color universal design", 2008, https://jfly.uni-koeln.d
 """
 
 import io
+import os
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -45,6 +47,24 @@ _FAMILIES = (
 )
 
 
+def _import_matplotlib() -> None:
+    """Imports matplotlib without the settings of the current folder, which may hold somebody else's files.
+
+    They could start LaTeX, or be a pipe. The user's own settings are read.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    if "matplotlib" not in sys.modules:
+        exists = os.path.exists
+        os.path.exists = lambda path: path != "matplotlibrc" and exists(path)
+        try:
+            import matplotlib
+        finally:
+            os.path.exists = exists
+        assert matplotlib
+
+
 def canvas(width: float, height: float) -> "matplotlib.figure.Figure":
     """An empty white figure, in inches; what is drawn beyond its borders is kept, see `png`.
 
@@ -52,6 +72,7 @@ def canvas(width: float, height: float) -> "matplotlib.figure.Figure":
         MissingExtra: matplotlib is not installed.
     """
     try:
+        _import_matplotlib()
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtra(NEEDED) from None
@@ -119,6 +140,7 @@ def coloured(name: str, values: "np.ndarray") -> "np.ndarray":
         MissingExtra: matplotlib is not installed.
     """
     try:
+        _import_matplotlib()
         from matplotlib import colormaps
     except ImportError:
         raise MissingExtra(NEEDED) from None
@@ -129,6 +151,7 @@ def coloured(name: str, values: "np.ndarray") -> "np.ndarray":
 @lru_cache(maxsize=1)
 def families() -> list[str]:
     """The font families to look a glyph up in, in this order; all are installed."""
+    _import_matplotlib()
     from matplotlib.font_manager import fontManager
 
     installed = {font.name for font in fontManager.ttflist}

@@ -18,7 +18,7 @@ from vitrail import errors
 from vitrail.devices import cpu_count
 from vitrail.errors import LostProcess, VitrailError
 from vitrail.events import Event, Progress
-from vitrail.process import configure_process
+from vitrail.process import configure_process, refuse_connections
 from vitrail.reading import confine, confined_to
 from vitrail.sharding.shard import Shard
 from vitrail.sharding.store import ShardStore
@@ -52,7 +52,9 @@ class Worker:
 
     def __init__(self, spec: str) -> None:
         self._spec = json.loads(spec)
-        confine(map(Path, self._spec["confined_to"]))
+        if self._spec["confined_to"]:
+            confine(map(Path, self._spec["confined_to"]))
+            refuse_connections()
         self._store: ShardStore | None = None
 
     def run_shard(self, text: str) -> list[str]:
@@ -116,6 +118,7 @@ def in_processes(spec: str, missing: Sequence[Shard], count: int) -> Iterator[Ev
 
 
 def _start_worker(workers: dict[Any, BaseProcess], spec: str, shard: Shard) -> None:
+    os.environ["PYTHONSAFEPATH"] = "1"  # it looks for no modules in the current folder
     context = multiprocessing.get_context("spawn")  # a fork would inherit locks of threads that it has not
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(spec, theirs), daemon=True)

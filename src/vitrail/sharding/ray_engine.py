@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from vitrail.errors import MissingExtra
+from vitrail.errors import BadSetting, MissingExtra
 from vitrail.events import Event, Progress
+from vitrail.reading import confined_to
 from vitrail.sharding.processes import Worker, check
 from vitrail.sharding.shard import Shard
 
@@ -36,10 +37,13 @@ def on_ray(spec: str, missing: Sequence[Shard], workers: int) -> Iterator[Event]
 
     Raises:
         MissingExtra: Ray is not installed.
+        BadSetting: this process may not read everywhere, as the page's.
         VitrailError: what a worker reported.
     """
     if not missing:
         return
+    if confined_to():  # its daemons are other processes: they would not be held to it, and listen
+        raise BadSetting("Ray is for the command line. Use the engine local on the page.")
     rows = [{"shard": f"{shard.number}/{shard.count}"} for shard in missing]
     with redirect_stdout(sys.stderr), _ray() as data:  # Ray tells of workers that died, and stdout is for results
         done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -65,7 +69,8 @@ def _ray() -> Iterator[Any]:
         raise MissingExtra("Ray is not installed. Use `pip install 'vitrail[ray]'`, or --engine local.") from None
     ours = not ray.is_initialized()
     if ours:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        alone: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"_node_ip_address": "127.0.0.1"}
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **alone)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:

@@ -218,7 +218,8 @@ class Jobs:
                 return None
             if self._worker is None or self._worker.poll() is not None:
                 self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "vitrail.studio.worker", *map(str, self._readable)],
+                    # -P: modules are not looked for in the current folder, which may hold somebody else's files.
+                    [sys.executable, "-P", "-m", "vitrail.studio.worker", *map(str, self._readable)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

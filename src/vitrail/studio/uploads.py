@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import secrets
@@ -85,9 +86,10 @@ def clean(uploads: Path, in_use: str = "") -> None:
     """Removes uploads that are older than a day, and the oldest ones where all together are too large.
 
     Args:
-        in_use: text of the settings of jobs that wait or run; uploads that it names stay.
+        in_use: JSON of the settings of jobs that wait or run; uploads that it names stay.
     """
-    entries = [entry for part in PARTS for entry in (uploads / part).glob("*") if str(entry) not in in_use]
+    found_entries = [entry for part in PARTS for entry in (uploads / part).glob("*")]
+    entries = [entry for entry in found_entries if json.dumps(str(entry))[1:-1] not in in_use]
     found = sorted(((*_newest_and_size(entry), entry) for entry in entries), reverse=True)
     total = 0
     for newest, size, entry in found:  # the newest first

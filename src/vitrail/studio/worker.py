@@ -7,7 +7,6 @@ however that came, the task is stopped as by Ctrl-C, and the process ends.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import queue
@@ -23,7 +22,7 @@ from typing import Any
 
 from vitrail.backbones.sources import checkpoint_folder
 from vitrail.errors import VitrailError
-from vitrail.process import configure_process
+from vitrail.process import configure_process, refuse_connections
 from vitrail.reading import confine
 from vitrail.run_writer import record
 from vitrail.settings import cache_folder
@@ -58,16 +57,11 @@ def isolate(folders: Iterable[Path]) -> None:
 
     What a task reads is named by a form, but also by run folders, tables and links that somebody else may have made.
     """
-    here = Path.cwd().resolve()  # `-m` puts it among the places of packages
+    here = Path.cwd().resolve()  # without -P it is among the places of packages
     packages = [Path(each) for each in sys.path if each and Path(each).resolve() != here]
     confine([*folders, *packages, cache_folder().parent, checkpoint_folder()])
     os.environ["HF_HUB_OFFLINE"] = "1"  # else its client tries again and again
-    sys.addaudithook(_refuse_connections)
-
-
-def _refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
-        raise ConnectionRefusedError(errno.ECONNREFUSED, "the page opens no connections")
+    refuse_connections()
 
 
 def _listen(orders: queue.SimpleQueue[str | None]) -> None:
