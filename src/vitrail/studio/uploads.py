@@ -17,7 +17,8 @@ from typing import IO, Any
 from vitrail.decoding import decode
 from vitrail.errors import BadImage, BadSetting, CannotWrite, VitrailError, one_line
 from vitrail.files import make_folder, remove_file, remove_folder, write_bytes, write_text
-from vitrail.image_files import display_name, open_image, read_bytes
+from vitrail.image_files import display_name, read_bytes
+from vitrail.image_headers import open_image
 from vitrail.reading import open_regular, read_text, refuse_links
 from vitrail.run_writer import safe_name
 from vitrail.settings import shortened
