@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import PurePath
+from typing import Any
 
 from vitrail.run_writer import safe_name
 
@@ -53,3 +54,8 @@ def distinct_names(files: Sequence[str]) -> list[str]:
             return [str(PurePath(*end)) for end in ends]
         for row in unclear:
             depth[row] += 1
+
+
+def with_names(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each entry of `result.json` that has a `file`, with its distinct name."""
+    yield from zip(distinct_names([entry["file"] for entry in entries]), entries, strict=True)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackResult, HwcPixels
+from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackResult
 from vitrail.attacks.image_files import NEEDS_EPSILON
 from vitrail.errors import BadSetting, MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Preview, Summary, Table
 from vitrail.formatting import command, count, percent
-from vitrail.image_files import display_name
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.plots.panels import DRAWN
-from vitrail.plots.thumbnail import thumbnail
-from vitrail.unique_names import UniqueNames, distinct_names
+from vitrail.unique_names import UniqueNames, with_names
 
 DISTANCES = ("L2", "L∞", "SSIM")
 IMAGES_IN_PLOT = 6
@@ -63,7 +57,7 @@ class Report:
         if len(self._rows) < IMAGES_IN_PLOT and not attacked.misclassified_before:
             self._rows.append(self._panels(attacked))
             margins = attacked.margin_history
-            self._lines.append(Line(list(map(float, range(len(margins)))), margins, display_name(attacked.file)))
+            self._lines.append(Line(list(map(float, range(len(margins)))), margins, attacked.file.stem))
 
     def finish(self) -> Iterator[Event]:
         """The table, and plots of the first images.
@@ -77,8 +71,7 @@ class Report:
                 if all(each.get("misclassified_before") for each in self.images):
                     raise BadSetting(sentence)
                 yield Note(sentence, "warning", entry["file"])
-        names = distinct_names([entry["file"] for entry in self.images])
-        rows = [(name, *_cells(entry)) for name, entry in zip(names, self.images, strict=True)]
+        rows = [(name, *_cells(entry)) for name, entry in with_names(self.images)]
         title = "Adversarial images; norms of the perturbation in pixel intensity, 0 to 1"
         columns = (
             "image",
@@ -95,8 +88,7 @@ class Report:
             headings = ["clean", "adversarial", f"difference × {self._magnify:g}"]
             caption = "Clean image, adversarial image, and their difference (grey: none)"
             yield Plot("adversarial", caption, panels(self._rows, headings))
-            drawn = distinct_names([line.name for line in self._lines])
-            lines = [replace(line, name=name) for line, name in zip(self._lines, drawn, strict=True) if len(line.x) > 1]
+            lines = [line for line in self._lines if len(line.x) > 1]
             if lines:
                 axis = Axis("step", "margin in logits")
                 yield Plot("path", "The criterion's margin during the attack", curve(lines, axis, marks={}))
@@ -140,14 +132,10 @@ class Report:
         failure = (f"still {attacked.result['name']}", "no success")
         outcome = class_caption(attacked.result) if attacked.success else failure
         return [
-            Panel(_as_drawn(attacked.clean), class_caption(attacked.source)),
-            Panel(_as_drawn(attacked.adversarial), outcome),
-            Panel(_as_drawn(magnified_difference(attacked.clean, attacked.adversarial, self._magnify)), about),
+            Panel(attacked.clean, class_caption(attacked.source)),
+            Panel(attacked.adversarial, outcome),
+            Panel(magnified_difference(attacked.clean, attacked.adversarial, self._magnify), about),
         ]
-
-
-def _as_drawn(pixels: HwcPixels) -> HwcPixels:
-    return np.asarray(thumbnail(pixels, DRAWN))
 
 
 def _class(entry: ClassEntry) -> str:

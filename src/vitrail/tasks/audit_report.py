@@ -14,7 +14,6 @@ from vitrail.events import Event, Note, Plot, Summary, Table
 from vitrail.formatting import command, count, number, percent
 from vitrail.image_files import display_name
 from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
-from vitrail.unique_names import distinct_names
 
 IMAGES_ON_SHEET = 12
 NORMS = {"linf": "L∞", "l2": "L2"}
@@ -113,10 +112,9 @@ def _plots(audit: AuditResult, files: Sequence[Path]) -> Iterator[Event]:
     axis = Axis("norm of the minimal perturbation, L2", "share of images", percent_y=True)
     line = Line([0.0, *lengths.tolist()], [0.0, *share.tolist()])
     yield Plot("minimal", "Share of images that a perturbation of this norm changes", curve([line], axis))
-    distinct = distinct_names([display_name(file) for file in files])
     for name, title, chosen in (
         ("fragile", "The least robust images: smallest minimal L2", ordered[:IMAGES_ON_SHEET]),
         ("robust", "The most robust images: largest minimal L2", ordered[::-1][:IMAGES_ON_SHEET]),
     ):
-        captions = [f"{distinct[row]} {minimal[row]:.3f}" for row in chosen]
+        captions = [f"{files[row].stem} {minimal[row]:.3f}" for row in chosen]
         yield Plot(name, title, contact_sheet([load_thumbnail(files[row]) for row in chosen], captions))

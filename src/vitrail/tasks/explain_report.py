@@ -19,7 +19,7 @@ from vitrail.image_files import display_name
 from vitrail.plots import Panel, Scale, apply_colormap, is_signed, overlay, panels, region
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.unique_names import UniqueNames, distinct_names
+from vitrail.unique_names import UniqueNames, with_names
 
 IMAGES_IN_PLOT = 8
 REGIONS_IN_ROW = 4
@@ -74,10 +74,9 @@ class Report:
 
     def finish(self) -> Iterator[Event]:
         """The tables, and a plot of the first images."""
-        distinct = distinct_names([image["file"] for image in self.images])
         rows = [
             (name, each.get("target", image["target"])["name"], each["method"], each)
-            for name, image in zip(distinct, self.images, strict=True)
+            for name, image in with_names(self.images)
             for each in image["maps"]
         ]
         names = ("image", "class", "method")
