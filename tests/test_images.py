@@ -3,6 +3,7 @@ import struct
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from vitrail import decoding
 from vitrail.errors import BadImage, BadSetting, CannotWrite
-from vitrail.image_files import PIXEL_LIMIT
+from vitrail.image_formats import PIXEL_LIMIT, is_installed
 from vitrail.images import (
     from_signed_range,
     read_pixels,
@@ -27,6 +28,7 @@ from vitrail.images import (
     to_unit,
 )
 
+HEIC = Path(__file__).parent / "image_files" / "plain.heic"
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
@@ -452,6 +454,14 @@ EXAMPLES = {
     "BMP": encoded(photograph(80, 60), "BMP"),
     "GIF": encoded(photograph(80, 60), "GIF"),
     "TIFF": encoded(photograph(80, 60), "TIFF", compression="tiff_lzw"),
+    "AVIF": encoded(photograph(80, 60), "AVIF"),
+    "JPEG 2000": encoded(photograph(80, 60), "JPEG2000"),
+    "J2K codestream": encoded(photograph(80, 60), "JPEG2000", no_jp2=True, tile_size=(32, 32), num_resolutions=3),
+    "PPM": encoded(photograph(80, 60), "PPM"),
+    "PGM of 12 bits": b"P5 80 60 4095\n" + np.random.default_rng(0).integers(0, 4096, 4800).astype(">u2").tobytes(),
+    "PGM of text": b"P2 # a note\n80 60 9\n" + b" 3" * 4800,
+    "PBM of text": b"P1\n80 60\n" + b"01" * 2400,
+    **({"HEIC": HEIC.read_bytes()} if is_installed("HEIC") else {}),
 }
 
 
@@ -471,14 +481,16 @@ def test_a_image_cut_short_is_refused_by_name(kind, place):
         b"This is a letter, not an image.",
         b"\xff\xd8",
         b"%!PS-Adobe-3.0 EPSF-3.0\n",
-        b"P6 1 1 255\n\1\2\3",
+        b"P9 1 1 255\n\1\2\3",
         b"RIFF\4\0\0\0WAVE",
     ],
 )
 def test_other_files_are_refused_and_the_known_formats_named(data, tmp_path):
     file = tmp_path / "letter.jpg"
     file.write_bytes(data)
-    with pytest.raises(BadImage, match=r"letter.jpg' is (empty|not an image.*)\. Use JPEG, PNG, WEBP, BMP, GIF, TIFF"):
+    with pytest.raises(
+        BadImage, match=r"letter.jpg' is (empty|not an|text, not an|a ).*\. Use JPEG, PNG, WEBP, BMP, GIF, TIFF"
+    ):
         read_pixels(file)
 
 
@@ -531,7 +543,7 @@ def decoders_that_note_their_use(monkeypatch):
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_refused_by_their_header(bomb, monkeypatch):
     reached = decoders_that_note_their_use(monkeypatch)
-    limit = "25,000,000" if bomb.startswith("webp") else "50,000,000"
+    limit = {"webp": "25,000,000", "jpeg": "250,000,000"}.get(bomb.partition(",")[0], "50,000,000")
     with pytest.raises(BadImage, match=rf"'image' is too large .*. Use an image of up to {limit} pixels"):
         read_pixels(BOMBS[bomb])
     assert not reached
@@ -593,9 +605,12 @@ def test_images_without_pixels_are_refused(size):
         read_pixels(png(*size))
 
 
-@pytest.mark.parametrize("mode", ["F", "I", "LAB"])
-def test_layouts_without_an_agreed_range_are_refused(mode):
-    with pytest.raises(BadImage, match=f"'{mode}' in a way that has no agreed range. Use 8 or 16 unsigned bits"):
+@pytest.mark.parametrize(
+    ("mode", "what"),
+    [("F", "a TIFF of 32-bit floating-point"), ("I", "a TIFF of 32-bit signed"), ("LAB", "stores its pixels as 'LAB'")],
+)
+def test_layouts_without_an_agreed_range_are_refused(mode, what):
+    with pytest.raises(BadImage, match=rf"{what}.* no agreed range. Use 8 or 16 unsigned bits per channel\.$"):
         read_pixels(encoded(Image.new(mode, (4, 4)), "TIFF"))
 
 
@@ -603,8 +618,20 @@ def test_sixteen_bit_tiff_where_white_is_zero_is_refused():
     data = encoded(Image.new("I;16", (4, 4)), "TIFF")
     tag = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, short, one value
     assert data.count(tag + b"\1\0") == 1
-    with pytest.raises(BadImage, match="'I;16' in a way that has no agreed range"):
+    with pytest.raises(
+        BadImage, match="a TIFF of 16 bits where white is 0. Use 8 or 16 unsigned bits per channel, with black as 0"
+    ):
         read_pixels(data.replace(tag + b"\1\0", tag + b"\0\0"))
+
+
+STARTS = [
+    b"\0\0\0\x20ftypavif",
+    b"\0\0\0\x20ftypheic",
+    EXAMPLES["JPEG 2000"][:40],
+    b"\xff\x4f\xff\x51",
+    b"P5 9 9 9\n",
+    b"P3\n",
+]
 
 
 def pixels_or_message(data):
@@ -630,7 +657,7 @@ def test_damaged_images_give_pixels_or_bad_image(kind, data):
 @settings(max_examples=200, deadline=None)
 @given(
     start=st.sampled_from(
-        [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\1\1\1\1WEBP", b"BM", b"GIF89a", b"II*\0", b"MM\0*"]
+        [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\1\1\1\1WEBP", b"BM", b"GIF89a", b"II*\0", b"MM\0*", *STARTS]
     ),
     rest=st.binary(max_size=200),
 )

@@ -14,12 +14,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 from PIL.Image import Transpose
-from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from vitrail.errors import BadImage
 from vitrail.files import AnyPath
-from vitrail.image_files import damaged_message, display_name, open_image, read_bytes
+from vitrail.image_files import display_name, read_bytes
+from vitrail.image_headers import Opened, damaged_message, open_image
+from vitrail.jpeg2000 import Codestream
+from vitrail.pnm import Header, decode_pnm
 
 Size = tuple[int, int]  # width, height
 Pixels = UInt8[np.ndarray, "height width channels"]  # one channel, or three
@@ -43,14 +45,14 @@ def decode(source: bytes | AnyPath, *, short_side: int | None = None, name: str 
 
     Args:
         source: the bytes of a file, or its path.
-        short_side: what the image will be resized to: a large JPEG may then be decoded smaller than it is.
+        short_side: what the image will be resized to: a large JPEG or JPEG 2000 may then be decoded smaller than it is.
         name: what errors call the image when `source` is bytes.
 
     Raises:
-        BadImage: not a readable image, or larger than `PIXEL_LIMIT`.
+        BadImage: not a readable image, or larger than `PIXEL_LIMIT` as decoded, or than `LARGE_LIMIT` as stored.
     """
     data, name = _bytes_of(source, name)
-    return _decoded(open_image(data, name), short_side, name)
+    return _decoded(open_image(data, name, short_side=short_side), data, name)
 
 
 def decode_fast(
@@ -58,31 +60,30 @@ def decode_fast(
 ) -> tuple[Size, Image.Image | Pixels]:
     """As `decode`, but the image is an array where that spares copies; the pixels are the same."""
     data, name = _bytes_of(source, name)
-    opened = open_image(data, name)
-    pixels = _plain_jpeg(opened, data, short_side)
-    return (opened.size, pixels) if pixels is not None else _decoded(opened, short_side, name)
+    opened = open_image(data, name, short_side=short_side)
+    pixels = _plain_jpeg(opened, data)
+    return (opened.size, pixels) if pixels is not None else _decoded(opened, data, name)
 
 
 def _bytes_of(source: bytes | AnyPath, name: str) -> tuple[bytes, str]:
     return (source, name) if isinstance(source, bytes) else (read_bytes(source), display_name(source))
 
 
-def _decoded(opened: ImageFile, short_side: int | None, name: str) -> tuple[Size, Image.Image]:
+def _decoded(opened: Opened, data: bytes, name: str) -> tuple[Size, Image.Image]:
     try:
-        return _upright(opened, short_side)
+        return _upright(opened, data)
     except Exception as error:  # decoders of hostile bytes raise anything: OSError, ValueError, struct.error ...
         raise BadImage(damaged_message(name, error)) from error
 
 
-def _plain_jpeg(opened: ImageFile, data: bytes, short_side: int | None) -> Pixels | None:
+def _plain_jpeg(opened: Opened, data: bytes) -> Pixels | None:
     """Pixels of an upright grey or RGB JPEG; None where Pillow is to do it, or to complain."""
-    turbo = find_simplejpeg()
-    if turbo is None or not isinstance(opened, JpegImageFile) or opened.mode not in ("L", "RGB"):
+    turbo, image, size = find_simplejpeg(), opened.image, opened.small_size
+    if turbo is None or not isinstance(image, JpegImageFile) or image.mode not in ("L", "RGB"):
         return None
-    if _turn(opened) is not None:
+    if _turn(image) is not None:
         return None
-    layout = "GRAY" if opened.mode == "L" else "RGB"
-    size = opened.size if short_side is None else _small_size(opened, short_side) or opened.size
+    layout = "GRAY" if image.mode == "L" else "RGB"
     try:
         pixels: Pixels = turbo.decode_jpeg(data, layout, False, False, min_width=size[0], min_height=size[1])
     except ValueError:
@@ -101,32 +102,29 @@ def find_simplejpeg() -> ModuleType | None:
     return module
 
 
-def _upright(opened: ImageFile, short_side: int | None) -> tuple[Size, Image.Image]:
-    full = opened.size
-    if short_side is not None and isinstance(opened, JpegImageFile):
-        opened.draft(None, _small_size(opened, short_side) or opened.size)
-    opened.load()
-    turn = _turn(opened)
-    flat = _flat(opened)
+def _upright(opened: Opened, data: bytes) -> tuple[Size, Image.Image]:
+    image, full = opened.image, opened.size
+    if isinstance(opened.header, Header) and (opened.header.text or opened.header.maxval not in (1, 255)):
+        pixels = decode_pnm(data, opened.header)
+        return full, Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+    image.load()
+    turn = _turn(image)
+    flat = _flat(_full_range(image, opened.header))
     if turn is None:
         return full, flat
     sideways = turn not in (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM)
     return full[::-1] if sideways else full, flat.transpose(turn)
 
 
-def _small_size(opened: JpegImageFile, short_side: int) -> Size | None:
-    """1/8, 1/4 or 1/2 of a large JPEG's size to decode it at, if that leaves twice `short_side` to average from.
-
-    Only where both sides divide: else the last column stands for less than a pixel, and the image would be stretched.
-    """
-    for scale in (8, 4, 2):
-        width, height = opened.width // scale, opened.height // scale
-        if min(width, height) >= 2 * short_side and (width * scale, height * scale) == opened.size:
-            return width, height
-    return None
+def _full_range(image: Image.Image, header: Codestream | Header | None) -> Image.Image:
+    """A JPEG 2000 of few bits, which Pillow shifts to 8 without filling them: 1 bit would be 0 and 128."""
+    if not isinstance(header, Codestream) or header.depths[0] >= 8 or image.mode in ("P", "PA"):
+        return image
+    largest = (2 ** header.depths[0] - 1) << (8 - header.depths[0])
+    return image.point([min(255, round(value * 255 / largest)) for value in range(256)] * len(image.getbands()))
 
 
-def _turn(image: ImageFile) -> Transpose | None:
+def _turn(image: Image.Image) -> Transpose | None:
     try:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # a damaged note about the camera does not damage the image, and parsers raise anything

@@ -19,7 +19,8 @@ from torch import Tensor
 from vitrail.decoding import Size, decode_fast
 from vitrail.errors import BadImage, BadSetting
 from vitrail.files import AnyPath, write_bytes
-from vitrail.image_files import PIXEL_LIMIT, display_name
+from vitrail.image_files import display_name
+from vitrail.image_formats import PIXEL_LIMIT
 from vitrail.validation import check_path, describe
 
 ROUNDING = 1e-4  # by which intensities may leave [0, 1]
@@ -46,8 +47,9 @@ def read_pixels(
     The short side becomes `short_side` and the long one `int(short_side * long / short)`, both antialiased; the
     `crop` x `crop` window starts at `round((side - crop) / 2)`, halves to even. Each step is left out when `None`.
     Grey gives three equal channels, transparency lies on white, 16 bits are scaled to 8, of an animation the first
-    frame counts. Colour profiles are not applied: networks are trained on the numbers as stored. JPEGs of four times
-    `short_side` and more are decoded small where that comes out even (by 0.6 of 255 another image, on average).
+    frame counts. Colour profiles are not applied: networks are trained on the numbers as stored. JPEGs and JPEG 2000
+    of four times `short_side` and more are decoded small where that comes out even (by 0.6 of 255 another image, on
+    average), or where they are too large else.
 
     Args:
         source: the bytes of a file, or its path.
@@ -57,7 +59,8 @@ def read_pixels(
         (3, H, W), RGB: a tensor, since torch resizes it, `torch.stack` joins it and threads can hand it on uncopied.
 
     Raises:
-        BadImage: not a readable image, larger than `PIXEL_LIMIT` before or after, or smaller than `crop`.
+        BadImage: not a readable image, larger than its format's limits (`FORMATS`) or than `PIXEL_LIMIT` once resized,
+            or smaller than `crop`.
         BadSetting: `short_side` or `crop` below 1, or a crop larger than the short side.
     """
     _check_geometry(short_side, crop)
@@ -70,6 +73,8 @@ def read_pixels(
 
 def read_image(path: AnyPath) -> Float[Tensor, "3 height width"]:
     """The image in a file, (3, H, W), RGB, float32 in [0, 1], upright; `model(image[None])` takes it.
+
+    At most `PIXEL_LIMIT` pixels, as nothing is reduced (600 MB); `read_pixels` with `short_side` takes larger JPEGs.
 
     Raises:
         BadSetting: no path.

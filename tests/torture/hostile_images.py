@@ -88,6 +88,11 @@ def files_of(pixels: np.ndarray) -> dict[str, bytes]:
         "plain.bmp": encoded(image, "BMP"),
         "palette.gif": encoded(image.convert("P", palette=Image.Palette.ADAPTIVE), "GIF"),
         "packed.tif": encoded(image, "TIFF", compression="tiff_lzw"),
+        "near.avif": encoded(image, "AVIF", quality=100, subsampling="4:4:4"),
+        "lossless.jp2": encoded(image, "JPEG2000"),
+        "tiles.j2k": encoded(image, "JPEG2000", no_jp2=True, tile_size=(16, 16), num_resolutions=3),
+        "plain.ppm": encoded(image, "PPM"),
+        "text.ppm": b"P3 %d %d 255\n" % image.size + b" ".join(b"%d" % value for value in pixels.flatten()),
     }
 
 
@@ -119,7 +124,7 @@ def structure(data: bytes) -> list[int]:
     elif data.startswith(b"RIFF"):
         found = list(riff_chunks(data))
     else:
-        found = {b"GI": [6, 13, 781, 791], b"BM": [14, 18, 54], b"II": [4, 8, 10, 22, 34]}[data[:2]]
+        found = {b"GI": [6, 13, 781, 791], b"BM": [14, 18, 54], b"II": [4, 8, 10, 22, 34]}.get(data[:2], [2, 4, 8, 12])
     return [at for at in found if 0 < at < len(data)]
 
 
@@ -434,7 +439,7 @@ def other_files(rng: np.random.Generator) -> Iterator[Hostile]:
         "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (r) file\n",
         "pdf": b"%PDF-1.7\n1 0 obj<<>>endobj\n",
         "pickle": b"\x80\x04cos\nsystem\n(S'true'\ntR.",
-        "ppm": encoded(image, "PPM"),
+        "pam": b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n\0",
         "ico": encoded(image, "ICO"),
         "tga": encoded(image, "TGA"),
         "psd": b"8BPS\0\1" + bytes(40),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,10 +13,11 @@ from vitrail.attacks.criterion import Criterion
 from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackResult
 from vitrail.attacks.gradient_ascent import UNIT
 from vitrail.attacks.norms import NormName
-from vitrail.attacks.preprocessing import classify_as_saved, with_preprocessing
+from vitrail.attacks.pixel_blocks import PixelBlocks, block_side
+from vitrail.attacks.pixel_distances import distances
+from vitrail.attacks.preprocessing import classify_as_saved, on_block_means, with_preprocessing
 from vitrail.attacks.quantise import quantise_result
 from vitrail.attacks.result import AttackResult
-from vitrail.attacks.similarity import structural_similarity
 from vitrail.attacks.sized_batches import SizedBatch, sized_batches
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
 from vitrail.backbones.network import Network
@@ -25,12 +25,14 @@ from vitrail.class_names import class_choices
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.image_ascent import MEMORY, NetworkTraffic, check_finite, max_batch_size, monitored
-from vitrail.images import read_pixels, to_hwc, to_unit
+from vitrail.images import read_pixels, to_bytes, to_hwc, to_unit
 from vitrail.plots.encode import encode_png
-from vitrail.tensors import Images, Logits, Pixels
+from vitrail.tensors import Logits, Pixels
 
 ANY = "any"  # in place of a target: any class but the predicted one
 NEEDS_EPSILON = ("fgsm", "pgd", "apgd")
+OWN_NORM: dict[str, NormName] = {"minimal-l2": "l2", "carlini-wagner": "l2", "minimal-linf": "linf"}
+PROGRESS_EVERY = 2.0  # seconds, while an image is attacked
 
 
 class FileAttack:
@@ -47,7 +49,7 @@ class FileAttack:
         step_size: of gradient-ascent in normalised units (1 is 0.226 in intensity), of pgd as a share of epsilon; None:
             the method's own.
         seed: of random starts.
-        memory: bytes per batch.
+        memory: bytes per batch. An image too large for it is attacked in blocks of pixels, see `pixel_blocks`.
         preview_every: seconds between previews of a batch of one image; None: none.
 
     Raises:
@@ -90,23 +92,41 @@ class FileAttack:
         """Attacks every file; as many at once as are of one size and as memory allows.
 
         Yields:
-            Results, previews, for each unreadable file what `result.json` says of it, and progress.
+            Results, previews, for each unreadable file what `result.json` says of it, and progress: first at once.
         """
         done = 0
-        for batch in sized_batches(self._files):
+        yield self._progress(done)
+        for batch in sized_batches(self._files, memory=self._memory):
             if isinstance(batch, SizedBatch):
-                first = to_unit(batch.pixels[:1].to(self._network.device))
-                size = max_batch_size(self._fast, first, memory=self._memory)
-                for start in range(0, len(batch.files), size):
-                    rows = slice(start, start + size)
-                    yield from self._attack(batch.files[rows], batch.pixels[rows].to(self._network.device))
+                for rows in self._parts(batch):
+                    pixels = batch.pixels[rows].to(self._network.device)
+                    yield from self._attack(batch.files[rows], pixels, done)
                 done += len(batch.files)
             else:
                 yield batch
                 done += 1
-            yield Progress("attack", done, len(self._files), detail=self._network.name)
+            yield self._progress(done)
 
-    def _attack(self, files: Sequence[Path], pixels: Pixels) -> Iterator[FileAttackResult | AttackPreview]:
+    def _progress(self, done: int, passes: int = 0) -> Progress:
+        detail = f"{self._network.name}, {passes} passes" if passes else self._network.name
+        return Progress("attack", done, len(self._files), detail=detail)
+
+    def _block_side(self, pixels: Pixels) -> int:
+        height, width = pixels.shape[2:]
+        least = self._network.reference.preprocessing.short_side
+        return block_side(height, width, memory=self._memory, least=least)
+
+    def _parts(self, batch: SizedBatch) -> Iterator[slice]:
+        """Rows that are attacked at once; one image where it is attacked in blocks."""
+        size = 1
+        if len(batch.files) > 1 and self._block_side(batch.pixels) == 1:
+            first = to_unit(batch.pixels[:1].to(self._network.device))
+            size = max_batch_size(self._fast, first, memory=self._memory)
+        yield from (slice(start, start + size) for start in range(0, len(batch.files), size))
+
+    def _attack(
+        self, files: Sequence[Path], pixels: Pixels, before: int
+    ) -> Iterator[FileAttackResult | AttackPreview | Progress]:
         logits = self._classify(pixels)
         targets = [self._targets[file] for file in files]
         done = [index for index, target in enumerate(targets) if target == int(logits[index].argmax())]
@@ -117,14 +137,13 @@ class FileAttack:
             return
         chosen = None if targets[0] is None else torch.tensor(targets, device=pixels.device)[rows]
         criterion = Criterion(logits[rows].argmax(dim=1), chosen, self._confidence)
-        clean = to_unit(pixels[rows])
-        found = yield from self._monitored(clean, criterion)
-        exact = quantise_result(
-            self._fast, found, criterion, norm=self._norm, epsilon=self._epsilon, classify=self._classify
-        )
-        l2, linf, ssim = distances(clean, exact.images)
+        clean = pixels if len(rows) == len(pixels) else pixels[rows]
+        blocks = PixelBlocks(clean, self._block_side(clean))
+        found, exact = yield from self._monitored(blocks, criterion, before)
+        changed = blocks.lift(to_bytes(exact.images))
+        l2, linf, ssim = distances(clean, changed)
         for row, index in enumerate(rows.tolist()):
-            adversarial = to_hwc(exact.images[row])
+            adversarial = to_hwc(changed[row])
             png = encode_png(adversarial)
             target = None if chosen is None else self._class_entry(int(chosen[row]))
             yield FileAttackResult(
@@ -144,20 +163,37 @@ class FileAttack:
                 [margin for margin in found.margin_history[:, row].tolist() if margin == margin],  # NaN: finished
             )
 
-    def _monitored(self, images: Images, criterion: Criterion) -> Generator[AttackPreview, None, AttackResult]:
-        attack = partial(ATTACKS[self._method], self._fast, images, criterion, **self._options)
-        if self._preview_every is None or len(images) > 1:
-            return attack()  # type: ignore[no-any-return]
-        targeted = criterion.targets is not None
+    def _monitored(
+        self, blocks: PixelBlocks, criterion: Criterion, before: int
+    ) -> Generator[AttackPreview | Progress, None, tuple[AttackResult, AttackResult]]:
+        """The result of the attack, on block means, and the same in whole steps of 1/255."""
+        side, pixels = blocks.side, blocks.pixels
+        fast = self._fast if side == 1 else on_block_means(self._network.fast, pixels, blocks.means, side)
+        epsilon, options = self._epsilon, dict(self._options)
+        if epsilon is not None and side > 1 and OWN_NORM.get(self._method, self._norm) == "l2":
+            epsilon /= side  # of the block means: each stands for side x side pixels
+            options["epsilon"] = epsilon
+        images = to_unit(blocks.means)
+
+        def work() -> tuple[AttackResult, AttackResult]:
+            found: AttackResult = ATTACKS[self._method](fast, images, criterion, **options)
+            classify = self._classify if side == 1 else lambda means: self._classify(blocks.lift(means))
+            exact = quantise_result(fast, found, criterion, norm=self._norm, epsilon=epsilon, classify=classify)
+            return found, exact
+
+        previewed = self._preview_every is not None and len(images) == 1
         index = int(criterion.labels[0] if criterion.targets is None else criterion.targets[0])
-        clean = to_hwc(images[0])
 
-        def preview(traffic: NetworkTraffic) -> Iterator[AttackPreview]:
-            probability = float(traffic.logits[0].softmax(dim=0)[index])
-            yield AttackPreview(clean, to_hwc(traffic.images[0]), traffic.passes, probability, targeted)
+        def report(traffic: NetworkTraffic) -> Iterator[AttackPreview | Progress]:
+            yield self._progress(before, traffic.passes)
+            if previewed:
+                probability = float(traffic.logits[0].softmax(dim=0)[index])
+                now = to_hwc(traffic.images[0])
+                yield AttackPreview(to_hwc(images[0]), now, traffic.passes, probability, criterion.targets is not None)
 
-        found: AttackResult = yield from monitored(self._fast, attack, self._preview_every, preview)
-        return found
+        seconds = min(self._preview_every or PROGRESS_EVERY, PROGRESS_EVERY)
+        result: tuple[AttackResult, AttackResult] = yield from monitored(fast, work, seconds, report)
+        return result
 
     def _classify(self, pixels: Pixels) -> Logits:
         """Logits of pixels as if saved and read."""
@@ -203,10 +239,3 @@ class FileAttack:
 
     def _class_entry(self, index: int) -> ClassEntry:
         return {"index": index, "name": self._network.classes[index]}
-
-
-def distances(clean: Images, adversarial: Images) -> tuple[list[float], list[float], list[float]]:
-    """L2 and L-infinity norm of each perturbation, in pixel intensity, and the structural similarity."""
-    change = (adversarial - clean).flatten(1).double()
-    similarity = structural_similarity(clean, adversarial)
-    return change.norm(dim=1).tolist(), change.abs().amax(dim=1).tolist(), similarity.tolist()

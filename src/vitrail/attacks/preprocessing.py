@@ -30,21 +30,65 @@ def with_preprocessing(model: Backbone) -> WithPreprocessing:
     return network.to(model.mean.device)
 
 
+class OnBlockMeans(Backbone):
+    """A `Backbone` on the means of an image's blocks, (1, 3, h, w), which sees what it sees of the whole image.
+
+    Preprocessing is linear, row by row and column by column. Of blocks that change as a whole it is a product with two
+    small matrices, and what differs within the blocks stays as it is.
+
+    Attributes:
+        rows, columns: (size, h) and (size, w): from block means to what the network sees.
+        rest: (1, 3, size, size), what the network sees beyond the block means.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    rest: Tensor
+
+    def _run(self, images: Tensor) -> Tensor:
+        return super()._run(self.rows @ images @ self.columns.T + self.rest)
+
+
+@torch.no_grad()
+def on_block_means(model: Backbone, pixels: Pixels, means: Tensor, side: int) -> OnBlockMeans:
+    """The network on the means (1, 3, h, w) uint8 of blocks of `side` x `side` pixels of one image."""
+    device = model.mean.device
+    network = OnBlockMeans(model.network, model.description, weights_sha256=model.weights_sha256).to(device)
+    height, width = pixels.shape[2:]
+    new_width, new_height = resized_size((width, height), model.preprocessing.short_side)
+    network.rows = _block_matrix(height, new_height, means.shape[2], side, model.preprocessing).to(device)
+    network.columns = _block_matrix(width, new_width, means.shape[3], side, model.preprocessing).to(device)
+    network.rest = to_unit(_as_read(model, pixels)) - network.rows @ to_unit(means) @ network.columns.T
+    return network
+
+
+def _block_matrix(length: int, resized: int, count: int, side: int, preprocessing: Preprocessing) -> Tensor:
+    """(size, count): how blocks of a line of `length` pixels make the pixels of the resized and cropped line."""
+    blocks = torch.eye(count).repeat_interleave(side, 0)[:length]
+    if resized != length:
+        how = preprocessing.interpolation
+        blocks = F.interpolate(blocks[None, None], size=(resized, count), mode=how, antialias=True)[0, 0]
+    start = round((resized - preprocessing.size) / 2)
+    return blocks[start : start + preprocessing.size]
+
+
 def classify_as_saved(model: Backbone, pixels: Pixels) -> Logits:
     """Logits of these pixels as if saved as PNG and read with the network's preprocessing, (N, K)."""
+    with torch.no_grad():
+        logits: Tensor = model(to_unit(_as_read(model, pixels)))
+    return logits
+
+
+def _as_read(model: Backbone, pixels: Tensor) -> Tensor:
+    """Pixels (N, 3, size, size) uint8 of the network's size, as if saved and read."""
     preprocessing, (height, width) = model.preprocessing, pixels.shape[2:]
     new_width, new_height = resized_size((width, height), preprocessing.short_side)
     if new_width * new_height > MAX_OVERSCAN * preprocessing.size**2:  # so long an image is read by other means
-        return _logits(model, torch.stack([_read(image, preprocessing) for image in pixels]))
+        return torch.stack([_read(image, preprocessing) for image in pixels])
     # A fourth channel, channels last: the layout in which files are resized.
-    four = F.pad(pixels, (0, 0, 0, 0, 0, 1)).contiguous(memory_format=torch.channels_last)
-    return _logits(model, _preprocess(four, model)[:, :3].contiguous())
-
-
-def _logits(model: Backbone, pixels: Pixels) -> Logits:
-    with torch.no_grad():
-        logits: Tensor = model(to_unit(pixels))
-    return logits
+    four = pixels.new_zeros(len(pixels), height, width, 4)
+    four[..., :3] = pixels.movedim(1, -1)
+    return _preprocess(four.movedim(-1, 1), model)[:, :3].contiguous()
 
 
 def _read(image: Tensor, preprocessing: Preprocessing) -> Tensor:

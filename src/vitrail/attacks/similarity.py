@@ -16,16 +16,25 @@ WINDOW, DEVIATION = 11, 1.5  # pixels: the Gaussian that statistics are weighted
 FLOOR_MEAN, FLOOR_VARIANCE = 0.01**2, 0.03**2  # keep the quotients defined where there is no light or no contrast
 
 
-def structural_similarity(before: Images, after: Images) -> Float[Tensor, " batch"]:
+def window_side(images: Tensor) -> int:
+    """Side of the window that images (..., H, W) are compared through, in pixels."""
+    height, width = images.shape[-2:]
+    return min(WINDOW, int(height), int(width))
+
+
+def structural_similarity(before: Images, after: Images, side: int | None = None) -> Float[Tensor, " batch"]:
     """(N,), at most 1, which it is for equal images: the mean over channels and windows that lie inside the image.
 
     Images smaller than the window are compared through one as large as they are.
+
+    Args:
+        side: of the window, in pixels; default: `window_side`.
 
     Raises:
         BadSetting: images of other shapes or types, or that are not in [0, 1].
     """
     _check_pair(before, after)
-    window = _window(min(WINDOW, *before.shape[2:])).to(before)
+    window = _window(side or window_side(before)).to(before)
     kernel = (window[:, None] * window).expand(3, 1, -1, -1)
 
     def mean(values: Tensor) -> Tensor:

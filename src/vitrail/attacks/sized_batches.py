@@ -27,8 +27,12 @@ class SizedBatch:
     pixels: Tensor = field(repr=False)
 
 
-def sized_batches(files: Sequence[Path]) -> Iterator[SizedBatch | Mapping[str, str]]:
-    """Consecutive files of the same size, at most `BATCH` together; what `result.json` says of each unreadable one."""
+def sized_batches(files: Sequence[Path], *, memory: int) -> Iterator[SizedBatch | Mapping[str, str]]:
+    """Consecutive files of the same size, at most `BATCH` together; what `result.json` says of each unreadable one.
+
+    Args:
+        memory: bytes; an eighth of it for the pixels of a batch, or one image.
+    """
     waiting: list[tuple[Path, Tensor]] = []
     for file in files:
         try:
@@ -36,7 +40,8 @@ def sized_batches(files: Sequence[Path]) -> Iterator[SizedBatch | Mapping[str, s
         except BadImage as error:
             yield skipped_entry(file, error)
             continue
-        if waiting and (len(waiting) == BATCH or pixels.shape != waiting[0][1].shape):
+        most = min(BATCH, memory // (8 * pixels.nbytes))
+        if waiting and (len(waiting) >= most or pixels.shape != waiting[0][1].shape):
             yield _batch(waiting)
             waiting = []
         waiting.append((file, pixels))
@@ -45,4 +50,5 @@ def sized_batches(files: Sequence[Path]) -> Iterator[SizedBatch | Mapping[str, s
 
 
 def _batch(images: Sequence[tuple[Path, Tensor]]) -> SizedBatch:
-    return SizedBatch([file for file, _ in images], torch.stack([pixels for _, pixels in images]))
+    pixels = torch.stack([each for _, each in images]) if len(images) > 1 else images[0][1][None]
+    return SizedBatch([file for file, _ in images], pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
@@ -42,6 +43,7 @@ def grid(table: Table, width: int | None = None, *, stored: bool = True) -> Grid
         while shown > 1 and _total(least[:shown]) > width:
             shown -= 1
         widths = _shared(widths[:shown], least[:shown], width)
+        texts = [_without_folder(text, room) for text, room in zip(texts, widths, strict=False)]
     hidden = columns[shown:]
     title = escape(_by_words(printable(table.title), width))
     place = f"Also in tables/{table.name}.csv" if stored else "Not shown; in a wider terminal"
@@ -89,6 +91,14 @@ def shortened(text: str, width: int) -> str:
     while cell_len(tail) > end:
         tail = tail[1:]
     return f"{start}…{tail}"
+
+
+def _without_folder(texts: list[str], width: int) -> list[str]:
+    """Paths that have no room, without the folders that all of them begin with: what differs must be seen."""
+    folder = os.path.commonprefix(texts).rpartition("/")[0] if len(texts) > 1 else ""
+    if not folder or max(map(cell_len, texts)) <= width:
+        return texts
+    return [f"…{text.removeprefix(folder)}" for text in texts]
 
 
 def _by_words(text: str, width: int | None) -> str:

@@ -11,7 +11,8 @@ from vitrail.datasets.parts import part_named
 from vitrail.errors import BadFolder
 from vitrail.folder_walk import LeftOut, folders_in, kind_of, list_folder
 from vitrail.formatting import count, display_name
-from vitrail.image_files import SUFFIXES, images_below, is_image_name
+from vitrail.image_files import images_below, is_image_name
+from vitrail.image_formats import SUFFIXES
 
 NAMED = 3  # folders named in a note
 

@@ -47,5 +47,8 @@ def overlay(image: Pixels, values: Map) -> Pixels:
 
 def magnified_difference(before: Pixels, after: Pixels, factor: float) -> Pixels:
     """`after − before`, times `factor`, around the middle grey that means none."""
-    change = after.astype(np.float32) - before.astype(np.float32)
-    return np.asarray((128 + factor * change).round().clip(0, 255), np.uint8)
+    shades = (128 + factor * np.arange(-255, 256, dtype=np.float32)).round().clip(0, 255).astype(np.uint8)
+    change = after.astype(np.int16)
+    change -= before
+    change += 255
+    return np.asarray(shades[change])

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 _SIDE, _GAP, _LINE = 1.75, 0.12, 0.17  # inches: an image's longer side, between images, a line of a caption
+_DRAWN = 2 * round(_SIDE * style.DPI)  # pixels of an image's longer side
 _LETTERS = 30  # that fit under an image
 _BAR = 0.13  # inches, the width of a colour bar
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One image, and the lines under it."""
+    """One image, and the lines under it; of a large image only what is drawn is kept, as panels are collected."""
 
     image: UInt8[np.ndarray, "height width 3"]
     lines: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if max(self.image.shape[:2]) > _DRAWN:
+            object.__setattr__(self, "image", np.asarray(thumbnail(self.image, _DRAWN)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def _draw(figure: "matplotlib.figure.Figure", panel: Panel, place: tuple[float, 
     across, down = (_SIDE * share for share in _shape(panel))
     corner = left + (_SIDE - across) / 2, top - (tall + down) / 2
     axes = figure.add_axes((corner[0] / width, corner[1] / height, across / width, down / height))
-    axes.imshow(thumbnail(panel.image, 2 * round(_SIDE * style.DPI)), aspect="auto")
+    axes.imshow(panel.image, aspect="auto")
     axes.set_axis_off()
     for number, line in enumerate(panel.lines):
         y = (top - tall - 0.04 - number * _LINE) / height

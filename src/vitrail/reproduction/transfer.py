@@ -10,7 +10,8 @@ from typing import Any
 from vitrail.backbones.imagenet import imagenet_classes
 from vitrail.errors import BadImage
 from vitrail.files import write_bytes
-from vitrail.image_files import open_image, read_bytes
+from vitrail.image_files import read_bytes
+from vitrail.image_headers import open_image
 from vitrail.reproduction.inputs import Inputs
 from vitrail.reproduction.plan import Chapter, Section, Step, StepRequest
 from vitrail.reproduction.transfer_findings import (
@@ -148,6 +149,6 @@ def grayscale_copies(images: tuple[Path, ...], folder: Path) -> list[Path]:
 
 def _to_grayscale(path: Path) -> bytes:
     out = io.BytesIO()
-    with open_image(read_bytes(path), path.name) as image:
+    with open_image(read_bytes(path), path.name).image as image:
         image.convert("L").save(out, "PNG")
     return out.getvalue()

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadSetting, MissingExtra, VitrailError
 from vitrail.formatting import percent
-from vitrail.image_files import SUFFIXES
+from vitrail.image_formats import SUFFIXES
 from vitrail.runs import read_run
 from vitrail.settings import option_name
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext

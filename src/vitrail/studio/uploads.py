@@ -18,10 +18,11 @@ from typing import IO, Any
 from vitrail.decoding import decode
 from vitrail.errors import BadImage, BadSetting, CannotWrite, VitrailError, one_line
 from vitrail.files import make_folder, remove_file, remove_folder, write_bytes, write_text
-from vitrail.image_files import display_name, open_image, read_bytes
+from vitrail.image_files import display_name, read_bytes
+from vitrail.image_headers import open_image
 from vitrail.reading import open_regular, read_text, refuse_links
-from vitrail.run_writer import safe_name
 from vitrail.settings import shortened
+from vitrail.unique_names import UniqueNames
 
 IMAGE_BYTES = 20_000_000
 ZIP_FILES = 20_000
@@ -154,7 +155,7 @@ def encoded_again(file: Path, uploads: Path) -> Path:
     _, image = decode(file)
     png = io.BytesIO()
     image.save(png, "PNG")
-    copy = uploads / "images" / secrets.token_hex(16) / f"{safe_name(file.stem)}.png"
+    copy = uploads / "images" / secrets.token_hex(16) / f"{UniqueNames().free(file.stem)}.png"
     write_bytes(copy, png.getvalue(), within=uploads, durable=False)
     return copy
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,7 +16,7 @@ from vitrail.formatting import command, percent
 from vitrail.plots import Axis, Line, Panel, curve, magnified_difference, panels
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.unique_names import UniqueNames
+from vitrail.unique_names import UniqueNames, with_names
 
 DISTANCES = ("L2", "L∞", "SSIM")
 IMAGES_IN_PLOT = 6
@@ -73,7 +72,7 @@ class Report:
                 if all(each.get("misclassified_before") for each in self.images):
                     raise BadSetting(sentence)
                 yield Note(sentence, "warning", entry["file"])
-        rows = [_cells(entry) for entry in self.images]
+        rows = [(name, *_cells(entry)) for name, entry in with_names(self.images)]
         title = "Adversarial images; norms of the perturbation in pixel intensity, 0 to 1"
         columns = (
             "image",
@@ -147,4 +146,4 @@ def _cells(entry: dict[str, Any]) -> tuple[Any, ...]:
     verified = "already" if entry.get("misclassified_before") else "yes" if entry["verified"] else "no"
     distance = (round(entry["l2"], 4), round(entry["linf"], 4), round(entry["ssim"], 4))
     classes = entry["source"]["name"], entry["result"]["name"], round(entry["result"]["probability"], 4)
-    return (Path(entry["file"]).name, *classes, verified, *distance, entry["forwards"], entry["backwards"])
+    return (*classes, verified, *distance, entry["forwards"], entry["backwards"])

@@ -20,7 +20,7 @@ from vitrail.image_files import display_name
 from vitrail.plots import Panel, Scale, apply_colormap, is_signed, overlay, panels, region
 from vitrail.plots.encode import encode_png
 from vitrail.plots.labels import class_caption
-from vitrail.unique_names import UniqueNames
+from vitrail.unique_names import UniqueNames, with_names
 
 IMAGES_IN_PLOT = 8
 REGIONS_IN_ROW = 4
@@ -76,8 +76,8 @@ class Report:
     def finish(self) -> Iterator[Event]:
         """The tables, and a plot of the first images."""
         rows = [
-            (Path(image["file"]).name, each.get("target", image["target"])["name"], each["method"], each)
-            for image in self.images
+            (name, each.get("target", image["target"])["name"], each["method"], each)
+            for name, image in with_names(self.images)
             for each in image["maps"]
         ]
         names = ("image", "class", "method")

@@ -17,7 +17,7 @@ from vitrail.image_files import display_name
 from vitrail.images import to_hwc
 from vitrail.plots import Panel, grid, panels
 from vitrail.plots.encode import encode_png
-from vitrail.unique_names import UniqueNames
+from vitrail.unique_names import UniqueNames, with_names
 
 IMAGES_IN_PLOT, STRIPS = 6, 12  # images in the plot, and in the sheet of strips
 TILE = 96  # pixels in the sheet of strips
@@ -75,7 +75,8 @@ class Report:
         edits = ", ".join(self._edit_names())
         columns = ("image", *(f"{name}, before → after" for name in self._edits), "success", "error", "distance")
         title = "Probabilities of the judge, squared error, distance to the original"
-        yield Table("edited", title, columns, [self._cells(entry) for entry in self.images])
+        rows = [(name, *self._cells(entry)) for name, entry in with_names(self.images)]
+        yield Table("edited", title, columns, rows)
         frames = np.stack([frames for _, frames in self._strips])
         blocks = {"original": frames[:, :1], "reconstruction": frames[:, 1:2], f"to {edits}": frames[:, 2:]}
         sheet = grid(blocks, [name for name, _ in self._strips], tile=TILE)
@@ -132,7 +133,7 @@ class Report:
         ]
         success = None if judge is None else "yes" if entry["success"] else "no"
         ratio = None if identity is None else identity["ratio"]
-        return (Path(entry["file"]).name, *probabilities, success, entry["reconstruction_error"], ratio)
+        return (*probabilities, success, entry["reconstruction_error"], ratio)
 
 
 def _enlarge(image: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from vitrail.datasets.data_card import DataCard
 from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
 from vitrail.formatting import percent
-from vitrail.image_files import display_name
+from vitrail.unique_names import distinct_names
 
 IMAGES_DRAWN = 12
 CLASSES_COUNTED = 5  # most frequent classes, in the summary
@@ -40,9 +40,9 @@ def report(
     else:
         counts = Counter(entry["top"][0]["name"] for entry in images).most_common(CLASSES_COUNTED)
         lines.append(("classes", ", ".join(f"{name}: {number:,}" for name, number in counts)))
-        least = min(images, key=lambda entry: float(entry["top"][0]["probability"]))
-        best = least["top"][0]
-        lines.append(("least certain", f"{Path(least['file']).name}: {best['name']} ({percent(best['probability'])})"))
+        least = min(range(len(images)), key=lambda row: float(images[row]["top"][0]["probability"]))
+        name, best = distinct_names([entry["file"] for entry in images])[least], images[least]["top"][0]
+        lines.append(("least certain", f"{name}: {best['name']} ({percent(best['probability'])})"))
     yield Summary(lines, next_steps)
 
 
@@ -50,8 +50,9 @@ def _bars(files: Sequence[Path], images: Sequence[Mapping[str, Any]]) -> Plot:
     from vitrail.plots import Guess, load_thumbnail, top_bars
 
     guesses = []
-    for file, entry in list(zip(files, images, strict=True))[:IMAGES_DRAWN]:
+    captions = distinct_names([entry["file"] for entry in images[:IMAGES_DRAWN]])
+    for file, entry, caption in zip(files, images, captions, strict=False):
         names = [guess["name"] for guess in entry["top"]]
         probabilities = [guess["probability"] for guess in entry["top"]]
-        guesses.append(Guess(load_thumbnail(file), names, probabilities, display_name(file.name)))
+        guesses.append(Guess(load_thumbnail(file), names, probabilities, caption))
     return Plot("classes", "The most probable classes", top_bars(guesses))
