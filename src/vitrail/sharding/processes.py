@@ -118,14 +118,27 @@ def in_processes(spec: str, missing: Sequence[Shard], count: int) -> Iterator[Ev
 
 
 def _start_worker(workers: dict[Any, BaseProcess], spec: str, shard: Shard) -> None:
-    os.environ["PYTHONSAFEPATH"] = "1"  # it looks for no modules in the current folder
     context = multiprocessing.get_context("spawn")  # a fork would inherit locks of threads that it has not
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(spec, theirs), daemon=True)
-    process.start()
+    with _no_modules_of_the_current_folder():
+        process.start()
     theirs.close()  # so that a worker that ends is noticed
     workers[ours] = process
     _send(ours, shard)
+
+
+@contextmanager
+def _no_modules_of_the_current_folder() -> Iterator[None]:
+    """A Python that is started meanwhile looks for none there, where somebody else's files may lie."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _serve(spec: str, connection: Connection) -> None:
