@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, pad
+from torch.nn.functional import affine_grid, grid_sample, pad
 
 WINDOWS = ((1.0, 0.0), (0.9, 0.05), (0.8, 0.1))  # sides of the windows tried first; shift from one to the next
 COARSE = 12  # pixels of a side on which they are compared
@@ -41,12 +41,11 @@ def coarse_distances(
             windows = _windows_of(thumbnails[images])
             targets, target = np.unique(part[chosen], return_inverse=True)
             plain = _coarse(thumbnails[targets])
-            for mirrored, table in enumerate((plain, plain.view(-1, COARSE, COARSE).flip(-1).flatten(1))):
-                scores = torch.einsum("pwk,pk->pw", windows[place], table[target])
-                value, window = (each.numpy() for each in scores.max(dim=1))
-                better = value > best[chosen]
-                best[chosen[better]] = value[better]
-                start[chosen[better]] = (window[better] * 2 + direction) * 2 + mirrored
+            both = torch.stack([plain, plain.view(-1, COARSE, COARSE).flip(-1).flatten(1)], dim=2)[target]
+            value, which = (each.numpy() for each in _scores(windows, place, both).flatten(1).max(dim=1))
+            better = value > best[chosen]
+            best[chosen[better]] = value[better]
+            start[chosen[better]] = (which[better] // 2 * 2 + direction) * 2 + which[better] % 2
     return np.sqrt(np.clip(1 - best, 0, 1)), start
 
 
@@ -77,6 +76,16 @@ def aligned_distances(
         correlation = _refine(outer, inner, torch.from_numpy(_grid()[window[rows]]))
         distances[rows] = (1 - correlation).clamp(0, 1).sqrt().numpy()
     return distances, mirrored
+
+
+def _scores(windows: Tensor, place: np.ndarray, both: Tensor) -> Tensor:
+    """(p, w, 2): correlations of the windows of image `place` (p,), ascending, with two targets (p, COARSE², 2)."""
+    scores = torch.empty(len(place), windows.shape[1], 2)
+    ends = np.searchsorted(place, np.arange(len(windows) + 1))
+    for image, (first, last) in enumerate(zip(ends, ends[1:], strict=False)):
+        targets = both[first:last].permute(1, 0, 2).flatten(1)
+        scores[first:last] = (windows[image] @ targets).view(windows.shape[1], -1, 2).permute(1, 0, 2)
+    return scores
 
 
 def _blocks_of(ordered: np.ndarray) -> Iterator[slice]:
@@ -133,10 +142,18 @@ def _coarse(thumbnails: np.ndarray) -> Tensor:
 
 def _details(images: Tensor) -> Tensor:
     """Images (n, h, w) without the local mean, and of mean 0."""
-    half = int(LOCAL * images.shape[-1]) // 2
-    mean = avg_pool2d(pad(images[:, None], (half,) * 4, mode="replicate"), 2 * half + 1, stride=1)[:, 0]
-    details = images - mean
+    local = _local_mean(images.shape[-1])
+    details = images - local @ images @ local.T
     return details - details.mean(dim=(1, 2), keepdim=True)
+
+
+@cache
+def _local_mean(side: int) -> Tensor:
+    """(side, side): the mean of the surrounding of each pixel of a line, the outermost pixels repeated."""
+    half = int(LOCAL * side) // 2
+    places = (torch.arange(side)[:, None] + torch.arange(-half, half + 1)).clamp(0, side - 1)
+    matrix = torch.zeros(side, side)
+    return matrix.scatter_add_(1, places, torch.full(places.shape, 1 / (2 * half + 1)))
 
 
 def _normalised(details: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from vitrail.dataset_check.neighbours import nearest_neighbours
 from vitrail.events import Progress
 
 DEEP, PLAIN = 4, 2  # candidates of an image by features, and by thumbnails, plain and mirrored each
-FINE = 3  # of them, those that are aligned finely: the nearest on the coarse grid
+FINE = 2  # of them, those that are aligned finely: the nearest on the coarse grid
 FALSE_ALARMS = 0.5  # expected number of images said to have a copy that have none, in the whole data
 TAIL = 0.2  # share of the images whose nearest neighbours are the tail
 FEWEST = 50  # different images without which there is no tail
@@ -91,10 +91,7 @@ def find_copies(
         rows = slice(block, block + BLOCK)
         distances[rows], mirrored[rows] = aligned_distances(chosen, left[rows], right[rows], start[rows])
         yield Progress("duplicates", min(block + BLOCK, len(left)), len(left), "pairs")
-    nearest = np.ones(len(different))
-    np.minimum.at(nearest, left, distances)
-    np.minimum.at(nearest, right, distances)
-    threshold, tail = threshold_of(nearest)
+    threshold, tail = threshold_of(_nearest(distances, left, right, len(different)))
     near = distances <= threshold
     copies = np.flatnonzero(origin != np.arange(len(origin)))
     pairs = np.concatenate(
@@ -130,6 +127,14 @@ def _centred(images: np.ndarray) -> Float32[np.ndarray, "n pixels"]:
     flat = images.reshape(len(images), -1)
     centred = flat - flat.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _nearest(distances: np.ndarray, left: np.ndarray, right: np.ndarray, n: int) -> Float[np.ndarray, " n"]:
+    """(n,), the distance of each image to its nearest neighbour; 1: none."""
+    nearest = np.ones(n)
+    np.minimum.at(nearest, left, distances)
+    np.minimum.at(nearest, right, distances)
+    return nearest
 
 
 def _nearest_of_each(distances: np.ndarray, left: np.ndarray, right: np.ndarray, n: int, count: int) -> np.ndarray:

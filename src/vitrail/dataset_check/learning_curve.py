@@ -14,7 +14,7 @@ from vitrail.events import Progress
 from vitrail.transfer.evaluation import NORMAL_QUANTILE
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 0.8)  # of the images, that a classifier is fitted to
-REPEATS = (12, 10, 8, 6, 5)  # fits at each share; the last are five folds
+REPEATS = (12, 10, 8, 5, 5)  # fits at each share; the last are five folds
 MOST = 20_000  # images that take part; a curve is no better known from more
 DRAWS = 200  # of the bootstrap of the curve
 EXPONENTS = np.linspace(0.3, 0.7, 9)  # a wider range follows the noise of single curves

@@ -43,18 +43,21 @@ def measure_properties(image: Image.Image, file_size: int) -> Float32[np.ndarray
     if factor > 1:
         image = image.reduce(factor)
     grey = np.asarray(image if image.mode == "L" else image.convert("L"), np.float32) / 255
+    contrast = float(grey.std())
+    sharpness, edges = _edges(grey, contrast)
     return np.array(
         [
             width,
             height,
             file_size / (width * height),
             grey.mean(),
-            grey.std(),
+            contrast,
             np.partition(grey.ravel(), _place(grey.size))[_place(grey.size)],
             *_colour(image),
-            _sharpness(grey),
+            sharpness,
             *_frame(grey),
-            *_print(grey),
+            _paper(grey),
+            edges,
         ],
         np.float32,
     )
@@ -73,36 +76,38 @@ def _colour(image: Image.Image) -> tuple[float, float, float]:
     return float((red - green).mean()), float((blue - green).mean()), float(saturation.mean())
 
 
-def _sharpness(grey: np.ndarray) -> float:
-    """Log10 of a ratio that brightness and contrast do not change; 0 where there is nothing to see."""
-    deviation = float(grey.std())
-    if min(grey.shape) < 3 or deviation < 1 / 255:
-        return 0.0
-    laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    return float(np.log10(max(float(laplacian.std()) / deviation, 1e-3)))
+def _edges(grey: np.ndarray, contrast: float) -> tuple[float, float]:
+    """Sharpness, log10 of a ratio that brightness and contrast do not change, and the share of edges as sharp as print.
+
+    Both 0 where there is nothing to see.
+    """
+    if min(grey.shape) < 3 or contrast < 1 / 255:
+        return 0.0, 0.0
+    across, down = np.diff(grey, axis=1), np.diff(grey, axis=0)
+    laplacian = across[1:-1, 1:] - across[1:-1, :-1]
+    laplacian += down[1:, 1:-1]
+    laplacian -= down[:-1, 1:-1]
+    deviation = float(np.sqrt(np.vdot(laplacian, laplacian) / laplacian.size))
+    jumps = np.count_nonzero(np.abs(across) > JUMP) + np.count_nonzero(np.abs(down) > JUMP)
+    return float(np.log10(max(deviation / contrast, 1e-3))), jumps / (across.size + down.size)
 
 
 def _frame(grey: np.ndarray) -> tuple[float, float, float, float]:
     """Brightness and contrast of the outermost pixels; mean width and area of the uniform frame."""
     outermost = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    rows, columns = grey.std(axis=1) < FLAT, grey.std(axis=0) < FLAT
-    widths = [_run(line) for line in (rows, rows[::-1], columns, columns[::-1])]
+    widths = [_run(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1])]
     height, width = grey.shape
     inner = max(0, height - widths[0] - widths[1]) * max(0, width - widths[2] - widths[3])
     share = min(0.5, float(np.mean(widths)) / min(height, width))
     return float(outermost.mean()), float(outermost.std()), share, 1 - inner / grey.size
 
 
-def _run(flat: np.ndarray) -> int:
+def _run(lines: np.ndarray) -> int:
     """The number of leading lines that are uniform."""
-    return len(flat) if flat.all() else int(flat.argmin())
+    return next((place for place, line in enumerate(lines) if line.std() >= FLAT), len(lines))
 
 
-def _print(grey: np.ndarray) -> tuple[float, float]:
-    """Share of the most common intensity, and of edges as sharp as print."""
+def _paper(grey: np.ndarray) -> float:
+    """Share of the most common intensity."""
     counts = np.bincount((grey * 63.99).astype(np.uint8).ravel(), minlength=64)
-    around = np.convolve(counts, np.ones(3), "same").max() / grey.size
-    if min(grey.shape) < 2:
-        return float(around), 0.0
-    jumps = (np.abs(np.diff(grey, axis=1)) > JUMP).mean() + (np.abs(np.diff(grey, axis=0)) > JUMP).mean()
-    return float(around), float(jumps / 2)
+    return float(np.convolve(counts, np.ones(3), "same").max() / grey.size)

@@ -14,7 +14,7 @@ from torch import Tensor
 from vitrail.transfer.head import fit_logit_scale
 
 RIDGES = (0.1, 0.3, 1.0, 3.0)  # times the mean squared length of a centred row
-SAMPLES = 3000  # images on which the ridge is chosen, at most
+SAMPLES = 2000  # images on which the ridge is chosen, at most
 ROWS = 4096  # of features that are worked on at a time
 LEAST = 1e-6  # of 1 − leverage: rounding
 
