@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vitrail.dataset_check.duplicates import find_copies as find_copies
     from vitrail.dataset_check.label_issues import LabelIssues as LabelIssues
     from vitrail.dataset_check.label_issues import find_label_issues as find_label_issues
+    from vitrail.dataset_check.label_issues import issue_scores as issue_scores
     from vitrail.dataset_check.learning_curve import LearningCurve as LearningCurve
     from vitrail.dataset_check.learning_curve import learning_curve as learning_curve
     from vitrail.dataset_check.outliers import Outliers as Outliers
@@ -40,6 +41,7 @@ __all__ = [
     "find_copies",
     "find_label_issues",
     "find_outliers",
+    "issue_scores",
     "learning_curve",
     "leave_out",
     "measure_shortcuts",
@@ -64,6 +66,7 @@ lazy_names(
         "find_copies": "vitrail.dataset_check.duplicates",
         "find_label_issues": "vitrail.dataset_check.label_issues",
         "find_outliers": "vitrail.dataset_check.outliers",
+        "issue_scores": "vitrail.dataset_check.label_issues",
         "learning_curve": "vitrail.dataset_check.learning_curve",
         "leave_out": "vitrail.dataset_check.ridge",
         "measure_shortcuts": "vitrail.dataset_check.shortcuts",

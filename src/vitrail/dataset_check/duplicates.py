@@ -18,6 +18,7 @@ DEEP, PLAIN = 4, 2  # candidates of an image by features, and by thumbnails, pla
 FINE = 2  # of them, those that are aligned finely: the nearest on the coarse grid
 FALSE_ALARMS = 0.5  # expected number of images said to have a copy that have none, in the whole data
 TAIL = 0.2  # share of the images whose nearest neighbours are the tail
+COPY = 0.5  # of the second nearest distance: below, the nearest neighbour is left out of the tail
 FEWEST = 50  # different images without which there is no tail
 DEFAULT_THRESHOLD = 0.1  # then: what recompression and a change of size leave
 LARGEST_THRESHOLD = 0.5  # beyond, a quarter of what is seen differs
@@ -91,7 +92,7 @@ def find_copies(
         rows = slice(block, block + BLOCK)
         distances[rows], mirrored[rows] = aligned_distances(chosen, left[rows], right[rows], start[rows])
         yield Progress("duplicates", min(block + BLOCK, len(left)), len(left), "pairs")
-    threshold, tail = threshold_of(_nearest(distances, left, right, len(different)))
+    threshold, tail = threshold_of(*_two_nearest(distances, left, right, len(different)))
     near = distances <= threshold
     copies = np.flatnonzero(origin != np.arange(len(origin)))
     pairs = np.concatenate(
@@ -129,12 +130,13 @@ def _centred(images: np.ndarray) -> Float32[np.ndarray, "n pixels"]:
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def _nearest(distances: np.ndarray, left: np.ndarray, right: np.ndarray, n: int) -> Float[np.ndarray, " n"]:
-    """(n,), the distance of each image to its nearest neighbour; 1: none."""
-    nearest = np.ones(n)
-    np.minimum.at(nearest, left, distances)
-    np.minimum.at(nearest, right, distances)
-    return nearest
+def _two_nearest(distances: np.ndarray, left: np.ndarray, right: np.ndarray, n: int) -> Float[np.ndarray, "2 n"]:
+    """Distances of each image to its nearest and second nearest neighbour; 1: none."""
+    image, both = np.concatenate([left, right]), np.tile(distances, 2)
+    order = np.lexsort((both, image))
+    first = np.searchsorted(image[order], np.arange(n + 1))
+    padded = np.append(both[order], [1.0, 1.0])
+    return np.stack([np.where(first[:-1] + rank < first[1:], padded[first[:-1] + rank], 1.0) for rank in (0, 1)])
 
 
 def _nearest_of_each(distances: np.ndarray, left: np.ndarray, right: np.ndarray, n: int, count: int) -> np.ndarray:
@@ -147,24 +149,25 @@ def _nearest_of_each(distances: np.ndarray, left: np.ndarray, right: np.ndarray,
 
 
 def threshold_of(
-    nearest: Float[np.ndarray, " n"],
+    nearest: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]
 ) -> tuple[float, tuple[dict[str, float], float | None, str]]:
     """Threshold on the distance of copies; the baseline, the expected number of false alarms, and why undefined.
 
     Args:
-        nearest: distance of each image to its nearest neighbour, copies among them.
+        nearest, second: distances of each image to its two nearest neighbours, copies among them.
     """
-    seen = np.sort(nearest[nearest < 1])
+    # Where the nearest is much nearer than the second, it is a copy, perhaps; the second is a different image.
+    several = (nearest < COPY * second) & (second < 1)
+    seen = np.where(several, second, nearest)[nearest < 1]
     if len(seen) < FEWEST:
         reason = f"only {len(seen)} different images have details to compare; a baseline needs {FEWEST}"
         return DEFAULT_THRESHOLD, ({}, None, reason)
-    # A Weibull distribution through the upper quantiles begins: copies, unless they are half of the images, move them
-    # less than the tail.
+    # A Weibull distribution through the upper quantiles begins: copies of copies move them less than the tail.
     middle, high = (max(float(value), 1e-6) for value in np.quantile(seen, [0.5, 0.9]))
     shape = np.log(np.log(10) / np.log(2)) / max(np.log(high / middle), 1e-3)
     threshold = min(middle * (FALSE_ALARMS / len(seen) / np.log(2)) ** (1 / shape), LARGEST_THRESHOLD)
     for _ in range(ROUNDS):
-        others = seen[seen > threshold]
+        others = _different(nearest, second, several, threshold)
         if len(others) < FEWEST:
             break
         edge = float(np.quantile(others, TAIL))
@@ -172,7 +175,7 @@ def threshold_of(
         # As many more are below the threshold as the power law puts there.
         below = TAIL * len(others) / (1 - (threshold / edge) ** exponent)
         threshold = min(edge * (FALSE_ALARMS / below) ** (1 / exponent), LARGEST_THRESHOLD)
-    others = seen[seen > threshold]
+    others = _different(nearest, second, several, threshold)
     names = ("least", "percentile_1", "percentile_10", "median")
     baseline = (
         dict(zip(names, map(float, np.quantile(others, [0, 0.01, 0.1, 0.5])), strict=True)) if len(others) else {}
@@ -180,6 +183,12 @@ def threshold_of(
     if len(others) < FEWEST:
         return DEFAULT_THRESHOLD, (baseline, None, "nearly all images have copies")
     return float(threshold), (baseline, float(below * (threshold / edge) ** exponent), "")
+
+
+def _different(nearest: np.ndarray, second: np.ndarray, several: np.ndarray, threshold: float) -> np.ndarray:
+    """Distances to the nearest image that is no copy, above the threshold."""
+    found = np.where(several & (nearest <= threshold), second, nearest)
+    return np.asarray(found[(found > threshold) & (found < 1)])
 
 
 def _tail_exponent(tail: np.ndarray, start: float, edge: float) -> float:

@@ -106,7 +106,8 @@ class DatasetCheck:
                     "file": self._name(issue.row),
                     "label": self.classes[issue.label],
                     "suggested": self.classes[issue.suggested],
-                    "score": 1 - issue.probability,
+                    "score": issue.score,
+                    "probability": issue.probability,
                     "suggested_probability": issue.suggested_probability,
                 }
                 for issue in self.label_issues.issues
