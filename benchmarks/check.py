@@ -278,7 +278,10 @@ def foretold(name: str, features: np.ndarray, truth: np.ndarray, classes: int, s
         chosen = [rng.permutation(np.flatnonzero(truth == label)) for label in range(classes)]
         rows = np.sort(np.concatenate([each[: len(each) // 2] for each in chosen]))
         half = leave_out(features[rows], truth[rows], classes, alone[rows])
-        work = learning_curve(features[rows], truth[rows], classes, alone[rows], ridge=half.ridge, seed=split)
+        accuracy = half.accuracy(truth[rows])
+        work = learning_curve(
+            features[rows], truth[rows], classes, alone[rows], ridge=half.ridge, accuracy=accuracy, seed=split
+        )
         points = finish(work)
         errors.append(100 * (points.points[-1].accuracy - measured))
         inside += points.points[-1].low <= measured <= points.points[-1].high

@@ -13,10 +13,11 @@ def finish(work):
 
 
 def scene(rng, size=(96, 80)):
-    """An image of smooth random shapes: no two are alike."""
+    """An image of smooth random shapes with a fine texture: no two are alike."""
     noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
     smooth = np.asarray(noise.filter(ImageFilter.GaussianBlur(5)), np.float32)
-    return Image.fromarray(np.clip((smooth - 127) * 5 + 127, 0, 255).astype(np.uint8))
+    textured = (smooth - 127) * 5 + 127 + rng.normal(0, 6, smooth.shape)
+    return Image.fromarray(np.clip(textured, 0, 255).astype(np.uint8))
 
 
 def clusters(rng, counts, dimension=24, distance=4.0):

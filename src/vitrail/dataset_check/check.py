@@ -105,7 +105,7 @@ def _check_rows(
             accuracy = left_out.accuracy(known)
             issues = find_label_issues(left_out.probabilities, known)
             curve = yield from learning_curve(
-                features, known, len(classes), copies.group, ridge=left_out.ridge, seed=seed
+                features, known, len(classes), copies.group, ridge=left_out.ridge, accuracy=accuracy, seed=seed
             )
             similar = similar_classes(features, known, len(classes))
         else:

@@ -43,9 +43,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Points in the order of their number of images; the last ones are predicted, for all images and twice as many.
+    """Accuracy against the number of images.
 
     Attributes:
+        points: in the order of their number of images; the last one is predicted, for twice as many images, and the one
+            before it too if the accuracy at all images was not given.
         gain: what twice as many images would add to the accuracy, and its interval; None: undefined.
         undefined: why there is no curve; empty: there is one.
     """
@@ -73,6 +75,7 @@ def learning_curve(
     group: Int64[np.ndarray, " n"],
     *,
     ridge: float = 1.0,
+    accuracy: float | None = None,
     seed: int = 0,
 ) -> Generator[Progress, None, LearningCurve]:
     """Yields progress and returns the curve: error = a + b · n^−c, fitted to classifiers on parts of the images.
@@ -84,6 +87,8 @@ def learning_curve(
 
     Args:
         group: number of the group of copies; −1: none.
+        accuracy: of each image by a classifier fitted to all others, as `leave_out` gives it: the point at n images,
+            which else is predicted.
     """
     rng = np.random.default_rng(seed)
     counts = np.bincount(labels, minlength=classes)
@@ -91,6 +96,7 @@ def learning_curve(
     if len(rows) < FEWEST or len(np.unique(labels[rows])) < 2:
         reason = f"{len(rows)} images of classes of two or more; a curve needs {FEWEST} and two classes"
         return LearningCurve((), None, reason)
+    whole = len(rows)
     if len(rows) > MOST:
         rows = np.sort(rng.choice(rows, MOST, replace=False))
     features, labels, group = features[rows], labels[rows], group[rows]
@@ -110,7 +116,9 @@ def learning_curve(
             sizes.append(int(train.sum()))
             right.append(int((predicted == labels[~train]).sum()))
             tested.append(int((~train).sum()))
-    return _curve(np.array(sizes), np.array(right), np.array(tested), len(labels), rng)
+    if accuracy is not None:
+        sizes, right, tested = [*sizes, whole], [*right, round(accuracy * whole)], [*tested, whole]
+    return _curve(np.array(sizes), np.array(right), np.array(tested), whole, rng)
 
 
 def _mixed(labels: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -132,15 +140,17 @@ def _part(place: np.ndarray, share: float, fold: int) -> np.ndarray:
 
 
 def _curve(sizes: np.ndarray, right: np.ndarray, tested: np.ndarray, n: int, rng: np.random.Generator) -> LearningCurve:
-    marks = np.array([share * n for share in SHARES])
-    point = np.abs(np.log(sizes[:, None] / marks)).argmin(axis=1)
+    taking_part = min(n, MOST)
+    marks = np.array([*(share * taking_part for share in SHARES), n])
+    point = np.abs(np.log(sizes[:, None] / marks)).argmin(axis=1) if len(sizes) else np.zeros(0, int)
     present = np.unique(point)
+    measured = len(SHARES) in present
     if len(present) < 4:
         return LearningCurve((), None, "fewer than four sizes of parts hold two classes")
     shares = right / tested
     where = np.array([sizes[point == each].mean() for each in present])
     accuracy = np.array([shares[point == each].mean() for each in present])
-    spread = np.array([_deviation(shares[point == each]) for each in present])
+    spread = np.array([0.0 if each == len(SHARES) else _deviation(shares[point == each]) for each in present])
     # All sizes are tested on much the same images: how hard these are moves all points together.
     common = np.sqrt(np.maximum(accuracy[-1] * (1 - accuracy[-1]), 0.5 / n) / n)
     weights = 1 / (spread**2 + (0.002 + 0.2 * common) ** 2)
@@ -155,12 +165,14 @@ def _curve(sizes: np.ndarray, right: np.ndarray, tested: np.ndarray, n: int, rng
         for size, value, reach in zip(where, accuracy, half, strict=True)
     ]
     for place, images in enumerate(beyond):
+        if place == 0 and measured:
+            continue
         low, high = np.clip(np.quantile(moved[:, place], [0.025, 0.975]), 0, 1)
         value = float(_accuracy(best, images[None])[0])
         points.append(CurvePoint(round(images), value, min(value, float(low)), max(value, float(high)), True))
     gains = drawn[:, 1] - drawn[:, 0]
     low, high = (float(value) for value in np.quantile(gains, [0.025, 0.975]))
-    gain = points[-1].accuracy - points[-2].accuracy
+    gain = float(_accuracy(best, beyond[1:])[0] - _accuracy(best, beyond[:1])[0])
     return LearningCurve(
         tuple(points), (gain, min(low, gain), max(high, gain)), "", (float(best[0]), float(best[1]), float(best[2]))
     )

@@ -153,9 +153,9 @@ def _by_property(scan: Scan) -> Iterator[tuple[Kind, Float[np.ndarray, " n"]]]:
     contrast, white, sharpness = (scan.column(name).astype(float) for name in ("contrast", "white point", "sharpness"))
     short = np.minimum(scan.column("width"), scan.column("height")).astype(float)
     long = np.maximum(scan.column("width"), scan.column("height")).astype(float)
-    blank = contrast < BLANK
+    blank = (contrast < BLANK) & (white >= DARK) | (contrast == 0)
     yield "blank", np.where(blank, BLANK / np.maximum(contrast, BLANK / 10), 0)
-    dark = (white < DARK) & ~blank
+    dark = (white < DARK) & (contrast > 0)
     yield "dark", np.where(dark, DARK / np.maximum(white, DARK / 100), 0)
     yield "blurred", _blurred(sharpness, contrast > 5 * BLANK)
     yield "tiny", TINY * np.median(short) / short
