@@ -1,0 +1,211 @@
+"""Learning curve: accuracy against the number of images, and what more of them would bring."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from vitrail.dataset_check.ridge import fit_ridge
+from vitrail.events import Progress
+from vitrail.transfer.evaluation import NORMAL_QUANTILE
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 0.8)  # of the images, that a classifier is fitted to
+REPEATS = (12, 10, 8, 5, 5)  # fits at each share; the last are five folds
+MOST = 20_000  # images that take part; a curve is no better known from more
+DRAWS = 200  # of the bootstrap of the curve
+EXPONENTS = np.linspace(0.3, 0.7, 9)  # a wider range follows the noise of single curves
+FEWEST = 40  # images without which there is no curve
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Accuracy of classifiers fitted to `images` images, on the others; `predicted`: by the curve, not measured."""
+
+    images: int
+    accuracy: float
+    low: float
+    high: float
+    predicted: bool = False
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values; the interval is one of 95 %."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "interval": [self.low, self.high],
+            "predicted": self.predicted,
+        }
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Accuracy against the number of images.
+
+    Attributes:
+        points: in the order of their number of images; the last one is predicted, for twice as many images, and the one
+            before it too if the accuracy at all images was not given.
+        gain: what twice as many images would add to the accuracy, and its interval; None: undefined.
+        undefined: why there is no curve; empty: there is one.
+    """
+
+    points: Sequence[CurvePoint]
+    gain: tuple[float, float, float] | None
+    undefined: str = ""
+    fit: tuple[float, float, float] | None = field(default=None, repr=False)
+
+    def predict(self, images: float) -> float:
+        """Accuracy at a number of images.
+
+        Raises:
+            ValueError: the curve is undefined.
+        """
+        if self.fit is None:
+            raise ValueError(f"There is no learning curve: {self.undefined}.")
+        return float(_accuracy(np.array(self.fit), np.array([float(images)]))[0])
+
+
+def learning_curve(
+    features: Float32[np.ndarray, "n d"],
+    labels: Int64[np.ndarray, " n"],
+    classes: int,
+    group: Int64[np.ndarray, " n"],
+    *,
+    ridge: float = 1.0,
+    accuracy: float | None = None,
+    seed: int = 0,
+) -> Generator[Progress, None, LearningCurve]:
+    """Yields progress and returns the curve: error = a + b · n^−c, fitted to classifiers on parts of the images.
+
+    Errors of classifiers follow such power laws (Cortes et al., 1993,
+    https://papers.nips.cc/paper/1993/hash/1aa48fc4880bb0c9b8a3bf979d3b917e-Abstract.html). Each class gives its share
+    of each part, and an image's copies stay on its side. Intervals come from a bootstrap: over the images that were
+    classified, and over the repeats.
+
+    Args:
+        group: number of the group of copies; −1: none.
+        accuracy: of each image by a classifier fitted to all others, as `leave_out` gives it: the point at n images,
+            which else is predicted.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.bincount(labels, minlength=classes)
+    rows = np.flatnonzero(counts[labels] > 1)
+    if len(rows) < FEWEST or len(np.unique(labels[rows])) < 2:
+        reason = f"{len(rows)} images of classes of two or more; a curve needs {FEWEST} and two classes"
+        return LearningCurve((), None, reason)
+    whole = len(rows)
+    if len(rows) > MOST:
+        rows = np.sort(rng.choice(rows, MOST, replace=False))
+    features, labels, group = features[rows], labels[rows], group[rows]
+    sizes, right, tested = [], [], []
+    done, total = 0, sum(REPEATS)
+    for share, repeats in zip(SHARES, REPEATS, strict=True):
+        for repeat in range(repeats):
+            if repeat == 0 or share <= 0.5:
+                order = _mixed(labels, group, rng)
+            train = _part(order, share, repeat if share > 0.5 else 0)
+            done += 1
+            yield Progress("learning curve", done, total, "fits")
+            if train.all() or len(np.unique(labels[train])) < 2:
+                continue
+            fit = fit_ridge(features[train], labels[train], classes, ridge)
+            predicted = fit.scores(features[~train]).argmax(axis=1)
+            sizes.append(int(train.sum()))
+            right.append(int((predicted == labels[~train]).sum()))
+            tested.append(int((~train).sum()))
+    if accuracy is not None:
+        sizes, right, tested = [*sizes, whole], [*right, round(accuracy * whole)], [*tested, whole]
+    return _curve(np.array(sizes), np.array(right), np.array(tested), whole, rng)
+
+
+def _mixed(labels: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n,), the place of each image in its class after mixing, in [0, 1): parts by place are stratified."""
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        place[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
+    for number in np.unique(group[group >= 0]):
+        rows = np.flatnonzero(group == number)
+        place[rows] = place[rows[0]]
+    return place
+
+
+def _part(place: np.ndarray, share: float, fold: int) -> np.ndarray:
+    """(n,) bool, which images a classifier is fitted to: all places but those of a window of 1 − share."""
+    start = fold * (1 - share)
+    return np.asarray(~((place % 1 >= start - 1e-9) & (place % 1 < start + 1 - share - 1e-9)))
+
+
+def _curve(sizes: np.ndarray, right: np.ndarray, tested: np.ndarray, n: int, rng: np.random.Generator) -> LearningCurve:
+    taking_part = min(n, MOST)
+    marks = np.array([*(share * taking_part for share in SHARES), n])
+    point = np.abs(np.log(sizes[:, None] / marks)).argmin(axis=1) if len(sizes) else np.zeros(0, int)
+    present = np.unique(point)
+    measured = len(SHARES) in present
+    if len(present) < 4:
+        return LearningCurve((), None, "fewer than four sizes of parts hold two classes")
+    shares = right / tested
+    where = np.array([sizes[point == each].mean() for each in present])
+    accuracy = np.array([shares[point == each].mean() for each in present])
+    spread = np.array([0.0 if each == len(SHARES) else _deviation(shares[point == each]) for each in present])
+    # All sizes are tested on much the same images: how hard these are moves all points together.
+    common = np.sqrt(np.maximum(accuracy[-1] * (1 - accuracy[-1]), 0.5 / n) / n)
+    weights = 1 / (spread**2 + (0.002 + 0.2 * common) ** 2)
+    best = _fit(where, accuracy, weights)
+    beyond = np.array([float(n), 2.0 * n])
+    draws = np.clip(accuracy + rng.normal(0, 1, (DRAWS, len(where))) / np.sqrt(weights), 0, 1)
+    drawn = np.array([_accuracy(_fit(where, draw, weights), beyond) for draw in draws])
+    moved = drawn + rng.normal(0, common, (DRAWS, 1))
+    half = NORMAL_QUANTILE * np.sqrt(spread**2 + common**2)
+    points = [
+        CurvePoint(round(float(size)), float(value), max(0.0, float(value - reach)), min(1.0, float(value + reach)))
+        for size, value, reach in zip(where, accuracy, half, strict=True)
+    ]
+    for place, images in enumerate(beyond):
+        if place == 0 and measured:
+            continue
+        low, high = np.clip(np.quantile(moved[:, place], [0.025, 0.975]), 0, 1)
+        value = float(_accuracy(best, images[None])[0])
+        points.append(CurvePoint(round(images), value, min(value, float(low)), max(value, float(high)), True))
+    gains = drawn[:, 1] - drawn[:, 0]
+    low, high = (float(value) for value in np.quantile(gains, [0.025, 0.975]))
+    gain = float(_accuracy(best, beyond[1:])[0] - _accuracy(best, beyond[:1])[0])
+    return LearningCurve(
+        tuple(points), (gain, min(low, gain), max(high, gain)), "", (float(best[0]), float(best[1]), float(best[2]))
+    )
+
+
+def _deviation(values: np.ndarray) -> float:
+    """Standard error of the mean; of a single value, a point."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.01
+
+
+def _accuracy(fit: np.ndarray, images: np.ndarray) -> np.ndarray:
+    limit, factor, exponent = fit
+    return np.asarray(np.clip(1 - limit - factor * images**-exponent, 0, 1))
+
+
+def _fit(images: np.ndarray, accuracy: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted least squares: for each exponent in closed form, limit and factor not below 0."""
+    error = 1 - accuracy
+    best, least = np.array([error[-1], 0.0, 1.0]), np.inf
+    for exponent in EXPONENTS:
+        power = images**-exponent
+        candidates = [
+            ((weights * error).sum() / weights.sum(), 0.0),
+            (0.0, (weights * power * error).sum() / (weights * power * power).sum()),
+        ]
+        mean_power, mean_error = (weights * power).sum() / weights.sum(), candidates[0][0]
+        spread = (weights * (power - mean_power) ** 2).sum()
+        factor = (weights * (power - mean_power) * (error - mean_error)).sum() / spread
+        limit = mean_error - factor * mean_power
+        if factor >= 0 and limit >= 0:
+            candidates = [(limit, factor)]
+        for limit, factor in candidates:
+            loss = float((weights * (error - limit - factor * power) ** 2).sum())
+            if loss < least:
+                best, least = np.array([limit, factor, exponent]), loss
+    return best
