@@ -17,7 +17,8 @@ from vitrail.decoding import decode_fast
 from vitrail.devices import cpu_count
 from vitrail.errors import BadImage
 from vitrail.events import Progress
-from vitrail.image_files import display_name, open_image, read_bytes, skipped_entry
+from vitrail.image_files import display_name, read_bytes, skipped_entry
+from vitrail.image_headers import open_image
 
 SIDE = 32  # pixels of a thumbnail: 1 KB an image, 100 MB for 100,000
 CHUNK = 256  # images between two reports of progress
@@ -104,7 +105,7 @@ def _read(file: Path) -> _Image | BadImage:
     try:
         data = read_bytes(file)
         name = display_name(file)
-        kind = open_image(data, name).format or ""
+        kind = open_image(data, name).image.format or ""
         _, decoded = decode_fast(data, name=name)
     except BadImage as error:
         return error
