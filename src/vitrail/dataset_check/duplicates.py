@@ -19,6 +19,7 @@ DEEP, PLAIN = 4, 2  # candidates of an image by features, and by thumbnails, pla
 FINE = 2  # of them, those that are aligned finely: the nearest on the coarse grid
 FALSE_ALARMS = 0.5  # expected number of images said to have a copy that have none, in the whole data
 TAIL = 0.2  # share of the images whose nearest neighbours are the tail
+TRIMMED = 0.02  # share that is left out at its end: two photographs of one scene are neither copies nor ordinary
 COPY = 0.5  # of the second nearest distance: below, the nearest neighbour is left out of the tail
 FEWEST = 50  # different images without which there is no tail
 DEFAULT_THRESHOLD = 0.1  # then: what recompression and a change of size leave
@@ -171,8 +172,8 @@ def threshold_of(
         others = _different(nearest, second, several, threshold)
         if len(others) < FEWEST:
             break
-        edge = float(np.quantile(others, TAIL))
-        exponent = _tail_exponent(others[others <= edge], threshold, edge)
+        start, edge = (float(value) for value in np.quantile(others, [TRIMMED, TAIL]))
+        exponent = _tail_exponent(others[(others >= start) & (others <= edge)], start, edge)
         # As many more are below the threshold as the power law puts there.
         below = TAIL * len(others) / (1 - (threshold / edge) ** exponent)
         threshold = min(edge * (FALSE_ALARMS / below) ** (1 / exponent), LARGEST_THRESHOLD)
