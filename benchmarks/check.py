@@ -153,10 +153,10 @@ def duplicates(scenes: Scenes, seed: int) -> Iterator[dict]:
         "precision": 1 - len(false) / max(1, len(pairs)), "false": len(false), "pairs": len(pairs),
         "false_pairs": [[str(files[a].relative_to(files[a].parents[2])), files[b].name] for a, b in false[:10]],
     }  # fmt: skip
-    yield from peer_duplicates(scenes, files, true, {tuple(pair) for pair in base.pairs.tolist()}, copies, seed)
+    yield from peer_duplicates(scenes, files, true, allowed, copies, seed)
 
 
-def peer_duplicates(scenes: Scenes, files: list, true: set, natural: set, copies: list, seed: int) -> Iterator[dict]:
+def peer_duplicates(scenes: Scenes, files: list, true: set, allowed: set, copies: list, seed: int) -> Iterator[dict]:
     try:
         from imagededup.methods import PHash
     except ImportError as error:
@@ -168,7 +168,7 @@ def peer_duplicates(scenes: Scenes, files: list, true: set, natural: set, copies
         found = hasher.find_duplicates(encoding_map=names, max_distance_threshold=distance)
         pairs = {(min(int(a), int(b)), max(int(a), int(b))) for a, others in found.items() for b in others}
         near = {pair for pair in true if not copies[pair[1] - len(scenes.files)][2].startswith("exact")}
-        false = len(pairs - true - natural)
+        false = len(pairs - allowed)
         yield {"part": "duplicates", "peer": f"imagededup PHash, distance {distance}", "seed": seed,
                "recall": len(pairs & near) / len(near), "precision": 1 - false / max(1, len(pairs))}  # fmt: skip
 

@@ -73,6 +73,17 @@ def test_the_false_alarm_rate_of_the_threshold_holds(dimension):
     assert 0.25 < np.mean(alarms) < 1.5
 
 
+def test_data_of_copies_alone_are_groups_and_have_no_baseline(scenes, tmp_path):
+    files = [tmp_path / f"{row}-{quality}.jpg" for row in range(8) for quality in range(40, 90, 5)]
+    for file in files:
+        row, quality = file.stem.split("-")
+        Image.open(scenes[int(row)]).save(file, quality=int(quality))
+    found = copies_of(files)
+    assert np.array_equal(found.group, np.repeat(np.arange(8), 10))
+    assert not found.baseline
+    assert "several copies" in found.undefined
+
+
 def test_few_images_have_a_default_threshold_and_no_baseline(scenes):
     found = copies_of([*scenes[:5], scenes[2]])
     assert found.group.tolist() == [-1, -1, 0, -1, -1, 0]

@@ -164,6 +164,8 @@ def threshold_of(
     if len(seen) < FEWEST:
         reason = f"only {len(seen)} different images have details to compare; a baseline needs {FEWEST}"
         return DEFAULT_THRESHOLD, ({}, None, reason)
+    if np.median(seen) < DEFAULT_THRESHOLD:
+        return DEFAULT_THRESHOLD, ({}, None, "half of the images and more have several copies")
     # A Weibull distribution through the upper quantiles begins: copies of copies move them less than the tail.
     middle, high = (max(float(value), 1e-6) for value in np.quantile(seen, [0.5, 0.9]))
     shape = np.log(np.log(10) / np.log(2)) / max(np.log(high / middle), 1e-3)
