@@ -24,7 +24,7 @@ SLOW = (
     "api/metrics.md",
     "api/transfer.md",
 )
-PAGES = ("api/audit.md", *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW))
+PAGES = ("api/audit.md", "api/dataset_check.md", *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW))
 
 
 def run(folder, *pages):
