@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,3 +105,12 @@ def test_a_suffix_that_lies_is_no_matter(tmp_path):
         image.save(data, kind)
         (tmp_path / "cat.jpg").write_bytes(data.getvalue())
         assert (read_pixels(tmp_path / "cat.jpg") == 77).all()
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<!---->", b"<!-- ", b"<?xml", b"<!DOCTYPE svg", b"[", b"{", b" ", b"<", b"<svg", b"P3 1 "]
+)
+def test_no_content_is_looked_at_for_ever(piece):
+    """Patterns that step over what may be there many times try every way to divide it."""
+    code = f"from vitrail.image_contents import describe_content as d; print(d({piece!r} * 2_000 + b'x'))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.DEVNULL)

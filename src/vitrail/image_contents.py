@@ -5,9 +5,6 @@ import re
 # The first that matches counts. `.` is any byte.
 KINDS = (
     (rb"version https://git-lfs", "a Git LFS pointer: the image itself was not fetched", "`git lfs pull`"),
-    (rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body|script)\b", "HTML, not an image", ""),
-    (rb"\s*(<\?xml.{0,400}?)?(<!--.*?-->\s*|<!DOCTYPE svg.{0,400}?)*<svg\b", "an SVG drawing", ""),
-    (rb"\s*<\?xml", "XML, not an image", ""),
     (rb"\s*[{\[]\s*[\"{\[\]}\d-]", "JSON, not an image", ""),
     (rb"%PDF-", "a PDF", ""),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript drawing (EPS)", ""),
@@ -46,6 +43,15 @@ KINDS = (
     (rb"MZ|\x7fELF|\xcf\xfa\xed\xfe|\xca\xfe\xba\xbe", "a program", ""),
     (rb"\xd0\xcf\x11\xe0", "an Office document", ""),
 )
+MARKUP = (
+    (rb"<(!doctype html|html|head|body)\b", "HTML, not an image"),
+    (rb"<svg\b", "an SVG drawing"),
+    (rb"<script\b", "HTML, not an image"),
+    (rb"<\?xml\b", "XML, not an image"),
+)
+"""Tags; the first of these that stands anywhere at the beginning counts. A pattern that steps over comments can take for
+ever."""
+
 LOOKED_AT = 2_000  # bytes
 
 
@@ -55,8 +61,11 @@ def describe_content(data: bytes) -> tuple[str, str]:
         return "empty", ""
     begin = data[:LOOKED_AT]
     for pattern, kind, remedy in KINDS:
-        if re.match(pattern, begin, re.DOTALL | re.IGNORECASE if pattern.startswith(rb"\s*") else re.DOTALL):
+        if re.match(pattern, begin, re.DOTALL):
             return kind, remedy
+    for pattern, kind in MARKUP if begin.lstrip().startswith(b"<") else ():
+        if re.search(pattern, begin, re.IGNORECASE):
+            return kind, ""
     if not data.strip(b"\0"):
         return "all zeros: it was never copied", "a complete copy of the file"
     return ("text, not an image" if _is_text(begin) else "not an image of a known format"), ""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
         if path.suffix.lower() == ".parquet":
             with _parquet(path) as opened:
                 return tuple(map(str.strip, opened.schema_arrow.names))
-        return _form(path).columns
+        return _form_of(path).columns
 
 
 def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -81,7 +82,7 @@ def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
                     for values in zip(*named, strict=True):
                         yield tuple("" if value is None else str(value).strip() for value in values)
             return
-        form = _form(path)
+        form = _form_of(path)
         with open_lines(path, encoding=form.encoding) as lines:
             for row in form.rows(lines):
                 if row:
@@ -146,7 +147,13 @@ class _Form:
         return csv.reader(lines, delimiter=self.separator, skipinitialspace=self.separator == " ")
 
 
-def _form(path: Path) -> _Form:
+def _form_of(path: Path) -> _Form:
+    status = os.stat(path)
+    return _form(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(8)  # the whole file is read for its encoding
+def _form(path: Path, size: int, changed: int) -> _Form:
     """As its first lines tell. CelebA's lists begin with their length, and name no column of files."""
     encoding = _encoding(path)
     with open_lines(path, encoding=encoding) as lines:

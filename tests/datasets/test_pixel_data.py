@@ -248,3 +248,15 @@ def test_a_line_of_a_table_that_cannot_be_read(faces, line, left_out):
             load_pixel_sets(str(faces), SMALL)
     else:
         assert sum(load_pixel_sets(str(faces), SMALL).left_out.values()) == left_out
+
+
+def test_classes_are_those_of_the_training_part(stripes, tmp_path):
+    """A generator has no class that it has never seen."""
+    shutil.copytree(stripes, tmp_path / "set")
+    shutil.copytree(stripes / "test" / "down", tmp_path / "set" / "test" / "aardvark")  # before all others
+    opened = load_pixel_sets(str(tmp_path / "set"), SMALL)
+    plain = load_pixel_sets(str(stripes), SMALL)
+    assert opened.train.names == opened.held_out.names == plain.train.names
+    assert opened.train.labels.tolist() == plain.train.labels.tolist()
+    assert opened.held_out.labels.tolist() == plain.held_out.labels.tolist()
+    assert opened.left_out == {"of classes that are not in train": len(list((stripes / "test" / "down").iterdir()))}

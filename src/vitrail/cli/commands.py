@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from typer.core import TyperArgument, TyperCommand
 
+from vitrail.cli.task_command import TaskCommand
 from vitrail.errors import BadSetting, UnknownName, VitrailError
 from vitrail.interrupts import INTERRUPTED, stop_code
 from vitrail.process_group import ProcessGroup
@@ -49,38 +49,6 @@ def command_for(name: str, task: type[Task]) -> Any:
     needs_arguments = any(info.is_required() for info in task.model_fields.values())
     app.command(name, cls=TaskCommand, help=_help(task), no_args_is_help=needs_arguments)(run)
     return typer.main.get_command(app)
-
-
-class TaskCommand(TyperCommand):
-    """A command whose help leaves the text the room: of a flag, only the form that changes the default."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As the base class; a settings file may give what the command line must otherwise."""
-        if any(arg.partition("=")[0] == "--config" for arg in args):
-            for param in self.params:
-                param.required = False
-        return super().parse_args(ctx, args)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """As the base class, with short names of types, since help texts name the choices."""
-        for param in cast("list[Any]", self.params):
-            if isinstance(param, TyperArgument):
-                kind = _type_name(cast(Any, param.type_descriptor).annotation)
-                param.display_type_rich = lambda ctx, kind=kind: kind  # type: ignore[method-assign, misc]
-            elif param.is_flag:
-                param.metavar = ""
-                text, _, default = (param.help or "").rpartition("; default: ")
-                if default == "yes":
-                    param.opts, param.help = param.secondary_opts, f"Turn off: {text}"
-                elif default == "no":
-                    param.help = text
-                param.secondary_opts = []
-        super().format_help(ctx, formatter)
-
-
-def _type_name(annotation: Any) -> str:
-    kind = get_args(annotation)[0] if get_origin(annotation) is list else annotation
-    return "<name>" if get_origin(kind) is Literal else f"<{kind.__name__.lower()}>"
 
 
 def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:

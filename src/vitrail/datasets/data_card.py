@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from vitrail.files import AnyPath
 from vitrail.formatting import count, display_name
@@ -77,10 +79,9 @@ def with_unreadable(left_out: Mapping[str, int], unreadable: int) -> dict[str, i
     return dict(Counter(left_out) + Counter({"unreadable": unreadable}))
 
 
-def class_counts(labels: Iterable[int], classes: Sequence[str]) -> dict[str, int]:
-    """Number of images in each class."""
-    numbers = Counter(map(int, labels))
-    return {name: numbers[index] for index, name in enumerate(classes)}
+def class_counts(labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
+    """Number of images in each class, of labels (n,) that are indices of `classes`."""
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
 
 def _kinds(left_out: Mapping[str, int]) -> str:

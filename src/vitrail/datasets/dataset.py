@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,33 +16,18 @@ UNKNOWN = -1  # label of an image whose class is not known
 
 
 @dataclass(frozen=True)
-class Dataset(Sequence[tuple[Path, int]]):
-    """Image files, in an order that does not depend on the machine; they are read when asked for.
+class Dataset(LabelledImages):
+    """Images of a source, with their parts; `labels` are -1, and `classes` none, where no class is known.
 
     Attributes:
-        files: (n,).
-        labels: (n,) int64, index into `classes`; -1 where the class is not known.
-        classes: the class names, sorted; none where no class is known.
         parts: (n,) "train", "val" or "test"; "" of data that is not split.
         left_out: number of files that are not among these, by kind: a suffix, "system files", ...
         notes: what was decided while it was read, a sentence each.
     """
 
-    files: Sequence[Path]
-    labels: np.ndarray
-    classes: tuple[str, ...]
     parts: Sequence[str]
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[Path, int]:  # type: ignore[override]
-        return self.files[index], int(self.labels[index])
-
-    def __iter__(self) -> Iterator[tuple[Path, int]]:
-        return zip(self.files, map(int, self.labels), strict=True)
 
     def part(self, *names: str) -> LabelledImages:
         """The images of one part or several whose class is known; without a name, all of them.
@@ -51,8 +36,7 @@ class Dataset(Sequence[tuple[Path, int]]):
             Labels and classes are this data set's, also where a part lacks a class.
         """
         rows = np.flatnonzero(self.in_part(*names) & (self.labels != UNKNOWN))
-        files = tuple(self.files[row] for row in rows.tolist())
-        return LabelledImages(files, self.labels[rows], self.classes)
+        return self.take(rows)
 
     def in_part(self, *names: str) -> np.ndarray:
         """(n,) whether each image is in one of these parts; without a name, all are."""
@@ -80,4 +64,4 @@ def make_dataset(
     classes = tuple(sorted({name for name in kept.values() if name}))
     numbers = {"": UNKNOWN} | {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers[kept[name]] for name in names], np.int64)
-    return Dataset(files, labels, classes, parts, +Counter(left_out or {}), tuple(notes))
+    return Dataset(tuple(files), labels, classes, parts, +Counter(left_out or {}), tuple(notes))

@@ -34,4 +34,4 @@ class LabelledImages(Sequence[tuple[Path, int]]):
 
     def take(self, indices: np.ndarray) -> LabelledImages:
         """The images at `indices` (m,), classes unchanged."""
-        return LabelledImages(tuple(self.files[i] for i in indices), self.labels[indices], self.classes)
+        return LabelledImages(tuple(self.files[i] for i in indices.tolist()), self.labels[indices], self.classes)

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +19,9 @@ from vitrail.datasets.idx import has_idx, read_part
 from vitrail.datasets.image_table import find_attribute_table, has_classes, read_attributes
 from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.pixels import PixelSet, fit_to_size, stratified_holdout
+from vitrail.datasets.torchvision_sets import read_torchvision
 from vitrail.devices import cpu_count
-from vitrail.errors import BadFolder, BadImage, BadSetting, MissingWeights, UnknownName, one_line
+from vitrail.errors import BadFolder, BadImage, BadSetting, UnknownName
 from vitrail.events import Note, skipped_notes
 from vitrail.folder_walk import LeftOut
 from vitrail.image_files import display_name, none_readable, skipped_entry
@@ -75,7 +75,7 @@ class TrainAndHeldOut:
         """What was read of `source`, and what was not."""
         parts = {"train": len(self.train), "held out": len(self.held_out)}
         named = self.train.names and not self.train.has_attributes
-        classes = class_counts(self.train.labels.tolist(), self.train.names) if named else {}
+        classes = class_counts(self.train.labels.numpy(), self.train.names) if named else {}
         return DataCard(source, parts, classes, with_unreadable(self.left_out, len(self.skipped)), self.notes)
 
     def events(self) -> Iterator[Note]:
@@ -155,47 +155,9 @@ def _from_splits(
 
 
 def _from_torchvision(name: str, options: PixelOptions) -> TrainAndHeldOut:
-    from torchvision import datasets
-
-    kind = getattr(datasets, name, None)
-    if kind is None or name not in datasets.__all__:
-        near = get_close_matches(name, datasets.__all__, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownName(f"torchvision has no data set {name!r}.{hint}")
-    train, test = (_read_split(kind, name, split, options) for split in ("train", "test"))
-    return _from_splits(train, test, options, _class_names(kind))
-
-
-def _read_split(kind: Any, name: str, split: str, options: PixelOptions) -> tuple[Tensor, Tensor]:
-    from torchvision.transforms.v2 import functional as change
-
     home = options.home / "torchvision"
-    try:
-        try:
-            data = kind(home, train=split == "train", download=options.download)
-        except TypeError:  # the newer ones take a name
-            data = kind(home, split=split, download=options.download)
-    except (RuntimeError, OSError) as error:
-        if options.download:
-            raise MissingWeights(f"{name} could not be downloaded ({one_line(error)}); try again later.") from None
-        raise MissingWeights(
-            f"{name} is not in '{display_name(home)}'. Use --download, or a folder that holds it."
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise BadSetting(f"{name} cannot be opened by its name alone ({one_line(error)}). Use a folder.") from None
-    size = options.size
-
-    def one(image: Any) -> Tensor:
-        image = change.pil_to_tensor(image.convert("RGB"))
-        return fit_to_size(image[None], size)[0]
-
-    images, labels = zip(*((one(image), int(label)) for image, label in data), strict=True)
-    return torch.stack(images), torch.tensor(labels)
-
-
-def _class_names(kind: Any) -> tuple[str, ...]:
-    names = getattr(kind, "classes", ())
-    return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
+    train, test, names = read_torchvision(name, home, size=options.size, download=options.download)
+    return _from_splits(train, test, options, names)
 
 
 def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
@@ -203,24 +165,23 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
         raise BadSetting(
             f"The table '{display_name(options.labels)}' does not exist. Use a CSV file with a column 'file'."
         )
-    table = options.labels or _own_table(root, options)
+    found = open_dataset(root) if root.is_dir() and not options.labels else None
+    table = options.labels or _own_table(root, found, options.attributes)
     if options.attributes and table is None:
         raise BadSetting(f"'{display_name(root)}' holds no table with {', '.join(options.attributes)}. Use --labels.")
     if table is None or (not options.attributes and has_classes(table)):
-        return _from_dataset(open_dataset(table or root), options)
+        return _from_dataset(found if found is not None and table is None else open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
     read = _read(rows.files, torch.from_numpy(rows.values), rows.names, options)
     used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
     return _split(read, options, notes=(used,), left_out=rows.left_out)
 
 
-def _own_table(root: Path, options: PixelOptions) -> Path | None:
-    """The table that says what the images are: `root` itself, or one in a folder that has no class folders."""
-    if not root.is_dir():
+def _own_table(root: Path, found: Dataset | None, attributes: Sequence[str]) -> Path | None:
+    """The table that says what the images are: `root` itself, or one in a folder without class folders."""
+    if found is None:
         return root if is_table(root) and not has_classes(root) else None
-    if options.attributes or len(open_dataset(root).classes) < 2:
-        return find_attribute_table(root, options.attributes)
-    return None
+    return find_attribute_table(root, attributes) if attributes or len(found.classes) < 2 else None
 
 
 def _from_dataset(data: Dataset, options: PixelOptions) -> TrainAndHeldOut:
@@ -244,15 +205,17 @@ def _from_dataset(data: Dataset, options: PixelOptions) -> TrainAndHeldOut:
     if len(sets) == 1:
         return _split(sets[0], options, notes=notes, left_out=left_out)
     train, test = sets
-    known = torch.isin(test.images.labels, train.images.labels)
+    present = torch.unique(train.images.labels)
+    known = torch.isin(test.images.labels, present)
     left_out["of classes that are not in train"] += int((~known).sum())
-    return TrainAndHeldOut(
-        train.images,
-        test.images.take(torch.nonzero(known)[:, 0]),
-        (*notes, _square(options)),
-        (*train.skipped, *test.skipped),
-        +left_out,
+    if names:
+        names = tuple(names[label] for label in present.tolist())
+    learned_images, tested_images = (
+        replace(images, labels=torch.searchsorted(present, images.labels), names=names if len(names) > 1 else ())
+        for images in (train.images, test.images.take(torch.nonzero(known)[:, 0]))
     )
+    skipped = (*train.skipped, *test.skipped)
+    return TrainAndHeldOut(learned_images, tested_images, (*notes, _square(options)), skipped, +left_out)
 
 
 def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:

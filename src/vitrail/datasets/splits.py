@@ -36,10 +36,6 @@ class TrainTestSplit:
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def parts(self) -> Sequence[tuple[Path, str]]:
-        """File and part, "train" or "test", of each image."""
-        return [(file, part) for part in ("train", "test") for file in getattr(self, part).files]
-
 
 def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> TrainTestSplit:
     """Training and test images of `root`.

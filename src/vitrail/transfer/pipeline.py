@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,11 @@ class ReadableSplit:
 
     def values(self) -> dict[str, Any]:
         """The data card as `result.json` has it, with what all images, and those to test on, hold."""
-        rows = self.listed()
-        hashed = {name: _sha256_of(row for row in rows if row[2] in parts) for name, parts in _HASHED.items()}
+        hashed = {name: _sha256_of(row for row in self.rows if row[2] in parts) for name, parts in _HASHED.items()}
         return {**self.card.values(), **hashed, "copies_across_parts": int(self.copies.sum())}
 
-    def listed(self) -> list[tuple[str, str, str, str]]:
+    @cached_property
+    def rows(self) -> list[tuple[str, str, str, str]]:
         """File, class, part and content of each image; the content as the first 16 hexadecimal digits of its sha256."""
         rows = [(file, label, part) for part in ("train", "test") for file, label in getattr(self, part)]
         return [
@@ -115,7 +116,7 @@ def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures, source
     if twice := _in_two_classes(features.contents, np.concatenate([train.labels, test.labels])):
         notes.append(f"{count(twice, 'image is', 'images are')} in more than one class, with the very same bytes.")
     parts = {"train": len(train), "test": len(test)}
-    classes = class_counts([*train.labels, *test.labels], train.classes)
+    classes = class_counts(np.concatenate([train.labels, test.labels]), train.classes)
     return ReadableSplit(train, test, features, DataCard(source, parts, classes, left_out, tuple(notes)))
 
 

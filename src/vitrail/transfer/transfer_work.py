@@ -94,7 +94,7 @@ class TransferWork:
             "fit": time.perf_counter() - fit_started,
             "total": time.perf_counter() - self._started,
         }
-        yield Table("files", "Images", ("file", "class", "part", "sha256"), data.listed(), prominent=False)
+        yield Table("files", "Images", ("file", "class", "part", "sha256"), data.rows, prominent=False)
         yield from self._report(fit, seconds)
         yield Result(
             {
