@@ -212,3 +212,14 @@ def test_what_is_not_stored_is_not_said_to_be(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "tables/" not in said
     assert "licence" in said
+
+
+def test_a_settings_file_may_give_what_the_command_line_must_otherwise(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"folder: {tmp_path}/nothing\n")
+    done = run("transfer", "--config", tmp_path / "a.yaml", "--run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "nothing' does not exist" in done.stderr
+    (tmp_path / "a.yaml").write_text("backbone: squeezenet\n")
+    done = run("transfer", f"--config={tmp_path / 'a.yaml'}")
+    assert done.exit_code == 2
+    assert "FOLDER is missing" in done.stderr

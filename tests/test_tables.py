@@ -106,3 +106,13 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path):
         file.truncate(3_000_000_000)  # zeros that take no room
     with pytest.raises(BadFolder, match="a line has more than 1,000,000 characters"):
         list(rows_of(tmp_path / "bomb.csv", ("file",)))
+
+
+def test_a_name_that_is_an_address_to_a_library_is_a_name(tmp_path, monkeypatch):
+    """Parquet's reader would open `file:/elsewhere`, where ours looked at a file of that name."""
+    for home in (tmp_path, tmp_path / "here" / f"file:{tmp_path}"):
+        (home / "secret").mkdir(parents=True)
+    written(tmp_path / "secret" / "t.parquet", file=["secret.png"])
+    written(tmp_path / "here" / f"file:{tmp_path}" / "secret" / "t.parquet", file=["own.png"])
+    monkeypatch.chdir(tmp_path / "here")
+    assert [file.name for file in find_images([f"file:{tmp_path}/secret/t.parquet"])] == ["own.png"]

@@ -49,8 +49,7 @@ MARKUP = (
     (rb"<script\b", "HTML, not an image"),
     (rb"<\?xml\b", "XML, not an image"),
 )
-"""Tags; the first of these that stands anywhere at the beginning counts. A pattern that steps over comments can take for
-ever."""
+"""Tags; the first that stands at the beginning counts. A pattern that steps over comments can take for ever."""
 
 LOOKED_AT = 2_000  # bytes
 
