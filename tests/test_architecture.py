@@ -5,6 +5,7 @@ Each test lists every offender at once. Imports under `TYPE_CHECKING` and inside
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
@@ -264,6 +265,13 @@ def test_tasks_are_declarations_and_reports():
     lines = {path.name: path.read_text().count("\n") for path in (PACKAGE / "tasks").glob("*.py")}
     assert len(lines) <= 36, sorted(lines)
     assert sum(lines.values()) <= 3_700
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Two of one name are one module to pytest, which then runs neither of them."""
+    paths = sorted(Path(__file__).parent.rglob("*.py"))
+    names = Counter(path.name for path in paths)
+    report([str(path) for path in paths if names[path.name] > 1 and path.name != "conftest.py"])
 
 
 ENTRY = re.compile(r"^    ([A-Za-z_*][\w*, ]*):", re.MULTILINE)
