@@ -104,7 +104,7 @@ class Attachment:
     """Any other file worth keeping; kept as `<folder>/<name>`.
 
     Attributes:
-        folder: "maps", "images" ...
+        folder: "maps", "images" ...; empty: the run folder itself.
         name: with its suffix ("cat_gradient.npy").
     """
 

@@ -195,7 +195,7 @@ def write_event(event: Event, folder: Path, *, within: Path | None = None) -> No
             files.write_bytes(folder / preview, event.png, within=within)
             line = {"file": preview, "values": json_safe(event.values)}
         case Attachment():
-            attached = f"{safe_name(event.folder)}/{safe_name(event.name)}"
+            attached = "/".join(safe_name(part) for part in (event.folder, event.name) if part)
             files.write_bytes(folder / attached, event.data, within=within)
             line = {"file": attached}
         case Weights():

@@ -12,7 +12,9 @@ from vitrail.tasks import TASKS
 NOT_THERE = "not-there"
 REFUSED = {  # commands with settings that are accepted, and data, networks or runs that are not
     "classify": [[NOT_THERE, "--backbone", "squeezenet"], ["BROKEN", "--backbone", "squeezenet"]],
+    "check": [[NOT_THERE], ["BROKEN"], ["STRIPES", "--backbone", NOT_THERE]],
     "transfer": [
+        ["STRIPES", "--backbone", "squeezenet", "--leave-out", NOT_THERE],
         [NOT_THERE], ["BROKEN", "--backbone", "squeezenet"], ["ONE CLASS", "--backbone", "squeezenet"],
         ["STRIPES", "--backbone", "squeezenet", "--layer", "fire99"],
         ["BROKEN CLASSES", "--backbone", "squeezenet", "--layer", "fire9"],
@@ -93,7 +95,7 @@ def test_a_run_folder_that_was_there_and_empty_stays(places, tmp_path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
-@pytest.mark.parametrize("task", ["classify", "transfer", "explain", "attack", "audit"])
+@pytest.mark.parametrize("task", ["classify", "check", "transfer", "explain", "attack", "audit"])
 def test_the_data_card_is_in_the_summary_and_in_the_result(task, places, stripes, tmp_path):
     """A line of what was read, and its whole."""
     data = tmp_path / "data"
@@ -106,11 +108,11 @@ def test_the_data_card_is_in_the_summary_and_in_the_result(task, places, stripes
         "transfer": ["--layer", "fire9"], "explain": ["--no-faithfulness"], "audit": ["--max-images", "2"],
         "attack": ["--method", "fgsm", "--epsilon", "0.03"],
     }.get(task, [])  # fmt: skip
-    given = [data if task in ("transfer", "audit") else part, "--backbone", "squeezenet", *options]
-    cache = ["--cache", tmp_path / "c"] if task == "transfer" else []
+    given = [data if task in ("check", "transfer", "audit") else part, "--backbone", "squeezenet", *options]
+    cache = ["--cache", tmp_path / "c"] if task in ("check", "transfer") else []
     done = run(task, *given, *cache, "--json", "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
     card = json.loads(done.stdout)["data"]
     assert (card["left_out"][".xyz"], card["left_out"]["system files"]) == (1, 1)
-    assert card["images"] == {"transfer": 36, "audit": 2}.get(task, 4)
+    assert card["images"] == {"check": 36, "transfer": 36, "audit": 2}.get(task, 4)
     assert "left out" in " ".join(done.stderr.split())

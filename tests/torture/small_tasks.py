@@ -62,6 +62,9 @@ class Small:
     def transfer(self, cache):
         return [self.stripes, "--backbone", "tiny", "--inference-engine", "eager", "--cache", cache / "features"]
 
+    def check(self, cache):
+        return [self.stripes, "--backbone", "tiny", "--cache", cache / "features"]
+
     def classify(self, cache):
         return [self.test / "across", "--backbone", "tiny"]
 

@@ -27,6 +27,7 @@ class DataCard:
         classes: number of images in each class; none where no class is known.
         left_out: number of files that are not among these, by kind.
         notes: what was decided while it was read, a sentence each.
+        copies: number of held-out images of which a copy, equal or near, is in an earlier part.
     """
 
     source: str
@@ -34,6 +35,7 @@ class DataCard:
     classes: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    copies: int = 0
 
     @property
     def images(self) -> int:
@@ -52,6 +54,7 @@ class DataCard:
         if len(set(self.classes.values())) > 1:
             name = min(self.classes, key=lambda name: (self.classes[name], name))
             text += f"; smallest class {self.classes[name]:,} ({display_name(name)})"
+        text += f"; {count(self.copies, 'copy', 'copies')} across parts" if self.copies else ""
         return text
 
     def values(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class DataCard:
             "smallest_class": None if smallest is None else {"name": smallest[0], "images": smallest[1]},
             "left_out": dict(Counter(self.left_out).most_common()),
             "notes": list(self.notes),
+            "copies_across_parts": self.copies,
         }
 
 

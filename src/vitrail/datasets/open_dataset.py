@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vitrail.datasets import DATASETS
 from vitrail.datasets.dataset import Dataset
 from vitrail.datasets.folder import read_folder
 from vitrail.datasets.image_table import read_image_table
@@ -35,3 +36,17 @@ def open_dataset(path: AnyPath) -> Dataset:
     if is_tar(root) or holds_tars(root):
         return read_tar_images(root)
     return read_folder(root)
+
+
+def open_named_dataset(path: AnyPath, *, home: Path) -> Dataset:
+    """As `open_dataset`, or a packaged data set by its name; an existing path wins.
+
+    Args:
+        home: folder in which packaged data sets are written as files.
+    """
+    check_path("path", path)
+    name = str(path)
+    if not Path(path).exists() and name in DATASETS:
+        data: Dataset = DATASETS[name](home / name)
+        return data
+    return open_dataset(path)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrail.datasets import DATASETS
 from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.datasets.labelled import LabelledImages
-from vitrail.datasets.open_dataset import open_dataset
+from vitrail.datasets.leave_out import leave_out_listed
+from vitrail.datasets.open_dataset import open_named_dataset
 from vitrail.errors import BadFolder
 from vitrail.folder_walk import LeftOut
 from vitrail.formatting import count, display_name
@@ -37,7 +37,9 @@ class TrainTestSplit:
     notes: tuple[str, ...] = ()
 
 
-def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> TrainTestSplit:
+def open_train_test(
+    root: Path, *, home: Path, test_share: float, seed: int, leave_out: Path | None = None
+) -> TrainTestSplit:
     """Training and test images of `root`.
 
     The test part is looked at once: classifiers are chosen on train and val together. Without a test part the val part
@@ -49,15 +51,16 @@ def open_train_test(root: Path, *, home: Path, test_share: float, seed: int) -> 
         home: folder in which packaged data sets are written as files.
         test_share: share of each class that is held out.
         seed: of the split.
+        leave_out: a table of files that are left out.
     Raises:
-        BadSetting: `root` is no path.
+        BadSetting: `root` is no path; or none of the files to leave out is among the images.
         BadFolder: there is nothing to read, to learn from or to test on, or there are fewer than two classes.
     """
     check_path("folder", root)
-    name = str(root)
-    if not root.exists() and name in DATASETS:
-        return _split(DATASETS[name](home / name), root, test_share=test_share, seed=seed)
-    return _split(open_dataset(root), root, test_share=test_share, seed=seed)
+    data = open_named_dataset(root, home=home)
+    if leave_out is not None:
+        data = leave_out_listed(data, leave_out, root)
+    return _split(data, root, test_share=test_share, seed=seed)
 
 
 def _split(data: Dataset, root: Path, *, test_share: float, seed: int) -> TrainTestSplit:

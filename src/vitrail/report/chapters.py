@@ -17,6 +17,7 @@ class Section:
     Attributes:
         missing: reasons why parts of the section have no result.
         runs: run folders, relative to the page.
+        folded: whether the table follows the images, folded away.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Section:
     images: Sequence[EmbeddedImage] = ()
     missing: Sequence[str] = ()
     runs: Sequence[str] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,19 @@ class Chapter:
 
 
 def build_chapters(chapters: Sequence[Chapter], path: Path, *, title: str, about: str) -> None:
-    """Writes the chapters to one HTML file that needs no other file, no network and no script.
+    """Writes the page of `render_chapters`.
 
     Raises:
         MissingExtra: jinja2 is not installed.
         CannotWrite: `path` cannot be written.
     """
-    page = template("chapters.html").render(title=title, about=about, version=__version__, chapters=chapters)
-    write_text(path, page, within=None)
+    write_text(path, render_chapters(chapters, title=title, about=about), within=None)
+
+
+def render_chapters(chapters: Sequence[Chapter], *, title: str, about: str) -> str:
+    """The chapters as HTML that needs no other file, no network and no script.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    return template("chapters.html").render(title=title, about=about, version=__version__, chapters=chapters)

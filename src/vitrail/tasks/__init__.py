@@ -10,6 +10,7 @@ TASKS = Registry(
         "models": "models:Models",
         "list": "list_names:List",
         "classify": "classify:Classify",
+        "check": "check:Check",
         "transfer": "transfer:Transfer",
         "predict": "predict:Predict",
         "explain": "explain:Explain",

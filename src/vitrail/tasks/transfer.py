@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,8 +11,10 @@ from pydantic import AfterValidator, model_validator
 
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
+from vitrail.events import Progress
 from vitrail.settings import (
     DATA,
+    MEASURING,
     METHOD,
     NETWORK,
     OPTIMISATION,
@@ -27,10 +30,13 @@ from vitrail.settings import (
 from vitrail.sharding.sharded_task import Sharded
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from vitrail.sharding.work import Work
     from vitrail.transfer.features import Extractor
     from vitrail.transfer.fine_tuning import FineTuning
     from vitrail.transfer.fitting import Fitting
+    from vitrail.transfer.pipeline import ReadableSplit
 
 BEST = ("efficientnet-lite0", "efficientnet-lite0-320", "squeezenet")
 """Networks of `--preset best`: the highest cross-validated accuracy on the training images of 15-Scene."""
@@ -53,6 +59,9 @@ class Transfer(Sharded):
     )
     test_share: float = setting(
         0.2, "Share of images held out for testing, if the data have no test part", panel=DATA, gt=0, lt=1
+    )
+    leave_out: Path | None = setting(
+        None, "Table of images to leave out, such as suspects.csv of `vitrail check`", panel=DATA
     )
     backbone: Names = setting(
         (DEFAULT_BACKBONE,), "Pretrained networks, comma-separated; see `vitrail list backbones`", panel=NETWORK
@@ -79,6 +88,9 @@ class Transfer(Sharded):
     )
     epochs: int = setting(8, "Number of epochs of fine-tuning", panel=OPTIMISATION, ge=1)
     learning_rate: float = setting(1e-4, "Maximum learning rate of fine-tuning", panel=OPTIMISATION, gt=0)
+    find_copies: bool = setting(
+        True, "Search for altered copies of test images among the training images", panel=MEASURING
+    )
     weights: Path | None = weights_setting()
     seed: int = seed_setting("the split, cross-validation and fine-tuning")
     inference_engine: Literal["auto", "eager", "channels-last", "openvino"] = setting(
@@ -97,15 +109,23 @@ class Transfer(Sharded):
         started = time.perf_counter()
         home = self.cache.parent / "datasets"
         return TransferWork(
-            open_train_test(self.folder, home=home, test_share=self.test_share, seed=self.seed),
+            open_train_test(
+                self.folder, home=home, test_share=self.test_share, seed=self.seed, leave_out=self.leave_out
+            ),
             [self._extractor(name) for name in self.backbone],
             self._fitting(),
             self._fine_tuning() if self.head == "fine-tune" else None,
             source=str(self.folder),
             report=report,
+            near_copies=self._near_copies if self.find_copies else None,
             in_shards=self.is_sharded,
             started=started,
         )
+
+    def _near_copies(self, data: ReadableSplit) -> Generator[Progress, None, np.ndarray]:
+        from vitrail.dataset_check import find_near_copies
+
+        return (yield from find_near_copies(data.train.files, data.test.files, *data.last_layer(), seed=self.seed))
 
     def _extractor(self, name: str) -> Extractor:
         from vitrail.transfer.features import Extractor

@@ -65,6 +65,8 @@ def _summary(evaluation: Evaluation, seconds: Mapping[str, float]) -> Summary:
 def _copies(test: Mapping[str, Any]) -> str:
     """What is to be known before the accuracy: how much of it is remembered."""
     text = f"{count(test['copies'], 'test image is', 'test images are')} among the training images too"
+    if test["near_copies"]:
+        text += f", {'all' if test['near_copies'] == test['copies'] else format(test['near_copies'], ',')} altered"
     rest = test["without_copies"]
     if not rest["n"]:
         return f"{text}: all, so that the accuracy says nothing of new images"

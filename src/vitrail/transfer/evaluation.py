@@ -19,6 +19,28 @@ NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the standard normal distributio
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Which of n test images are among the training images too.
+
+    Attributes:
+        equal: (n,) whether each has the very bytes of a training image.
+        near: (n,) whether each is an altered copy of one; None: that was not looked for.
+    """
+
+    equal: np.ndarray
+    near: np.ndarray | None = None
+
+    @property
+    def any(self) -> np.ndarray:
+        """(n,) either."""
+        return self.equal if self.near is None else self.equal | self.near
+
+    def take(self, rows: np.ndarray) -> Copies:
+        """Of the test images at `rows`."""
+        return Copies(self.equal[rows], None if self.near is None else self.near[rows])
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A classifier's probabilities on test images, which took no part in any choice.
 
@@ -26,14 +48,14 @@ class Evaluation:
         test: the test images and their labels.
         probabilities: (n, K).
         selection: `choice`, `curve_C`, `curve_layer` and, after fine-tuning, `curve_epoch`, as in `result.json`.
-        copies: (n,) whether each test image is a copy of a training image.
+        copies: which test images are among the training images too.
         card: of the data.
     """
 
     test: LabelledImages
     probabilities: np.ndarray = field(repr=False)
     selection: dict[str, Any]
-    copies: np.ndarray = field(repr=False)
+    copies: Copies = field(repr=False)
     card: DataCard = field(repr=False)
 
     @property
@@ -52,13 +74,14 @@ class Evaluation:
             "interval": list(wilson_interval(correct, len(labels))),
             "ece": expected_calibration_error(self.probabilities, labels) if len(labels) else None,
             "per_class": per_class(matrix, classes),
-            "copies": int(self.copies.sum()),
-            "without_copies": self._without_copies() if self.copies.any() else None,
+            "copies": int(self.copies.any.sum()),
+            "near_copies": None if self.copies.near is None else int(self.copies.near.sum()),
+            "without_copies": self._without_copies() if self.copies.any.any() else None,
         }
         return {"test": test, **self.selection, "confusion": matrix.tolist()}
 
     def _without_copies(self) -> dict[str, Any]:
-        correct = (self.predicted == self.test.labels)[~self.copies]
+        correct = (self.predicted == self.test.labels)[~self.copies.any]
         return {
             "accuracy": float(correct.mean()) if len(correct) else None,
             "n": len(correct),

@@ -20,12 +20,13 @@ from vitrail.errors import BadFolder
 from vitrail.events import Note, Progress, Weights
 from vitrail.formatting import count, display_name
 from vitrail.model_card import model_card
-from vitrail.transfer.evaluation import Evaluation
+from vitrail.transfer.evaluation import Copies, Evaluation
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fine_tuning import FineTuning
 from vitrail.transfer.fitting import Fitted, Fitting
 from vitrail.transfer.head import LinearHead
 from vitrail.transfer.multi_network import MultiNetworkFeatures
+from vitrail.transfer.scaling import scale
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,37 @@ class ReadableSplit:
     Attributes:
         features: of `train`, then of `test`.
         card: of the data.
+        near: (n,) whether each test image is an altered copy of a training image; None: that was not looked for.
     """
 
     train: LabelledImages
     test: LabelledImages
     features: MultiNetworkFeatures = field(repr=False)
     card: DataCard
+    near: np.ndarray | None = field(default=None, repr=False)
 
-    @property
-    def copies(self) -> np.ndarray:
-        """(n,) whether each test image has the very bytes of a training image."""
+    @cached_property
+    def copies(self) -> Copies:
+        """Which test images have the very bytes of a training image, and which are altered copies of one."""
         end = len(self.train)
-        return np.isin(self.features.contents[end:], self.features.contents[:end])
+        equal = np.isin(self.features.contents[end:], self.features.contents[:end])
+        return Copies(equal, None if self.near is None else self.near & ~equal)
+
+    def last_layer(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n, d) and (m, d), of the training and the test images: the deepest features, rows of unit length."""
+        layers = next(iter(self.features.blocks.values()))
+        rows = scale([list(layers.values())[-1]], "square-root")
+        return rows[: len(self.train)], rows[len(self.train) :]
+
+    def with_near(self, near: np.ndarray) -> ReadableSplit:
+        """The same, with what is known of altered copies."""
+        split = replace(self, near=near)
+        return replace(split, card=replace(self.card, copies=int(split.copies.any.sum())))
 
     def values(self) -> dict[str, Any]:
         """The data card as `result.json` has it, with what all images, and those to test on, hold."""
         hashed = {name: _sha256_of(row for row in self.rows if row[2] in parts) for name, parts in _HASHED.items()}
-        return {**self.card.values(), **hashed, "copies_across_parts": int(self.copies.sum())}
+        return {**self.card.values(), **hashed}
 
     @cached_property
     def rows(self) -> list[tuple[str, str, str, str]]:
@@ -117,7 +132,8 @@ def readable_split(split: TrainTestSplit, features: MultiNetworkFeatures, source
         notes.append(f"{count(twice, 'image is', 'images are')} in more than one class, with the very same bytes.")
     parts = {"train": len(train), "test": len(test)}
     classes = class_counts(np.concatenate([train.labels, test.labels]), train.classes)
-    return ReadableSplit(train, test, features, DataCard(source, parts, classes, left_out, tuple(notes)))
+    data = ReadableSplit(train, test, features, DataCard(source, parts, classes, left_out, tuple(notes)))
+    return replace(data, card=replace(data.card, copies=int(data.copies.equal.sum())))
 
 
 def _in_two_classes(contents: np.ndarray, labels: np.ndarray) -> int:
@@ -191,7 +207,7 @@ def fit_fine_tuned(
     probabilities = tuned.head.probabilities(extraction.features.get(layer, empty))
     selection = {**_selection(initial, "fine-tune"), "curve_epoch": tuned.curve}
     rows = extraction.rows
-    evaluation = Evaluation(test.take(rows), probabilities, selection, data.copies[rows], data.card)
+    evaluation = Evaluation(test.take(rows), probabilities, selection, data.copies.take(rows), data.card)
     members = [{"backbone": backbone, "layers": [layer], "network": "network.safetensors"}]
     head = _head(tuned.head, members, evaluation, name, "none", flip)
     return FitResult(evaluation, [_network(tuned.backbone.network, evaluation, name), head])

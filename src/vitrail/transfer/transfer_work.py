@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vitrail.datasets.splits import TrainTestSplit
-from vitrail.events import Event, Note, Result, Table, skipped_notes
+from vitrail.events import Event, Note, Progress, Result, Table, skipped_notes
 from vitrail.image_files import display_name
 from vitrail.sharding.part import Part
 from vitrail.transfer.features import Extractor
@@ -28,6 +28,7 @@ class TransferWork:
         tuning: fine-tunes the only network, from the classifier that `fitting` gives; None: no fine-tuning.
         source: the data, as they were given.
         report: events from the fit and `seconds`.
+        near_copies: finds altered copies of test images among the training images; None: they are not looked for.
         in_shards: whether each shard's features are written to a file.
         started: time (`time.perf_counter`) at which the run began.
     """
@@ -41,10 +42,12 @@ class TransferWork:
         *,
         source: str,
         report: Callable[..., Iterator[Event]],
+        near_copies: Callable[[ReadableSplit], Generator[Progress, None, np.ndarray]] | None = None,
         in_shards: bool,
         started: float,
     ) -> None:
         self._split, self._extractors, self._fitting, self._tuning = split, extractors, fitting, tuning
+        self._near_copies = near_copies
         self._source, self._report, self._in_shards, self._started = source, report, in_shards, started
         self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
@@ -87,6 +90,8 @@ class TransferWork:
         yield from skipped_notes(features.skipped)
         fit_started = time.perf_counter()
         data = readable_split(self._split, features, self._source)
+        if self._near_copies is not None:
+            data = data.with_near((yield from self._near_copies(data)))
         yield from map(Note, data.card.notes)
         fit = yield from self._fit(data)
         seconds = {

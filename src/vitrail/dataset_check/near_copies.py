@@ -1,0 +1,106 @@
+"""Test images of which an altered copy is among the training images, found in the time that a few take to read."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from PIL import Image
+
+from vitrail.dataset_check.alignment import aligned_distances, coarse_distances
+from vitrail.dataset_check.neighbours import nearest_neighbours
+from vitrail.dataset_check.scan import SIDE
+from vitrail.decoding import decode
+from vitrail.devices import cpu_count
+from vitrail.errors import BadImage
+from vitrail.events import Progress
+
+BASELINE = 100  # test images, drawn at random, whose second nearest training images are the baseline
+CLOSE, SHARE = 0.05, 0.5  # quantile of the distances to those, and how much of it the distance of a copy may be
+LARGEST = 0.25  # distance of a copy, whatever the baseline: what a crop to 90 % of the sides leaves
+BLOCK = 100  # test images that are compared next, the nearest to a training image first
+FEWEST = 0.02  # share of copies in a block below which no further block is compared
+
+
+def find_near_copies(
+    train: Sequence[Path],
+    test: Sequence[Path],
+    train_features: Float32[np.ndarray, "n d"],
+    test_features: Float32[np.ndarray, "m d"],
+    *,
+    seed: int = 0,
+) -> Generator[Progress, None, Bool[np.ndarray, " m"]]:
+    """Whether each test image is a copy of a training image: recompressed, resized, cropped, mirrored, of other light.
+
+    Yields progress. Each test image is compared with its nearest training image in feature space, as
+    `vitrail.dataset_check.find_copies` compares images, but only where the two are unusually near there: a data set
+    without copies costs the reading of some 500 images, whatever its size. How different the images of these data are
+    is known from the second nearest, which are no copies even where the nearest are.
+
+    Args:
+        train_features, test_features: rows of unit length.
+        seed: of the images that are the baseline.
+    """
+    copies = np.zeros(len(test), bool)
+    similarities, places = nearest_neighbours(test_features, train_features, 2)
+    if not places.size:
+        return copies
+    pairs = _Pairs(train, test, places)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(test))[:BASELINE])
+    yield Progress("copies", 0, len(test))
+    second = np.ones(1)
+    if places.shape[1] > 1:
+        second = np.maximum(pairs.distances(drawn, 0), pairs.distances(drawn, 1))
+    threshold = min(LARGEST, SHARE * float(np.quantile(second, CLOSE)))
+    order = np.argsort(-similarities[:, 0], kind="stable")
+    for start in range(0, len(order), BLOCK):
+        block = order[start : start + BLOCK]
+        copies[block] |= pairs.distances(block, 0) <= threshold
+        yield Progress("copies", min(start + BLOCK, len(test)), len(test))
+        if copies[block].mean() < FEWEST:
+            break
+    yield Progress("copies", len(test), len(test))
+    return copies
+
+
+class _Pairs:
+    """Test images and their nearest training images, read when they are asked for.
+
+    Args:
+        places: (m, count), of the nearest training images of each test image.
+    """
+
+    def __init__(self, train: Sequence[Path], test: Sequence[Path], places: np.ndarray) -> None:
+        self._train, self._test, self._places = train, test, places
+
+    def distances(self, rows: np.ndarray, rank: int) -> Float32[np.ndarray, " rows"]:
+        """Of the test images at `rows` to their nearest training image but `rank`; 1 where one cannot be read."""
+        others = self._places[rows, rank]
+        files = dict.fromkeys([*(self._test[row] for row in rows), *(self._train[place] for place in others)])
+        number = {file: place for place, file in enumerate(files)}
+        thumbnails, readable = _thumbnails(files)
+        left = np.array([number[self._test[row]] for row in rows], np.int64)
+        right = np.array([number[self._train[place]] for place in others], np.int64)
+        _, start = coarse_distances(thumbnails, left, right)
+        aligned, _ = aligned_distances(thumbnails, left, right, start)
+        return np.where(readable[left] & readable[right], aligned, np.float32(1))
+
+
+def _thumbnails(files: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 32, 32) uint8, grey, and (n,) whether each file can be read."""
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        found = list(pool.map(_thumbnail, files))
+    blank = np.zeros((SIDE, SIDE), np.uint8)
+    return np.stack([blank if each is None else each for each in found]), np.array([each is not None for each in found])
+
+
+def _thumbnail(file: Path) -> np.ndarray | None:
+    try:
+        _, image = decode(file, short_side=2 * SIDE)
+    except BadImage:
+        return None
+    grey = image if image.mode == "L" else image.convert("L")
+    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
