@@ -22,7 +22,7 @@ from vitrail.datasets.sample_images import sample_images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
-TABS = ("Explain", "Attack", "Visualise", "Train a classifier", "GANs", "Runs")
+TABS = ("Explain", "Attack", "Visualise", "Check images", "Train a classifier", "GANs", "Runs")
 LONG = 120_000  # milliseconds
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
@@ -190,6 +190,34 @@ def test_a_classifier_is_trained_and_explained(visit, studio):
     press(explain, "Explain")
     expect(visit.state(explain)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(explain.locator(".bars li").first).to_contain_text("down")
+
+
+def test_images_are_checked_and_the_suspects_left_out_of_a_training(visit, studio, tmp_path):
+    data = studio.stripes.parent / f"copied-{tmp_path.name}"
+    shutil.copytree(studio.stripes, data)
+    for name in ("again", "once more"):
+        shutil.copy(data / "train" / "noise" / "0.png", data / "train" / "noise" / f"{name}.png")
+    panel = visit.tab("Check images")
+    folder = panel.get_by_label("Folder of images, with or without classes")
+    folder.fill("/etc")
+    press(panel, "Check")
+    expect(visit.state(panel)).to_contain_text("outside the folders")
+    folder.fill(str(data))
+    press(panel, "Check")
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    expect(panel.locator(".prose.results")).to_contain_text("38 images of 3 classes (train 26, test 12)")
+    expect(panel.get_by_alt_text(re.compile("Copies, side by side"))).to_be_visible()
+    visit.keep("check")
+    panel = visit.tab("Train a classifier")
+    panel.get_by_label("Folder of class folders").fill(str(data))
+    leave_out = panel.get_by_label("Leave out")
+    leave_out.click()
+    visit.page.get_by_role("option", name=re.compile("check-")).first.click()
+    press(panel, "Train")
+    expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
+    made = max(studio.runs.glob("transfer-*"), key=lambda path: path.stat().st_mtime)
+    left_out = json.loads((made / "result.json").read_text())["data"]["left_out"]
+    assert left_out["listed in suspects.csv"] >= 2
 
 
 @pytest.mark.slow

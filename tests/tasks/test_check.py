@@ -157,12 +157,12 @@ def test_transfer_says_itself_that_test_images_are_altered_copies(options, copie
     assert printed.index("among the training images too") < printed.index("chance level")
 
 
-@pytest.mark.parametrize("way", ["as printed", "absolute", "from the data", "from the table", "windows"])
+@pytest.mark.parametrize("way", ["as printed", "absolute", "moved since", "from the table", "windows"])
 def test_files_to_leave_out_are_found_however_they_are_named(way, stripes, tmp_path, monkeypatch):
     monkeypatch.chdir(stripes.parent)
     file = "train/across/0.png"
     names = {
-        "as printed": f"{stripes.name}/{file}", "absolute": stripes / file, "from the data": file,
+        "as printed": f"{stripes.name}/{file}", "absolute": stripes / file, "moved since": f"/disk/old/photos/{file}",
         "from the table": f"../{stripes.name}/{file}", "windows": f"{stripes.name}/{file}".replace("/", "\\"),
     }  # fmt: skip
     home = tmp_path

@@ -28,7 +28,7 @@ class Suspect:
 
 
 def list_suspects(check: DatasetCheck, parts: Mapping[Path, str]) -> list[Suspect]:
-    """Leaks, duplicates, wrong labels and odd images, in this order, each kind best first.
+    """Leaks, duplicates, wrong labels (as many as are expected) and odd images, in this order, each kind best first.
 
     Of each group of copies one image is no suspect: the first one of the part that comes last, so that a test set stays
     whole and the training set loses the copies.
@@ -39,7 +39,7 @@ def list_suspects(check: DatasetCheck, parts: Mapping[Path, str]) -> list[Suspec
     copies = [suspect for group in check.duplicates for suspect in _copies(group, parts)]
     wrong = [
         Suspect(check.files[issue.row], "label", issue.score, check.classes[issue.suggested])
-        for issue in check.label_issues.issues
+        for issue in check.label_issues.issues[: round(check.label_issues.expected or 0)]
     ]
     odd = [Suspect(check.files[each.row], each.kind, each.score) for each in check.outliers.outliers]
     return [*sorted(copies, key=lambda suspect: suspect.kind != "leak"), *wrong, *odd]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from vitrail.validation import check_path
 def leave_out_listed(data: Dataset, table: Path, root: Path) -> Dataset:
     """The data without the images that a table lists in its column of files, such as `suspects.csv` of a check.
 
-    Files are named as outputs name them, or by a path that begins at the working directory, at the data or at the
-    table. Rows that name no image of the data are counted in a note.
+    Files are named as outputs name them, or by a path that begins at the working directory or at the table. Where the
+    data have moved since, the end of the path that leads to an image below them counts. Rows that name no image of the
+    data are counted in a note.
 
     Args:
         root: the data, as they were given.
@@ -34,12 +36,9 @@ def leave_out_listed(data: Dataset, table: Path, root: Path) -> Dataset:
     except BadFolder as error:
         raise BadSetting(str(error)) from None
     places = _places(data)
-    homes = (Path(), root, root.parent, table.parent)
     found, unknown = set[int](), []
     for file in sorted(listed):
-        spelled = (file, file.replace("\\", "/"))  # as written on Windows
-        named = (file, *(os.path.abspath(home / each) for each in spelled for home in homes))
-        at = next((places[each] for each in named if each in places), None)
+        at = next((places[each] for each in _readings(file, table, root) if each in places), None)
         found.update(() if at is None else (at,))
         unknown += [file] if at is None else []
     if unknown and not found:
@@ -64,6 +63,15 @@ def leave_out_listed(data: Dataset, table: Path, root: Path) -> Dataset:
         left_out=+left_out,
         notes=tuple(notes),
     )
+
+
+def _readings(file: str, table: Path, root: Path) -> Iterator[str]:
+    r"""What a name in the table may mean, the likeliest first; `a\b` is `a/b` where it was written on Windows."""
+    yield file
+    for spelled in dict.fromkeys((file, file.replace("\\", "/"))):
+        yield from (os.path.abspath(home / spelled) for home in (Path(), table.parent))
+        parts = PurePath(spelled).parts
+        yield from (os.path.abspath(root.joinpath(*parts[start:])) for start in range(1, len(parts)))
 
 
 def _places(data: Dataset) -> dict[str, int]:

@@ -25,7 +25,9 @@ class Highlight:
 
 
 def highlights(result: Mapping[str, Any]) -> list[Highlight]:
-    """The most important values; those that the result does not contain are omitted."""
+    """The most important values, without those that the result lacks; of a check none, whose summary says more."""
+    if "leaks" in result:
+        return []
     test, choice = (_mapping(result, key) for key in ("test", "choice"))
     seconds = _mapping(result, "seconds")
     stages = [f"{format_key(key)} {format_value('seconds', value)}" for key, value in seconds.items() if key != "total"]

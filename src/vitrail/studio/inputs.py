@@ -22,7 +22,7 @@ from vitrail.studio.uploads import checked_image, checked_weights, encoded_again
 from vitrail.task import Task
 
 OMITTED = {
-    *("cache", "use_cache", "weights", "labels", "spectrum", "tensorboard", "resume"),
+    *("cache", "use_cache", "weights", "labels", "leave_out", "spectrum", "tensorboard", "resume"),
     *("live", "preview_every", "feature_extractor", "judge", "download", "device"),
     *("shards", "shard", "engine", "workers", "memory"),
 }

@@ -1,4 +1,4 @@
-"""The page: six tabs that share one context."""
+"""The page: seven tabs that share one context."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import gradio as gr
 from gradio.themes.utils import fonts
 
 from vitrail.formatting import count
-from vitrail.studio import attack, explain, gans, history, train, visualise
+from vitrail.studio import attack, check, explain, gans, history, train, visualise
 from vitrail.studio.context import EVENT_OPTIONS, StudioContext
 
 KEEP_ALIVE_SECONDS = 20.0
 
-HEAD = """<h1>Vitrail</h1><p>Train, explain, attack and visualise image classifiers; train GANs.
+HEAD = """<h1>Vitrail</h1><p>Check images; train, explain, attack and visualise image classifiers; train GANs.
 This page belongs to one person: its address gives access to all runs and uploads.</p>"""
 SANS = (fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("DejaVu Sans"), fonts.Font("sans-serif"))
 MONO = (fonts.Font("ui-monospace"), fonts.Font("DejaVu Sans Mono"), fonts.Font("monospace"))
@@ -73,8 +73,10 @@ def page(context: StudioContext) -> gr.Blocks:
                 networks.append(attack.screen(context))
             with gr.Tab("Visualise", id="visualise"):
                 networks.append(visualise.screen(context))
+            with gr.Tab("Check images", id="check"):
+                checked = check.screen(context)
             with gr.Tab("Train a classifier", id="train"):
-                classifier, use = train.screen(context)
+                classifier, use, suspects = train.screen(context)
             with gr.Tab("GANs", id="gans"):
                 training = gans.screen(context)
             with gr.Tab("Runs", id="runs"):
@@ -91,11 +93,13 @@ def page(context: StudioContext) -> gr.Blocks:
                 *(gr.Dropdown(names) for _ in networks),
                 gr.Dropdown(trainings, value=trainings[0] if trainings else None),
                 gr.Dropdown(folders, value=folders[:1]),
+                gr.Dropdown(train.suspect_choices(context), value=""),
             ]
 
-        blocks.load(load, None, [summary, *networks, training, runs], **EVENT_OPTIONS)
+        blocks.load(load, None, [summary, *networks, training, runs, suspects], **EVENT_OPTIONS)
         blocks.load(keep_alive, None, [summary], **EVENT_OPTIONS)
         blocks.load(None, None, None, js=TAB_KEYS)
+        checked.change(lambda: gr.Dropdown(train.suspect_choices(context)), None, [suspects], api_visibility="private")
         use.click(use_classifier, [classifier], [*networks, tabs], **EVENT_OPTIONS)
     blocks.queue(default_concurrency_limit=None, max_size=100)
     return blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from secrets import token_hex
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,24 +20,21 @@ from vitrail.studio.context import (
     output_panels,
     run_buttons,
 )
+from vitrail.studio.data_input import chosen_data, data_input
 from vitrail.studio.inputs import changed_settings, other_settings
 from vitrail.studio.jobs import Step
 from vitrail.studio.run_monitor import RunMonitor
-from vitrail.studio.uploads import ZIP_BYTES, allowed_data, checked_upload, clean, unpacked
+from vitrail.tasks.check_report import SUSPECTS
 from vitrail.tasks.transfer import Transfer
 
 
-def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
-    """Builds the tab; returns the run folder of the last classifier, and the button that opens it in other tabs."""
+def screen(context: StudioContext) -> tuple[gr.State, gr.Button, gr.Dropdown]:
+    """Builds the tab; returns the last run folder, the button that opens it elsewhere, and the choice of a check."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            folder = gr.Textbox(
-                "digits", label="Folder of class folders", info="On this machine; digits: packaged data set", lines=1
-            )
-            archive = gr.File(
-                label=f"or a zip file of class folders (at most {ZIP_BYTES // 1_000_000} MB unpacked)",
-                file_types=[".zip"],
-                type="filepath",
+            folder, archive = data_input("Folder of class folders")
+            suspects = gr.Dropdown(
+                suspect_choices(context), value="", label="Leave out", info="The suspects of a check of these images"
             )
             networks = context.networks()
             default = DEFAULT_BACKBONE if DEFAULT_BACKBONE in networks else networks[0]
@@ -48,31 +45,34 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button]:
         with gr.Column(scale=2, min_width=320):
             status, output = output_panels()
 
-    def plan(where: str, zipped: str | None, chosen: Sequence[str], *more: Any) -> list[TaskSettings]:
+    def plan(
+        where: str, zipped: str | None, check: str | None, chosen: Sequence[str], *more: Any
+    ) -> list[TaskSettings]:
         if not chosen:
             raise BadSetting(f"No network is chosen. Use e.g. {DEFAULT_BACKBONE}.")
         settings = {
             "backbone": [context.check_network(name) for name in chosen],
             **changed_settings(Transfer, names, more),
+            **_left_out(context, check),
         }
         Step.of("transfer", {"folder": where or "digits", **settings})  # before a zip is unpacked
-        return [("transfer", {"folder": _data(context, where, zipped), **settings})]
+        return [("transfer", {"folder": chosen_data(context, where, zipped), **settings})]
 
     completed = connect(
-        context, Controls(run, stop, status, output), [folder, archive, backbone, *others], plan, render
+        context, Controls(run, stop, status, output), [folder, archive, suspects, backbone, *others], plan, render
     )
     completed.change(lambda path: gr.Button(interactive=bool(path)), [completed], [use], api_visibility="private")
-    return completed, use
+    return completed, use, suspects
 
 
-def _data(context: StudioContext, where: str, zipped: str | None) -> str:
-    if zipped:
-        archive = checked_upload(zipped, context.uploads)
-        home = context.uploads / "sets" / token_hex(16)
-        folder = unpacked(archive, home)
-        clean(context.uploads, f"{context.jobs.named_by_open()} {home}")
-        return str(folder)
-    return allowed_data(where, context.roots)
+def suspect_choices(context: StudioContext) -> list[tuple[str, str]]:
+    """Nothing, and the finished checks, the latest first."""
+    return [("nothing", ""), *((Path(run).name, run) for run in context.runs_of("check"))]
+
+
+def _left_out(context: StudioContext, check: str | None) -> dict[str, str]:
+    """The setting `leave_out`, if a check was chosen."""
+    return {"leave_out": str(Path(context.find_run(check)) / SUSPECTS)} if check else {}
 
 
 def render(monitors: Sequence[RunMonitor]) -> str:
