@@ -42,7 +42,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
         with gr.Column(scale=1, min_width=280):
             image = image_input()
             network, file = network_input(context)
-            target = class_dropdown(context, network, "Target class", first="any")
+            target = class_dropdown(context, network, "Target class", first="@any")
             method = gr.Dropdown([*ATTACKS], value=DEFAULT_ATTACK, label="Attack")
             epsilon = gr.Textbox(
                 "", label="Epsilon", info="Perturbation budget, for images in [0, 1]; some attacks need it"
@@ -57,7 +57,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
         settings = {
             "images": [provided_image(path, context)],
             "backbone": context.check_network(backbone),
-            "target": [chosen_target or "any"],
+            "target": [chosen_target or "@any"],
             "method": attack,
             "preview_every": REFRESH_SECONDS,
             **weights_file(own, context),

@@ -42,7 +42,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
             misclassified_dropdown(network, image, context)
             methods = [each for each in ATTRIBUTIONS if not each.endswith(":")]
             method = gr.CheckboxGroup(methods, value=[DEFAULT_METHOD], label="Methods")
-            target = gr.Textbox("top", label="Class to explain", info="Name or number; top: the likeliest class")
+            target = gr.Textbox("@top", label="Class to explain", info="Name or number; @top: the likeliest class")
             names, others = other_settings(Explain, ("images", "method", "target", "backbone", "faithfulness"))
             run, stop = run_buttons("Explain")
         with gr.Column(scale=2, min_width=320):
@@ -53,7 +53,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
     def plan(path: str | None, backbone: str, own: str | None, *values: Any) -> list[TaskSettings]:
         chosen_methods, chosen_target, *more = values
         image_file, network_name = provided_image(path, context), context.check_network(backbone)
-        settings = {"backbone": [network_name], "target": chosen_target or "top", **weights_file(own, context)}
+        settings = {"backbone": [network_name], "target": chosen_target or "@top", **weights_file(own, context)}
         settings |= {"method": chosen_methods} if chosen_methods else {}
         return [
             prediction(image_file, network_name, weights_file(own, context), is_run=Path(network_name).is_dir()),
