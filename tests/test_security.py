@@ -130,7 +130,7 @@ ELSEWHERE = {
     ("studio/uploads.py", "os.chmod"): "the page's own folder, which is closed to others",
     ("studio/uploads.py", "opened.open"): "a member of a zip that was opened by the reader",
     ("tars.py", "tarfile.open"): "a tar file that was opened by the reader",
-    ("datasets/idx.py", "gzip.open"): "a gzip that was opened by the reader",
+    ("idx.py", "gzip.open"): "a gzip that was opened by the reader",
     ("transfer/cache.py", "np.memmap"): "after `check_regular`",
 }
 """What looks as if it opened, wrote or removed a file by itself, and why it may."""

@@ -10,6 +10,7 @@ from vitrail.errors import BadFolder, BadImage
 from vitrail.files import AnyPath
 from vitrail.folder_walk import LeftOut, is_system_file, kind_of, walk_files
 from vitrail.formatting import display_name as display_name
+from vitrail.idx import PARTS, has_idx, image_paths, read_image, split_idx_path
 from vitrail.image_formats import PIXEL_LIMIT, SUFFIXES
 from vitrail.tables import is_table, iter_listed_files
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
@@ -69,19 +70,27 @@ def read_bytes(path: AnyPath) -> bytes:
     name = display_name(path)
     try:
         return reading.read_bytes(path, BYTE_LIMIT)
-    except NotADirectoryError:  # a part of the path is a file: a tar file, it may be
+    except NotADirectoryError:  # a part of the path is a file: a tar file or an idx file, it may be
         return _read_inside(Path(path), name)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise BadImage(f"'{name}' cannot be read ({reason}). Use the path of a readable image.") from error
 
 
+def is_inside(path: Path) -> bool:
+    """Whether a path leads into a tar file or an idx file that is there."""
+    return split_tar_path(path) is not None or split_idx_path(path) is not None
+
+
 def _read_inside(path: Path, name: str) -> bytes:
     try:
-        place = split_tar_path(path)
-        if place is None:
+        data: bytes | None
+        if (tar := split_tar_path(path)) is not None:
+            data = read_member(*tar, BYTE_LIMIT)
+        elif (idx := split_idx_path(path)) is not None:
+            data = read_image(*idx)
+        else:
             raise NotADirectoryError(20, "Not a directory")
-        data = read_member(*place, BYTE_LIMIT)
     except (OSError, BadFolder) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadImage(f"'{name}' cannot be read ({reason}). Use the path of a readable image.") from error
@@ -97,14 +106,14 @@ def _named_by(here: Path, left_out: LeftOut | None) -> Iterator[Path]:
         yield from _or_fail(_in_tar(here), f"There is no image in '{display_name(here)}'")
     elif here.is_file() and is_table(here):
         yield from _or_fail(iter_listed_files(here), f"The table '{display_name(here)}' lists no image")
-    elif here.exists() or split_tar_path(here):
+    elif here.exists() or is_inside(here):
         yield here
     else:
         yield from _matching(here, left_out)
 
 
 def images_below(folder: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
-    """The images at every depth of a folder, in its order; of one that holds none, those in its tar files.
+    """The images at every depth of a folder, in its order; of one that holds none, those in its tar or idx files.
 
     Args:
         left_out: counts what is no image, by kind.
@@ -115,7 +124,9 @@ def images_below(folder: Path, left_out: LeftOut | None = None) -> Iterator[Path
     for image in _images_below(folder, left_out):
         found = True
         yield image
-    if not found:
+    if not found and has_idx(folder):
+        yield from (image for part in PARTS for image in image_paths(folder, part))
+    elif not found:
         yield from (image for tar in filter(is_tar, walk_files(folder)) for image in _in_tar(tar))
 
 

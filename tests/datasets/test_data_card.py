@@ -12,10 +12,11 @@ def test_the_line_says_what_was_read_and_what_was_not():
         {"train": 2419, "test": 605},
         {"daisy": 600, "rose": 12, "tulip": 2412},
         {".heic": 88, "unreadable": 2},
+        copies=31,
     )
     assert card.line() == (
         "3,024 images of 3 classes (train 2,419, test 605); left out 90: 88 .heic, 2 unreadable; "
-        "smallest class 12 (rose)"
+        "smallest class 12 (rose); 31 copies across parts"
     )
     assert card.values() == {
         "source": "flowers",
@@ -25,6 +26,7 @@ def test_the_line_says_what_was_read_and_what_was_not():
         "smallest_class": {"name": "rose", "images": 12},
         "left_out": {".heic": 88, "unreadable": 2},
         "notes": [],
+        "copies_across_parts": 31,
     }
 
 

@@ -23,8 +23,8 @@ from hostile_images import files_of, photograph
 from pydantic_core import PydanticUndefined
 from safetensors.numpy import save_file
 
+from vitrail import idx
 from vitrail.backbones.weights import assemble, read_state
-from vitrail.datasets import idx
 from vitrail.datasets.image_table import find_attribute_table, read_attributes
 from vitrail.datasets.network_labels import read_network_labels
 from vitrail.datasets.open_dataset import open_dataset

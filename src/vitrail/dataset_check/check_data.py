@@ -59,7 +59,7 @@ class CheckWork:
             class_counts(labels[labels != UNKNOWN], self.data.classes) if self.data.classes else {},
             with_unreadable(self.data.left_out, len(check.skipped)),
             self.data.notes,
-            len(check.leaks),
+            len(check.leaks) if any(self.data.parts) else None,
         )
 
 

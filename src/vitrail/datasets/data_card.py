@@ -27,7 +27,8 @@ class DataCard:
         classes: number of images in each class; none where no class is known.
         left_out: number of files that are not among these, by kind.
         notes: what was decided while it was read, a sentence each.
-        copies: number of held-out images of which a copy, equal or near, is in an earlier part.
+        copies: number of held-out images of which a copy, equal or near, is in an earlier part; None: not
+            looked for.
     """
 
     source: str
@@ -35,7 +36,7 @@ class DataCard:
     classes: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    copies: int = 0
+    copies: int | None = None
 
     @property
     def images(self) -> int:

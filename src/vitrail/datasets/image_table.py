@@ -15,8 +15,8 @@ from vitrail.datasets.parts import part_named
 from vitrail.errors import BadFolder, BadSetting
 from vitrail.folder_walk import LeftOut, folders_in
 from vitrail.formatting import display_name
+from vitrail.image_files import is_inside
 from vitrail.tables import FILE_COLUMNS, column_among, columns_of, file_column, is_table, resolve_relative, rows_of
-from vitrail.tars import split_tar_path
 
 CLASS_COLUMNS = (
     *("class", "label", "class_name", "label_name", "category", "class_index", "target", "species", "breed", "name"),
@@ -137,7 +137,7 @@ def _without_decimals(names: list[str]) -> list[str]:
 def is_there(file: Path) -> bool:
     """Whether a file can be read, be it in a tar file."""
     try:
-        return os.path.isfile(file) or split_tar_path(file) is not None
+        return os.path.isfile(file) or is_inside(file)
     except (OSError, ValueError):  # a name longer than names can be; a null character
         return False
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from vitrail.datasets import DATASETS
 from vitrail.datasets.dataset import Dataset
 from vitrail.datasets.folder import read_folder
+from vitrail.datasets.idx_images import read_idx_images
 from vitrail.datasets.image_table import read_image_table
 from vitrail.datasets.tar_images import holds_tars, read_tar_images
 from vitrail.files import AnyPath
+from vitrail.idx import has_idx
 from vitrail.tables import is_table
 from vitrail.tars import is_tar
 from vitrail.validation import check_path
@@ -23,7 +25,8 @@ def open_dataset(path: AnyPath) -> Dataset:
 
     Args:
         path: a folder (of images, of class folders, or of parts such as `train/` and `test/` with either), a table with
-            the columns `file` and `class` and, if it is split, `part`; or tar files.
+            the columns `file` and `class` and, if it is split, `part`; tar files; or a folder of
+            the four idx files of MNIST.
 
     Raises:
         BadSetting: no path.
@@ -35,7 +38,7 @@ def open_dataset(path: AnyPath) -> Dataset:
         return read_image_table(root)
     if is_tar(root) or holds_tars(root):
         return read_tar_images(root)
-    return read_folder(root)
+    return read_idx_images(root) if has_idx(root) else read_folder(root)
 
 
 def open_named_dataset(path: AnyPath, *, home: Path) -> Dataset:

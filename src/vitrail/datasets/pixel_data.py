@@ -15,7 +15,6 @@ from torch import Tensor
 
 from vitrail.datasets.data_card import DataCard, class_counts, with_unreadable
 from vitrail.datasets.dataset import UNKNOWN, Dataset
-from vitrail.datasets.idx import has_idx, read_part
 from vitrail.datasets.image_table import find_attribute_table, has_classes, read_attributes
 from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.pixels import PixelSet, fit_to_size, stratified_holdout
@@ -24,6 +23,7 @@ from vitrail.devices import cpu_count
 from vitrail.errors import BadFolder, BadImage, BadSetting, UnknownName
 from vitrail.events import Note, skipped_notes
 from vitrail.folder_walk import LeftOut
+from vitrail.idx import has_idx, read_part
 from vitrail.image_files import display_name, none_readable, skipped_entry
 from vitrail.images import read_pixels
 from vitrail.tables import is_table
@@ -102,7 +102,7 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
     elif source.startswith("torchvision:"):
         opened = _from_torchvision(source.partition(":")[2], options)
     elif has_idx(root):
-        opened = _from_splits(read_part(root, "train"), read_part(root, "test"), options, tuple("0123456789"))
+        opened = _from_splits(_idx_part(root, "train"), _idx_part(root, "test"), options, tuple("0123456789"))
     elif root.exists():
         opened = _from_files(root, options)
     else:
@@ -121,6 +121,11 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
     grey = opened.train.to_grayscale(), opened.held_out.to_grayscale()
     same = grey[0].channels == grey[1].channels
     return replace(opened, train=grey[0], held_out=grey[1]) if same else opened
+
+
+def _idx_part(root: Path, part: str) -> tuple[Tensor, Tensor]:
+    images, labels = read_part(root, part)
+    return torch.from_numpy(images.copy())[:, None], torch.from_numpy(labels.astype(np.int64))
 
 
 def _subsample(opened: TrainAndHeldOut, options: PixelOptions) -> TrainAndHeldOut:
