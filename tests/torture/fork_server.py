@@ -101,12 +101,30 @@ def begin(trial: Mapping[str, Any], counts: memoryview) -> int:
         log = os.open(trial["log"], os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(log, stream)
+        surround(trial.get("surroundings", {}))
         faults.play(trial.get("fault", {}), Path(trial["home"]), counts)
         code = commanded(trial["arguments"])
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def surround(surroundings: Mapping[str, Any]) -> None:
+    """Variables of the environment (None: not set), the working directory, and what standard output is."""
+    for name, value in surroundings.get("environment", {}).items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    if "directory" in surroundings:
+        os.chdir(surroundings["directory"])
+    if surroundings.get("removed"):
+        os.rmdir(surroundings["directory"])
+    match surroundings.get("output"):
+        case "full":
+            os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+        case "closed":
+            os.close(1)
+        case str(encoding):
+            sys.stdout.reconfigure(encoding=encoding, errors="strict")  # type: ignore[union-attr]
 
 
 def commanded(arguments: Sequence[str]) -> int:

@@ -92,7 +92,7 @@ class Server:
         self.process.stdin.write(json.dumps(orders) + "\n")
         self.process.stdin.flush()
         ended = json.loads(self.process.stdout.readline())
-        said = [Path(order["log"]).read_text() for order in orders]
+        said = [Path(order["log"]).read_text(errors="replace") for order in orders]
         for order in orders:
             Path(order["log"]).unlink()
         return [Outcome(**each, said=text) for each, text in zip(ended, said, strict=True)]

@@ -15,6 +15,9 @@ def main() -> None:
         stop_on_signals()
         configure_process()
         from vitrail.cli.app import app
+        from vitrail.cli.text import write_what_there_is
+
+        write_what_there_is()  # of --help too
 
         try:
             app(prog_name="vitrail")

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from vitrail.cli.progress import ProgressLines
 from vitrail.cli.table import grid
-from vitrail.cli.text import printable
+from vitrail.cli.text import printable, write_what_there_is
 from vitrail.events import Event, Note, Plot, Progress, Result, Summary, Table
 
 SKIPPED_LINES = 5
@@ -46,6 +46,7 @@ class Printer:
     """
 
     def __init__(self, as_json: bool, shortening: Sequence[str] = ()) -> None:
+        write_what_there_is()
         self._as_json = as_json
         self._out = QuietConsole(stderr=as_json, highlight=False, soft_wrap=True)
         self._errors = QuietConsole(stderr=True, highlight=False, soft_wrap=True)

@@ -58,7 +58,7 @@ class Report:
         if len(self._rows) < IMAGES_IN_PLOT and not attacked.misclassified_before:
             self._rows.append(self._panels(attacked))
             margins = attacked.margin_history
-            self._lines.append(Line(list(map(float, range(len(margins)))), margins, attacked.file.stem))
+            self._lines.append(Line(list(map(float, range(len(margins)))), margins, name.replace("_adversarial", "")))
 
     def finish(self) -> Iterator[Event]:
         """The table, and plots of the first images.

@@ -15,6 +15,7 @@ from vitrail.events import Event, Note, Plot, Summary, Table
 from vitrail.formatting import command, count, number, percent
 from vitrail.image_files import display_name
 from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
+from vitrail.unique_names import distinct_names
 
 IMAGES_ON_SHEET = 12
 NORMS = {"linf": "L∞", "l2": "L2"}
@@ -110,11 +111,12 @@ def _plots(audit: AuditResult, files: Sequence[Path]) -> Iterator[Event]:
     lengths = np.sort(minimal[rows])
     share = (np.arange(len(lengths)) + 1) / len(lengths)
     axis = Axis("norm of the minimal perturbation, L2", "share of images", percent_y=True)
+    names = distinct_names(list(map(display_name, files)))
     line = Line([0.0, *lengths.tolist()], [0.0, *share.tolist()])
     yield Plot("minimal", "Share of images that a perturbation of this norm changes", curve([line], axis))
     for name, title, chosen in (
         ("fragile", "The least robust images: smallest minimal L2", ordered[:IMAGES_ON_SHEET]),
         ("robust", "The most robust images: largest minimal L2", ordered[::-1][:IMAGES_ON_SHEET]),
     ):
-        captions = [f"{files[row].stem} {minimal[row]:.3f}" for row in chosen]
+        captions = [f"{names[row]} {minimal[row]:.3f}" for row in chosen]
         yield Plot(name, title, contact_sheet([load_thumbnail(files[row]) for row in chosen], captions))

@@ -184,7 +184,7 @@ def _shortcuts(check: DatasetCheck) -> Finding:
         sentences = [f"Shortcuts cannot be found: {check.undefined['shortcuts']}."]
     elif check.shortcuts:
         sentences = [
-            f"{each.property.capitalize()} alone tells {check.classes[each.label]} from all other classes in "
+            f"The {each.property} alone tells {check.classes[each.label]} from all other classes in "
             f"{percent(each.accuracy)} (chance 50.0 %): a classifier may learn that instead of what the images show."
             for each in check.shortcuts
         ]

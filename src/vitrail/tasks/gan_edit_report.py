@@ -61,10 +61,10 @@ class Report:
             edits = {attribute: int(value) for attribute, value in self._edits.items()}
             self.images.append({"file": display_name(file), "edits": edits, **entry, "output": output})
             if len(self._rows) < IMAGES_IN_PLOT:
-                self._rows.append(self._panels(images, self.images[-1]))
+                self._rows.append(self._panels(name, images, self.images[-1]))
             if len(self._strips) < STRIPS:
                 frames = np.stack([images["original"], images["reconstruction"], *strip])
-                self._strips.append((file.stem, frames))
+                self._strips.append((name, frames))
 
     def means(self) -> dict[str, Any]:
         """Means over all images, as in `result.json`; None for what was not measured."""
@@ -110,14 +110,14 @@ class Report:
     def _edit_names(self) -> list[str]:
         return [f"{'' if value else 'not '}{name}" for name, value in self._edits.items()]
 
-    def _panels(self, images: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
+    def _panels(self, name: str, images: dict[str, np.ndarray], entry: dict[str, Any]) -> list[Panel]:
         judge, identity = entry["judge"], entry["identity"]
         before, after = (() if judge is None else self._probabilities(judge[when]) for when in ("before", "after"))
         ratio = None if identity is None else identity["ratio"]
         distance = () if ratio is None else (f"distance {ratio:.2f}",)
         error = f"squared error {entry['reconstruction_error']:.4f}"
         return [
-            Panel(_enlarge(images["original"]), (Path(entry["file"]).name, *before)),
+            Panel(_enlarge(images["original"]), (name, *before)),
             Panel(_enlarge(images["reconstruction"]), (error,)),
             Panel(_enlarge(images["edited"]), (*after, *distance)),
         ]
