@@ -82,7 +82,7 @@ def test_a_training_does_not_go_on_with_other_images(home, judges):
 
 
 def test_held_out_images_count_too(home, judges):
-    Image.new("RGB", (20, 20), "red").save(home / "moved" / "test" / "down" / "0.png")
+    Image.new("L", (20, 20)).save(home / "moved" / "test" / "down" / "0.png")  # grey, as all: those to train on stay
     assert "1 of 36 images changed." in resumed(home, judges, "--data", home / "moved").stderr
 
 
@@ -173,8 +173,12 @@ def test_a_recorded_working_directory_leads_no_further_than_a_process_may_read(t
 
 
 @pytest.mark.parametrize("seen", [None, 5, "\0", "../none", ["a"], "/"])
-def test_a_damaged_working_directory_is_ignored(seen, tmp_path):
-    assert found("a.png", Run(tmp_path, "classify", {}, {"working_directory": seen}, None)) == "a.png"
+def test_a_damaged_working_directory_is_ignored(seen, tmp_path, monkeypatch):
+    run = Run(tmp_path, "classify", {}, {"working_directory": seen}, None)
+    assert found("a.png", run) == "a.png"
+    monkeypatch.setattr(reading, "_places", (tmp_path,))
+    assert found("a.png", run) == "a.png"
+    check_there("a\0.png", tmp_path)
 
 
 def test_a_table_among_the_images_moves_with_them(tmp_path):

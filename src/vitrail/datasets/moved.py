@@ -59,7 +59,7 @@ def found(text: str, run: Run) -> str:
 def check_there(text: str, run: Path) -> None:
     """Raises `BadRun` where a run's images are no longer at the path that it recorded."""
     # Of what may not be read, even whether it is there is not said: it is refused where it is opened.
-    if text and may_be_read(text) and not _names_data_set(text) and not _is_there(text):
+    if text and "\0" not in text and may_be_read(text) and not _names_data_set(text) and not _is_there(text):
         raise BadRun(
             f"The images of {str(run)!r} were at {text!r}, which is not there. "
             "Use --data PATH, where the images are now.",
