@@ -35,7 +35,7 @@ STOREYS = (
         *("image_files", "image_formats", "image_headers", "image_contents", "jpeg2000", "pnm", "tiff_layouts"),
         *("decoding", "devices", "process", "process_group", "distributed", "interrupts", "tables"),
         *("folder_walk", "tars", "idx", "path_list", "class_names", "preprocessing", "formatting", "model_card"),
-        "unique_names",
+        *("unique_names", "result_differences"),
     },
     {"datasets", "backbones", "plots"},
     {"image_ascent", "gan_training", "linear_svm", "sharding", "metrics"},

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 
 from vitrail.cli.app import FACES
-from vitrail.cli.commands import command_for
+from vitrail.cli.commands import AS_OPTION, command_for
 from vitrail.task import Task
 from vitrail.tasks import TASKS
 
@@ -30,8 +30,8 @@ def command(name: str) -> str:
 def page(name: str) -> str:
     """The page of the command of `name`, in Markdown."""
     task = COMMANDS[name]
-    told = [option for option in command_for(name, task).params if option.name in task.model_fields]
-    rows = [_row(option, task.model_fields[option.name]) for option in told]
+    fields = [(option, option.name.removesuffix(AS_OPTION)) for option in command_for(name, task).params]
+    rows = [_row(option, task.model_fields[field]) for option, field in fields if field in task.model_fields]
     return "\n".join(
         [f"# {command(name)}", "", *(task.__doc__ or "").splitlines(), "", *_example(name), *_table(task, rows)]
     )

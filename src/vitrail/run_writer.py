@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import platform
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -106,12 +107,15 @@ class _Log:
             return
         if not self.has_begun:
             files.write_json(self._folder / "settings.json", self._settings, within=self._home)
-            files.write_json(self._folder / "environment.json", environment(), within=self._home)
+            files.write_json(self._folder / "environment.json", self._environment(), within=self._home)
             self.has_begun = True
             for early in self._early:
                 write_event(early, self._folder, within=self._home)
         self.has_files |= not isinstance(event, Note | Progress)
         write_event(event, self._folder, within=self._home)
+
+    def _environment(self) -> dict[str, Any]:
+        return {**environment(), "working_directory": _seen_from(self._folder)}
 
     def remove(self, made: Sequence[Path]) -> None:
         """Removes what was written, and the folders `made` for it that are empty then."""
@@ -263,6 +267,15 @@ def _seed(task: Task) -> dict[str, int]:
 def _write_line(folder: Path, line: Mapping[str, Any], within: Path) -> None:
     timed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
     files.append_line(folder / "events.jsonl", json.dumps(timed, ensure_ascii=False), within=within)
+
+
+def _seen_from(folder: Path) -> str:
+    """The working directory from a run folder: it stays right where both are moved, and names no more than it must."""
+    here = os.path.realpath(".")
+    try:
+        return Path(os.path.relpath(here, os.path.realpath(folder))).as_posix()
+    except ValueError:  # on another disk of Windows
+        return here
 
 
 def environment() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
@@ -58,6 +58,7 @@ def setting(
     flag: str | None = None,
     repeated: bool = False,
     written: bool = False,
+    place: Literal["images", "path"] | None = None,
     **limits: Any,
 ) -> Any:
     """A field that knows its help text and its limits.
@@ -67,13 +68,15 @@ def setting(
         help: a noun phrase, with the unit.
         panel: the heading under which `--help` lists it: one of `PANELS`.
         positional: given on the command line without an option's name.
-        flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from").
+        flag: the option's name where it is not the field's, which Python's keywords cannot be ("--from"); of a
+            positional setting, an option that may give it too.
         repeated: the option may be given several times, each value one more of a tuple.
         written: it names, or fills, a place outside the run folder; `replay` leaves it at its default.
+        place: it names the images of the task, for `replay --data`; or it may be a path in place of a name.
         limits: pydantic's own (`ge`, `gt`, `le`, `lt`, ...).
     """
     extra: dict[str, Any] = {"panel": panel, "positional": positional, "flag": flag}
-    extra |= {"repeated": repeated, "written": written}
+    extra |= {"repeated": repeated, "written": written, "place": place}
     return Field(default, description=help, json_schema_extra=extra, **limits)
 
 

@@ -133,6 +133,24 @@ class Task(BaseModel):
         return settings
 
     @classmethod
+    def images_setting(cls) -> str | None:
+        """The setting that names the images of a run; None: it reads none of the user's."""
+        return next(iter(cls._places("images")), None)
+
+    @classmethod
+    def path_settings(cls, settings: Mapping[str, Any]) -> list[str]:
+        """Those of a run's settings that name paths; a default, such as "noise", is none."""
+        fields = cls.model_fields
+        typed = [name for name, info in fields.items() if Path in (info.annotation, *get_args(info.annotation))]
+        named = [name for name in cls._places("path") if settings.get(name) != fields[name].get_default()]
+        return [*typed, *named, *cls._places("images")]
+
+    @classmethod
+    def _places(cls, kind: str) -> list[str]:
+        extras = {name: info.json_schema_extra for name, info in cls.model_fields.items()}
+        return [name for name, extra in extras.items() if isinstance(extra, Mapping) and extra["place"] == kind]
+
+    @classmethod
     def of_run(cls: type[T], folder: Path, settings: Mapping[str, Any], version: str) -> T:
         """The task of a run in `folder` that recorded these settings, without those that name a place to write to.
 

@@ -19,9 +19,9 @@ from vitrail.events import Image as ImageEvent
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.networks import build, describe
 from vitrail.gan.sample_rows import generated_row, real_row, sample_sheet
+from vitrail.result_differences import differences
 from vitrail.tasks.gan_sweep import GanSweep
 from vitrail.tasks.gan_train import GanTrain
-from vitrail.tasks.replay import differences
 
 GAN_SWEEP = importlib.import_module("vitrail.gan.sweep")  # the module: `vitrail.gan.sweep` is the function
 TINY = (

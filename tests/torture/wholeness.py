@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load
 
-from vitrail.tasks.replay import differences
+from vitrail.result_differences import differences
 
 MEASURED = {"evaluation_share", "generator", "page", "shards"}
 """What tells of the machine or of folders, beside what `vitrail replay` leaves out."""

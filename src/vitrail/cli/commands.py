@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FAILED, WRONG_OPTION = 1, 2
 """Exit codes, beside that of an interrupt."""
 
+AS_OPTION = "_as_option"
+"""End of the parameter's name where an argument is given by an option."""
+
 
 def command_for(name: str, task: type[Task]) -> Any:
     """The command that builds `task` from its options and runs it."""
@@ -43,7 +46,7 @@ def command_for(name: str, task: type[Task]) -> Any:
         return option, PANELS.index(_panel(info)) if option else 0, name in task.help_last
 
     fields = sorted(task.model_fields.items(), key=order)
-    parameters = [_parameter(field, info) for field, info in fields]
+    parameters = [parameter for field, info in fields for parameter in _parameters(field, info)]
     run.__signature__ = Signature(parameters + _face_parameters(task))  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     needs_arguments = any(info.is_required() for info in task.model_fields.values())
@@ -62,12 +65,12 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
 
     config, as_json = values.pop("config", None), values.pop("json")
     folder, root = (values.pop("run"), values.pop("runs")) if task.records else (None, None)
-    given = {field: value for field, value in values.items() if value not in (None, [])}
     printer, group = Printer(as_json, SHORTENING.get(name, ())), ProcessGroup(os.environ)
     chosen: Task | None = None
     try:
         if group.ranks > 1 and not task.supports_torchrun:
             raise BadSetting(_alone(name, group.ranks))
+        given = _given(values)
         with group.join():
             chosen = task.from_file(config, given) if config else task(**given)
             is_ours = folder is None and chosen.resume_folder is None
@@ -97,6 +100,17 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         raise typer.Exit(code)
 
 
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, by field; an argument may have been given as an option, but not as both."""
+    given = {name: value for name, value in values.items() if value not in (None, [])}
+    for name in [name for name in given if name.endswith(AS_OPTION)]:
+        field = name.removesuffix(AS_OPTION)
+        if field in given:
+            raise BadSetting(f"{field.upper()} is given twice: {given[field]!r} and {given[name]!r}. Use it once.")
+        given[field] = given.pop(name)
+    return given
+
+
 def _write_no_more() -> None:
     """What is left in Python's buffer would fail once more at the end of the process."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -124,9 +138,17 @@ def _stopped(folder: Path | None) -> str:
     return f"Stopped. What was finished is in {folder}; features already computed are in the cache."
 
 
-def _parameter(field: str, info: FieldInfo) -> Parameter:
-    if _is_positional(info):
-        return _argument(field, info)
+def _parameters(field: str, info: FieldInfo) -> Iterator[Parameter]:
+    """Of an argument that has an option's name, too, both."""
+    if not _is_positional(info):
+        yield _option(field, info)
+        return
+    yield _argument(field, info)
+    if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["flag"]:
+        yield _option(field, info).replace(name=field + AS_OPTION)
+
+
+def _option(field: str, info: FieldInfo) -> Parameter:
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
     text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]

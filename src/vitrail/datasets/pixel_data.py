@@ -272,4 +272,4 @@ def _read(files: Sequence[Path], labels: Tensor, names: tuple[str, ...], options
     if not rows:
         raise none_readable(skipped)
     images = torch.stack([image for image in results if isinstance(image, Tensor)])
-    return _Read(PixelSet(images, labels[rows], names), skipped)
+    return _Read(PixelSet(images, labels[rows], names, tuple(files[row] for row in rows)), skipped)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor
 
+from vitrail.formatting import display_name
 from vitrail.tensors import Condition, Labels
 
 
@@ -22,11 +25,13 @@ class PixelSet:
         labels: (N,) int64, the class of each; or (N, A) float32, -1 or 1 for each attribute. All 0 where nothing is
             known of them.
         names: of the classes or attributes; none where nothing is known.
+        files: where each image was read; none where they are no files. Two sets may differ in this alone.
     """
 
     images: UInt8[Tensor, "count channels size size"]
     labels: Condition
     names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,7 +53,9 @@ class PixelSet:
 
     def take(self, rows: Tensor | slice) -> PixelSet:
         """The images at `rows`."""
-        return replace(self, images=self.images[rows], labels=self.labels[rows])
+        taken = torch.arange(len(self))[rows].tolist() if self.files else ()
+        files = tuple(self.files[row] for row in taken)
+        return replace(self, images=self.images[rows], labels=self.labels[rows], files=files)
 
     def to_grayscale(self) -> PixelSet:
         """One channel, if all three are equal everywhere."""
@@ -62,6 +69,22 @@ class PixelSet:
         whole.update(self.images.contiguous().numpy().tobytes())
         whole.update(self.labels.contiguous().numpy().tobytes())
         return whole.hexdigest()
+
+    def rows(self, part: str) -> Iterator[tuple[str, str, str, str]]:
+        """File (or number), class, `part` and content of each image, as `datasets.changes` compares them.
+
+        The content is that of the pixels; of a grey image one channel's, whatever the others are.
+        """
+        for row, (image, label) in enumerate(zip(self.images, self.labels.tolist(), strict=True)):
+            single = image[:1] if (image == image[:1]).all() else image
+            content = sha256(single.contiguous().numpy().tobytes()).hexdigest()[:16]
+            yield display_name(self.files[row]) if self.files else f"{part} {row}", self._named(label), part, content
+
+    def _named(self, label: int | list[float]) -> str:
+        """The class, or the attributes that hold."""
+        if isinstance(label, list):
+            return " ".join(name for name, value in zip(self.names, label, strict=True) if value > 0)
+        return self.names[label] if self.names else ""
 
 
 def groups(labels: Condition) -> Labels:

@@ -15,7 +15,7 @@ from vitrail.errors import MissingWeights, VitrailError
 from vitrail.events import Event, Note, skipped_notes
 from vitrail.gan.editor import EditResult
 from vitrail.gan.generator_network import GeneratorNetwork
-from vitrail.gan.training_data import read_data_options
+from vitrail.gan.training_data import find_training_data
 from vitrail.metrics.feature_extractors import (
     BackboneFeatures,
     ClassifierFeatures,
@@ -153,7 +153,7 @@ def open_edit_metrics(
 
 def _open_real_images(generator: GeneratorNetwork, cache: Path, *, download: bool) -> tuple[TrainAndHeldOut, int]:
     """The images of the generator's training, split as they were, and its seed."""
-    source, options = read_data_options(generator.description, home=cache / "datasets", download=download)
+    source, options = find_training_data(generator, home=cache / "datasets", download=download)
     return load_pixel_sets(source, options), int(generator.description["seed"])
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vitrail.datasets.moved import check_there, rebased
 from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
-from vitrail.events import Event
+from vitrail.events import Event, Note
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import FEWEST_SAMPLES
-from vitrail.gan.training_data import TrainingData, open_training_data, read_data_options
+from vitrail.gan.training_data import TrainingData, differences, find_training_data, open_training_data
 from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path
 from vitrail.images import to_rgb
 from vitrail.metrics.feature_extractors import ClassifierFeatures
@@ -81,6 +82,7 @@ def evaluate(
     if not isinstance(data, TrainingData):
         data = open_evaluation_data(generator, data, home=cache / "datasets", download=download)
     yield from data.opened.events()
+    yield from _notes(generator, data)
     if data.train.size != generator.size:
         raise BadSetting(
             f"The generator's images have {generator.size} pixels a side, the real ones {data.train.size}. "
@@ -133,10 +135,23 @@ def open_evaluation_data(
     """The real images to compare with: those of `source`, by default those that the generator was trained on.
 
     Raises:
-        BadRun: the generator does not say what it was trained on.
+        BadRun: the generator does not say what it was trained on, or its images are not where they were.
     """
-    own, options = read_data_options(generator.description, home=home, download=download)
+    own, options = find_training_data(generator, home=home, download=download)
     if source:
         attributes = generator.names if generator.description["attributes"] else ()
-        options = replace(options, labels=None, attributes=attributes)
+        beside = rebased(str(options.labels), own, str(source)) if options.labels else None
+        labels = Path(beside) if beside and Path(beside).is_file() else None
+        options = replace(options, labels=labels, attributes=attributes)
+    elif run := getattr(generator, "run", None):
+        check_there(own, run)
     return open_training_data(source or own, options)
+
+
+def _notes(generator: GeneratorNetwork, data: TrainingData) -> Iterator[Note]:
+    """A warning where the real images are not those of the training."""
+    trained_on = generator.description.get("data")
+    sha256 = trained_on.get("sha256") if isinstance(trained_on, Mapping) else None
+    differ = differences(getattr(generator, "run", None), data, sha256) if sha256 else None
+    if differ is not None:
+        yield Note(f"The real images are not those of the training{differ}.", "warning")

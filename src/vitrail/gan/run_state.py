@@ -18,7 +18,7 @@ from vitrail.events import Checkpoint
 from vitrail.gan.alarm_monitor import AlarmMonitor
 from vitrail.gan.checkpoints import file_name, latest_checkpoint, read_checkpoint, retained_names
 from vitrail.gan.networks import initialise
-from vitrail.gan.training_data import TrainingData
+from vitrail.gan.training_data import TrainingData, differences
 from vitrail.gan_training.checkpoints import for_rank, merge_ranks, pack, unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampler import ShuffledBatches
@@ -212,15 +212,24 @@ class RunState:
             BadRun: there is none, it is damaged, or it is of other networks, images or numbers of processes.
         """
         tensors, header = read_checkpoint(latest_checkpoint(run), values=len(STEP_VALUES))
-        if header["networks"] != self.description or header["data"]["sha256"] != self.data.description["sha256"]:
-            what = "images" if header["networks"] == self.description else "networks"
-            raise BadRun(f"The checkpoint in '{display_name(run)}' belongs to other {what}. Use a new run.")
+        self._check_images(run, header["data"]["sha256"])  # first: networks of other images differ in their condition
+        if header["networks"] != self.description:
+            raise BadRun(f"The checkpoint in '{display_name(run)}' belongs to other networks. Use a new run.")
         here, there = rank_and_world_size()[1], header["processes"]
         if here != there:
             raise BadRun(
                 f"The run in '{display_name(run)}' was trained with {there} processes, not with {here}. Use {there}."
             )
         return tensors, header
+
+    def _check_images(self, run: Path, trained_on: str) -> None:
+        """Raises `BadRun` where the images are not those of the run: to train on others is another run."""
+        differ = differences(run, self.data, trained_on)
+        if differ is not None:
+            raise BadRun(
+                f"The images in '{display_name(self.data.source)}' are not those of the run in '{display_name(run)}'"
+                f"{differ}. Use those, or train a new run."
+            )
 
     def _batch(self, rows: Tensor) -> tuple[SignedImages, Condition]:
         images = to_signed_range(to_unit(self.train.images[rows]))

@@ -10,12 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vitrail.datasets.changes import Row, changes, recorded_rows
+from vitrail.datasets.moved import found
 from vitrail.datasets.pixel_data import MIN_TRAIN, PixelOptions, TrainAndHeldOut, load_pixel_sets
 from vitrail.datasets.pixels import PixelSet
 from vitrail.distributed import barrier, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.gan.description import MAX_SIZE
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path
+from vitrail.runs import read_run
 from vitrail.settings import parse_model
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_number, check_path, check_seed, describe
 
@@ -61,6 +65,11 @@ class TrainingData:
         labels = None if self.options.labels is None else str(self.options.labels)
         options |= {"labels": labels, "attributes": list(self.options.attributes)}
         return {"source": self.source, "options": options, "sha256": self.train.sha256}
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """File, class, part and content of each image."""
+        return [*self.train.rows("train"), *self.held_out.rows("held out")]
 
 
 def default_size(source: str) -> int:
@@ -136,3 +145,28 @@ def read_data_options(description: Mapping[str, Any], *, home: Path, download: b
     labels = None if values["labels"] is None else Path(values["labels"])
     values |= {"labels": labels, "attributes": tuple(values["attributes"])}
     return data.source, PixelOptions(**values, home=home, download=download)
+
+
+def differences(run: Path | None, data: TrainingData, trained_on: Any) -> str | None:
+    """How images differ from those of a run, as the end of a sentence; None: they do not.
+
+    Args:
+        run: the run folder, whose table of files is asked for numbers; None: there is none.
+        trained_on: the SHA-256 of the run's training images.
+    """
+    rows = None if run is None else recorded_rows(run)
+    counts = None if rows is None else changes(rows, data.rows)
+    if data.description["sha256"] == trained_on and not counts:
+        return None
+    return "" if counts is None else f": {counts.line()}"
+
+
+def find_training_data(generator: GeneratorNetwork, *, home: Path, download: bool) -> tuple[str, PixelOptions]:
+    """As `read_data_options`, of the generator of a run: paths are looked for where its command was typed, too."""
+    source, options = read_data_options(generator.description, home=home, download=download)
+    folder = getattr(generator, "run", None)
+    if folder is None:
+        return source, options
+    run = read_run(folder)
+    labels = options.labels and Path(found(str(options.labels), run))
+    return found(source, run), replace(options, labels=labels)

@@ -18,7 +18,9 @@ class Reproduce(Task):
     chapter: Literal["transfer", "explain", "gan", "conditional-gan", "all"] = setting(
         ..., "Chapter: transfer, explain, gan, conditional-gan, or all", positional=True
     )
-    data: Path = setting(..., "Folder that holds scene15/, mnist/, celeba64/ and, optionally, imagenet256/", panel=DATA)
+    data: Path = setting(
+        ..., "Folder that holds scene15/, mnist/, celeba64/ and, optionally, imagenet256/", panel=DATA, place="images"
+    )
     budget: Literal["quick", "full"] = setting(
         "quick",
         "Amount of work: quick (about 15 minutes on two cores) or full (the report's sizes, overnight)",

@@ -30,7 +30,7 @@ class Attack(Task):
     """Make adversarial images: nearly the same images, of another class to the network; each saved file is verified."""
 
     images: tuple[Path, ...] = setting(
-        ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True
+        ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True, place="images"
     )
     target: tuple[str, ...] = setting(
         ("any",), "Target class, by name or number, or one per image: a,b; any: untargeted", panel=METHOD
@@ -49,7 +49,9 @@ class Attack(Task):
         panel=OPTIMISATION,
         gt=0,
     )
-    backbone: str = setting(DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK)
+    backbone: str = setting(
+        DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK, place="path"
+    )
     weights: Path | None = weights_setting()
     magnify: float = setting(10.0, "Factor by which plots amplify the perturbation", panel=OUTPUT, gt=0)
     preview_every: float | None = setting(

@@ -50,6 +50,7 @@ class Audit(Sharded):
         "Images; labels from class folders (test part of train/ and test/), a table or tar files",
         panel=DATA,
         positional=True,
+        place="images",
     )
     labels: Path | None = setting(
         None, "CSV with the columns file and class_index (or label: a class name or number)", panel=DATA
@@ -64,7 +65,9 @@ class Audit(Sharded):
     l2: Epsilons = setting(EPSILONS["l2"], "Epsilon values, L2, in pixel intensity", panel=MEASURING)
     autoattack: bool = setting(False, "The official AutoAttack as well, at one epsilon (slow)", panel=MEASURING)
     autoattack_epsilon: float = setting(1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0)
-    backbone: str = setting(DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK)
+    backbone: str = setting(
+        DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK, place="path"
+    )
     weights: Path | None = weights_setting()
     seed: int = seed_setting("the draw of images, random starts and random maps")
     memory: int = memory_setting()

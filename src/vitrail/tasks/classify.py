@@ -23,7 +23,11 @@ class Classify(Task):
     """Classify images with a pretrained network."""
 
     images: tuple[Path, ...] = setting(
-        ..., "Images, folders, tar files, tables with a column `file`, or patterns", panel=DATA, positional=True
+        ...,
+        "Images, folders, tar files, tables with a column `file`, or patterns",
+        panel=DATA,
+        positional=True,
+        place="images",
     )
     backbone: str = setting(
         DEFAULT_BACKBONE, "Pretrained network, by name; see `vitrail list backbones`", panel=NETWORK

@@ -41,14 +41,17 @@ class Explain(Sharded):
     """Show which pixels support a class: attribution maps, each with its faithfulness and a verdict."""
 
     images: tuple[Path, ...] = setting(
-        ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True
+        ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True, place="images"
     )
     method: Names = setting(
         (DEFAULT_METHOD,), f"Methods, comma-separated: {', '.join(map(display_name, ATTRIBUTIONS))}", panel=METHOD
     )
     target: str = setting("top", "Class to explain, by name or number; top: the likeliest of each image", panel=METHOD)
     backbone: Names = setting(
-        (DEFAULT_BACKBONE,), "Networks or run folders of `vitrail transfer`, comma-separated", panel=NETWORK
+        (DEFAULT_BACKBONE,),
+        "Networks or run folders of `vitrail transfer`, comma-separated",
+        panel=NETWORK,
+        place="path",
     )
     weights: Path | None = weights_setting()
     faithfulness: bool = setting(True, "Deletion and insertion, those of random maps, and the verdict", panel=MEASURING)

@@ -15,7 +15,9 @@ class GanEdit(Task):
     """Edit attributes of images with a generator trained on attributes and its encoders (IcGAN)."""
 
     generator: Path = setting(..., "Run folder of `vitrail gan train`", panel=DATA, positional=True)
-    images: tuple[Path, ...] = setting(..., "Images, folders of images, or patterns", panel=DATA, positional=True)
+    images: tuple[Path, ...] = setting(
+        ..., "Images, folders of images, or patterns", panel=DATA, positional=True, place="images"
+    )
     attributes: tuple[str, ...] = setting(
         (), "Attribute and its new value, e.g. Male=1 or Young=0", panel=METHOD, flag="--set", repeated=True
     )

@@ -15,7 +15,7 @@ class GanEvaluate(Task):
     """Measure the images of a trained generator: each metric beside its baseline, the same of real images."""
 
     generator: Path = setting(..., "Run folder of `vitrail gan train`", panel=DATA, positional=True)
-    data: str = setting("", "Real images to compare with; default: those of the training", panel=DATA)
+    data: str = setting("", "Real images to compare with; default: those of the training", panel=DATA, place="images")
     feature_extractor: str = setting("auto", EXTRACTOR_HELP, panel=MEASURING)
     samples: int = setting(10_000, "Images on each side, at most as many as there are", panel=MEASURING, ge=8)
     gan_train: bool = setting(True, "GAN-train score: a classifier trained on generated images", panel=MEASURING)
@@ -26,6 +26,7 @@ class GanEvaluate(Task):
 
     def run(self) -> Iterator[Event]:
         """Yields the table of metrics; the last event is the `Result`."""
+        from vitrail.datasets.changes import files_table
         from vitrail.formatting import command, duration, percent
         from vitrail.gan.evaluation import EvaluationEnd, evaluate, open_evaluation_data
         from vitrail.gan.generator import load
@@ -48,6 +49,7 @@ class GanEvaluate(Task):
             if not isinstance(event, EvaluationEnd):
                 yield event
                 continue
+            yield files_table(data.rows)
             yield metric_table(event.metrics, event.values)
             lines = [("data", data.opened.card(data.source).line()), *metric_lines(event.metrics, event.values)]
             if event.gan_train is not None:

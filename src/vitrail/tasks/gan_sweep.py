@@ -80,8 +80,10 @@ class GanSweep(GanSettings):
     ) -> Iterator[Event]:
         import time
 
+        from vitrail.datasets.changes import files_table
         from vitrail.tasks.gan_sweep_report import sweep_report, sweep_summary
 
+        yield files_table(cells[result.cells[0].name].data.rows)
         yield from sweep_report(result.cells)
         seconds = time.perf_counter() - started
         yield sweep_summary(result, tuple(self.varied), seconds)

@@ -39,7 +39,12 @@ class GanSettings(Task):
     """Settings of a training, alone or in a sweep."""
 
     data: str = setting(
-        "", "Folder of images or idx files, digits, mnist, or torchvision:NAME", panel=DATA, positional=True
+        "",
+        "Folder of images or idx files, digits, mnist, or torchvision:NAME",
+        panel=DATA,
+        positional=True,
+        flag="--data",
+        place="images",
     )
     architecture: str = setting(
         "auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels", panel=NETWORK
@@ -189,7 +194,12 @@ class GanTrain(GanSettings):
     tensorboard: Path | None = setting(
         None, "Folder of TensorBoard curves; give it again with --resume", panel=OUTPUT, written=True
     )
-    resume: Path | None = setting(None, "Run folder to resume from its latest checkpoint", panel=RUNNING, written=True)
+    resume: Path | None = setting(
+        None,
+        "Run folder to resume from its latest checkpoint; --data: where its images are now",
+        panel=RUNNING,
+        written=True,
+    )
 
     def run(self) -> Iterator[Event]:
         """Yields progress, samples of each epoch, metrics and checkpoints; the last event is the `Result`.

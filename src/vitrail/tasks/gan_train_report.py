@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from vitrail.datasets.changes import files_table
 from vitrail.decoding import decode
 from vitrail.errors import BadImage, MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
@@ -43,7 +44,8 @@ class TrainingReport:
         self._real = real_rows(train, self._labels if self._conditional else None)
 
     def start(self) -> Iterator[Event]:
-        """Training images."""
+        """Training images, and the table of all by which they are known again."""
+        yield files_table(self._start.data.rows)
         yield Image("real", "Training images", encode_png(grid({"real": self._real}, self._names)))
 
     def epoch(self, event: EpochEnd) -> Iterator[Event]:

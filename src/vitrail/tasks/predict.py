@@ -21,7 +21,11 @@ class Predict(Sharded):
 
     classifier: Path = setting(..., "Run folder of `vitrail transfer`", panel=NETWORK, positional=True)
     images: tuple[Path, ...] = setting(
-        ..., "Images, folders, tar files, tables with a column `file`, or patterns", panel=DATA, positional=True
+        ...,
+        "Images, folders, tar files, tables with a column `file`, or patterns",
+        panel=DATA,
+        positional=True,
+        place="images",
     )
     top_k: int = setting(1, "Number of classes listed for each image", panel=OUTPUT, ge=1)
     device: str = device_setting()

@@ -56,6 +56,7 @@ class Transfer(Sharded):
         "Images with classes: folder of class folders (or of parts), table, or tar files",
         panel=DATA,
         positional=True,
+        place="images",
     )
     test_share: float = setting(
         0.2, "Share of images held out for testing, if the data have no test part", panel=DATA, gt=0, lt=1

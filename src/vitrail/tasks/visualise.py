@@ -44,18 +44,22 @@ class Visualise(Task):
     method: Literal["fourier", "maco", "pixels"] | None = setting(
         None, "Method: fourier, maco or pixels; default: fourier, with --sweep pixels", panel=METHOD
     )
-    backbone: str = setting(BACKBONE, "Network: a name, or a run folder of `vitrail transfer`", panel=NETWORK)
+    backbone: str = setting(
+        BACKBONE, "Network: a name, or a run folder of `vitrail transfer`", panel=NETWORK, place="path"
+    )
     steps: int = setting(200, "Number of steps; each costs two forward passes", panel=OPTIMISATION, ge=1)
     step_size: float | None = setting(
         None, "Step size; default: 0.05 (fourier), 0.2 (maco), 5 (pixels)", panel=OPTIMISATION, gt=0
     )
     channel: Names = setting((), "Channels inside the network to visualise, as LAYER:INDEX,...", panel=METHOD)
-    start: str = setting("noise", "Image file to start from, or noise", panel=METHOD, flag="--from")
+    start: str = setting("noise", "Image file to start from, or noise", panel=METHOD, flag="--from", place="path")
     size: int | None = setting(
         None, "Side of the images in pixels (fourier, maco); default: the network's", panel=METHOD, ge=8, le=1024
     )
-    judge: str = setting("auto", "Second network: a name, none, or auto for the other packaged one", panel=MEASURING)
-    spectrum: Names = setting((), "Images whose spectrum maco takes; default: packaged", panel=METHOD)
+    judge: str = setting(
+        "auto", "Second network: a name, none, or auto for the other packaged one", panel=MEASURING, place="path"
+    )
+    spectrum: Names = setting((), "Images whose spectrum maco takes; default: packaged", panel=METHOD, place="path")
     l2: float = setting(1e-3, "Weight of the L2 penalty (pixels)", panel=OPTIMISATION, ge=0)
     jitter: int = setting(16, "Largest random shift in pixels (pixels)", panel=OPTIMISATION, ge=0)
     blur_every: int = setting(10, "Steps between blurs (pixels); 0: never", panel=OPTIMISATION, ge=0)
