@@ -25,7 +25,11 @@ class Check(Task):
     """Check images before learning from them: copies, wrong labels, odd images, shortcuts, number of images."""
 
     folder: Path = setting(
-        ..., "Images: folder of class folders, of parts or of images; table, or tar files", panel=DATA, positional=True
+        ...,
+        "Images: folder of class folders, of parts or of images; table, or tar files",
+        panel=DATA,
+        positional=True,
+        place="images",
     )
     backbone: str = setting(DEFAULT_BACKBONE, "Network whose features are compared, by name", panel=NETWORK)
     weights: Path | None = weights_setting()

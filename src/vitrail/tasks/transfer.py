@@ -62,7 +62,7 @@ class Transfer(Sharded):
         0.2, "Share of images held out for testing, if the data have no test part", panel=DATA, gt=0, lt=1
     )
     leave_out: Path | None = setting(
-        None, "Table of images to leave out, such as suspects.csv of `vitrail check`", panel=DATA
+        None, "Table of images to leave out, such as suspects.csv of `vitrail check`", panel=DATA, place="path"
     )
     backbone: Names = setting(
         (DEFAULT_BACKBONE,), "Pretrained networks, comma-separated; see `vitrail list backbones`", panel=NETWORK
