@@ -15,6 +15,9 @@ MEASURED = {
 PLACES = {"source", "generator", "reason"}
 """Keys whose texts name folders: the same images in another place are the same data."""
 
+FILES = {"file", "files", "train", "test"}
+"""Keys whose texts name files: their last part counts."""
+
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
     """The keys whose values are not bit-identical, without those that describe the machine or name a folder."""
@@ -26,11 +29,17 @@ def _outcome(value: Any) -> Any:
     """The values without those that describe the machine, in nested lists and objects too; files by their names."""
     if isinstance(value, dict):
         return {
-            key: Path(inner).name if key == "file" and isinstance(inner, str) else _outcome(inner)
+            key: _last_parts(inner) if key in FILES else _outcome(inner)
             for key, inner in value.items()
             if key not in MEASURED | PLACES
         }
     return [_outcome(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _last_parts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_last_parts(inner) for inner in value]
+    return Path(value).name if isinstance(value, str) else _outcome(value)
 
 
 def counted(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from vitrail.tasks import TASKS
 NOW = {  # where the images of each task are once `data` and `photo` have become `away/data` and `away/photo`
     **dict.fromkeys(("classify", "explain", "attack"), "data/test/across"),
     **dict.fromkeys(("predict", "audit"), "data/test"),
-    **dict.fromkeys(("transfer", "gan-train", "gan-evaluate", "gan-sweep"), "data"),
+    **dict.fromkeys(("check", "transfer", "gan-train", "gan-evaluate", "gan-sweep"), "data"),
     "gan-edit": "photo",
 }
 WITHOUT_IMAGES = ("visualise", "gan-sample", "gan-interpolate", "gan-export", "compare")
