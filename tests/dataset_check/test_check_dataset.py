@@ -132,7 +132,7 @@ def test_images_of_unknown_class_change_no_finding_about_labels(scenes):
     )
     among, _ = finish(check_dataset(scenes, partly, CLASSES, features=features))
     assert len(alone.label_issues.issues) >= 2
-    assert [replace(each, row=places[each.row]) for each in alone.label_issues.issues] == list(
+    assert [replace(each, row=int(places[each.row])) for each in alone.label_issues.issues] == list(
         among.label_issues.issues
     )
     for name in ("curve", "accuracy", "chance", "similar", "measured_shortcuts"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32
 
 from vitrail.dataset_check.class_balance import ClassBalance, SimilarClasses, class_balance, similar_classes
 from vitrail.dataset_check.copy_groups import duplicate_groups, find_leaks
@@ -23,7 +23,7 @@ from vitrail.dataset_check.shortcuts import FEWEST, Shortcut, find_shortcuts, me
 from vitrail.errors import BadSetting
 from vitrail.events import Note, Progress
 from vitrail.image_files import display_name
-from vitrail.transfer.scaling import scale
+from vitrail.transfer.scaling import ROWS, scale
 from vitrail.validation import check_seed, describe
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ Work = Generator[Progress | Note, None, DatasetCheck]
 
 def check_dataset(
     files: Sequence[Path],
-    labels: Int64[np.ndarray, " n"] | None = None,
+    labels: np.ndarray | None = None,
     classes: Sequence[str] = (),
     parts: Sequence[str] = (),
     *,
     extractor: Extractor | None = None,
-    features: Float32[np.ndarray, "n d"] | None = None,
+    features: np.ndarray | None = None,
     seed: int = 0,
 ) -> Work:
     """Duplicates, leaks, wrong labels, odd images, shortcuts, imbalance and the learning curve of a data set.
@@ -49,12 +49,12 @@ def check_dataset(
 
     Args:
         files: n image files; those that cannot be read are left out and named in `skipped`.
-        labels: indices of `classes`; −1: the class of an image is not known. Copies, leaks and odd images are looked
-            for among all images, the rest among those of known class. None, or no class known: nothing that needs
-            labels is checked.
+        labels: (n,) integers, indices of `classes`; −1: the class of an image is not known. Copies, leaks and odd
+            images are looked for among all images, the rest among those of known class. None, or no class known:
+            nothing that needs labels is checked.
         parts: "train", "val", "test" or "" for each file; empty: the data are not divided.
         extractor: of the features, e.g. all layers of a network; they come from its cache where they are there.
-        features: instead of an extractor, a row for each file; those that are not finite are left out.
+        features: (n, d), instead of an extractor, a row for each file; those that are not finite are left out.
         seed: of the sample of large data, the learning curve's parts and the intervals.
 
     Raises:
@@ -71,12 +71,15 @@ def check_dataset(
         skipped += [skip for skip in extraction.skipped if skip["file"] not in named]
         if len(extraction.rows):
             rows, scaled = rows[extraction.rows], _scaled(extraction.features)
+        del extraction  # a second copy of the features, for the rest of the check
     elif features is not None and len(rows):
-        given = np.asarray(features[rows], np.float32)
-        finite = np.isfinite(given).all(axis=1)
+        given = np.asarray(features, np.float32)
+        finite = _finite_rows(given)[rows]
         skipped += [_not_finite(files[row]) for row in rows[~finite]]
         if finite.any():
-            rows, scaled = rows[finite], _scaled({"features": given[finite]})
+            rows = rows[finite]
+            scaled = _scaled({"features": given if len(rows) == len(given) else given[rows]})
+        del given
     return (yield from _check_rows(files, labels, classes, parts, scan.select(rows), scaled, skipped, seed))
 
 
@@ -173,7 +176,14 @@ def _without_classifier(reason: str) -> _AboutLabels:
 
 def _scaled(blocks: Mapping[str, np.ndarray]) -> Float32[np.ndarray, "n d"]:
     """Rows of unit length, each layer with an equal share."""
-    return np.asarray(scale(list(blocks.values()), "square-root") / np.float32(np.sqrt(len(blocks))))
+    scaled = scale(list(blocks.values()), "square-root")
+    scaled /= np.float32(np.sqrt(len(blocks)))
+    return np.asarray(scaled)
+
+
+def _finite_rows(features: np.ndarray) -> Bool[np.ndarray, " n"]:
+    blocks = [features[start : start + ROWS] for start in range(0, len(features), ROWS)]
+    return np.concatenate([np.isfinite(block).all(axis=1) for block in blocks])
 
 
 def _too_small() -> str:

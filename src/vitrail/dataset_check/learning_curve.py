@@ -103,7 +103,8 @@ def learning_curve(
     whole = len(rows)
     if len(rows) > MOST:
         rows = np.sort(rng.choice(rows, MOST, replace=False))
-    features, labels, group = features[rows], labels[rows], group[rows]
+    if len(rows) < len(features):
+        features, labels, group = features[rows], labels[rows], group[rows]
     fits = _Fits(features, labels, classes, ridge)
     sizes, right, tested = [], [], []
     done, total = 0, sum(REPEATS)
