@@ -41,10 +41,15 @@ def nearest_neighbours(
 
 
 def _search(left: Tensor, right: Tensor, count: int, same: bool) -> Found:
-    found = in_threads(
-        lambda start: _search_block(left, right, count, start if same else None, start), range(0, len(left), ROWS)
-    )
-    return tuple(torch.cat(parts).numpy() for parts in zip(*found, strict=True))  # type: ignore[return-value]
+    # Filled in place: small results of many blocks between tables that are freed would keep the memory of these.
+    similarities, places = np.empty((len(left), count), np.float32), np.empty((len(left), count), np.int64)
+
+    def search(start: int) -> None:
+        best, where = _search_block(left, right, count, start if same else None, start)
+        similarities[start : start + ROWS], places[start : start + ROWS] = best.numpy(), where.numpy()
+
+    in_threads(search, range(0, len(left), ROWS))
+    return similarities, places
 
 
 def _search_block(left: Tensor, right: Tensor, count: int, own: int | None, start: int) -> tuple[Tensor, Tensor]:
@@ -78,12 +83,14 @@ def _principal_axes(rows: Tensor) -> Tensor:
 def _exact(left: Tensor, right: Tensor, places: np.ndarray, count: int) -> Found:
     """The nearest `count` of the places (n, more), by all dimensions."""
     step = max(1, ROWS // 2)
+    similarities, chosen = np.empty((len(left), count), np.float32), np.empty((len(left), count), np.int64)
 
-    def nearest(start: int) -> tuple[Tensor, Tensor]:
+    def nearest(start: int) -> None:
         near = torch.from_numpy(places[start : start + step])
         products = torch.bmm(right[near], left[start : start + step, :, None])[..., 0]
         top = products.topk(count, dim=1)
-        return top.values, near.gather(1, top.indices)
+        similarities[start : start + step] = top.values.numpy()
+        chosen[start : start + step] = near.gather(1, top.indices).numpy()
 
-    found = in_threads(nearest, range(0, len(left), step))
-    return tuple(torch.cat(parts).numpy() for parts in zip(*found, strict=True))  # type: ignore[return-value]
+    in_threads(nearest, range(0, len(left), step))
+    return similarities, chosen
