@@ -18,7 +18,7 @@ from vitrail import reading
 ROOMS = (
     *("transfer", "images", "decoding", "backbones", "plots"),
     *("image_ascent", "attributions", "attacks", "visualisation", "metrics"),
-    *("gan_architectures", "gan_training"),
+    *("gan_architectures", "gan_training", "dataset_check"),
 )
 CHECKED = [f"vitrail.{room}" for room in ROOMS]
 install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,63 @@ def test_without_labels_only_what_needs_them_is_undefined(scenes):
     assert values["baselines"]["duplicates"]["nearest_different_image"]["least"] > 0
 
 
+def test_images_of_unknown_class_change_no_finding_about_labels(scenes):
+    """Each third image has no label: what is found about labels is what is found without these images."""
+    features, labels = labelled(scenes)
+    labels = labels.copy()
+    labels[[0, 40]] = 3, 0
+    features[71] = -8 * features[71].mean() * np.sign(features[71])
+    places = np.flatnonzero(np.arange(120) % 3 < 2)
+    partly = np.where(np.arange(120) % 3 < 2, labels, -1)
+    alone, _ = finish(
+        check_dataset([scenes[row] for row in places], labels[places], CLASSES, features=features[places])
+    )
+    among, _ = finish(check_dataset(scenes, partly, CLASSES, features=features))
+    assert len(alone.label_issues.issues) >= 2
+    assert [replace(each, row=int(places[each.row])) for each in alone.label_issues.issues] == list(
+        among.label_issues.issues
+    )
+    for name in ("curve", "accuracy", "chance", "similar", "measured_shortcuts"):
+        assert getattr(alone, name) == getattr(among, name), name
+    assert alone.balance.values(CLASSES) == among.balance.values(CLASSES)
+    assert alone.label_issues.values() == among.label_issues.values()
+    assert len(among.files) == len(among.outliers.distances) == 120
+
+
+def test_copies_and_odd_images_are_found_among_images_of_unknown_class(scenes, tmp_path):
+    features, labels = labelled(scenes)
+    copy, blank = image(tmp_path / "copy.png", np.asarray(Image.open(scenes[10]))), tmp_path / "blank.png"
+    Image.new("RGB", (96, 80), "grey").save(blank)
+    values = values_of(
+        [*scenes, copy, blank],
+        np.append(labels, [-1, -1]),
+        CLASSES,
+        ["train"] * 120 + ["test"] * 2,
+        features=np.vstack([features, features[10], -20 * features[:40].mean(axis=0)]),
+    )
+    assert [leak["test"] for leak in values["leaks"]] == [str(copy)]
+    found = {each["kind"] for each in values["outliers"] if each["file"] == str(blank)}
+    assert found == {"blank", "unlike-all"}
+    assert sum(values["balance"]["images_per_class"].values()) == 120
+
+
+def test_no_image_of_unknown_class_is_unlike_its_class(scenes):
+    """Of an own class, the one image of class a among those of class d would be far from it."""
+    features, labels = clusters(np.random.default_rng(0), [30] * 4, distance=14)
+    labels = np.where(labels < 3, labels, -1)
+    labels[7] = -1
+    result, _ = finish(check_dataset(scenes, labels, CLASSES, features=features))
+    rows = {each.row for each in result.outliers.outliers if each.kind == "unlike-class"}
+    assert all(labels[row] >= 0 for row in rows)
+
+
+def test_no_known_class_is_no_labels(scenes):
+    features, labels = labelled(scenes)
+    assert values_of(scenes, np.full(120, -1), CLASSES, features=features) == values_of(
+        scenes, None, CLASSES, features=features
+    )
+
+
 def test_features_that_are_not_finite_are_left_out_and_named(scenes):
     features, labels = labelled(scenes)
     features[[4, 9]] = np.nan
@@ -146,6 +204,7 @@ def test_noise_with_labels_at_random_says_so(tmp_path):
     [
         {"labels": np.array([0, 1])},
         {"labels": np.array([0, 1, 7])},
+        {"labels": np.array([0, 1, -2])},
         {"labels": np.array([0.0, 1.0, 0.0])},
         {"parts": ["train"]},
         {"features": np.zeros((2, 3))},

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from seeded_data import clusters, finish
@@ -61,6 +63,19 @@ def test_copies_stay_on_one_side():
     group = np.repeat(np.arange(150)[None], 2, 0).ravel()
     curve = curve_of(np.vstack([features, features]), np.concatenate([labels, labels]), 2, group)
     assert max(point.accuracy for point in curve.points) < 0.65
+
+
+@pytest.mark.parametrize("dimension", [24, 400])
+def test_few_images_share_their_products_and_many_do_not(monkeypatch, dimension):
+    """Both ways are the same fits: at most an image on the boundary of two classes is classified otherwise."""
+    features, labels = clusters(np.random.default_rng(5), [60] * 4, dimension, distance=1.0)
+    monkeypatch.setattr(sys.modules["vitrail.dataset_check.learning_curve"], "ROWS", 100)
+    shared = curve_of(features, labels, 4)
+    monkeypatch.setattr(sys.modules["vitrail.dataset_check.learning_curve"], "GRAM", 0)
+    alone = curve_of(features, labels, 4)
+    for first, second in zip(shared.points, alone.points, strict=True):
+        assert first.images == second.images
+        assert first.accuracy == pytest.approx(second.accuracy, abs=0.006)
 
 
 @pytest.mark.parametrize("counts", [[1] * 60, [100], [10, 10], [2] * 10])

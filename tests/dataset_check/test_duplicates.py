@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 from seeded_data import finish
 
 from vitrail.dataset_check import find_copies, scan_images
+from vitrail.dataset_check.alignment import COARSE, _details, _grid, _windows_of
 from vitrail.dataset_check.duplicates import threshold_of
 from vitrail.dataset_check.neighbours import nearest_neighbours
 
@@ -59,6 +61,18 @@ def test_the_threshold_withstands_many_copies(scenes, tmp_path):
         Image.open(scenes[row]).save(file, quality=50)
     found = copies_of([*scenes, *copies])
     assert set(map(tuple, found.pairs.tolist())) == {(row, 120 + row) for row in range(60)}
+
+
+def test_a_window_is_the_crop_resampled():
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)
+    windows = _windows_of(image).numpy()[0]
+    assert windows.shape == (len(_grid()), COARSE * COARSE)
+    for window, (scale, across, down) in zip(windows, _grid().tolist(), strict=True):
+        edges = (1 + across - scale, 1 + down - scale, 1 + across + scale, 1 + down + scale)
+        box = [min(max(16 * edge, 0), 32) for edge in edges]
+        crop = Image.fromarray(image[0].astype(np.float32)).resize((COARSE, COARSE), Image.Resampling.BOX, box)
+        # Pillow's box filter takes whole pixels, ours their parts.
+        assert np.corrcoef(_details(torch.from_numpy(np.array(crop))[None]).numpy().ravel(), window)[0, 1] > 0.8
 
 
 @pytest.mark.parametrize("dimension", [4, 12])

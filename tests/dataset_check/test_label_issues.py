@@ -5,7 +5,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import average_precision_score
 
 from vitrail.dataset_check import find_label_issues, issue_scores, leave_out
-from vitrail.dataset_check.ridge import _left_out_scores, fit_ridge
+from vitrail.dataset_check.ridge import Leaving, fit_ridge
 
 
 def unit(features):
@@ -17,7 +17,7 @@ def test_left_out_scores_are_those_of_fits_without_the_image_and_its_copies():
     features = unit(features)
     group = np.full(60, -1)
     group[[3, 40]], group[[5, 6, 7]] = 0, 1
-    scores = _left_out_scores(features, labels, 3, group, 0.3)
+    scores = Leaving(features, labels, 3, group).scores(0.3)
     length = ((features - features.mean(axis=0)) ** 2).sum() / 60
     targets = np.where(labels[:, None] == np.arange(3), 1.0, -1.0)
     for rows in ([0], [59], [3, 40], [5, 6, 7]):

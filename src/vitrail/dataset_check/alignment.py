@@ -11,10 +11,12 @@ from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
+from vitrail.dataset_check.threads import in_threads
+
 WINDOWS = ((1.0, 0.0), (0.9, 0.05), (0.8, 0.1))  # sides of the windows tried first; shift from one to the next
 COARSE = 12  # pixels of a side on which they are compared
-IMAGES = 1024  # whose windows are in memory at a time: 20 MB
-PAIRS = 4096  # refined together: 100 MB
+IMAGES = 256  # whose windows are worked on together: 8 MB
+PAIRS = 256  # refined together: 8 MB
 STEPS = 5  # of Gauss and Newton
 SMALLEST, LARGEST = 0.7, 1.05  # scale of the final window
 LOCAL = 9 / 32  # side of the surrounding whose mean is taken away
@@ -33,20 +35,27 @@ def coarse_distances(
         Distances, and starts (p,) for `aligned_distances`.
     """
     best, start = np.full(len(left), -1.0, np.float32), np.zeros(len(left), np.int64)
+    blocks = []
     for direction, (whole, part) in enumerate(((left, right), (right, left))):
         order = np.argsort(whole, kind="stable")
-        for rows in _blocks_of(whole[order]):
-            chosen = order[rows]
-            images, place = np.unique(whole[chosen], return_inverse=True)
-            windows = _windows_of(thumbnails[images])
-            targets, target = np.unique(part[chosen], return_inverse=True)
-            plain = _coarse(thumbnails[targets])
-            both = torch.stack([plain, plain.view(-1, COARSE, COARSE).flip(-1).flatten(1)], dim=2)[target]
-            value, which = (each.numpy() for each in _scores(windows, place, both).flatten(1).max(dim=1))
-            better = value > best[chosen]
-            best[chosen[better]] = value[better]
-            start[chosen[better]] = (which[better] // 2 * 2 + direction) * 2 + which[better] % 2
+        blocks += [(direction, whole, part, order[rows]) for rows in _blocks_of(whole[order])]
+    found = in_threads(lambda block: _coarse_block(thumbnails, block[1][block[3]], block[2][block[3]]), blocks)
+    for (direction, _, _, chosen), (value, which) in zip(blocks, found, strict=True):
+        better = value > best[chosen]
+        best[chosen[better]] = value[better]
+        start[chosen[better]] = (which[better] // 2 * 2 + direction) * 2 + which[better] % 2
     return np.sqrt(np.clip(1 - best, 0, 1)), start
+
+
+def _coarse_block(thumbnails: np.ndarray, whole: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best correlation (p,) of `part`, mirrored or not, with a window of `whole`, ascending; and which it is."""
+    images, place = np.unique(whole, return_inverse=True)
+    windows = _windows_of(thumbnails[images])
+    targets, target = np.unique(part, return_inverse=True)
+    plain = _coarse(thumbnails[targets])
+    both = torch.stack([plain, plain.view(-1, COARSE, COARSE).flip(-1).flatten(1)], dim=2)[target]
+    value, which = _scores(windows, place, both).flatten(1).max(dim=1)
+    return value.numpy(), which.numpy()
 
 
 def aligned_distances(
@@ -67,15 +76,17 @@ def aligned_distances(
     """
     mirrored, direction, window = start % 2 == 1, start // 2 % 2 == 1, start // 4
     whole, part = np.where(direction, right, left), np.where(direction, left, right)
-    distances = np.ones(len(left), np.float32)
-    for first in range(0, len(left), PAIRS):
+
+    def distances_of(first: int) -> np.ndarray:
         rows = slice(first, first + PAIRS)
         inner = torch.from_numpy(thumbnails[part[rows]]).float()
         inner[mirrored[rows]] = inner[mirrored[rows]].flip(-1)
         outer = torch.from_numpy(thumbnails[whole[rows]]).float()
         correlation = _refine(outer, inner, torch.from_numpy(_grid()[window[rows]]))
-        distances[rows] = (1 - correlation).clamp(0, 1).sqrt().numpy()
-    return distances, mirrored
+        return np.asarray((1 - correlation).clamp(0, 1).sqrt().numpy())
+
+    parts = in_threads(distances_of, range(0, len(left), PAIRS))
+    return np.concatenate([np.empty(0, np.float32), *parts]), mirrored
 
 
 def _scores(windows: Tensor, place: np.ndarray, both: Tensor) -> Tensor:
@@ -101,23 +112,30 @@ def _blocks_of(ordered: np.ndarray) -> Iterator[slice]:
 @cache
 def _grid() -> Float32[np.ndarray, "w 3"]:
     """Scale, shift across and shift down of the first windows, as `affine_grid` takes them."""
-    found = []
-    for scale, shift in WINDOWS:
-        steps = round((1 - scale) / shift) if shift else 0
-        shifts = np.linspace(scale - 1, 1 - scale, 2 * steps + 1)
-        found += [(scale, across, down) for across in shifts for down in shifts]
+    found = [(scale, across, down) for shifts in _shifts() for scale, across in shifts for _, down in shifts]
     return np.array(found, np.float32)
 
 
+def _shifts() -> list[list[tuple[float, float]]]:
+    """Scale and shift along one side, of the windows of each scale."""
+    found = []
+    for scale, shift in WINDOWS:
+        steps = round((1 - scale) / shift) if shift else 0
+        found.append([(scale, float(each)) for each in np.linspace(scale - 1, 1 - scale, 2 * steps + 1)])
+    return found
+
+
 @cache
-def _window_operator(side: int) -> Tensor:
-    """(side², w · COARSE²): the details of every window of a thumbnail, as one matrix."""
-    parts = []
-    for scale, across, down in _grid().tolist():
-        rows, columns = _resampling(scale, down, side), _resampling(scale, across, side)
-        images = torch.einsum("ri,cj->ijrc", rows, columns).reshape(side * side, COARSE, COARSE)
-        parts.append(_details(images).flatten(1))
-    return torch.cat(parts, dim=1)
+def _window_operators(side: int) -> list[tuple[Tensor, Tensor]]:
+    """Of the windows of each scale: what resamples lines (shifts · COARSE, side), and takes their local mean as well.
+
+    A window and its local mean are separable: in both directions together they would be one matrix of 30 MB.
+    """
+    found = []
+    for shifts in _shifts():
+        plain = torch.stack([_resampling(scale, shift, side) for scale, shift in shifts])
+        found.append((plain.flatten(0, 1), (_local_mean(COARSE) @ plain).flatten(0, 1)))
+    return found
 
 
 def _resampling(scale: float, shift: float, side: int) -> Tensor:
@@ -130,14 +148,24 @@ def _resampling(scale: float, shift: float, side: int) -> Tensor:
 
 def _windows_of(thumbnails: np.ndarray) -> Tensor:
     """(n, w, COARSE²), normalised."""
-    flat = torch.from_numpy(thumbnails).float().flatten(1)
-    return _normalised((flat @ _window_operator(thumbnails.shape[-1])).view(len(flat), len(_grid()), -1))
+    images = torch.from_numpy(thumbnails).float()
+    operators = _window_operators(thumbnails.shape[-1])
+    return _normalised(torch.cat([_windows(images, *operator) for operator in operators], dim=1))
 
 
 def _coarse(thumbnails: np.ndarray) -> Tensor:
     """(n, COARSE²), normalised: the window that is the whole image."""
-    flat = torch.from_numpy(thumbnails).float().flatten(1)
-    return _normalised(flat @ _window_operator(thumbnails.shape[-1])[:, : COARSE * COARSE])
+    images = torch.from_numpy(thumbnails).float()
+    return _normalised(_windows(images, *_window_operators(thumbnails.shape[-1])[0])[:, 0])
+
+
+def _windows(images: Tensor, plain: Tensor, local: Tensor) -> Tensor:
+    """(n, s · s, COARSE²), the details of the windows of one scale, shifted across and then down."""
+    rows = torch.cat([plain @ images, -(local @ images)], dim=2)
+    shifts = len(plain) // COARSE
+    windows = (rows @ torch.cat([plain, local], dim=1).T).view(-1, shifts, COARSE, shifts, COARSE)
+    details: Tensor = windows.permute(0, 3, 1, 2, 4).reshape(len(images), shifts * shifts, COARSE * COARSE)
+    return details - details.mean(dim=2, keepdim=True)
 
 
 def _details(images: Tensor) -> Tensor:

@@ -81,8 +81,7 @@ def similar_classes(
     several = np.flatnonzero(counts > 1)
     if len(several) < 2:
         return []
-    sums = np.zeros((classes, features.shape[1]))
-    np.add.at(sums, labels, features)
+    sums = np.stack([features[labels == label].sum(axis=0, dtype=np.float64) for label in range(classes)])
     distances = _distances_to_means(features, labels, sums, counts)
     wrong = np.zeros((classes, classes))
     for label in several:
@@ -102,7 +101,7 @@ def _distances_to_means(
 ) -> Float[np.ndarray, "n K"]:
     """Squared distances up to a constant a row; to the own class's mean without the image itself."""
     means = sums / np.maximum(counts, 1)[:, None]
-    squares = np.einsum("nd,nd->n", features, features, dtype=np.float64)
+    squares = np.einsum("nd,nd->n", features, features).astype(np.float64)
     distances: np.ndarray = (means**2).sum(axis=1) - 2 * (features @ means.T.astype(np.float32)).astype(np.float64)
     own = distances[np.arange(len(labels)), labels] + squares
     # |x − mean without x|² = |x − mean|² · (n / (n − 1))²

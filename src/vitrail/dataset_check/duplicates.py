@@ -83,16 +83,18 @@ def find_copies(
     first_of: dict[bytes, int] = {}
     origin = np.array([first_of.setdefault(digest, row) for row, digest in enumerate(pixel_digests)], np.int64)
     different = np.unique(origin)
-    chosen = thumbnails[different]
-    left, right = candidate_pairs(chosen, None if features is None else features[different])
+    if len(different) < len(origin):
+        thumbnails, features = thumbnails[different], None if features is None else features[different]
+    left, right = candidate_pairs(thumbnails, features)
+    del features  # it may be a copy
     yield Progress("duplicates", 0, len(left), "pairs")
-    coarse, start = coarse_distances(chosen, left, right)
+    coarse, start = coarse_distances(thumbnails, left, right)
     finest = _nearest_of_each(coarse, left, right, len(different), FINE)
     left, right, start = left[finest], right[finest], start[finest]
     distances, mirrored = np.ones(len(left), np.float32), np.zeros(len(left), bool)
     for block in range(0, len(left), BLOCK):
         rows = slice(block, block + BLOCK)
-        distances[rows], mirrored[rows] = aligned_distances(chosen, left[rows], right[rows], start[rows])
+        distances[rows], mirrored[rows] = aligned_distances(thumbnails, left[rows], right[rows], start[rows])
         yield Progress("duplicates", min(block + BLOCK, len(left)), len(left), "pairs")
     threshold, tail = threshold_of(*_two_nearest(distances, left, right, len(different)))
     near = distances <= threshold

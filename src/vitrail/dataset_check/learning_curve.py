@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int64
 
-from vitrail.dataset_check.ridge import fit_ridge
+from vitrail.dataset_check.ridge import MATRICES, Leaving, fit_ridge, solve_dual, targets_of
+from vitrail.dataset_check.threads import in_threads
 from vitrail.events import Progress
 from vitrail.transfer.evaluation import NORMAL_QUANTILE
 
@@ -18,6 +20,8 @@ REPEATS = (12, 10, 8, 5, 5)  # fits at each share; the last are five folds
 MOST = 20_000  # images that take part; a curve is no better known from more
 DRAWS = 200  # of the bootstrap of the curve
 EXPONENTS = np.linspace(0.3, 0.7, 9)  # a wider range follows the noise of single curves
+GRAM = 4096  # images of which all inner products are in memory: 64 MB
+ROWS = 512  # of a block of them
 FEWEST = 40  # images without which there is no curve
 
 
@@ -99,26 +103,94 @@ def learning_curve(
     whole = len(rows)
     if len(rows) > MOST:
         rows = np.sort(rng.choice(rows, MOST, replace=False))
-    features, labels, group = features[rows], labels[rows], group[rows]
+    if len(rows) < len(features):
+        features, labels, group = features[rows], labels[rows], group[rows]
+    fits = _Fits(features, labels, classes, ridge)
     sizes, right, tested = [], [], []
     done, total = 0, sum(REPEATS)
-    for share, repeats in zip(SHARES, REPEATS, strict=True):
-        for repeat in range(repeats):
-            if repeat == 0 or share <= 0.5:
-                order = _mixed(labels, group, rng)
-            train = _part(order, share, repeat if share > 0.5 else 0)
+    for parts in _parts(labels, group, rng):
+        for train, correct in zip(parts, fits.correct(parts), strict=True):
             done += 1
-            yield Progress("learning curve", done, total, "fits")
-            if train.all() or len(np.unique(labels[train])) < 2:
+            if correct is None:
                 continue
-            fit = fit_ridge(features[train], labels[train], classes, ridge)
-            predicted = fit.scores(features[~train]).argmax(axis=1)
             sizes.append(int(train.sum()))
-            right.append(int((predicted == labels[~train]).sum()))
+            right.append(correct)
             tested.append(int((~train).sum()))
+        yield Progress("learning curve", done, total, "fits")
     if accuracy is not None:
         sizes, right, tested = [*sizes, whole], [*right, round(accuracy * whole)], [*tested, whole]
     return _curve(np.array(sizes), np.array(right), np.array(tested), whole, rng)
+
+
+def _parts(labels: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> Iterator[list[np.ndarray]]:
+    """For each share, which images (n,) a classifier of each repeat is fitted to; the largest last, a few at a time."""
+    for share, repeats in zip(SHARES, REPEATS, strict=True):
+        if share > 0.5:
+            order = _mixed(labels, group, rng)
+            yield [_part(order, share, fold) for fold in range(repeats)]
+        else:
+            yield [_part(_mixed(labels, group, rng), share, 0) for _ in range(repeats)]
+
+
+class _Fits:
+    """Classifiers on parts of n images. Of few images, all inner products are computed once."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, ridge: float) -> None:
+        self._features, self._labels, self._classes, self._ridge = features, labels, classes, ridge
+        self._gram = _gram(features) if len(features) <= GRAM else None
+
+    def correct(self, parts: Sequence[np.ndarray]) -> list[int | None]:
+        """How many of the others classifiers fitted to parts (n,) get right; None: there is nothing to fit."""
+        held_out = self._folds(parts)
+        if held_out is None:
+            return in_threads(self._correct, parts, most=MATRICES)
+        scores = Leaving(self._features, self._labels, self._classes, held_out).scores(self._ridge)
+        right = scores.argmax(axis=1) == self._labels
+        return [int(right[~part].sum()) if self._can_be_fitted(part) else None for part in parts]
+
+    def _folds(self, parts: Sequence[np.ndarray]) -> np.ndarray | None:
+        """(n,), the part that leaves out each image, if all are left out once and one fit can serve all parts."""
+        left_out = ~np.array(parts)
+        few = self._features.shape[1] <= len(self._features) <= GRAM
+        return left_out.argmax(axis=0) if few and (left_out.sum(axis=0) == 1).all() else None
+
+    def _can_be_fitted(self, train: np.ndarray) -> bool:
+        return not train.all() and len(np.unique(self._labels[train])) > 1
+
+    def _correct(self, train: np.ndarray) -> int | None:
+        if not self._can_be_fitted(train):
+            return None
+        if self._gram is None:
+            fit = fit_ridge(self._features[train], self._labels[train], self._classes, self._ridge)
+            scores = fit.scores(self._features[~train])
+        else:
+            scores = self._scores(self._gram, np.flatnonzero(train), np.flatnonzero(~train))
+        return int((scores.argmax(axis=1) == self._labels[~train]).sum())
+
+    def _scores(self, gram: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        inner = torch.from_numpy(gram[train[:, None], train])
+        mean = inner.mean(dim=0)
+        targets = torch.from_numpy(targets_of(self._labels[train], self._classes))
+        offset = targets.mean(dim=0)
+        dual = solve_dual(inner - mean - (mean - mean.mean())[:, None], targets - offset, self._ridge)
+        # The weights of the rows sum to 0, so that the means of the rows of the test's inner products change nothing.
+        return np.asarray((torch.from_numpy(gram[test[:, None], train]) - mean) @ dual + offset)
+
+
+def _gram(features: np.ndarray) -> Float32[np.ndarray, "n n"]:
+    """Inner products of the rows less their mean, by blocks on and above the diagonal."""
+    centred = torch.from_numpy(features - features.mean(axis=0))
+    n = len(features)
+    gram = np.empty((n, n), np.float32)
+
+    def fill(place: tuple[int, int]) -> None:
+        rows, columns = (slice(start, start + ROWS) for start in place)
+        gram[rows, columns] = (centred[rows] @ centred[columns].T).numpy()
+        gram[columns, rows] = gram[rows, columns].T
+
+    starts = range(0, n, ROWS)
+    in_threads(fill, [(row, column) for row in starts for column in starts if row <= column])
+    return gram
 
 
 def _mixed(labels: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-ROWS, COLUMNS = 1024, 16384  # of a block of the table of similarities: 64 MB
+from vitrail.dataset_check.threads import in_threads
+
+ROWS, COLUMNS = 256, 16384  # of a block of the table of similarities: 16 MB
 WORK = 1e11  # products beyond which neighbours are searched in fewer dimensions, and compared in all of them
 AXES, SAMPLES, PASSES = 128, 4000, 3  # of the principal axes for that
 SPARE = 8  # more neighbours searched there than are wanted
@@ -39,24 +41,33 @@ def nearest_neighbours(
 
 
 def _search(left: Tensor, right: Tensor, count: int, same: bool) -> Found:
+    # Filled in place: small results of many blocks between tables that are freed would keep the memory of these.
     similarities, places = np.empty((len(left), count), np.float32), np.empty((len(left), count), np.int64)
-    for start in range(0, len(left), ROWS):
-        block = left[start : start + ROWS]
-        best, best_places = torch.empty(len(block), 0), torch.empty(len(block), 0, dtype=torch.int64)
-        for first in range(0, len(right), COLUMNS):
-            table = block @ right[first : first + COLUMNS].T
-            if same:
-                own = torch.arange(len(block)) + start - first
-                inside = (own >= 0) & (own < table.shape[1])
-                table[inside.nonzero()[:, 0], own[inside]] = -torch.inf
-            top = table.topk(min(count, table.shape[1]), dim=1)
-            best, best_places = torch.cat([best, top.values], 1), torch.cat([best_places, top.indices + first], 1)
-            if best.shape[1] > count:
-                best, order = best.topk(count, dim=1)
-                best_places = best_places.gather(1, order)
-        similarities[start : start + ROWS] = best.numpy()
-        places[start : start + ROWS] = best_places.numpy()
+
+    def search(start: int) -> None:
+        best, where = _search_block(left, right, count, start if same else None, start)
+        similarities[start : start + ROWS], places[start : start + ROWS] = best.numpy(), where.numpy()
+
+    in_threads(search, range(0, len(left), ROWS))
     return similarities, places
+
+
+def _search_block(left: Tensor, right: Tensor, count: int, own: int | None, start: int) -> tuple[Tensor, Tensor]:
+    """Of `ROWS` rows from `start`; `own`: the place of the first of them in `right`, if they are there."""
+    block = left[start : start + ROWS]
+    best, places = torch.empty(len(block), 0), torch.empty(len(block), 0, dtype=torch.int64)
+    for first in range(0, len(right), COLUMNS):
+        table = block @ right[first : first + COLUMNS].T
+        if own is not None:
+            column = torch.arange(len(block)) + own - first
+            inside = (column >= 0) & (column < table.shape[1])
+            table[inside.nonzero()[:, 0], column[inside]] = -torch.inf
+        top = table.topk(min(count, table.shape[1]), dim=1)
+        best, places = torch.cat([best, top.values], 1), torch.cat([places, top.indices + first], 1)
+        if best.shape[1] > count:
+            best, order = best.topk(count, dim=1)
+            places = places.gather(1, order)
+    return best, places
 
 
 def _principal_axes(rows: Tensor) -> Tensor:
@@ -71,13 +82,15 @@ def _principal_axes(rows: Tensor) -> Tensor:
 
 def _exact(left: Tensor, right: Tensor, places: np.ndarray, count: int) -> Found:
     """The nearest `count` of the places (n, more), by all dimensions."""
-    similarities = np.empty((len(left), count), np.float32)
-    chosen = np.empty((len(left), count), np.int64)
-    step = max(1, ROWS // 8)
-    for start in range(0, len(left), step):
+    step = max(1, ROWS // 2)
+    similarities, chosen = np.empty((len(left), count), np.float32), np.empty((len(left), count), np.int64)
+
+    def nearest(start: int) -> None:
         near = torch.from_numpy(places[start : start + step])
-        products = torch.einsum("nd,ncd->nc", left[start : start + step], right[near])
+        products = torch.bmm(right[near], left[start : start + step, :, None])[..., 0]
         top = products.topk(count, dim=1)
         similarities[start : start + step] = top.values.numpy()
         chosen[start : start + step] = near.gather(1, top.indices).numpy()
+
+    in_threads(nearest, range(0, len(left), step))
     return similarities, chosen

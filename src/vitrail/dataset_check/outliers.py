@@ -15,6 +15,7 @@ from vitrail.dataset_check.scan import Scan
 
 Kind = Literal["unlike-all", "unlike-class", "blank", "dark", "blurred", "tiny", "extreme-shape", "print", "border"]
 
+UNKNOWN = -1  # label of an image whose class is not known
 NEIGHBOURS = 5
 FALSE_ALARMS = 1.0  # expected number of ordinary images beyond the threshold, in the whole data
 FEWEST = 20  # images without which nothing is unusual
@@ -87,6 +88,7 @@ def find_outliers(
 
     Args:
         features: rows of unit length; None: properties alone.
+        labels: indices of classes; −1: not known, and the image is compared with no class.
         group: number of the group of copies, which are no neighbours of each other; −1: none.
     """
     n = len(scan.rows)
@@ -136,7 +138,7 @@ def _distances(features: np.ndarray, group: np.ndarray) -> Float[np.ndarray, " n
 
 def _unlike_class(features: np.ndarray, labels: np.ndarray, group: np.ndarray, beyond: np.ndarray) -> Iterator[Outlier]:
     """Images far from their own class, but for those far from all."""
-    for label in np.unique(labels):
+    for label in np.unique(labels[labels != UNKNOWN]):
         rows = np.flatnonzero(labels == label)
         distances = _distances(features[rows], group[rows])
         threshold, _ = upper_threshold(distances)

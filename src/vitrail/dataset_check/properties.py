@@ -9,6 +9,7 @@ from PIL import Image
 WORKING_SIDE = 256  # pixels of the short side beyond which an image is reduced first
 COLOUR_SIDE = 32  # pixels: means need no more
 FLAT = 4 / 255  # largest standard deviation of a line that counts as part of a uniform frame: JPEG's noise
+LEVELS = np.arange(256)
 JUMP = 0.25  # difference of neighbouring pixels that counts as an edge of print
 
 PROPERTIES = (
@@ -31,32 +32,40 @@ PROPERTIES = (
 )
 
 
-def measure_properties(image: Image.Image, file_size: int) -> Float32[np.ndarray, " P"]:
+def measure_properties(
+    image: Image.Image, file_size: int, *, grey: Image.Image | None = None
+) -> Float32[np.ndarray, " P"]:
     """(P,), the properties of `PROPERTIES` in their order; all finite.
 
     Args:
         image: 'L' or 'RGB'.
         file_size: bytes.
+        grey: the image as 'L', where it is known.
     """
     width, height = image.size
+    grey = grey or image.convert("L")
     factor = min(width, height) // WORKING_SIDE
     if factor > 1:
-        image = image.reduce(factor)
-    grey = np.asarray(image if image.mode == "L" else image.convert("L"), np.float32) / 255
-    contrast = float(grey.std())
-    sharpness, edges = _edges(grey, contrast)
+        image, grey = image.reduce(factor), grey.reduce(factor)
+    # All but the edges and the frame follows from the histogram, exactly.
+    counts = np.array(grey.histogram())
+    mean, contrast = _moments(counts)
+    values = np.asarray(grey)
+    sharpness, edges = _edges(values, contrast)
+    white = np.searchsorted(np.cumsum(counts), _place(values.size), side="right") / 255
+    paper = np.convolve(counts.reshape(64, 4).sum(axis=1), np.ones(3), "same").max() / values.size
     return np.array(
         [
             width,
             height,
             file_size / (width * height),
-            grey.mean(),
+            mean,
             contrast,
-            np.partition(grey.ravel(), _place(grey.size))[_place(grey.size)],
+            white,
             *_colour(image),
             sharpness,
-            *_frame(grey),
-            _paper(grey),
+            *_frame(values),
+            paper,
             edges,
         ],
         np.float32,
@@ -67,13 +76,21 @@ def _place(size: int) -> int:
     return min(size - 1, int(0.999 * size))
 
 
+def _moments(counts: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation, in [0, 1], of a histogram of 256 intensities; of equal ones exactly 0."""
+    total = counts.sum()
+    mean = counts @ LEVELS / total
+    return float(mean / 255), float(np.sqrt(counts @ (LEVELS - mean) ** 2 / total) / 255)
+
+
 def _colour(image: Image.Image) -> tuple[float, float, float]:
     if image.mode == "L":
         return 0.0, 0.0, 0.0
-    small = np.asarray(image.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX), np.float32) / 255
-    red, green, blue = np.moveaxis(small, -1, 0)
-    saturation = small.max(axis=-1) - small.min(axis=-1)
-    return float((red - green).mean()), float((blue - green).mean()), float(saturation.mean())
+    small = np.asarray(image.reduce(max(1, min(image.size) // COLOUR_SIDE)))
+    channels = np.ascontiguousarray(small.reshape(-1, 3).T, np.float32)
+    red, green, blue = channels.mean(axis=1) / 255
+    saturation = (channels.max(axis=0) - channels.min(axis=0)).mean() / 255
+    return float(red - green), float(blue - green), float(saturation)
 
 
 def _edges(grey: np.ndarray, contrast: float) -> tuple[float, float]:
@@ -83,31 +100,35 @@ def _edges(grey: np.ndarray, contrast: float) -> tuple[float, float]:
     """
     if min(grey.shape) < 3 or contrast < 1 / 255:
         return 0.0, 0.0
-    across, down = np.diff(grey, axis=1), np.diff(grey, axis=0)
+    levels = grey.astype(np.int16)
+    across, down = levels[:, 1:] - levels[:, :-1], levels[1:] - levels[:-1]
     laplacian = across[1:-1, 1:] - across[1:-1, :-1]
     laplacian += down[1:, 1:-1]
     laplacian -= down[:-1, 1:-1]
-    deviation = float(np.sqrt(np.vdot(laplacian, laplacian) / laplacian.size))
-    jumps = np.count_nonzero(np.abs(across) > JUMP) + np.count_nonzero(np.abs(down) > JUMP)
+    second = laplacian.astype(np.float32).ravel()
+    deviation = float(np.sqrt(np.vdot(second, second) / second.size)) / 255
+    jumps = sum(np.count_nonzero(np.abs(step) > 255 * JUMP) for step in (across, down))
     return float(np.log10(max(deviation / contrast, 1e-3))), jumps / (across.size + down.size)
 
 
 def _frame(grey: np.ndarray) -> tuple[float, float, float, float]:
     """Brightness and contrast of the outermost pixels; mean width and area of the uniform frame."""
     outermost = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    brightness, contrast = _moments(np.bincount(outermost, minlength=256))
     widths = [_run(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1])]
     height, width = grey.shape
     inner = max(0, height - widths[0] - widths[1]) * max(0, width - widths[2] - widths[3])
-    share = min(0.5, float(np.mean(widths)) / min(height, width))
-    return float(outermost.mean()), float(outermost.std()), share, 1 - inner / grey.size
+    share = min(0.5, sum(widths) / 4 / min(height, width))
+    return brightness, contrast, share, 1 - inner / grey.size
 
 
 def _run(lines: np.ndarray) -> int:
     """The number of leading lines that are uniform."""
-    return next((place for place, line in enumerate(lines) if line.std() >= FLAT), len(lines))
+    return next((place for place, line in enumerate(lines) if _deviation(line) >= 255 * FLAT), len(lines))
 
 
-def _paper(grey: np.ndarray) -> float:
-    """Share of the most common intensity."""
-    counts = np.bincount((grey * 63.99).astype(np.uint8).ravel(), minlength=64)
-    return float(np.convolve(counts, np.ones(3), "same").max() / grey.size)
+def _deviation(line: np.ndarray) -> float:
+    """As `line.std()`, which takes five times as long for a line of an image."""
+    values = line.astype(np.float64)
+    values -= values.sum() / len(values)
+    return float(np.sqrt(np.dot(values, values) / len(values)))

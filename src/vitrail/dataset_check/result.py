@@ -71,9 +71,9 @@ class DatasetCheck:
         copies, label_issues, outliers, curve: findings with their baselines.
         shortcuts: those above the threshold, the most telling first.
         measured_shortcuts: all properties.
-        balance, similar: sizes of classes, and classes that look alike; None without labels.
+        balance, similar: sizes of classes, and classes that look alike, of images of known class; None without labels.
         accuracy: of the classifier on images it did not see; None: undefined.
-        chance: share of the largest class; None without labels.
+        chance: share of the largest class, of the images of known class; None without labels.
         skipped: files that were left out: `file`, `kind` and `reason` of each.
         undefined: what is not known -> why.
     """

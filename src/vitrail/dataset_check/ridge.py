@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +12,17 @@ from jaxtyping import Float, Float32, Int64
 from scipy.special import softmax
 from torch import Tensor
 
+from vitrail.dataset_check.threads import in_threads
 from vitrail.transfer.head import fit_logit_scale
 
 RIDGES = (0.1, 0.3, 1.0, 3.0)  # times the mean squared length of a centred row
 SAMPLES = 2000  # images on which the ridge is chosen, at most
-ROWS = 4096  # of features that are worked on at a time
+ROWS = 1024  # of features that are worked on at a time
+SUMS = 2  # of blocks of rows, which are added up in threads: each takes d² numbers
+MATRICES = 4  # of d², or of as many rows as a curve has, that are factored at a time
 LEAST = 1e-6  # of 1 − leverage: rounding
+
+Run = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,20 @@ def leave_out(
     rows = np.arange(len(features))
     if len(rows) > SAMPLES:
         rows = np.sort(np.random.default_rng(seed).choice(rows, SAMPLES, replace=False))
-    likelihoods = [_likelihood(features[rows], labels[rows], classes, group[rows], ridge) for ridge in RIDGES]
-    ridge = RIDGES[int(np.argmax(likelihoods))]
-    scores = _left_out_scores(features, labels, classes, group, ridge)
+    ridge = _best_ridge(Leaving(features[rows], labels[rows], classes, group[rows]))
+    scores = Leaving(features, labels, classes, group).scores(ridge)
     return LeftOut(_probabilities(scores, labels), ridge)
 
 
-def _likelihood(features: np.ndarray, labels: np.ndarray, classes: int, group: np.ndarray, ridge: float) -> float:
-    probabilities = _probabilities(_left_out_scores(features, labels, classes, group, ridge), labels)
-    return float(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
+def _best_ridge(sample: Leaving) -> float:
+    likelihoods = in_threads(lambda ridge: _likelihood(sample, ridge), RIDGES, most=MATRICES)
+    return RIDGES[int(np.argmax(likelihoods))]
+
+
+def _likelihood(sample: Leaving, ridge: float) -> float:
+    probabilities = _probabilities(sample.scores(ridge, _in_turn), sample.labels)
+    own = probabilities[np.arange(len(probabilities)), sample.labels]
+    return float(np.log(np.maximum(own, 1e-12)).mean())
 
 
 def _probabilities(scores: np.ndarray, labels: np.ndarray) -> Float[np.ndarray, "n K"]:
@@ -83,8 +94,8 @@ class RidgeFit:
 
     def scores(self, features: Float32[np.ndarray, "m d"]) -> Float32[np.ndarray, "m K"]:
         """Scores of the classes, 1 for the label and −1 for others where the fit is perfect."""
-        parts = [(block - self.mean) @ self.weights + self.offset for block in _blocks(features)]
-        return np.asarray(torch.cat(parts).numpy())
+        blocks = (torch.from_numpy(features[start : start + ROWS]) for start in range(0, len(features), ROWS))
+        return np.asarray(torch.cat([(block - self.mean) @ self.weights + self.offset for block in blocks]).numpy())
 
 
 def fit_ridge(features: Float32[np.ndarray, "n d"], labels: np.ndarray, classes: int, ridge: float) -> RidgeFit:
@@ -93,58 +104,94 @@ def fit_ridge(features: Float32[np.ndarray, "n d"], labels: np.ndarray, classes:
     Solved in the smaller of n and d dimensions.
     """
     if len(features) >= features.shape[1]:
-        return _fit_primal(features, labels, classes, ridge)[0]
+        return _Normal(features, labels, classes, _in_turn).fit(ridge)[0]
     mean, targets, offset = _centre(features, labels, classes)
     centred = torch.from_numpy(features) - mean
-    gram = centred @ centred.T
+    dual = solve_dual(centred @ centred.T, targets - offset, ridge)
+    return RidgeFit(mean, centred.T @ dual, offset)
+
+
+def solve_dual(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
+    """(m, K), the weights of the rows: of the centred Gram matrix (m, m), which is changed, and centred targets."""
     gram.diagonal().add_(max(ridge * float(gram.diagonal().mean()), 1e-6))
     factor = torch.linalg.cholesky(gram.double())
-    dual = torch.cholesky_solve((targets - offset).double(), factor).float()
-    return RidgeFit(mean, centred.T @ dual, offset)
+    return torch.cholesky_solve(targets.double(), factor).float()
+
+
+def targets_of(labels: np.ndarray, classes: int) -> Float32[np.ndarray, "n K"]:
+    """1 for the label, −1 for other classes."""
+    return np.where(labels[:, None] == np.arange(classes), np.float32(1), np.float32(-1))
 
 
 def _centre(features: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean of the features, the targets (n, K), and their mean."""
     mean = torch.from_numpy(features.mean(axis=0, dtype=np.float64).astype(np.float32))
-    targets = torch.from_numpy(np.where(labels[:, None] == np.arange(classes), 1.0, -1.0).astype(np.float32))
+    targets = torch.from_numpy(targets_of(labels, classes))
     return mean, targets, targets.mean(dim=0)
 
 
-def _fit_primal(features: np.ndarray, labels: np.ndarray, classes: int, ridge: float) -> tuple[RidgeFit, Tensor]:
-    """The fit, and the lower Cholesky factor (d, d) of its normal matrix."""
-    mean, targets, offset = _centre(features, labels, classes)
-    dimension = features.shape[1]
-    normal, right = torch.zeros(dimension, dimension), torch.zeros(dimension, classes)
-    for start, block in zip(range(0, len(features), ROWS), _blocks(features), strict=True):
-        centred = block - mean
-        normal.addmm_(centred.T, centred)
-        right.addmm_(centred.T, targets[start : start + ROWS] - offset)
-    scale = float(normal.diagonal().sum()) / len(features)
-    normal.diagonal().add_(max(ridge * scale, 1e-6))
-    factor = torch.linalg.cholesky(normal.double()).float()
-    return RidgeFit(mean, torch.cholesky_solve(right, factor), offset), factor
+class _Normal:
+    """Normal equations in d dimensions, which fits of all ridges share."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, run: Run) -> None:
+        self._mean, targets, self._offset = _centre(features, labels, classes)
+
+        def sums(first: int) -> tuple[Tensor, Tensor]:
+            matrix, right = torch.zeros(len(self._mean), len(self._mean)), torch.zeros(len(self._mean), classes)
+            for start in range(first * ROWS, len(features), SUMS * ROWS):
+                centred = torch.from_numpy(features[start : start + ROWS]) - self._mean
+                matrix.addmm_(centred.T, centred)
+                right.addmm_(centred.T, targets[start : start + ROWS] - self._offset)
+            return matrix, right
+
+        (self._matrix, self._right), *others = run(sums, range(SUMS))
+        for matrix, right in others:
+            self._matrix += matrix
+            self._right += right
+        self._length = float(self._matrix.diagonal().sum()) / len(features)
+
+    def fit(self, ridge: float) -> tuple[RidgeFit, Tensor]:
+        """The fit, and the lower Cholesky factor (d, d) of its normal matrix."""
+        matrix = self._matrix.double()
+        matrix.diagonal().add_(max(ridge * self._length, 1e-6))
+        factor = torch.linalg.cholesky(matrix).float()
+        return RidgeFit(self._mean, torch.cholesky_solve(self._right, factor), self._offset), factor
 
 
-def _left_out_scores(
-    features: np.ndarray, labels: np.ndarray, classes: int, group: np.ndarray, ridge: float
-) -> Float32[np.ndarray, "n K"]:
-    fit, factor = _fit_primal(features, labels, classes, ridge)
-    n = len(features)
-    scores, leverage = np.empty((n, classes), np.float32), np.empty(n, np.float32)
-    for start, block in zip(range(0, n, ROWS), _blocks(features), strict=True):
-        rows = slice(start, start + ROWS)
-        leverage[rows] = _whitened(fit, factor, block).square().sum(dim=0).numpy() + 1 / n  # the mean is fitted as well
-        scores[rows] = ((block - fit.mean) @ fit.weights + fit.offset).numpy()
-    targets = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0).astype(np.float32)
-    residuals = targets - scores
-    left_out = targets - residuals / np.maximum(1 - leverage, LEAST)[:, None]
-    for number in np.unique(group[group >= 0]):
-        copies = np.flatnonzero(group == number)
-        white = _whitened(fit, factor, torch.from_numpy(features[copies])).double()
-        matrix = torch.eye(len(copies), dtype=torch.float64) * (1 + LEAST) - white.T @ white - 1 / n
-        solved = torch.linalg.solve(matrix, torch.from_numpy(residuals[copies]).double())
-        left_out[copies] = targets[copies] - solved.numpy()
-    return left_out
+class Leaving:
+    """Fits to all images, and what they say of each image once it and its copies are left out."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, group: np.ndarray) -> None:
+        self.labels = labels
+        self._features, self._group, self._targets = features, group, targets_of(labels, classes)
+        self._normal = _Normal(features, labels, classes, in_threads)
+
+    def scores(self, ridge: float, run: Run = in_threads) -> Float32[np.ndarray, "n K"]:
+        """(n, K), as `RidgeFit.scores`."""
+        ((fit, factor),) = run(self._normal.fit, [ridge])
+        n, targets = len(self._features), self._targets
+        scores, leverage = np.empty_like(targets), np.empty(n, np.float32)
+
+        def predict(start: int) -> None:
+            rows = slice(start, start + ROWS)
+            block = torch.from_numpy(self._features[rows])
+            # The mean is fitted as well.
+            leverage[rows] = _whitened(fit, factor, block).square().sum(dim=0).numpy() + 1 / n
+            scores[rows] = ((block - fit.mean) @ fit.weights + fit.offset).numpy()
+
+        run(predict, range(0, n, ROWS))
+        residuals = targets - scores
+        left_out = targets - residuals / np.maximum(1 - leverage, LEAST)[:, None]
+
+        def leave(number: int) -> None:
+            copies = np.flatnonzero(self._group == number)
+            white = _whitened(fit, factor, torch.from_numpy(self._features[copies])).double()
+            matrix = torch.eye(len(copies), dtype=torch.float64) * (1 + LEAST) - white.T @ white - 1 / n
+            solved = torch.linalg.solve(matrix, torch.from_numpy(residuals[copies]).double())
+            left_out[copies] = targets[copies] - solved.numpy()
+
+        run(leave, np.unique(self._group[self._group >= 0]).tolist())
+        return np.asarray(left_out)
 
 
 def _whitened(fit: RidgeFit, factor: Tensor, block: Tensor) -> Tensor:
@@ -153,6 +200,6 @@ def _whitened(fit: RidgeFit, factor: Tensor, block: Tensor) -> Tensor:
     return white
 
 
-def _blocks(features: np.ndarray) -> Iterator[Tensor]:
-    for start in range(0, len(features), ROWS):
-        yield torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS]))
+def _in_turn(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """As `in_threads`, in this one."""
+    return list(map(function, items))

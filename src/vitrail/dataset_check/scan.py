@@ -18,7 +18,7 @@ from vitrail.devices import cpu_count
 from vitrail.errors import BadImage
 from vitrail.events import Progress
 from vitrail.image_files import display_name, read_bytes, skipped_entry
-from vitrail.image_headers import open_image
+from vitrail.image_formats import format_of
 
 SIDE = 32  # pixels of a thumbnail: 1 KB an image, 100 MB for 100,000
 CHUNK = 256  # images between two reports of progress
@@ -104,21 +104,20 @@ def scan_images(files: Sequence[Path]) -> Generator[Progress, None, Scan]:
 def _read(file: Path) -> _Image | BadImage:
     try:
         data = read_bytes(file)
-        name = display_name(file)
-        kind = open_image(data, name).image.format or ""
-        _, decoded = decode_fast(data, name=name)
+        _, decoded = decode_fast(data, name=display_name(file))
     except BadImage as error:
         return error
+    pixels = decoded if isinstance(decoded, np.ndarray) and decoded.shape[-1] == 3 else None
     if isinstance(decoded, np.ndarray):
         decoded = Image.fromarray(decoded.squeeze(-1) if decoded.shape[-1] == 1 else decoded)
     # As RGB, so that a grey image saved with one channel and with three has the same digest.
     digest = hashlib.sha256(repr(decoded.size).encode())
-    digest.update(decoded.convert("RGB").tobytes())
+    digest.update(decoded.convert("RGB").tobytes() if pixels is None else np.ascontiguousarray(pixels).data)
     grey = decoded if decoded.mode == "L" else decoded.convert("L")
     return _Image(
         hashlib.sha256(data).digest(),
         digest.digest(),
         np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR)),
-        measure_properties(decoded, len(data)),
-        kind,
+        measure_properties(decoded, len(data), grey=grey),
+        format_of(data) or "",
     )
