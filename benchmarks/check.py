@@ -1,6 +1,6 @@
 """Faults seeded into 15-Scene and MNIST, and which of them `vitrail.dataset_check` finds.
 
-    python benchmarks/check.py DATA [--part duplicates labels outliers shortcuts curve time mnist memory]
+    python benchmarks/check.py DATA [--part duplicates transfer labels outliers shortcuts curve time mnist memory]
         [--seeds 0 1 2] [--peers FOLDER ...] [--out FILE]
 
 DATA holds `scene15/{train,test}/CLASS`, `imagenet256/{images,labels.csv}` and `mnist/*.gz`. Nothing was tuned on the
@@ -34,6 +34,7 @@ from vitrail.dataset_check import (
     check_dataset,
     find_copies,
     find_label_issues,
+    find_near_copies,
     find_outliers,
     issue_scores,
     learning_curve,
@@ -94,6 +95,7 @@ def copy_of(image: Image.Image, kind: str, rng: np.random.Generator) -> tuple[Im
     return image.point(lambda value: min(255, round(factor * value))), 95
 
 
+LOSSY = ("jpeg-50", "light+20", "light-20", "mirror")
 KINDS = ("jpeg-50", "size-0.8", "crop-0.9", "mirror", "light+20", "light-20")
 
 
@@ -103,7 +105,7 @@ def seeded_copies(scenes: Scenes, seed: int) -> list[tuple[Path, int, str]]:
     train = np.flatnonzero(np.array(scenes.parts) == "train")
     rows = rng.choice(train, COPIES + EXACT, replace=False).tolist()
     folder = scenes.home / f"copies-{seed}"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     found = []
     for place, row in enumerate(rows[:COPIES]):
         kind = KINDS[place % len(KINDS)]
@@ -153,6 +155,22 @@ def duplicates(scenes: Scenes, seed: int) -> Iterator[dict]:
         "false_pairs": [[str(files[a].relative_to(files[a].parents[2])), files[b].name] for a, b in false[:10]],
     }  # fmt: skip
     yield from peer_duplicates(scenes, files, true, allowed, copies, seed)
+
+
+def transfer(scenes: Scenes, seed: int) -> Iterator[dict]:
+    """What `vitrail transfer` looks for itself: copies of training images among the test images."""
+    copies = seeded_copies(scenes, seed)
+    train, test = ([file for file, part in zip(scenes.files, scenes.parts, strict=True) if part == name]
+                   for name in ("train", "test"))  # fmt: skip
+    wanted = test + [file for file, _, _ in copies]
+    rows = scenes.features([*train, *wanted], ("pool",))
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = finish(find_near_copies(train, wanted, rows[: len(train)], rows[len(train) :], seed=seed))
+    seconds = {"seconds": round(time.perf_counter() - wall, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
+    near = np.array([not kind.startswith("exact") for _, _, kind in copies])
+    yield {"part": "transfer", "seed": seed, "recall": float(found[len(test) :][near].mean()),
+           "recall_exact": float(found[len(test) :][~near].mean()), "natural": int(found[: len(test)].sum()),
+           **seconds}  # fmt: skip
 
 
 def peer_duplicates(scenes: Scenes, files: list, true: set, allowed: set, copies: list, seed: int) -> Iterator[dict]:
@@ -312,19 +330,29 @@ def mnist(scenes: Scenes, data: Path, seeds: list[int]) -> Iterator[dict]:
     files[0].parent.mkdir()
     for file, image in zip(files, images, strict=True):
         Image.fromarray(image).save(file, compress_level=1)
+    copies_of = np.random.default_rng(0).choice(len(images), COPIES, replace=False).tolist()
+    for place, row in enumerate(copies_of):
+        image, quality = copy_of(Image.fromarray(images[row]), LOSSY[place % len(LOSSY)], np.random.default_rng(row))
+        files.append(files[0].parent / f"copy-{place:03d}.jpg")
+        image.save(files[-1], quality=quality)
+    n = len(images)
     features = scenes.features(files, ("pool",))
     started, cpu = time.perf_counter(), time.process_time()
     scan = finish(scan_images(files))
     scanned = time.perf_counter() - started
     copies = finish(find_copies(scan.thumbnails, scan.pixel_digests, features))
-    flagged = int((copies.group >= 0).sum())
-    yield {"part": "mnist duplicates", "n": len(files), "flagged": flagged, "share": flagged / len(files),
+    found = np.array([copies.group[row] == copies.group[n + place] >= 0 for place, row in enumerate(copies_of)])
+    others = np.setdiff1d(np.arange(n), copies_of)
+    flagged = int((copies.group[others] >= 0).sum())
+    yield {"part": "mnist duplicates", "n": n, "flagged": flagged, "share": flagged / len(others),
+           "copies": len(copies_of), "recall": float(found.mean()),
+           "recall_by_kind": {kind: float(found[place :: len(LOSSY)].mean()) for place, kind in enumerate(LOSSY)},
            "threshold": copies.threshold, "baseline": copies.baseline, "scan_seconds": round(scanned),
            "seconds": round(time.perf_counter() - started), "cpu_seconds": round(time.process_time() - cpu),
            "peak_GiB": peak()}  # fmt: skip
     for seed in seeds:
-        yield flipped("mnist", features, truth, 10, np.full(len(truth), -1), seed)
-    yield foretold("mnist", features, truth, 10, 3)
+        yield flipped("mnist", features[:n], truth, 10, np.full(len(truth), -1), seed)
+    yield foretold("mnist", features[:n], truth, 10, 3)
 
 
 def memory(home: Path) -> Iterator[dict]:
@@ -355,11 +383,9 @@ def peak() -> float:
 def measurements(options: argparse.Namespace, scenes: Scenes) -> Iterator[dict]:
     data, seeds = options.data, options.seeds
     for part in options.part:
-        for seed in seeds if part in ("duplicates", "labels", "outliers", "shortcuts") else []:
-            if part == "outliers":
-                yield from outliers(scenes, data, seed)
-            else:
-                yield from {"duplicates": duplicates, "labels": labels, "shortcuts": shortcuts}[part](scenes, seed)
+        seeded = {"duplicates": duplicates, "transfer": transfer, "labels": labels, "shortcuts": shortcuts}
+        for seed in seeds if part in (*seeded, "outliers") else []:
+            yield from outliers(scenes, data, seed) if part == "outliers" else seeded[part](scenes, seed)
         if part == "curve":
             yield from curve(scenes)
         elif part == "time":
@@ -370,7 +396,7 @@ def measurements(options: argparse.Namespace, scenes: Scenes) -> Iterator[dict]:
             yield from memory(scenes.home)
 
 
-PARTS = ["duplicates", "labels", "outliers", "shortcuts", "curve", "time", "mnist", "memory"]
+PARTS = ["duplicates", "transfer", "labels", "outliers", "shortcuts", "curve", "time", "mnist", "memory"]
 
 
 def main() -> None:

@@ -18,13 +18,11 @@ from vitrail.events import Progress
 DEEP, PLAIN = 4, 2  # candidates of an image by features, and by thumbnails, plain and mirrored each
 FINE = 2  # of them, those that are aligned finely: the nearest on the coarse grid
 FALSE_ALARMS = 0.5  # expected number of images said to have a copy that have none, in the whole data
-TAIL = 0.2  # share of the images whose nearest neighbours are the tail
-TRIMMED = 0.02  # share that is left out at its end: two photographs of one scene are neither copies nor ordinary
-COPY = 0.5  # of the second nearest distance: below, the nearest neighbour is left out of the tail
-FEWEST = 50  # different images without which there is no tail
+TRIMMED = 0.02  # share of the second nearest neighbours, the nearest of them, that are copies too, or of one scene
+COPY = 0.5  # of the second nearest distance: where the nearest is below, it may be a copy, and says nothing of others
+FEWEST = 50  # different images without which there is no baseline
 DEFAULT_THRESHOLD = 0.1  # then: what recompression and a change of size leave
-LARGEST_THRESHOLD = 0.5  # beyond, a quarter of what is seen differs
-ROUNDS = 4  # of leaving out copies and fitting the tail again
+LARGEST_THRESHOLD = 0.25  # what a crop to 90 % of the sides leaves; beyond are photographs of one scene
 BLOCK = 16384  # pairs aligned between two reports of progress
 
 
@@ -71,10 +69,8 @@ def find_copies(
     """Yields progress and returns the groups of copies.
 
     Copies are equal pixels, and pairs whose details agree after alignment (recompressed, resized, cropped to 80 % of
-    the side, mirrored, brighter or darker) better than different images of these data ever would. For that, nearest
-    neighbours that are no copies are the baseline: near 0 their distances follow a power law, whose exponent is
-    estimated on the nearest fifth (Hill, 1975, https://doi.org/10.1214/aos/1176343247) and which says how often a
-    distance below the threshold would come from different images.
+    the side, mirrored, brighter or darker) better than different images of these data ever would: the second nearest
+    neighbours, which are no copies even where the nearest are, say how often two of those would come as near by chance.
 
     Args:
         pixel_digests: n, of the decoded pixels.
@@ -153,62 +149,49 @@ def _nearest_of_each(distances: np.ndarray, left: np.ndarray, right: np.ndarray,
 
 
 def threshold_of(
-    nearest: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]
+    nearest: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"], false_alarms: float = FALSE_ALARMS
 ) -> tuple[float, tuple[dict[str, float], float | None, str]]:
     """Threshold on the distance of copies; the baseline, the expected number of false alarms, and why undefined.
+
+    Of different images at distances that follow a power law of exponent m near 0, the nearest is below t with the
+    probability (t / x)^m where the second nearest is at x. The exponent comes from the median of x over the nearest
+    distance (TwoNN, Facco et al., 2017, https://doi.org/10.1038/s41598-017-11873-y), which copies hardly move; t is
+    where `false_alarms` of all images are expected below it.
 
     Args:
         nearest, second: distances of each image to its two nearest neighbours, copies among them.
     """
-    # Where the nearest is much nearer than the second, it is a copy, perhaps; the second is a different image.
-    several = (nearest < COPY * second) & (second < 1)
-    seen = np.where(several, second, nearest)[nearest < 1]
-    if len(seen) < FEWEST:
-        reason = f"only {len(seen)} different images have details to compare; a baseline needs {FEWEST}"
+    known = (nearest < 1) & (second < 1)
+    first, other = nearest[known], second[known]
+    if len(first) < FEWEST:
+        reason = f"only {len(first)} different images have details to compare; a baseline needs {FEWEST}"
         return DEFAULT_THRESHOLD, ({}, None, reason)
-    if np.median(seen) < DEFAULT_THRESHOLD:
+    if np.median(other) < DEFAULT_THRESHOLD:
         return DEFAULT_THRESHOLD, ({}, None, "half of the images and more have several copies")
-    # A Weibull distribution through the upper quantiles begins: copies of copies move them less than the tail.
-    middle, high = (max(float(value), 1e-6) for value in np.quantile(seen, [0.5, 0.9]))
-    shape = np.log(np.log(10) / np.log(2)) / max(np.log(high / middle), 1e-3)
-    threshold = min(middle * (FALSE_ALARMS / len(seen) / np.log(2)) ** (1 / shape), LARGEST_THRESHOLD)
-    for _ in range(ROUNDS):
-        others = _different(nearest, second, several, threshold)
-        if len(others) < FEWEST:
-            break
-        start, edge = (float(value) for value in np.quantile(others, [TRIMMED, TAIL]))
-        exponent = _tail_exponent(others[(others >= start) & (others <= edge)], start, edge)
-        # As many more are below the threshold as the power law puts there.
-        below = TAIL * len(others) / (1 - (threshold / edge) ** exponent)
-        threshold = min(edge * (FALSE_ALARMS / below) ** (1 / exponent), LARGEST_THRESHOLD)
-    others = _different(nearest, second, several, threshold)
+    alone = first >= COPY * other
+    if alone.sum() < FEWEST:
+        return DEFAULT_THRESHOLD, ({}, None, "nearly all images have copies")
+    exponent = _exponent(float(np.median(other[alone] / np.maximum(first[alone], 1e-9))))
+    others = np.log(np.sort(np.maximum(other, 1e-6))[round(TRIMMED * len(other)) :])
+    below = -exponent * others  # log of what each adds to the expected number, at t = 1
+    threshold = min(LARGEST_THRESHOLD, float(np.exp((np.log(false_alarms) - np.logaddexp.reduce(below)) / exponent)))
+    expected = float(np.exp(np.logaddexp.reduce(below) + exponent * np.log(threshold)))
+    different = np.where(first <= threshold, other, first)
+    different = different[different > threshold]
     names = ("least", "percentile_1", "percentile_10", "median")
-    baseline = (
-        dict(zip(names, map(float, np.quantile(others, [0, 0.01, 0.1, 0.5])), strict=True)) if len(others) else {}
-    )
-    if len(others) < FEWEST:
-        return DEFAULT_THRESHOLD, (baseline, None, "nearly all images have copies")
-    return float(threshold), (baseline, float(below * (threshold / edge) ** exponent), "")
+    baseline = dict(zip(names, map(float, np.quantile(different, [0, 0.01, 0.1, 0.5])), strict=True))
+    return threshold, (baseline, expected, "")
 
 
-def _different(nearest: np.ndarray, second: np.ndarray, several: np.ndarray, threshold: float) -> np.ndarray:
-    """Distances to the nearest image that is no copy, above the threshold."""
-    found = np.where(several & (nearest <= threshold), second, nearest)
-    return np.asarray(found[(found > threshold) & (found < 1)])
+def _exponent(ratio: float) -> float:
+    """Exponent m of distances whose second nearest over the nearest has this median, among ratios up to 1 / COPY.
 
-
-def _tail_exponent(tail: np.ndarray, start: float, edge: float) -> float:
-    """Exponent m of the density ~ x^(m − 1) of values between `start` and `edge`, of the largest likelihood.
-
-    Hill's estimator for values of which those below `start` are not known: its equation, mean(log(edge / x)) = 1 / m −
-    L r / (1 − r) with L = log(edge / start) and r = exp(−m L), is solved by bisection.
+    Of the ratios r, 1 - r^-m are smaller, and 1 - COPY^m of them count: half of these lie below the median.
     """
-    mean, length = float(np.log(edge / tail).mean()), float(np.log(edge / max(start, 1e-9)))
     low, high = 0.1, 200.0
     for _ in range(60):
         middle = (low + high) / 2
-        ratio = np.exp(-middle * length)
-        low, high = (middle, high) if 1 / middle - length * ratio / (1 - ratio) > mean else (low, middle)
+        low, high = (middle, high) if ratio**-middle > (1 + COPY**middle) / 2 else (low, middle)
     return low
 
 

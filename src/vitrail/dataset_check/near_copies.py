@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32
 from PIL import Image
 
 from vitrail.dataset_check.alignment import aligned_distances, coarse_distances
+from vitrail.dataset_check.duplicates import FALSE_ALARMS, threshold_of
 from vitrail.dataset_check.neighbours import nearest_neighbours
 from vitrail.dataset_check.scan import SIDE
 from vitrail.decoding import decode
@@ -18,9 +19,7 @@ from vitrail.devices import cpu_count
 from vitrail.errors import BadImage
 from vitrail.events import Progress
 
-BASELINE = 100  # test images, drawn at random, whose second nearest training images are the baseline
-CLOSE, SHARE = 0.05, 0.5  # quantile of the distances to those, and how much of it the distance of a copy may be
-LARGEST = 0.25  # distance of a copy, whatever the baseline: what a crop to 90 % of the sides leaves
+BASELINE = 100  # test images, drawn at random, whose two nearest training images are the baseline
 BLOCK = 100  # test images that are compared next, the nearest to a training image first
 FEWEST = 0.02  # share of copies in a block below which no further block is compared
 
@@ -36,9 +35,8 @@ def find_near_copies(
     """Whether each test image is a copy of a training image: recompressed, resized, cropped, mirrored, of other light.
 
     Yields progress. Each test image is compared with its nearest training image in feature space, as
-    `vitrail.dataset_check.find_copies` compares images, but only where the two are unusually near there: a data set
-    without copies costs the reading of some 500 images, whatever its size. How different the images of these data are
-    is known from the second nearest, which are no copies even where the nearest are.
+    `vitrail.dataset_check.find_copies` compares images, with its threshold, but only where the two are unusually near
+    there: a data set without copies costs the reading of some 500 images, whatever its size.
 
     Args:
         train_features, test_features: rows of unit length.
@@ -51,10 +49,9 @@ def find_near_copies(
     pairs = _Pairs(train, test, places)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(test))[:BASELINE])
     yield Progress("copies", 0, len(test))
-    second = np.ones(1)
-    if places.shape[1] > 1:
-        second = np.maximum(pairs.distances(drawn, 0), pairs.distances(drawn, 1))
-    threshold = min(LARGEST, SHARE * float(np.quantile(second, CLOSE)))
+    two = [pairs.distances(drawn, rank).astype(np.float64) for rank in range(places.shape[1])]
+    nearest, second = np.sort(two, axis=0) if len(two) > 1 else (two[0], np.ones(len(drawn)))
+    threshold, _ = threshold_of(nearest, second, FALSE_ALARMS * len(drawn) / len(test))
     order = np.argsort(-similarities[:, 0], kind="stable")
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]

@@ -21,7 +21,7 @@ KINDS = {
     "unlike-class": "far from its class",
     "dark": "nearly black",
     "extreme-shape": "extreme shape",
-    "border": "mostly border",
+    "border": "mostly plain edges",
 }
 """Kinds of odd images as captions say them, where the name is no word."""
 
@@ -102,8 +102,8 @@ def _duplicates(check: DatasetCheck, images: Images) -> Finding:
         sentences.append(
             f"Copies differ in their details by at most {copies.threshold:.2f} (0: equal; 1: unrelated). Different "
             f"images here differ by {copies.baseline['median']:.2f} from their nearest (median), the nearest two by "
-            f"{copies.baseline['least']:.2f}; {copies.expected_false_alarms:.1f} of all are expected below the "
-            "threshold by chance."
+            f"{copies.baseline['least']:.2f}; {_few(copies.expected_false_alarms or 0)} of all are expected to be "
+            "below the threshold by chance."
         )
     pairs = [(group.files[0], group.files[-1]) for group in check.duplicates]
     captions = [
@@ -265,6 +265,10 @@ def _sheet(name: str, caption: str, files: Sequence[Path], captions: Sequence[st
 
 def _name_and_class(images: Images, file: Path) -> str:
     return " ".join(filter(None, (images.names[file], images.class_of(file), images.parts[file])))
+
+
+def _few(expected: float) -> str:
+    return "fewer than 0.1" if expected < 0.1 else f"{expected:.1f}"
 
 
 def _and_more(n: int) -> str:
