@@ -3,11 +3,11 @@
     python benchmarks/check.py DATA [--part duplicates transfer labels outliers shortcuts curve time mnist memory]
         [--seeds 0 1 2] [--peers FOLDER ...] [--out FILE]
 
-DATA holds `scene15/{train,test}/CLASS`, `imagenet256/{images,labels.csv}` and `mnist/*.gz`. Nothing was tuned on the
-test part or on these seeds. Peers, each used where it can be imported from a folder of `pip install --target`:
-cleanlab 2.9 on the same probabilities, imagededup's perceptual hash on the same files. Features come from
-EfficientNet-Lite0, all layers (MNIST: the last). One JSON line a measurement goes to stdout as it is known; `--out`
-keeps all of them.
+DATA holds `scene15/{train,test}/CLASS`, `imagenet256/{images,labels.csv}` and `mnist/*.gz`. What was tuned on these
+seeds is said in `benchmarks/README.md`. Peers, each used where it can be imported from a folder of
+`pip install --target`: cleanlab 2.9 on the same probabilities, imagededup's perceptual hash on the same
+files. Features come from EfficientNet-Lite0, all layers (MNIST: the last). One JSON line a measurement goes to
+stdout as it is known; `--out` keeps all of them.
 """
 
 from __future__ import annotations

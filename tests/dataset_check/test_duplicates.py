@@ -87,6 +87,18 @@ def test_the_false_alarm_rate_of_the_threshold_holds(dimension):
     assert 0.25 < np.mean(alarms) < 1.5
 
 
+@pytest.mark.parametrize("share", [0.02, 0.15, 0.4])
+def test_copies_hardly_move_the_threshold(share):
+    """The nearest neighbour of a copy is very near; the threshold is that of the other images."""
+    rng = np.random.default_rng(0)
+    volumes = np.cumsum(rng.exponential(size=(2, 2000)), axis=0)
+    nearest, second = 0.3 * volumes ** (1 / 12)
+    clean, _ = threshold_of(nearest, second)
+    copies = rng.random(2000) < share
+    nearest, second = np.where(copies, 0.02 * rng.random(2000), nearest), np.where(copies, nearest, second)
+    assert 0.8 * clean < threshold_of(nearest, second)[0] < 1.05 * clean
+
+
 def test_data_of_copies_alone_are_groups_and_have_no_baseline(scenes, tmp_path):
     files = [tmp_path / f"{row}-{quality}.jpg" for row in range(8) for quality in range(40, 90, 5)]
     for file in files:
