@@ -137,3 +137,14 @@ def test_a_table_that_cannot_be_used_is_named(text, said, tmp_path):
     done = run("audit", sample_images()[0].parent, "--labels", table, "--run", tmp_path / "run")
     assert done.exit_code == 1
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(("part", "learned"), [("train", 3), ("test", 0)])
+def test_images_that_the_classifier_learned_from_are_counted(part, learned, classifier, stripes, tmp_path):
+    shutil.copytree(stripes / part, tmp_path / "data")
+    options = ("--backbone", classifier, "--max-images", 3, "--linf", 0.01, "--l2", 0.1)
+    done = run("audit", tmp_path / "data", *options, "--run", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    printed = " ".join(done.output.split())
+    assert (f"The classifier learned from {learned} of these 3 images" in printed) == bool(learned)
+    assert ("learned from" in printed) == bool(learned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 from collections import Counter
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vitrail.errors import BadImage
 from vitrail.events import Table
+from vitrail.image_files import read_bytes
 from vitrail.reading import LIMITS, read_text
 from vitrail.tables import unquote_formula
 
@@ -66,6 +69,22 @@ def recorded_rows(run: Path) -> list[Row] | None:
         return None
     whole = tuple(columns) == COLUMNS and all(len(row) == len(COLUMNS) for row in rows)
     return [tuple(map(unquote_formula, row)) for row in rows] if whole else None
+
+
+def learned_from(run: Path, files: Sequence[Path]) -> int:
+    """How many of these images hold what a training image of a run holds; 0 where the run does not say what they hold.
+
+    Files that can no longer be read do not count.
+    """
+    contents = {row[3] for row in recorded_rows(run) or () if row[2] == "train"}
+    return sum(_content(file) in contents for file in files) if contents else 0
+
+
+def _content(file: Path) -> str:
+    try:
+        return hashlib.sha256(read_bytes(file)).hexdigest()[:16]
+    except BadImage:
+        return ""
 
 
 def recorded_changes(old: Path, new: Path) -> Changes | None:

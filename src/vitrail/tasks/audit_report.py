@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vitrail.audit.result import AuditResult
+from vitrail.datasets.changes import learned_from
 from vitrail.datasets.data_card import DataCard
 from vitrail.datasets.network_labels import NetworkLabels
 from vitrail.errors import MissingExtra
@@ -64,6 +65,13 @@ def report(
         yield from _plots(audit, files)
     except MissingExtra as error:
         yield Note(f"{error} No plots were drawn.", "missing-extra")
+    learned = learned_from(Path(backbone), files)
+    if learned:
+        yield Note(
+            f"The classifier learned from {learned:,} of these {count(len(files), 'image')}: this says less of new "
+            "ones. Use images that it has not seen.",
+            "warning",
+        )
     yield _summary(audit, images, card, folder=folder, backbone=backbone)
 
 
