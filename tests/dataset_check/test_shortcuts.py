@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 from seeded_data import finish
+from sklearn.datasets import load_digits
 
-from vitrail.dataset_check import SHORTCUTS, measure_shortcuts, scan_images
+from vitrail.dataset_check import SHORTCUTS, find_outliers, measure_shortcuts, scan_images
 from vitrail.dataset_check.shortcuts import find_shortcuts
 
 LABELS = np.arange(120) % 4
@@ -71,3 +72,16 @@ def test_properties_of_chance_have_the_accuracy_of_chance(scenes):
 
 def test_classes_too_small_are_not_tried(scenes):
     assert measured_of(scenes, np.arange(120) // 2, 60) == []
+
+
+def test_drawings_of_a_few_pixels_have_no_border_that_could_tell_them(tmp_path):
+    """What a digit of 8 pixels shows reaches the edge: neither a shortcut, nor odd."""
+    digits = load_digits()
+    files = []
+    for row, image in enumerate(digits.images[:600]):
+        files.append(tmp_path / f"{row}.png")
+        Image.fromarray((image * 15.9).astype(np.uint8)).save(files[-1])
+    scan, _ = finish(scan_images(files))
+    measured = measure_shortcuts(scan, digits.target[:600], 10)
+    assert "border" not in [each.property for each in measured]
+    assert not {"print", "border"} & {each.kind for each in find_outliers(scan, None, None, np.full(600, -1)).outliers}

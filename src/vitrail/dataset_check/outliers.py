@@ -27,6 +27,7 @@ TINY = 0.25  # short side, as a share of the median one
 LONG, LONGER = 3.0, 2.5  # ratio of the sides, and how much more it is than the median one
 PAPER, PRINT = 0.5, 0.05  # share of the most common intensity, and of edges as sharp as print
 FRAME = 0.5  # share of the image that is uniform border
+DRAWN = 32  # pixels of the short side below which strokes look like print, and the outermost pixels are no border
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,9 @@ def _by_property(scan: Scan) -> Iterator[tuple[Kind, Float[np.ndarray, " n"]]]:
     yield "tiny", TINY * np.median(short) / short
     ratio = long / short
     yield "extreme-shape", np.minimum(ratio / LONG, ratio / (LONGER * np.median(ratio)))
-    yield "print", np.minimum(scan.column("paper") / PAPER, scan.column("print") / PRINT)
-    yield "border", np.where(blank, 0, scan.column("frame area") / FRAME)
+    drawn = short >= DRAWN
+    yield "print", np.where(drawn, np.minimum(scan.column("paper") / PAPER, scan.column("print") / PRINT), 0)
+    yield "border", np.where(blank | ~drawn, 0, scan.column("frame area") / FRAME)
 
 
 def _blurred(sharpness: np.ndarray, visible: np.ndarray) -> Float[np.ndarray, " n"]:

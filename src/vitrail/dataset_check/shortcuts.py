@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+from vitrail.dataset_check.outliers import DRAWN
 from vitrail.dataset_check.scan import Scan
 from vitrail.transfer.evaluation import wilson_interval
 
@@ -69,14 +70,18 @@ def measure_shortcuts(scan: Scan, labels: Int64[np.ndarray, " n"], classes: int)
     """All properties, the most telling first; empty if no two classes have images enough.
 
     The model is naive Bayes on bins of the properties, and every image is predicted without its own entry in the
-    counts, so that a property of chance gives the accuracy of chance.
+    counts, so that a property of chance gives the accuracy of chance. The border is no property of images so small that
+    what they show reaches it.
     """
     counts = np.bincount(labels, minlength=classes)
     tried = np.flatnonzero(counts >= FEWEST)
     if len(tried) < 2:
         return []
     found = []
+    small = float(np.median(np.minimum(scan.column("width"), scan.column("height")))) < DRAWN
     for order, name in enumerate(SHORTCUTS):
+        if small and name == "border":
+            continue
         own, all_classes = _predictions([_binned(each) for each in _values(scan, name)], labels, counts)
         best = max(_balanced(own[:, label], labels == label, int(label)) for label in tried)
         low, accuracy, label = best[0], best[1], -best[2]

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 from vitrail.class_names import class_index
+from vitrail.datasets import DATASETS
 from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.datasets.image_table import CLASS_COLUMNS
-from vitrail.datasets.open_dataset import open_dataset
+from vitrail.datasets.open_dataset import open_dataset, open_named_dataset
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.folder_walk import LeftOut
 from vitrail.formatting import count
 from vitrail.image_files import display_name, find_images
+from vitrail.settings import cache_folder
 from vitrail.tables import column_among, columns_of, file_column, is_table, rows_of
 from vitrail.tars import is_tar
 from vitrail.validation import check_path
@@ -48,7 +50,7 @@ def read_network_labels(root: Path, classes: Sequence[str], *, table: Path | Non
     Of data with parts only the test part is read, or, if there is none, the val part.
 
     Args:
-        root: an image, or whatever `open_dataset` takes.
+        root: an image, whatever `open_dataset` takes, or the name of a packaged data set.
         classes: the network's class names.
         table: a table with the columns `file` and `class_index` (or `label`), which wins.
 
@@ -63,6 +65,9 @@ def read_network_labels(root: Path, classes: Sequence[str], *, table: Path | Non
         return _from_table(root, table, classes)
     if root.is_file() and is_table(root) and column_among(columns_of(root), COLUMNS) is None:
         return NetworkLabels(find_images([root]), None, "none", "none (the table has no column 'class')")
+    if not root.exists() and str(root) in DATASETS:
+        data = open_named_dataset(root, home=cache_folder().parent / "datasets")
+        return _of_network(data, classes, "class folders")
     if not root.is_dir() and not is_table(root) and not is_tar(root):
         return NetworkLabels(find_images([root]), None, "none", "none")
     return _of_network(open_dataset(root), classes, "class folders" if root.is_dir() else "list")
