@@ -23,6 +23,7 @@ from vitrail.reading import open_regular
 
 PARTS = {"train": "train", "test": "t10k"}
 MOST_BYTES = 1_000_000_000  # of a file, unpacked: the largest of MNIST's relatives has 547,000,000
+MOST_IMAGES = 1_000_000  # of a part: each has a path
 OPEN = 2  # files of images that are in memory
 
 _IMAGES = re.compile(rf"({'|'.join(PARTS.values())})-images-idx3-ubyte(\.gz)?")
@@ -50,10 +51,14 @@ def images_of(root: Path, split: str) -> UInt8[np.ndarray, "n height width"]:
     return _images(_found(root, f"{PARTS[split]}-images-idx3-ubyte"))
 
 
-def image_paths(root: Path, split: str) -> list[Path]:
-    """The path of each image of a part; raises as `read_part` does."""
+def image_paths(root: Path, split: str, count: int | None = None) -> list[Path]:
+    """The path of each image of a part, of which there are `count` (None: as many as there are).
+
+    Raises:
+        BadFolder: as `read_part`.
+    """
     file = _found(root, f"{PARTS[split]}-images-idx3-ubyte")
-    return [file / f"{number:05d}.pgm" for number in range(len(_images(file)))]
+    return [file / f"{number:05d}.pgm" for number in range(len(_images(file)) if count is None else count)]
 
 
 def split_idx_path(path: Path) -> tuple[Path, int] | None:
@@ -111,13 +116,13 @@ def _read(path: Path, axes: int) -> np.ndarray:
         with open_regular(path) as plain, gzip.open(plain) if path.suffix == ".gz" else plain as file:
             head = file.read(4 + 4 * axes)
             shape = struct.unpack(f">{axes}I", head[4:]) if len(head) == 4 + 4 * axes else (-1,)
-            count = math.prod(shape)
-            data = file.read(count + 1) if count <= MOST_BYTES else b""  # a small file can unpack to any size
+            count = math.prod(shape) if 0 not in shape and shape[0] <= MOST_IMAGES else -1
+            data = file.read(count + 1) if 0 < count <= MOST_BYTES else b""  # a small file can unpack to any size
     except (OSError, EOFError, zlib.error) as error:
         raise BadFolder(f"'{display_name(path)}' cannot be read ({one_line(error)}). Use a complete copy.") from None
     if head[:4] != bytes((0, 0, 8, axes)) or len(data) != count:
         raise BadFolder(
-            f"'{display_name(path)}' is no idx file of 8 bits, {axes} axes and at most {MOST_BYTES:,} bytes, or is cut "
-            "short. Use a complete copy."
+            f"'{display_name(path)}' is no idx file of 8 bits, {axes} axes, 1 to {MOST_IMAGES:,} images and at most "
+            f"{MOST_BYTES:,} bytes, or is cut short. Use a complete copy."
         )
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -241,7 +241,7 @@ def _one_sentence(path: Path) -> Iterator[None]:
         yield
     except (BadFolder, MissingExtra):
         raise
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, csv.Error) as error:  # Parquet's too
         reason = getattr(error, "strerror", None) or one_line(error)
         raise BadFolder(
             f"The table '{ascii(path.name)[1:-1]}' cannot be read ({reason}). Use a CSV file in UTF-8, or Parquet."

@@ -70,6 +70,19 @@ def test_properties_of_chance_have_the_accuracy_of_chance(scenes):
     assert constant.accuracy_all == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize(("images", "classes"), [(24, 2), (30, 3), (32, 2)])
+def test_few_images_of_chance_do_not_look_certain(scenes, images, classes):
+    """An image alone in its bin says nothing of its class; taking it out must not give the class away."""
+    best = [
+        max(
+            each.accuracy
+            for each in measured_of(scenes[:images], rng.permutation(np.arange(images) % classes), classes)
+        )
+        for rng in map(np.random.default_rng, range(10))
+    ]
+    assert np.mean(best) < 0.85
+
+
 def test_classes_too_small_are_not_tried(scenes):
     assert measured_of(scenes, np.arange(120) // 2, 60) == []
 

@@ -157,12 +157,12 @@ def test_transfer_says_itself_that_test_images_are_altered_copies(options, copie
     assert printed.index("among the training images too") < printed.index("chance level")
 
 
-@pytest.mark.parametrize("way", ["as printed", "absolute", "moved since", "from the table", "windows"])
+@pytest.mark.parametrize("way", ["as printed", "absolute", "from the table", "windows"])
 def test_files_to_leave_out_are_found_however_they_are_named(way, stripes, tmp_path, monkeypatch):
     monkeypatch.chdir(stripes.parent)
     file = "train/across/0.png"
     names = {
-        "as printed": f"{stripes.name}/{file}", "absolute": stripes / file, "moved since": f"/disk/old/photos/{file}",
+        "as printed": f"{stripes.name}/{file}", "absolute": stripes / file,
         "from the table": f"../{stripes.name}/{file}", "windows": f"{stripes.name}/{file}".replace("/", "\\"),
     }  # fmt: skip
     home = tmp_path
@@ -170,14 +170,55 @@ def test_files_to_leave_out_are_found_however_they_are_named(way, stripes, tmp_p
         home = stripes.parent / f"lists-{tmp_path.name}"
         home.mkdir()
         monkeypatch.chdir(tmp_path)
-    (home / "out.csv").write_text(f"file,kind\n{names[way]},label\nno/such.png,label\n")
     data = stripes if way == "from the table" else stripes.name
+    left_out, printed = left_out_of(data, [names[way], "no/such.png"], home, tmp_path)
+    assert left_out == {"listed in out.csv": 1}
+    assert "1 file in 'out.csv' is none of these images, e.g. 'no/such.png'." in printed
+
+
+def left_out_of(data, files, home, tmp_path):
+    """What `transfer` leaves out, and what it prints."""
+    (home / "out.csv").write_text("file,kind\n" + "".join(f"{file},label\n" for file in files))
     options = ("--backbone", "tiny", "--C", "1", "--no-use-cache", "--run", tmp_path / "run")
     done = run("transfer", data, "--leave-out", home / "out.csv", *options)
     assert done.exit_code == 0, done.output
-    assert result_of(tmp_path / "run")["data"]["left_out"] == {"listed in out.csv": 1}
-    assert "1 file in 'out.csv' are none of these images" not in done.output
-    assert "1 file in 'out.csv' is none of these images, e.g. 'no/such.png'." in " ".join(done.output.split())
+    return result_of(tmp_path / "run")["data"]["left_out"], " ".join(done.output.split())
+
+
+def test_files_that_have_moved_with_their_data_are_left_out(stripes, tmp_path):
+    old = [f"/disk/old/photos/train/across/{number}.png" for number in range(2)]
+    left_out, printed = left_out_of(stripes, [*old, "/disk/old/photos/test/noise/1.png"], tmp_path, tmp_path)
+    assert left_out == {"listed in out.csv": 3}
+    assert "are no longer there: those below" in printed
+    assert "1 image to test with is left out too." in printed
+
+
+@pytest.mark.parametrize("moved", ["one is there", "one has no counterpart"])
+def test_other_images_of_the_same_names_are_not_left_out(moved, stripes, tmp_path):
+    """An image of one part has the name of one of another, which it is not."""
+    other = tmp_path / "other" / "across"
+    shutil.copytree(stripes / "test" / "across", other)
+    files = [other / "0.png", other / "1.png"] if moved == "one is there" else [f"/x/across/{n}.png" for n in (0, 99)]
+    (tmp_path / "out.csv").write_text("file\n" + "".join(f"{file}\n" for file in files))
+    done = run("transfer", stripes / "train", "--backbone", "tiny", "--leave-out", tmp_path / "out.csv")
+    assert done.exit_code == 1
+    assert "None of the 2 files in 'out.csv' is among the images" in done.stderr
+
+
+def test_of_two_images_of_one_name_neither_is_left_out_but_by_its_path(stripes, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(stripes, data)
+    for name in ("line\nbreak.png", "line\\nbreak.png"):
+        shutil.copy(data / "train" / "noise" / "0.png", data / "train" / "noise" / name)
+    listed = str(data / "train" / "noise" / "line\\nbreak.png")
+    left_out, printed = left_out_of(data, [listed, data / "train" / "noise" / "1.png"], tmp_path, tmp_path)
+    assert left_out == {"listed in out.csv": 1}
+    assert "1 file in 'out.csv' is none of these images" in printed
+
+
+def test_a_path_of_thousands_of_folders_takes_no_time(stripes, tmp_path):
+    left_out, _ = left_out_of(stripes, ["a/" * 60_000 + "x.png", stripes / "train/across/0.png"], tmp_path, tmp_path)
+    assert left_out == {"listed in out.csv": 1}
 
 
 def test_a_table_of_other_images_is_refused(stripes, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -74,7 +75,7 @@ def execute(name: str, task: type[Task], values: dict[str, Any]) -> None:
         with group.join():
             chosen = task.from_file(config, given) if config else task(**given)
             is_ours = folder is None and chosen.resume_folder is None
-            folder = chosen.resume_folder or folder or (new_folder(root, name) if root else None)
+            folder = _resumed_folder(chosen, folder) or folder or (new_folder(root, name) if root else None)
             group.wait()  # all have read the folder that is resumed; the first one now changes it
             if group.rank == 0:
                 printer.show(record(chosen, name, folder, is_ours=is_ours) if folder else chosen.run())
@@ -132,9 +133,17 @@ def _alone(name: str, ranks: int) -> str:
     return f"`vitrail {command}` is the work of one process; torchrun started {ranks}; start it without torchrun."
 
 
+def _resumed_folder(task: Task, folder: Path | None) -> Path | None:
+    if folder is not None and task.resume_folder is not None:
+        raise BadSetting(f"A resumed run goes on in its own folder, {str(task.resume_folder)!r}. Leave out --run.")
+    return task.resume_folder
+
+
 def _stopped(folder: Path | None) -> str:
     if folder is None or not folder.exists():
         return "Stopped."
+    if any((folder / "checkpoints").glob("*.safetensors")):
+        return f"Stopped. Use `vitrail gan train --resume {shlex.quote(str(folder))}` to go on."
     return f"Stopped. What was finished is in {folder}; features already computed are in the cache."
 
 

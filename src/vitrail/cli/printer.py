@@ -48,8 +48,8 @@ class Printer:
     def __init__(self, as_json: bool, shortening: Sequence[str] = ()) -> None:
         write_what_there_is()
         self._as_json = as_json
-        self._out = QuietConsole(stderr=as_json, highlight=False, soft_wrap=True)
-        self._errors = QuietConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._out = QuietConsole(stderr=as_json, highlight=False, soft_wrap=True, emoji=False)
+        self._errors = QuietConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._progress = ProgressLines(self._errors, shortening)
         self._summary: Summary | None = None
         self._tables: list[Table] = []
@@ -126,7 +126,7 @@ class Printer:
             self._print_table(table, stored=run is not None)
         for step in next_steps(self._summary, run):
             self._line(step)
-        if self._as_json:
+        if self._as_json and sys.stdout is not None:
             # Straight to stdout: a console would wrap or colour it.
             sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
+from contextlib import suppress
 
 STAND_INS = {"→": "->", "∞": "inf", "×": "x", "–": "-", "…": "...", "≤": "<=", "≥": ">=", "±": "+-", "·": "-", "─": "-"}
 """What is written for a sign of ours that an encoding lacks."""
@@ -21,7 +22,8 @@ def write_what_there_is() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # None: no such stream, or one of a program around us
         if reconfigure is not None:
-            reconfigure(errors="stand-in")
+            with suppress(ValueError, OSError):  # it is closed, or a program around us has taken it apart
+                reconfigure(errors="stand-in")
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:

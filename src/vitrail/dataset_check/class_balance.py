@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 SMALL = 10  # images below which neither a fold nor a test says much of a class
+FEWEST = 5  # images of a class without which nothing is said of whom it is like
 ALIKE = 0.2  # share of images on the wrong side between two classes from which these are named
 
 
@@ -78,7 +79,7 @@ def similar_classes(
     Shuffled labels give 0.5 for all pairs.
     """
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    several = np.flatnonzero(counts > 1)
+    several = np.flatnonzero(counts >= FEWEST)
     if len(several) < 2:
         return []
     sums = np.stack([features[labels == label].sum(axis=0, dtype=np.float64) for label in range(classes)])
@@ -88,7 +89,7 @@ def similar_classes(
         rows = labels == label
         wrong[label] = (distances[rows] < distances[rows, label][:, None]).sum(axis=0)
     overlap = (wrong + wrong.T) / np.maximum(counts[:, None] + counts, 1)
-    overlap[counts < 2], overlap[:, counts < 2] = 0, 0
+    overlap[counts < FEWEST], overlap[:, counts < FEWEST] = 0, 0
     np.fill_diagonal(overlap, 0)
     nearest = ((int(label), int(overlap[label].argmax())) for label in several)
     pairs = {(min(pair), max(pair)) for pair in nearest}

@@ -13,13 +13,14 @@ from jaxtyping import Float32, Int64
 from vitrail.dataset_check.ridge import MATRICES, Leaving, fit_ridge, solve_dual, targets_of
 from vitrail.dataset_check.threads import in_threads
 from vitrail.events import Progress
-from vitrail.transfer.evaluation import NORMAL_QUANTILE
+from vitrail.transfer.evaluation import NORMAL_QUANTILE, wilson_interval
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 0.8)  # of the images, that a classifier is fitted to
 REPEATS = (12, 10, 8, 5, 5)  # fits at each share; the last are five folds
 MOST = 20_000  # images that take part; a curve is no better known from more
 DRAWS = 200  # of the bootstrap of the curve
-EXPONENTS = np.linspace(0.3, 0.7, 9)  # a wider range follows the noise of single curves
+EXPONENTS = np.linspace(0.3, 0.7, 9)  # of the curve: a wider range follows the noise of single curves
+POSSIBLE = np.linspace(0.2, 2.0, 10)  # of its interval: by how well each fits
 GRAM = 4096  # images of which all inner products are in memory: 64 MB
 ROWS = 512  # of a block of them
 FEWEST = 40  # images without which there is no curve
@@ -101,6 +102,8 @@ def learning_curve(
         reason = f"{len(rows)} images of classes of two or more; a curve needs {FEWEST} and two classes"
         return LearningCurve((), None, reason)
     whole = len(rows)
+    if accuracy is not None and wilson_interval(round(accuracy * whole), whole)[0] <= counts.max() / counts.sum():
+        return LearningCurve((), None, "the features do not predict the labels better than chance")
     if len(rows) > MOST:
         rows = np.sort(rng.choice(rows, MOST, replace=False))
     if len(rows) < len(features):
@@ -229,7 +232,7 @@ def _curve(sizes: np.ndarray, right: np.ndarray, tested: np.ndarray, n: int, rng
     best = _fit(where, accuracy, weights)
     beyond = np.array([float(n), 2.0 * n])
     draws = np.clip(accuracy + rng.normal(0, 1, (DRAWS, len(where))) / np.sqrt(weights), 0, 1)
-    drawn = np.array([_accuracy(_fit(where, draw, weights), beyond) for draw in draws])
+    drawn = np.array([_accuracy(_drawn_fit(where, draw, weights, rng), beyond) for draw in draws])
     moved = drawn + rng.normal(0, common, (DRAWS, 1))
     half = NORMAL_QUANTILE * np.sqrt(spread**2 + common**2)
     points = [
@@ -261,23 +264,37 @@ def _accuracy(fit: np.ndarray, images: np.ndarray) -> np.ndarray:
 
 
 def _fit(images: np.ndarray, accuracy: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted least squares: for each exponent in closed form, limit and factor not below 0."""
-    error = 1 - accuracy
-    best, least = np.array([error[-1], 0.0, 1.0]), np.inf
-    for exponent in EXPONENTS:
+    """Limit, factor and exponent of the curve that fits best."""
+    fits, losses = _fits(images, accuracy, weights, EXPONENTS)
+    return np.asarray(fits[int(losses.argmin())])
+
+
+def _drawn_fit(images: np.ndarray, accuracy: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Of curves of all exponents one, drawn by its likelihood: what lies beyond the data depends on the exponent."""
+    fits, losses = _fits(images, accuracy, weights, POSSIBLE)
+    likelihoods = np.exp((losses.min() - losses) / 2)
+    return np.asarray(fits[rng.choice(len(fits), p=likelihoods / likelihoods.sum())])
+
+
+def _fits(
+    images: np.ndarray, accuracy: np.ndarray, weights: np.ndarray, exponents: np.ndarray
+) -> tuple[list[tuple[float, float, float]], np.ndarray]:
+    """For each exponent the weighted least squares in closed form, limit and factor not below 0; and its loss."""
+    error, fits, losses = 1 - accuracy, [], []
+    for exponent in exponents.tolist():
         power = images**-exponent
-        candidates = [
-            ((weights * error).sum() / weights.sum(), 0.0),
-            (0.0, (weights * power * error).sum() / (weights * power * power).sum()),
-        ]
-        mean_power, mean_error = (weights * power).sum() / weights.sum(), candidates[0][0]
+        mean_power, mean_error = ((weights * each).sum() / weights.sum() for each in (power, error))
         spread = (weights * (power - mean_power) ** 2).sum()
         factor = (weights * (power - mean_power) * (error - mean_error)).sum() / spread
         limit = mean_error - factor * mean_power
-        if factor >= 0 and limit >= 0:
-            candidates = [(limit, factor)]
-        for limit, factor in candidates:
-            loss = float((weights * (error - limit - factor * power) ** 2).sum())
-            if loss < least:
-                best, least = np.array([limit, factor, exponent]), loss
-    return best
+        candidates = [(limit, factor)]
+        if factor < 0 or limit < 0:
+            candidates = [(mean_error, 0.0), (0.0, (weights * power * error).sum() / (weights * power * power).sum())]
+        found = [
+            (float((weights * (error - limit - factor * power) ** 2).sum()), limit, factor)
+            for limit, factor in candidates
+        ]
+        loss, limit, factor = min(found)
+        fits.append((float(limit), float(factor), exponent))
+        losses.append(loss)
+    return fits, np.array(losses)

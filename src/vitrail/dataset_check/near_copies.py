@@ -56,9 +56,9 @@ def find_near_copies(
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
         copies[block] |= pairs.distances(block, 0) <= threshold
-        yield Progress("copies", min(start + BLOCK, len(test)), len(test))
         if copies[block].mean() < FEWEST:
             break
+        yield Progress("copies", min(start + BLOCK, len(test) - 1), len(test))
     yield Progress("copies", len(test), len(test))
     return copies
 

@@ -113,15 +113,15 @@ def find_outliers(
     return Outliers(tuple(found), distances, threshold, common, undefined)
 
 
-def upper_threshold(values: Float[np.ndarray, " n"]) -> tuple[float | None, str]:
-    """The value that `FALSE_ALARMS` of n ordinary ones exceed, or None and why there is none; NaN is left out."""
+def upper_threshold(values: Float[np.ndarray, " n"], false_alarms: float = FALSE_ALARMS) -> tuple[float | None, str]:
+    """The value that `false_alarms` of n ordinary ones exceed, or None and why there is none; NaN is left out."""
     known = values[np.isfinite(values)]
     if len(known) < FEWEST:
         return None, f"only {len(known)} images have neighbours; a threshold needs {FEWEST}"
     middle, high = np.quantile(known, [0.5, 0.9])
     if not high > middle:
         return None, "half of the images and more are equally far from their neighbours"
-    return float(middle + (high - middle) / ndtri(0.9) * ndtri(1 - FALSE_ALARMS / len(known))), ""
+    return float(middle + (high - middle) / ndtri(0.9) * ndtri(1 - false_alarms / len(known))), ""
 
 
 def _distances(features: np.ndarray, group: np.ndarray) -> Float[np.ndarray, " n"]:
@@ -139,10 +139,11 @@ def _distances(features: np.ndarray, group: np.ndarray) -> Float[np.ndarray, " n
 
 def _unlike_class(features: np.ndarray, labels: np.ndarray, group: np.ndarray, beyond: np.ndarray) -> Iterator[Outlier]:
     """Images far from their own class, but for those far from all."""
-    for label in np.unique(labels[labels != UNKNOWN]):
+    present = np.unique(labels[labels != UNKNOWN])
+    for label in present:
         rows = np.flatnonzero(labels == label)
         distances = _distances(features[rows], group[rows])
-        threshold, _ = upper_threshold(distances)
+        threshold, _ = upper_threshold(distances, FALSE_ALARMS / len(present))
         if threshold is None:
             continue
         for place in np.flatnonzero((distances > threshold) & ~beyond[rows]):

@@ -21,6 +21,7 @@ ROWS = 1024  # of features that are worked on at a time
 SUMS = 2  # of blocks of rows, which are added up in threads: each takes d² numbers
 MATRICES = 4  # of d², or of as many rows as a curve has, that are factored at a time
 LEAST = 1e-6  # of 1 − leverage: rounding
+DIGITS = 4  # of scores: beyond is rounding, and images of which nothing is known tie
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
@@ -185,13 +186,46 @@ class Leaving:
 
         def leave(number: int) -> None:
             copies = np.flatnonzero(self._group == number)
-            white = _whitened(fit, factor, torch.from_numpy(self._features[copies])).double()
-            matrix = torch.eye(len(copies), dtype=torch.float64) * (1 + LEAST) - white.T @ white - 1 / n
-            solved = torch.linalg.solve(matrix, torch.from_numpy(residuals[copies]).double())
+            if len(copies) == n:
+                left_out[copies] = 0  # nothing is left to learn from
+                return
+            given = torch.from_numpy(residuals[copies]).double()
+            if len(copies) > len(fit.mean):
+                solved = self._solve_many(copies, fit, factor, given)
+            else:
+                white = _whitened(fit, factor, torch.from_numpy(self._features[copies])).double()
+                solved = _solve(torch.eye(len(copies), dtype=torch.float64) - white.T @ white - 1 / n, given)
             left_out[copies] = targets[copies] - solved.numpy()
 
         run(leave, np.unique(self._group[self._group >= 0]).tolist())
-        return np.asarray(left_out)
+        return np.asarray(np.round(left_out, DIGITS), np.float32)
+
+    def _solve_many(self, copies: np.ndarray, fit: RidgeFit, factor: Tensor, given: Tensor) -> Tensor:
+        """(I − UᵀU)⁻¹ r = r + Uᵀ (I − UUᵀ)⁻¹ U r, where U has more columns, the copies, than rows."""
+        starts, d = range(0, len(copies), ROWS), len(fit.mean)
+
+        def columns(start: int) -> Tensor:
+            block = torch.from_numpy(self._features[copies[start : start + ROWS]])
+            mean = torch.full((1, len(block)), len(self._features) ** -0.5)  # it is fitted as well
+            return torch.cat([_whitened(fit, factor, block), mean]).double()
+
+        inner, right = torch.eye(d + 1, dtype=torch.float64), torch.zeros(d + 1, given.shape[1], dtype=torch.float64)
+        for start in starts:
+            white = columns(start)
+            inner -= white @ white.T
+            right += white @ given[start : start + ROWS]
+        solved = _solve(inner, right)
+        return torch.cat([given[start : start + ROWS] + columns(start).T @ solved for start in starts])
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """The solution; of a matrix that rounding makes singular, that of one a little larger."""
+    solved: Tensor
+    solved, fault = torch.linalg.solve_ex(matrix, right)
+    if int(fault) or not bool(torch.isfinite(solved).all()):
+        matrix.diagonal().add_(LEAST)
+        solved = torch.linalg.solve(matrix, right)
+    return solved
 
 
 def _whitened(fit: RidgeFit, factor: Tensor, block: Tensor) -> Tensor:

@@ -133,18 +133,24 @@ def _predictions(
 def _log_likelihoods(
     tables: Sequence[np.ndarray], binned: Sequence[np.ndarray], labels: np.ndarray, counts: np.ndarray
 ) -> tuple[Float[np.ndarray, "m K"], Float[np.ndarray, "m K"]]:
-    """Of some images under each class, and under all other classes, without their own entries in the counts."""
+    """Of some images under each class, and under all other classes, without their own entries in the counts.
+
+    What is added to each bin is a share of the class, so that an empty bin is as probable under all: were it a number,
+    the class that an image was taken out of would be the smaller one, and that would give its label away.
+    """
     n, rows = int(counts.sum()), np.arange(len(labels))
     of_class = np.tile(counts.astype(float), (len(labels), 1))
     of_class[rows, labels] -= 1
+    of_class = np.maximum(of_class, 1e-9)
+    share = np.count_nonzero(counts) / n
     own, others = np.zeros_like(of_class), np.zeros_like(of_class)
     for table, bins in zip(tables, binned, strict=True):
         number = len(table)
         there = table[bins]
         there[rows, labels] -= 1
         every = there.sum(axis=1, keepdims=True)
-        own += np.log((there + 1 / number) / (of_class + 1))
-        others += np.log((every - there + 1 / number) / (n - 1 - of_class + 1))
+        own += np.log(there / of_class + share / number)
+        others += np.log((every - there) / (n - 1 - of_class) + share / number)
     return own, others
 
 

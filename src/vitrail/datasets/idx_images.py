@@ -19,7 +19,7 @@ def read_idx_images(root: Path) -> Dataset:
     parts: list[str] = []
     for part in PARTS:
         _, labels = read_part(root, part)
-        files += image_paths(root, part)
+        files += image_paths(root, part, len(labels))
         names += map(str, labels.tolist())
         parts += [part] * len(labels)
     return make_dataset(files, names, parts)

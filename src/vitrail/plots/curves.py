@@ -102,6 +102,7 @@ def scale_axes(axes: "matplotlib.axes.Axes", axis: Axis) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, numticks=9))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # matplotlib's own would be mathtext
+        axes.xaxis.set_minor_formatter("")
     if axis.x_names:
         slanted = sum(map(len, axis.x_names)) > 50  # characters that fit side by side under the plotting area
         axes.set_xticks(range(len(axis.x_names)), [style.label(name) for name in axis.x_names])

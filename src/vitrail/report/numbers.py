@@ -96,6 +96,10 @@ def _accuracy_remark(test: Mapping[str, Any]) -> str:
     parts = [f"95 % interval {format_value('interval', test['interval'])}"] if "interval" in test else []
     if isinstance(size := test.get("n"), int):
         parts.append(count(size, "image"))
+    copies, rest = test.get("copies"), _mapping(test, "without_copies")
+    if isinstance(copies, int) and copies:
+        without = format_value("accuracy", rest.get("accuracy"))
+        parts.append(f"{copies:,} of them copies of training images: {without} without those")
     return ", ".join(parts)
 
 

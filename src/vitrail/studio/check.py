@@ -37,7 +37,7 @@ def screen(context: StudioContext) -> gr.State:
             raise BadSetting(f"{shortened(network)} is not a network on this machine. Use e.g. {DEFAULT_BACKBONE}.")
         settings = {"backbone": network, **changed_settings(Check, names, more)}
         Step.of("check", {"folder": where or "digits", **settings})  # before a zip is unpacked
-        return [("check", {"folder": chosen_data(context, where, zipped), **settings})]
+        return [("check", {"folder": chosen_data(context, where or "digits", zipped), **settings})]
 
     return connect(context, Controls(run, stop, status, output), [folder, archive, backbone, *others], plan, render)
 

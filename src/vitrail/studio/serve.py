@@ -73,7 +73,7 @@ class Studio(Task):
             thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
             thread.start()
             try:
-                yield Note(f"Serving on {page}; press Ctrl-C to stop")
+                yield Note(f"Serving on {page} (Ctrl-C stops it)")
                 if self.open:
                     webbrowser.open(address + app.ticket())
                 thread.join()

@@ -11,6 +11,7 @@ import gradio as gr
 from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
 from vitrail.formatting import interval, percent
+from vitrail.runs import read_run
 from vitrail.studio import html
 from vitrail.studio.context import (
     Controls,
@@ -56,7 +57,7 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button, gr.Dropdown]:
             **_left_out(context, check),
         }
         Step.of("transfer", {"folder": where or "digits", **settings})  # before a zip is unpacked
-        return [("transfer", {"folder": chosen_data(context, where, zipped), **settings})]
+        return [("transfer", {"folder": chosen_data(context, where or "digits", zipped), **settings})]
 
     completed = connect(
         context, Controls(run, stop, status, output), [folder, archive, suspects, backbone, *others], plan, render
@@ -67,7 +68,11 @@ def screen(context: StudioContext) -> tuple[gr.State, gr.Button, gr.Dropdown]:
 
 def suspect_choices(context: StudioContext) -> list[tuple[str, str]]:
     """Nothing, and the finished checks, the latest first."""
-    return [("nothing", ""), *((Path(run).name, run) for run in context.runs_of("check"))]
+    return [("nothing", ""), *((f"{Path(run).name}: {_data_of(run)}", run) for run in context.runs_of("check"))]
+
+
+def _data_of(run: str) -> str:
+    return Path(str(read_run(Path(run)).settings.get("folder"))).name
 
 
 def _left_out(context: StudioContext, check: str | None) -> dict[str, str]:

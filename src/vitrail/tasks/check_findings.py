@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vitrail.dataset_check import DatasetCheck
+from vitrail.dataset_check.shortcuts import THRESHOLD
 from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.errors import BadImage
 from vitrail.events import Plot, Table
@@ -189,7 +190,10 @@ def _shortcuts(check: DatasetCheck) -> Finding:
             for each in check.shortcuts
         ]
     else:
-        sentences = ["Nothing but what the images show tells a class from all others."]
+        sentences = [
+            f"No property is certain to tell a class from all others in {percent(THRESHOLD)} of the images and more "
+            "(95 % confidence)."
+        ]
     columns = ("property", "class", "balanced accuracy", "chance", "accuracy, all classes", "chance, all classes")
     table = Table(
         "shortcuts", "What simple properties tell, without a look at the image", columns, rows, prominent=False

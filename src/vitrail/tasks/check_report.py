@@ -49,7 +49,7 @@ def report(check: DatasetCheck, data: Dataset, card: DataCard, *, folder: Path, 
         *_lines(check, images, card),
         ("suspects", f"{count(look_at, 'image')} to look at: {where}" if look_at else "none"),
     ]
-    yield Summary([*lines, ("time", duration(seconds))], list(_next_steps(folder, look_at)))
+    yield Summary([*lines, ("time", duration(seconds))], list(_next_steps(check, folder, look_at)))
 
 
 def _curve(check: DatasetCheck) -> Iterator[Plot]:
@@ -64,7 +64,7 @@ def _curve(check: DatasetCheck) -> Iterator[Plot]:
     ):
         spread = [(point.high - point.low) / 2 for point in points]
         lines.append(Line([point.images for point in points], [point.accuracy for point in points], name, spread))
-    axis = Axis("number of images", "accuracy", log_x=True, percent_y=True)
+    axis = Axis("number of images", "accuracy", percent_y=True)
     yield Plot("learning_curve", "Accuracy against the number of images, with 95 % intervals", curve(lines, axis))
 
 
@@ -142,15 +142,17 @@ def _shortcut_line(check: DatasetCheck) -> str:
         return f"not known: {check.undefined['shortcuts']}"
     if not check.shortcuts:
         best = check.measured_shortcuts[0]
-        return f"none; {best.property} comes nearest, {percent(best.accuracy)} for one class (chance 50.0 %)"
-    best = check.shortcuts[0]
+        return f"none is certain; {best.property} comes nearest: {percent(best.accuracy)}, at least {percent(best.low)}"
+    best, *others = check.shortcuts
+    more = f"; {', '.join(each.property for each in others)} too" if others else ""
     return (
         f"{best.property} alone tells {display_name(check.classes[best.label])} from the rest: "
-        f"{percent(best.accuracy)} (chance 50.0 %)"
+        f"{percent(best.accuracy)} (chance 50.0 %){more}"
     )
 
 
-def _next_steps(folder: Path, suspects: int) -> Iterator[str]:
-    train = command("transfer", folder)
-    yield f"{train} --leave-out {{run}}/{SUSPECTS}" if suspects else train
+def _next_steps(check: DatasetCheck, folder: Path, suspects: int) -> Iterator[str]:
+    if len(check.classes) > 1:
+        train = command("transfer", folder)
+        yield f"{train} --leave-out {{run}}/{SUSPECTS}" if suspects else train
     yield "vitrail report {run}"

@@ -75,6 +75,16 @@ def _row(run: Run) -> dict[str, Any]:
     raise BadRun(f"{str(run.folder)!r} has no test accuracy. Use runs with test images.", path=str(run.folder))
 
 
+def _copies(run: Run) -> tuple[int, float | None]:
+    """Number of test images that are copies of training images, and the accuracy without them; None: all are."""
+    match run.result:
+        case {"test": {"copies": int(copies), "without_copies": {"accuracy": float(accuracy)}}}:
+            return copies, accuracy
+        case {"test": {"copies": int(copies)}}:
+            return copies, None
+    return 0, None
+
+
 def _accuracies(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = ("run", "accuracy", "95 % interval", "images", "backbone", "time")
     bounds = [(percent(row["accuracy"]), interval(row["low"], row["high"]), row["n"]) for row in rows]
@@ -93,6 +103,11 @@ def _summary(rows: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Summary:
     overlapping = [row["run"] for row in others if row["high"] >= best["low"]]
     if overlapping:
         lines.append(("overlapping", f"95 % interval of {best['run']} with that of {', '.join(overlapping)}"))
+    for run, row in zip(runs, rows, strict=True):
+        copies, rest = _copies(run)
+        if copies:
+            without = "all of them" if rest is None else f"accuracy {percent(rest)} without those"
+            lines.append(("copies", f"{row['run']}: {copies:,} test images are training images too; {without}"))
     pairs = zip(runs, rows, strict=True)
     if len({choice_of_test_images(run.result or {}, run.settings, row["n"]) for run, row in pairs}) > 1:
         lines.append(("warning", "the runs differ in their data or split: accuracies may be of different images"))

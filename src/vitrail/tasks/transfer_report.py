@@ -41,7 +41,7 @@ def _summary(evaluation: Evaluation, seconds: Mapping[str, float]) -> Summary:
     if test["copies"]:
         lines.append(("copies", _copies(test)))
     if test["accuracy"] is None:
-        lines.append(("accuracy", "not measured, because no test image could be read"))
+        lines.append(("accuracy", "not measured, because there is no test image that can be read"))
     else:
         bounds = interval(*test["interval"])
         lines += [

@@ -250,6 +250,10 @@ def _card(evaluation: Evaluation, data: str) -> str:
             "accuracy": f"{test['accuracy']:.4f} ({test['n']} test images, 95 % interval {low:.4f} to {high:.4f})",
             "expected calibration error": f"{test['ece']:.4f}",
         }
+        if test["copies"]:
+            rest = test["without_copies"]
+            without = f"{rest['accuracy']:.4f} ({rest['n']} images)" if rest["n"] else "not measured: all are copies"
+            metrics["accuracy without copies of training images"] = without
     kind = "A fine-tuned network" if choice["head"] == "fine-tune" else f"A linear {choice['head']} on frozen features"
     licences = [f"{name}: {BACKBONES[name].licence}" for name in choice["backbone"].split(",")]
     return model_card(
