@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from vitrail.cli.app import app
 from vitrail.cli.printer import Printer
 from vitrail.cli.progress import SHORTENING, ProgressLines
-from vitrail.events import Progress, Result, Table
+from vitrail.events import Note, Progress, Result, Table
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
@@ -45,6 +45,19 @@ def test_help_imports_no_heavy_library(arguments):
 
 def test_version():
     assert run("--version").output == f"vitrail {__version__}\n"
+
+
+def test_a_word_between_colons_stays_a_word(tmp_path):
+    assert ":smile: d" in run("classify", tmp_path / ":smile: d", "--run", tmp_path / "r").stderr
+
+
+@pytest.mark.parametrize(("encoding", "expected"), [("cp1252", "Linf ö"), ("ascii", "Linf \\xf6"), ("utf-8", "L∞ ö")])
+def test_what_an_encoding_lacks_is_a_stand_in(encoding, expected, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    Printer(False).show(iter([Note("L∞ ö")]))
+    out.flush()
+    assert out.buffer.getvalue().decode(encoding).strip() == expected
 
 
 def test_a_users_error_is_one_line(tmp_path):

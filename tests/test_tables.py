@@ -116,3 +116,12 @@ def test_a_name_that_is_an_address_to_a_library_is_a_name(tmp_path, monkeypatch)
     written(tmp_path / "here" / f"file:{tmp_path}" / "secret" / "t.parquet", file=["own.png"])
     monkeypatch.chdir(tmp_path / "here")
     assert [file.name for file in find_images([f"file:{tmp_path}/secret/t.parquet"])] == ["own.png"]
+
+
+@pytest.mark.parametrize("column", [[{"a": "x"}], [["x"]]])
+def test_a_column_of_parquet_that_holds_no_texts_is_one_sentence(column, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet.write_table(pyarrow.table({"file": column}), tmp_path / "x.parquet")
+    with pytest.raises(BadFolder, match="cannot be read"):
+        list(rows_of(tmp_path / "x.parquet", ["file"]))

@@ -6,6 +6,7 @@ from seeded_data import clusters, finish
 from sklearn.neighbors import NearestCentroid
 
 from vitrail.dataset_check import class_balance, learning_curve, similar_classes
+from vitrail.dataset_check.ridge import fit_ridge
 
 
 def curve_of(features, labels, classes, group=None, seed=0):
@@ -121,3 +122,29 @@ def test_shuffled_labels_make_all_classes_alike():
     found = similar_classes(features, rng.permutation(labels), 3)
     assert found
     assert found[0].overlap > 0.4
+
+
+def test_features_that_say_nothing_have_no_curve():
+    rng = np.random.default_rng(0)
+    features, labels = rng.standard_normal((120, 16)).astype(np.float32), np.arange(120) % 2
+    curve, _ = finish(learning_curve(features, labels, 2, np.full(120, -1), accuracy=0.5))
+    assert (curve.gain, len(curve.points)) == (None, 0)
+    assert "better than chance" in curve.undefined
+
+
+def test_the_interval_of_the_gain_holds_what_more_images_bring():
+    """Gaussian classes, whose error falls faster than the curve's own range of exponents has it."""
+    inside = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        features, labels = clusters(rng, (1100,) * 4, 16, 4.2)
+        order = rng.permutation(len(labels))
+        few, twice, rest = order[:400], order[:800], order[800:]
+        accuracies = []
+        for rows in (few, twice):
+            fit = fit_ridge(features[rows], labels[rows], 4, 1.0)
+            accuracies.append(float((fit.scores(features[rest]).argmax(axis=1) == labels[rest]).mean()))
+        work = learning_curve(features[few], labels[few], 4, np.full(400, -1), accuracy=accuracies[0], seed=seed)
+        _, low, high = finish(work)[0].gain
+        inside += low - 0.002 <= accuracies[1] - accuracies[0] <= high + 0.002
+    assert inside >= 8

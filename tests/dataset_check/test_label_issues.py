@@ -89,3 +89,35 @@ def test_features_that_say_nothing_say_so(garbage):
     assert found.expected is None
     assert not found.issues
     assert "do not predict" in found.undefined
+
+
+@pytest.mark.parametrize("dimension", [4, 40])
+def test_more_copies_than_dimensions_are_left_out_as_few_are(dimension):
+    """One image of three is a copy of the first: the fit without all of them is solved in the smaller dimension."""
+    features, labels = clusters(np.random.default_rng(0), (30, 30), dimension)
+    group = np.where(np.arange(60) % 3 == 0, 0, -1)
+    left_out = Leaving(features, labels, 2, group).scores(1.0)
+    rest = np.flatnonzero(group < 0)
+    length = float(np.square(features - features.mean(axis=0)).sum() / 60)
+    centred, targets = (
+        features[rest] - features[rest].mean(axis=0),
+        np.where(labels[rest][:, None] == [0, 1], 1.0, -1.0),
+    )
+    weights = np.linalg.solve(centred.T @ centred + length * np.eye(dimension), centred.T @ (targets - targets.mean(0)))
+    expected = (features[group == 0] - features[rest].mean(axis=0)) @ weights + targets.mean(0)
+    assert np.abs(left_out[group == 0] - expected).max() < 2e-3
+
+
+@pytest.mark.parametrize("kind", ["all are one image", "each is in both classes"])
+def test_where_nothing_can_be_known_no_label_is_right(kind):
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((60, 16)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    if kind == "all are one image":
+        features, labels, group = features[:1].repeat(60, axis=0), np.arange(60) % 2, np.zeros(60, int)
+    else:
+        features, labels, group = features.repeat(2, axis=0), np.arange(120) % 2, np.arange(120) // 2
+    left_out = leave_out(features, labels, 2, group)
+    assert abs(left_out.accuracy(labels) - 0.5) < 0.1
+    issues = find_label_issues(left_out.probabilities, labels)
+    assert (issues.expected, len(issues.issues)) == (None, 0)

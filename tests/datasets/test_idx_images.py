@@ -109,3 +109,14 @@ def test_a_file_of_another_name_is_no_idx_file(tmp_path):
     (tmp_path / "notes").write_text("x")
     with pytest.raises(BadImage):
         read_pixels(Path(tmp_path / "notes" / "00001.pgm"))
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (3_000_000, 0, 4), (3, 4, 0), (1_000_001, 1, 1)])
+def test_images_of_no_pixels_and_too_many_to_name_are_refused_at_once(idx, tmp_path, shape):
+    folder = tmp_path / "set"
+    shutil.copytree(idx, folder)
+    pixels = bytes(shape[0]) if shape[1:] == (1, 1) else b""
+    content = gzip.compress(struct.pack(">4B3I", 0, 0, 8, 3, *shape) + pixels)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(content)
+    with pytest.raises(BadFolder, match="1 to 1,000,000 images"):
+        vitrail.open_dataset(folder)

@@ -179,3 +179,21 @@ def test_a_run_is_not_compared_with_itself(classifier, tmp_path):
         done = run("compare", classifier, other, "--run", tmp_path / f"{number}")
         assert done.exit_code == 1
         assert "was given twice" in done.stderr
+
+
+def test_copies_among_the_test_images_are_named_beside_the_accuracy(classifier, tmp_path):
+    result = json.loads((classifier / "result.json").read_text())
+    for name, rest in (
+        ("some", {"accuracy": 0.25, "n": 8, "interval": [0.1, 0.6]}),
+        ("all", {"accuracy": None, "n": 0}),
+    ):
+        shutil.copytree(classifier, tmp_path / name)
+        test = {**result["test"], "copies": 4, "without_copies": rest}
+        (tmp_path / name / "result.json").write_text(json.dumps({**result, "test": test}))
+    done = run("compare", tmp_path / "some", tmp_path / "all", "--run", tmp_path / "run")
+    printed = " ".join(done.stdout.split())
+    assert "some: 4 test images are training images too; accuracy 25.0 % without those" in printed
+    assert "all: 4 test images are training images too; all of them" in printed
+    report = run("report", tmp_path / "some", "--output", tmp_path / "page.html")
+    assert report.exit_code == 0
+    assert "4 of them copies of training images: 25.0 % without those" in (tmp_path / "page.html").read_text()

@@ -269,6 +269,13 @@ def test_ctrl_c_in_an_epochs_last_step_ends_the_epoch(stripes, cache, tmp_path, 
     assert films[0] == films[1]
 
 
+def test_a_resumed_run_takes_no_other_folder(finished, tmp_path):
+    done = run("gan", "train", "--resume", finished, "--epochs", 9, "--run", tmp_path / "other")
+    assert done.exit_code == 1
+    assert f"A resumed run goes on in its own folder, '{finished}'. Leave out --run." in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_finished_run_is_resumed_only_for_more_epochs(finished):
     done = run("gan", "train", "--resume", finished)
     assert done.exit_code == 2
