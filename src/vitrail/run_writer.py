@@ -51,8 +51,8 @@ PATIENCE = 1_000
 def record(task: Task, name: str, folder: Path, *, is_ours: bool = False) -> Iterator[Event]:
     """Runs `task` and keeps what it yields in `folder`, passing every event on.
 
-    The `Result` that comes out has `task`, `seed` and `run` added. Of a new run that an error or Ctrl-C ends before it
-    has made a file, nothing stays; in an earlier run nothing is changed before a task has something new to keep.
+    The `Result` that comes out has `task`, `seed` and `run` added. Of a new run that an error ends before it has
+    made a file, nothing stays; in an earlier run nothing is changed before a task has something new to keep.
     Whatever stops a run after that, what was yielded before is whole on the disk, and `events.jsonl` says what
     happened.
 
@@ -78,7 +78,7 @@ def record(task: Task, name: str, folder: Path, *, is_ours: bool = False) -> Ite
     try:
         yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
-        if is_new and not log.has_files and isinstance(error, VitrailError | KeyboardInterrupt):
+        if is_new and not log.has_files and isinstance(error, VitrailError):
             log.remove(made)
         elif log.has_begun:
             with suppress(CannotWrite):  # what stopped the run is what matters, not that the log has no room for it

@@ -117,6 +117,8 @@ def test_where_nothing_can_be_known_no_label_is_right(kind):
         features, labels, group = features[:1].repeat(60, axis=0), np.arange(60) % 2, np.zeros(60, int)
     else:
         features, labels, group = features.repeat(2, axis=0), np.arange(120) % 2, np.arange(120) // 2
+    scores = Leaving(features, labels, 2, group).scores(1.0)
+    assert np.abs(scores[:, 0] - scores[:, 1]).max() == 0, "which class it is, is known to the last digits"
     left_out = leave_out(features, labels, 2, group)
     assert abs(left_out.accuracy(labels) - 0.5) < 0.1
     issues = find_label_issues(left_out.probabilities, labels)

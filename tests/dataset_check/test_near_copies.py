@@ -45,9 +45,10 @@ def test_no_copies_are_none(parts):
     assert found_among(*parts, []) == []
 
 
-def test_many_copies_do_not_hide_each_other(parts, tmp_path):
-    """Three test images of four are copies: no block ends the search too early."""
+def test_many_copies_do_not_hide_each_other(parts, tmp_path, monkeypatch):
+    """Three test images of four are copies, more than a block of them: none ends the search too early."""
     train, _ = parts
+    monkeypatch.setattr("vitrail.dataset_check.near_copies.BLOCK", 16)
     copies = [tmp_path / f"{row}.jpg" for row in range(60)]
     for row, file in enumerate(copies):
         Image.open(train[row]).save(file, quality=50)
@@ -67,7 +68,8 @@ def test_images_that_are_gone_are_no_copies(parts, tmp_path):
     Image.open(train[0]).save(copy)
     assert found_among(train, [*test, copy], [0]) == [len(test)]
     copy.unlink()
-    assert found_among(train, [*test, copy], [0]) == []
+    gone = [tmp_path / "never.png", tmp_path / "there.png"]
+    assert found_among([*train, gone[0]], [*test, copy, gone[1]], [0, len(train)]) == []
 
 
 def test_images_without_details_are_no_copies_of_each_other(parts, tmp_path):

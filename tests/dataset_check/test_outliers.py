@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from seeded_data import finish, scene
+from seeded_data import clusters, finish, scene
 from sklearn.neighbors import NearestNeighbors
 
 from vitrail.dataset_check import find_outliers, scan_images
+from vitrail.dataset_check.outliers import _unlike_class
 
 
 def unit(features):
@@ -114,3 +115,14 @@ def test_equal_features_have_no_threshold(scenes):
     found = found_of(scenes, unit(np.ones((120, 8))))
     assert found.threshold is None
     assert "equally far" in found.undefined
+
+
+def test_many_classes_have_no_more_false_alarms_than_one():
+    """Gaussian classes without an odd image: one is expected in all data, and not one a class."""
+    alarms = []
+    for seed in range(4):
+        features, labels = clusters(np.random.default_rng(seed), [40] * 30, 12, 8.0)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        found = _unlike_class(features, labels, np.full(1200, -1), np.zeros(1200, bool))
+        alarms.append(len(list(found)))
+    assert np.mean(alarms) < 8

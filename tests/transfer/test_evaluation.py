@@ -13,6 +13,7 @@ from vitrail.datasets.labelled import LabelledImages
 from vitrail.errors import BadSetting
 from vitrail.metrics.calibration import expected_calibration_error
 from vitrail.transfer.evaluation import (
+    Copies,
     Evaluation,
     choice_of_test_images,
     confusion_matrix,
@@ -84,7 +85,9 @@ def evaluation_of(labels, predicted, sure):
     probabilities[np.arange(len(labels)), predicted] = sure
     files = tuple(Path(f"{k}.png") for k in range(len(labels)))
     test = LabelledImages(files, np.array(labels), ("a", "b", "c"))
-    return Evaluation(test, probabilities, {}, np.zeros(len(labels), bool), DataCard("set", {"test": len(labels)}))
+    return Evaluation(
+        test, probabilities, {}, Copies(np.zeros(len(labels), bool)), DataCard("set", {"test": len(labels)})
+    )
 
 
 def test_worst_class_confusion_and_mistakes_are_those_counted_by_hand():

@@ -84,7 +84,6 @@ def text_width(text: str) -> float:
     return drawn_font().getlength(text)
 
 
-@lru_cache(maxsize=1)
 def _direction() -> str | None:
     """Left to right as a whole, or a caption that begins with a Hebrew name would put its arrow and figure first."""
     return (
