@@ -78,26 +78,24 @@ class _Pairs:
         others = self._places[rows, rank]
         files = dict.fromkeys([*(self._test[row] for row in rows), *(self._train[place] for place in others)])
         number = {file: place for place, file in enumerate(files)}
-        thumbnails, readable = _thumbnails(files)
+        thumbnails = _thumbnails(files)
         left = np.array([number[self._test[row]] for row in rows], np.int64)
         right = np.array([number[self._train[place]] for place in others], np.int64)
         _, start = coarse_distances(thumbnails, left, right)
         aligned, _ = aligned_distances(thumbnails, left, right, start)
-        return np.where(readable[left] & readable[right], aligned, np.float32(1))
+        return aligned
 
 
-def _thumbnails(files: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 32, 32) uint8, grey, and (n,) whether each file can be read."""
+def _thumbnails(files: Iterable[Path]) -> np.ndarray:
+    """(n, 32, 32) uint8, grey; black where a file can no longer be read: without details it is like no other."""
     with ThreadPoolExecutor(cpu_count()) as pool:
-        found = list(pool.map(_thumbnail, files))
-    blank = np.zeros((SIDE, SIDE), np.uint8)
-    return np.stack([blank if each is None else each for each in found]), np.array([each is not None for each in found])
+        return np.stack(list(pool.map(_thumbnail, files)))
 
 
-def _thumbnail(file: Path) -> np.ndarray | None:
+def _thumbnail(file: Path) -> np.ndarray:
     try:
         _, image = decode(file, short_side=2 * SIDE)
     except BadImage:
-        return None
+        return np.zeros((SIDE, SIDE), np.uint8)
     grey = image if image.mode == "L" else image.convert("L")
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))

@@ -186,9 +186,6 @@ class Leaving:
 
         def leave(number: int) -> None:
             copies = np.flatnonzero(self._group == number)
-            if len(copies) == n:
-                left_out[copies] = 0  # nothing is left to learn from
-                return
             given = torch.from_numpy(residuals[copies]).double()
             if len(copies) > len(fit.mean):
                 solved = self._solve_many(copies, fit, factor, given)
