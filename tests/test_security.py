@@ -120,7 +120,7 @@ ELSEWHERE = {
     ("studio/html.py", "read_text"): "a file of the package",
     ("registry.py", "read_text"): "a module of an installed package",
     ("backbones/sources.py", "mkdir"): "torch's own cache, for a download by name",
-    ("cli/commands.py", "os.open"): "/dev/null, for a terminal that is gone",
+    ("cli/execution.py", "os.open"): "/dev/null, for a terminal that is gone",
     ("studio/worker.py", "os.fdopen"): "the worker's own stdout",
     ("studio/serve.py", "webbrowser.open"): "a browser",
     ("studio/jobs.py", "self.open"): "the list of open jobs",

@@ -40,15 +40,11 @@ def read_part(root: Path, split: str) -> tuple[UInt8[np.ndarray, "n height width
     Raises:
         BadFolder: a file is missing, cut short or of another kind; or there are not as many labels as images.
     """
-    images, labels = images_of(root, split), _read(_found(root, f"{PARTS[split]}-labels-idx1-ubyte"), 1)
+    images = _images(_found(root, f"{PARTS[split]}-images-idx3-ubyte"))
+    labels = _read(_found(root, f"{PARTS[split]}-labels-idx1-ubyte"), 1)
     if len(images) != len(labels):
         raise BadFolder(f"'{display_name(root)}' has {len(images)} images and {len(labels)} labels in {split}.")
     return images, labels
-
-
-def images_of(root: Path, split: str) -> UInt8[np.ndarray, "n height width"]:
-    """Images of a part; raises as `read_part` does."""
-    return _images(_found(root, f"{PARTS[split]}-images-idx3-ubyte"))
 
 
 def image_paths(root: Path, split: str, count: int | None = None) -> list[Path]:

@@ -16,6 +16,7 @@ from vitrail.studio.class_dropdown import visible_classes
 from vitrail.studio.context import StudioContext
 from vitrail.studio.html import data_url, finished_html
 from vitrail.studio.inputs import misclassified_images
+from vitrail.studio.train import suspect_choices
 from vitrail.studio.uploads import encoded_again
 
 PROGRAM = Path(__file__).with_name("every_handler.py")
@@ -163,6 +164,14 @@ def test_a_run_folder_whose_name_no_page_can_show_spoils_no_list(context):
     bad.mkdir()
     (bad / "settings.json").write_text((good / "settings.json").read_text())
     assert context.run_folders() == [good]
+
+
+def test_what_a_check_says_it_looked_at_can_be_shown_on_a_page(context):
+    run = hostile_run(context, "check", folder="/data/\u202e" + "x" * 300)
+    (_, nothing), (label, value) = suspect_choices(context)
+    assert (nothing, value) == ("", str(run))
+    assert "\u202e" not in label
+    assert len(label) < 80
 
 
 def test_the_key_is_no_mistake_of_a_classifier(context):

@@ -55,7 +55,7 @@ def find_near_copies(
     order = np.argsort(-similarities[:, 0], kind="stable")
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
-        copies[block] |= pairs.distances(block, 0) <= threshold
+        copies[block] = pairs.distances(block, 0) <= threshold
         if copies[block].mean() < FEWEST:
             break
         yield Progress("copies", min(start + BLOCK, len(test) - 1), len(test))

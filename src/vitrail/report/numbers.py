@@ -25,8 +25,8 @@ class Highlight:
 
 
 def highlights(result: Mapping[str, Any]) -> list[Highlight]:
-    """The most important values, without those that the result lacks; of a check none, whose summary says more."""
-    if "leaks" in result:
+    """The most important values of a classifier, without those that are lacking; of other runs none."""
+    if not _mapping(result, "test"):
         return []
     test, choice = (_mapping(result, key) for key in ("test", "choice"))
     seconds = _mapping(result, "seconds")

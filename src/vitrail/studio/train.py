@@ -11,6 +11,7 @@ import gradio as gr
 from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadSetting
 from vitrail.formatting import interval, percent
+from vitrail.plots.labels import readable, shorten
 from vitrail.runs import read_run
 from vitrail.studio import html
 from vitrail.studio.context import (
@@ -72,7 +73,8 @@ def suspect_choices(context: StudioContext) -> list[tuple[str, str]]:
 
 
 def _data_of(run: str) -> str:
-    return Path(str(read_run(Path(run)).settings.get("folder"))).name
+    """As any page can show it: a run folder may say anything."""
+    return shorten(readable(Path(str(read_run(Path(run)).settings.get("folder"))).name))
 
 
 def _left_out(context: StudioContext, check: str | None) -> dict[str, str]:

@@ -57,11 +57,12 @@ class Check(Task):
         yield from skipped_notes(check.skipped)
         yield from map(Note, work.data.notes)
         seconds = time.perf_counter() - started
-        yield from report(check, work.data, work.card(check), folder=self.folder, seconds=seconds)
+        card = work.card(check)
+        yield from report(check, work.data, card, folder=self.folder, seconds=seconds)
         yield Result(
             {
                 **check.values(),
-                "data": work.card(check).values(),
+                "data": card.values(),
                 "backbone": [work.extractor.identity()],
                 "seconds": {"total": seconds},
             }
