@@ -49,7 +49,7 @@ HEAD = LinearHead(np.zeros((2, 8), np.float32), np.zeros(2, np.float32), 1.0)
 
 
 def tuned(network, data, **settings):
-    steps = FineTuning(engine="eager", batch=8, **{"epochs": 1, "learning_rate": 1e-2, **settings}).run(
+    steps = FineTuning(engine="eager", **{"batch": 8, "epochs": 1, "learning_rate": 1e-2, **settings}).run(
         network, "norm", HEAD, data
     )
     while True:
@@ -85,6 +85,12 @@ def test_it_learns(data):
     losses = [point["loss"] for point in result.curve]
     assert losses[0] == pytest.approx(np.log(2), abs=0.1)
     assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("images", range(1, 13))
+def test_any_number_of_steps_can_be_taken(data, images):
+    result = tuned(backbone(), (data[0][:images], data[1][:images]), batch=1)
+    assert np.isfinite(result.curve[-1]["loss"])
 
 
 def test_the_average_of_the_weights_is_what_comes_out(data):

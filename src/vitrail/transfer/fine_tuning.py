@@ -37,6 +37,7 @@ from vitrail.transfer.head import LinearHead
 TrainedLayers = Literal["deep", "all"]
 
 MICRO_BATCH = 8  # images per forward and backward pass on a CPU
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
 PREFETCH = 3  # batches that are decoded in advance
 AGREEMENT = 1e-3  # largest difference of features of the cut and the whole network, relative to the largest feature
 
@@ -102,7 +103,11 @@ class FineTuning:
         average = AveragedModel(weights, avg_fn=_running_mean(self.ema_steps))
         optimiser = torch.optim.AdamW(self._groups(trained), lr=self.learning_rate)
         steps = self.epochs * -(-len(data[0]) // self.batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
+        # The schedule divides by the steps of its first phase less one.
+        rising = WARM_UP if WARM_UP * steps != 1 else 1.5 / steps
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.learning_rate, total_steps=steps, pct_start=rising
+        )
         curve, started = [], time.perf_counter()
         for epoch in range(self.epochs):
             losses: list[float] = []
