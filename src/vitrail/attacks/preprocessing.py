@@ -5,6 +5,7 @@ the exact logits of pixels as they would be saved and read.
 """
 
 import io
+import math
 
 import torch
 import torch.nn.functional as F
@@ -64,12 +65,39 @@ def on_block_means(model: Backbone, pixels: Pixels, means: Tensor, side: int) ->
 
 def _block_matrix(length: int, resized: int, count: int, side: int, preprocessing: Preprocessing) -> Tensor:
     """(size, count): how blocks of a line of `length` pixels make the pixels of the resized and cropped line."""
-    blocks = torch.eye(count).repeat_interleave(side, 0)[:length]
-    if resized != length:
-        how = preprocessing.interpolation
-        blocks = F.interpolate(blocks[None, None], size=(resized, count), mode=how, antialias=True)[0, 0]
+    window, weights = _line_weights(length, resized, preprocessing)
+    return weights @ torch.eye(count).repeat_interleave(side, 0)[window]
+
+
+def _line_weights(length: int, resized: int, preprocessing: Preprocessing) -> tuple[slice, Tensor]:
+    """How a line of `length` pixels makes the pixels of the resized and cropped line, as torch weighs them.
+
+    Returns:
+        The pixels that are used, and the weight (size, pixels) of each.
+    """
+    scale = length / resized
+    stretch = max(1.0, scale)
     start = round((resized - preprocessing.size) / 2)
-    return blocks[start : start + preprocessing.size]
+    centres = (start + torch.arange(preprocessing.size, dtype=torch.float64) + 0.5) * scale - 0.5
+    reach = 2 * stretch  # of the cubic kernel, the widest
+    window = slice(max(0, math.ceil(centres[0] - reach)), min(length, math.floor(centres[-1] + reach) + 1))
+    distances = (torch.arange(window.start, window.stop) - centres[:, None]).abs() / stretch
+    weights = _KERNELS[preprocessing.interpolation](distances)
+    return window, (weights / weights.sum(1, keepdim=True)).float()
+
+
+def _triangle(x: Tensor) -> Tensor:
+    return (1 - x).clamp(min=0)
+
+
+def _cubic(x: Tensor) -> Tensor:
+    """Keys (1981), with a = -1/2."""
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x < 1, near, torch.where(x < 2, far, 0))
+
+
+_KERNELS = {"bilinear": _triangle, "bicubic": _cubic}
 
 
 def classify_as_saved(model: Backbone, pixels: Pixels) -> Logits:
@@ -108,6 +136,10 @@ def _preprocess(images: Tensor, model: Backbone) -> Tensor:
     preprocessing = model.preprocessing
     height, width = images.shape[2:]
     new_width, new_height = resized_size((width, height), preprocessing.short_side)
+    if new_width * new_height > MAX_OVERSCAN * preprocessing.size**2:  # the whole would be many times what is used
+        rows, down = _line_weights(height, new_height, preprocessing)
+        columns, across = _line_weights(width, new_width, preprocessing)
+        return down.to(images) @ images[:, :, rows, columns] @ across.to(images).T
     if (new_width, new_height) != (width, height):
         images = F.interpolate(images, size=(new_height, new_width), mode=preprocessing.interpolation, antialias=True)
     left, top = (round((side - preprocessing.size) / 2) for side in (new_width, new_height))
