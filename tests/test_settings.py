@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from vitrail.errors import BadSetting
-from vitrail.settings import Names, Numbers, setting
+from vitrail.settings import Names, Numbers, Quotient, setting
 from vitrail.task import Task
 
 
@@ -119,3 +119,20 @@ def test_the_settings_of_a_run_are_such_a_file(tmp_path):
     assert Typed.from_file(path, {"share": 0.75}) == task.model_copy(update={"share": 0.75})
     with pytest.raises(BadSetting, match="holds the settings of typed. Use those of a run of sample"):
         Sample.from_file(path, {})
+
+
+class Radii(Task):
+    one: Quotient | None = setting(None, "one", gt=0)
+    several: Numbers = setting((), "several")
+
+
+@pytest.mark.parametrize(("text", "number"), [("8/255", 8 / 255), (" 1 / 4", 0.25), ("0.5", 0.5), ("1e-2/2", 0.005)])
+def test_a_number_may_be_a_quotient(text, number):
+    assert Radii(one=text).one == number
+    assert Radii(several=f"{text},1").several == (number, 1)
+
+
+@pytest.mark.parametrize("text", ["1/0", "a/b", "1/2/3", "/", "8 of 255", "-1/2", "0/5", "1e308/1e-308", "nan/1"])
+def test_what_is_no_positive_quotient_is_refused(text):
+    with pytest.raises(BadSetting, match="^--one "):
+        Radii(one=text)

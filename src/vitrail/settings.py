@@ -31,6 +31,17 @@ def split_commas(value: Any) -> Any:
     return parts
 
 
+def quotient(value: Any) -> Any:
+    """`"8/255"`, as papers write an epsilon, as the number; anything else as it is."""
+    parts = value.split("/") if isinstance(value, str) else ()
+    if len(parts) != 2:
+        return value
+    try:
+        return float(parts[0]) / float(parts[1])
+    except (ValueError, ArithmeticError):
+        raise ValueError(f"takes a number such as 0.0314 or 8/255; got {value!r}.") from None
+
+
 def without_duplicates(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names in their order, without repetitions."""
     return tuple(dict.fromkeys(names))
@@ -46,7 +57,8 @@ SHOWN = 200  # characters of a wrong value in a message
 M = TypeVar("M", bound=BaseModel)
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas), AfterValidator(without_duplicates)]
-Numbers = Annotated[tuple[float, ...], BeforeValidator(split_commas)]
+Quotient = Annotated[float, BeforeValidator(quotient)]
+Numbers = Annotated[tuple[Quotient, ...], BeforeValidator(split_commas)]
 
 
 def setting(

@@ -39,11 +39,9 @@ def test_the_gradient_goes_through_preprocessing_and_weights_are_shared():
     assert (wrapped.classes, wrapped.layers) == (backbone.classes, backbone.layers)
 
 
-@pytest.mark.parametrize("height, width", [(300, 2), (2, 300), (1, 1500), (40, 1100)])
+@pytest.mark.parametrize(("height", "width"), [(300, 2), (2, 300), (1, 1500), (40, 1100)])
 @pytest.mark.parametrize("name", ["squeezenet", "efficientnet-lite0"])  # bilinear and bicubic
-def test_long_images_are_resized_as_torch_resizes_them_whole_without_making_the_whole(
-    name, height, width, monkeypatch
-):
+def test_long_images_are_resized_as_torch_resizes_them_whole_without_making_the_whole(name, height, width, monkeypatch):
     backbone = BACKBONES[name]()
     how = backbone.preprocessing
     pixels = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0), requires_grad=True)

@@ -134,7 +134,7 @@ def test_a_replay_is_bit_identical(sources, tmp_path):
     ("told", "arguments", "said"),
     [
         ("classes", ("--seeds", "1,2", "--from-seed", "3"), "--from-seed and --to-seed have no effect"),
-        ("classes", ("--to-class", "two"), "needs a start label"),
+        ("classes", ("--to-class", "two"), "without a start label"),
         ("classes", ("--seeds", "4,4"), "Neither seed nor label changes"),
         ("classes", ("--seeds", "1,two"), "--seeds must be a whole number"),
         ("classes", ("--seeds", "1,-2"), "--seeds must be greater than or equal to 0; got '-2'"),

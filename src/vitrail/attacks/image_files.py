@@ -74,7 +74,7 @@ class FileAttack:
         preview_every: float | None = None,
     ) -> None:
         if method in NEEDS_EPSILON and epsilon is None:
-            raise BadSetting(f"{method} needs an epsilon. Use e.g. --epsilon 0.00784 (2/255) with the norm linf.")
+            raise BadSetting(f"{method} needs an epsilon. Use e.g. --epsilon 2/255.")
         length = step_size * UNIT if step_size is not None and method == "gradient-ascent" else step_size
         self._options = method_options(method, norm=norm, epsilon=epsilon, steps=steps, step_size=length, seed=seed)
         self._network, self._files, self._method = network, files, method

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -52,7 +53,9 @@ def _option(field: str, info: FieldInfo) -> Parameter:
     # The default is text: the option's own is None, so that a value that is given can be told from one that is not.
     text = f"{info.description}{_choices(info)}{_default(info.get_default())}"
     several = isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra["repeated"]
-    kind, choices = list[str] if several else _kind(info.annotation), _literal(info)
+    read = any(isinstance(each, BeforeValidator) for each in info.metadata)  # by the setting itself: 8/255
+    kind = list[str] if several else str if read else _kind(info.annotation)
+    choices = _literal(info)
     option = typer.Option(
         *_flags(field, info),
         help=text,

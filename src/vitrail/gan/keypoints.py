@@ -66,7 +66,7 @@ def interpolation_keypoints(
     for seed in seeds:
         check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
     if has_end_label and not has_label:
-        raise BadSetting("An end label needs a start label. Use both, e.g. --class cat --to-class dog.")
+        raise BadSetting("An end label was given without a start label. Use --class as well.")
     keypoints = Keypoints(seeds if len(seeds) > 1 else seeds * 2, steps, loop)
     if len(set(keypoints.seeds)) < 2 and not has_end_label:
         raise BadSetting(

@@ -17,6 +17,7 @@ from vitrail.settings import (
     NETWORK,
     OPTIMISATION,
     OUTPUT,
+    Quotient,
     device_setting,
     memory_setting,
     seed_setting,
@@ -36,8 +37,8 @@ class Attack(Task):
         ("any",), "Target class, by name or number, or one per image: a,b; any: untargeted", panel=METHOD
     )
     method: str = setting(DEFAULT_ATTACK, f"Attack: {', '.join(map(display_name, ATTACKS))}", panel=METHOD)
-    epsilon: float | None = setting(
-        None, "Largest norm of the perturbation, in pixel intensity [0, 1]; fgsm, pgd and apgd need it", gt=0
+    epsilon: Quotient | None = setting(
+        None, "Largest norm of the perturbation, in pixel intensity, e.g. 8/255; fgsm, pgd and apgd need it", gt=0
     )
     norm: Literal["linf", "l2"] = setting("linf", "Norm that epsilon limits, of fgsm, pgd, apgd and deepfool")
     confidence: float = setting(0.0, "Required margin of the new class over all others, in logits", ge=0, le=1e4)

@@ -18,6 +18,7 @@ from vitrail.settings import (
     METHOD,
     NETWORK,
     Numbers,
+    Quotient,
     device_setting,
     memory_setting,
     seed_setting,
@@ -64,7 +65,7 @@ class Audit(Sharded):
     linf: Epsilons = setting(EPSILONS["linf"], "Epsilon values, L-infinity, in pixel intensity [0, 1]", panel=MEASURING)
     l2: Epsilons = setting(EPSILONS["l2"], "Epsilon values, L2, in pixel intensity", panel=MEASURING)
     autoattack: bool = setting(False, "The official AutoAttack as well, at one epsilon (slow)", panel=MEASURING)
-    autoattack_epsilon: float = setting(1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0)
+    autoattack_epsilon: Quotient = setting(1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0)
     backbone: str = setting(
         DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK, place="path"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.events import Event, Note, Result, skipped_notes
+from vitrail.formatting import command
 from vitrail.settings import (
     DATA,
     NETWORK,
@@ -58,7 +59,10 @@ class Check(Task):
         yield from map(Note, work.data.notes)
         seconds = time.perf_counter() - started
         card = work.card(check)
-        yield from report(check, work.data, card, folder=self.folder, seconds=seconds)
+        network = ("--backbone", self.backbone) if self.backbone != DEFAULT_BACKBONE else ()
+        weights = ("--weights", self.weights) if self.weights else ()
+        train = command("transfer", self.folder, *network, *weights)
+        yield from report(check, work.data, card, train=train, seconds=seconds)
         yield Result(
             {
                 **check.values(),

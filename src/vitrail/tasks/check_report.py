@@ -11,20 +11,20 @@ from vitrail.datasets.data_card import DataCard
 from vitrail.datasets.dataset import Dataset
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Note, Plot, Summary, Table
-from vitrail.formatting import command, count, display_name, duration, percent
+from vitrail.formatting import count, display_name, duration, percent
 from vitrail.tasks.check_findings import Finding, Images, findings_of
 
 ROWS = 50  # of a table on the page
 SUSPECTS = "tables/suspects.csv"
 
 
-def report(check: DatasetCheck, data: Dataset, card: DataCard, *, folder: Path, seconds: float) -> Iterator[Event]:
+def report(check: DatasetCheck, data: Dataset, card: DataCard, *, train: str, seconds: float) -> Iterator[Event]:
     """All events but the result.
 
     Args:
         data: what was checked.
         card: of the data.
-        folder: the data, as they were given.
+        train: the command that learns from these data, with the same network.
     """
     images = Images(check, data)
     suspects = list_suspects(check, images.parts)
@@ -49,7 +49,7 @@ def report(check: DatasetCheck, data: Dataset, card: DataCard, *, folder: Path, 
         *_lines(check, images, card),
         ("suspects", f"{count(look_at, 'image')} to look at: {where}" if look_at else "none"),
     ]
-    yield Summary([*lines, ("time", duration(seconds))], list(_next_steps(check, folder, look_at)))
+    yield Summary([*lines, ("time", duration(seconds))], list(_next_steps(check, train, look_at)))
 
 
 def _curve(check: DatasetCheck) -> Iterator[Plot]:
@@ -151,8 +151,7 @@ def _shortcut_line(check: DatasetCheck) -> str:
     )
 
 
-def _next_steps(check: DatasetCheck, folder: Path, suspects: int) -> Iterator[str]:
+def _next_steps(check: DatasetCheck, train: str, suspects: int) -> Iterator[str]:
     if len(check.classes) > 1:
-        train = command("transfer", folder)
         yield f"{train} --leave-out {{run}}/{SUSPECTS}" if suspects else train
     yield "vitrail report {run}"

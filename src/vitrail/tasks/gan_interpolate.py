@@ -36,7 +36,7 @@ class GanInterpolate(Task):
     to_label: tuple[str, ...] = setting(
         (), "Class, or attributes, of the last image", panel=METHOD, flag="--to-class", repeated=True
     )
-    steps: int = setting(24, "Frames from one seed to the next", panel=METHOD, ge=1, le=MAX_FRAMES)
+    steps: int = setting(24, "Frames from one seed to the next", panel=METHOD, ge=1, le=MAX_FRAMES - 1)
     loop: bool = setting(False, "Interpolation back to the first image", panel=METHOD)
     mp4: bool = setting(False, "An MP4 besides the GIF; needs the program ffmpeg", panel=OUTPUT)
     milliseconds: int = setting(80, "Duration of a frame in milliseconds", panel=OUTPUT, ge=20, le=10_000)
@@ -95,10 +95,11 @@ class GanInterpolate(Task):
     def _settings_that_go_together(self) -> GanInterpolate:
         if self.seeds and (self.from_seed, self.to_seed) != (0, 1):
             raise BadSetting("--seeds gives every seed, so --from-seed and --to-seed have no effect. Leave these out.")
-        frames = self.keypoints().frames
-        if frames > MAX_FRAMES:
+        path = self.keypoints()
+        if path.frames > MAX_FRAMES:
+            most = (MAX_FRAMES - 1) // path.segments
             raise BadSetting(
-                f"An interpolation has at most {MAX_FRAMES} frames; got {frames:,}, {self.steps} from each seed to the "
-                "next. Use fewer --steps."
+                f"An interpolation has at most {MAX_FRAMES} frames; got {path.frames:,}, {self.steps} from each seed "
+                f"to the next. Use {f'--steps {most}' if most else 'fewer seeds'}."
             )
         return self
