@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from vitrail.backbones import weights
+from vitrail.backbones import BACKBONES, weights
+from vitrail.backbones.packaged import efficientnet_lite0, squeezenet
 from vitrail.backbones.weights import read_state
 from vitrail.errors import BadWeights
 
@@ -47,3 +48,19 @@ def test_a_torch_file_that_would_run_something_is_refused(suffix, tmp_path):
     with pytest.raises(BadWeights, match=r"is damaged"):
         read_state(path)
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("change", ["the first is missing", "the last is missing", "one more", "another shape", "flat"])
+@pytest.mark.parametrize("spec", [squeezenet, efficientnet_lite0], ids=lambda spec: spec.name)
+def test_weights_that_do_not_fit_are_one_sentence(spec, change, tmp_path):
+    state = dict(read_state(spec.source.find()))
+    first, last = list(state)[0], list(state)[-1]
+    if "missing" in change:
+        del state[first if "first" in change else last]
+    elif change == "flat":
+        state = {key: tensor.flatten() for key, tensor in state.items()}
+    else:
+        state["more" if change == "one more" else last] = torch.ones(3)
+    torch.save(state, tmp_path / "changed.pth")
+    with pytest.raises(BadWeights, match=f"does not fit '{spec.name}'"):
+        BACKBONES[spec.name](tmp_path / "changed.pth")

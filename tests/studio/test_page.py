@@ -181,6 +181,7 @@ def test_a_classifier_is_trained_and_explained(visit, studio):
     press(panel, "Train")
     expect(visit.state(panel)).to_have_text(re.compile("Done"), timeout=LONG)
     expect(panel.locator(".verdict")).to_contain_text("on 12 images")
+    expect(panel.locator(".summary")).to_contain_text("36 images of 3 classes (train 24, test 12)")
     expect(panel.get_by_alt_text("Confusion matrix of the test part")).to_be_visible()
     visit.keep("train")
     panel.get_by_role("button", name="Use this classifier").click()

@@ -11,7 +11,7 @@ from command import run
 from vitrail.attributions import ATTRIBUTIONS
 from vitrail.backbones import BACKBONES
 from vitrail.gan_training.losses import LOSSES
-from vitrail.tasks import TASKS
+from vitrail.tasks import FACES, TASKS
 from vitrail.tasks.list_names import VISUALISATION
 from vitrail.tasks.visualise import Visualise
 
@@ -29,9 +29,10 @@ def test_a_collection_lists_its_names_with_a_sentence_on_each(collection, table)
 def test_without_a_collection_all_are_listed():
     entries = json.loads(run("list", "--json").stdout)["names"]
     names = {entry["name"] for entry in entries}
-    assert names >= {"squeezenet", "timm:NAME", "grad-cam", "dcgan", "digits", "fourier", "gan train", *LOSSES}
+    assert names >= {"squeezenet", "timm:NAME", "grad-cam", "dcgan", "digits", "mnist", "fourier", "studio", *LOSSES}
+    assert "gan train" in names
     assert all(entry["description"] for entry in entries)
-    assert len([entry for entry in entries if entry["collection"] == "commands"]) == len(TASKS)
+    assert len([entry for entry in entries if entry["collection"] == "commands"]) == len(TASKS) + len(FACES)
 
 
 def test_the_visualisation_methods_are_those_of_the_option():

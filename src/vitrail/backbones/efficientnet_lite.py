@@ -81,6 +81,7 @@ def from_package(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Args:
         state: by the package's names (`_conv_stem.weight`); under our own names it is given back as it is.
     """
-    if "_conv_stem.weight" not in state:
+    names = network().state_dict()
+    if "_conv_stem.weight" not in state or len(state) != len(names):  # what is missing is told by whoever loads it
         return dict(state)
-    return dict(zip(network().state_dict(), state.values(), strict=True))
+    return dict(zip(names, state.values(), strict=True))

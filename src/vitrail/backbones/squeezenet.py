@@ -64,8 +64,9 @@ def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for caffe_name, tensor in state.items():
         layer, _, kind = caffe_name.rpartition(".")
         translated[f"{SQUEEZENET.get(layer, layer)}.{kind}"] = (
-            tensor.permute(3, 2, 0, 1).contiguous() if kind == "weight" else tensor
+            tensor.permute(3, 2, 0, 1).contiguous() if kind == "weight" and tensor.ndim == 4 else tensor
         )
     first = f"{SQUEEZENET['conv1']}.weight"
-    translated[first] = translated[first].flip(1)
+    if first in translated and translated[first].ndim == 4:
+        translated[first] = translated[first].flip(1)
     return translated

@@ -7,16 +7,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from vitrail.registry import Registry
-from vitrail.tasks import TASKS
+from vitrail.tasks import FACES, TASKS
 from vitrail.version import __version__
 
 GROUPS = {"gan": "Train a GAN; sample, evaluate, interpolate, edit and export its generator."}
 """First words that several tasks share: `gan-train` is called `gan train`."""
-
-
-FACES = Registry("face", "vitrail", {"studio": "studio.serve:Studio"})
-"""What else the command line can start."""
 
 
 class TaskGroup(TyperGroup):

@@ -12,3 +12,13 @@ DATASETS = Registry(
         "digits": "digits:digits",
     },
 )
+
+PIXEL_SETS = Registry(
+    "data set",
+    __name__,
+    {
+        "mnist": "torchvision_sets:MNIST",
+        "torchvision:": "torchvision_sets:__doc__",
+    },
+)
+"""Those that GANs alone are trained on: read whole, as pixels."""

@@ -21,7 +21,7 @@ ENLARGED = 8  # 8×8 pixels become 64×64, so that a viewer shows them
 
 
 def digits(root: Path) -> Dataset:
-    """The digits as PNG files below `root`, written there when they are not: every fifth one is for test.
+    """1,797 handwritten digits of 8 x 8 pixels, every fifth one for test (scikit-learn); PNG files below `root`.
 
     Raises:
         CannotWrite: `root` cannot be written.

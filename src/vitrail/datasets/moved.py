@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitrail.datasets import DATASETS
+from vitrail.datasets import DATASETS, PIXEL_SETS
 from vitrail.errors import BadRun
 from vitrail.image_files import is_image_name
 from vitrail.reading import may_be_read
@@ -99,7 +99,7 @@ def _is_there(text: str) -> bool:
 
 
 def _names_data_set(text: str) -> bool:
-    return text in DATASETS or text == "mnist" or text.startswith("torchvision:")
+    return text in DATASETS or text in PIXEL_SETS
 
 
 def _texts(value: Any) -> tuple[str, ...]:

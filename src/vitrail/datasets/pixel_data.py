@@ -18,7 +18,7 @@ from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.datasets.image_table import find_attribute_table, has_classes, read_attributes
 from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.pixels import PixelSet, fit_to_size, stratified_holdout
-from vitrail.datasets.torchvision_sets import read_torchvision
+from vitrail.datasets.torchvision_sets import MNIST, read_torchvision
 from vitrail.devices import cpu_count
 from vitrail.errors import BadFolder, BadImage, BadSetting, UnknownName
 from vitrail.events import Note, skipped_notes
@@ -98,7 +98,7 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
     if source == "digits":
         opened = _digits(options)
     elif source == "mnist" and not root.exists():
-        opened = _from_torchvision("MNIST", options)
+        opened = _from_torchvision(MNIST, options)
     elif source.startswith("torchvision:"):
         opened = _from_torchvision(source.partition(":")[2], options)
     elif has_idx(root):

@@ -1,4 +1,4 @@
-"""Data sets that torchvision knows by name, read whole."""
+"""Data sets that torchvision knows by name, for `gan train` alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch import Tensor
 from vitrail.datasets.pixels import fit_to_size
 from vitrail.errors import BadSetting, MissingWeights, UnknownName, one_line
 from vitrail.formatting import display_name
+
+MNIST = "MNIST"
+"""70,000 handwritten digits (LeCun et al., 1998), for `gan train` alone."""
 
 
 def read_torchvision(

@@ -145,8 +145,12 @@ def finished_html(folder: Path, *, without_group: str = "") -> str:
     except BadRun as error:
         return error_html(str(error))
     top = highlights(run.result)
-    first = _render("highlights", top) if top else _render("summary", run.log.summary)
-    parts = [first, _render("notes", [*run.log.notes[:MAX_NOTES], *run.warnings])]
+    lines = [line for line in run.log.summary if line[0] == "data"] if top else run.log.summary
+    parts = [
+        _render("highlights", top) if top else "",
+        _render("summary", lines),
+        _render("notes", [*run.log.notes[:MAX_NOTES], *run.warnings]),
+    ]
     shown = [image for image in run.images if not without_group or image.group != without_group]
     parts += [images(shown[:MAX_IMAGES]), *(_render("table", table) for table in run.tables)]
     return "".join(parts)

@@ -29,3 +29,6 @@ TASKS = Registry(
         "report": "report:Report",
     },
 )
+
+FACES = Registry("face", "vitrail", {"studio": "studio.serve:Studio"})
+"""What else the command line can start."""

@@ -37,7 +37,7 @@ class Check(Task):
     seed: int = seed_setting("the parts of the learning curve and the intervals")
     device: str = device_setting()
     cache: Path = cache_setting()
-    use_cache: bool = setting(True, "Use of the feature cache", panel=RUNNING)
+    use_cache: bool = setting(True, "Feature cache", panel=RUNNING)
 
     def run(self) -> Iterator[Event]:
         """Yields progress, tables, contact sheets and the page; the last event is the `Result`."""

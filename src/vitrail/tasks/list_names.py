@@ -18,21 +18,21 @@ LINE = 52
 
 
 class Collection(NamedTuple):
-    """The table of a collection, and the command that takes its names."""
+    """The tables of a collection, and the command that takes its names."""
 
-    table: str
+    tables: Sequence[str]
     command: str
 
 
 COLLECTIONS = {
-    "commands": Collection("vitrail.tasks:TASKS", "vitrail NAME --help"),
-    "backbones": Collection("vitrail.backbones:BACKBONES", "vitrail models NAME"),
-    "datasets": Collection("vitrail.datasets:DATASETS", "vitrail transfer FOLDER"),
-    "attributions": Collection("vitrail.attributions:ATTRIBUTIONS", "vitrail explain IMAGE --method NAME"),
-    "attacks": Collection("vitrail.attacks:ATTACKS", "vitrail attack IMAGE --method NAME"),
-    "visualisation": Collection("vitrail.tasks.list_names:VISUALISATION", "vitrail visualise CLASS --method NAME"),
-    "architectures": Collection("vitrail.gan_architectures:GANS", "vitrail gan train FOLDER --architecture NAME"),
-    "losses": Collection("vitrail.gan_training.losses:LOSSES", "vitrail gan train FOLDER --loss NAME"),
+    "commands": Collection(["vitrail.tasks:TASKS", "vitrail.tasks:FACES"], "vitrail NAME --help"),
+    "backbones": Collection(["vitrail.backbones:BACKBONES"], "vitrail models NAME"),
+    "datasets": Collection(["vitrail.datasets:DATASETS", "vitrail.datasets:PIXEL_SETS"], "vitrail transfer FOLDER"),
+    "attributions": Collection(["vitrail.attributions:ATTRIBUTIONS"], "vitrail explain IMAGE --method NAME"),
+    "attacks": Collection(["vitrail.attacks:ATTACKS"], "vitrail attack IMAGE --method NAME"),
+    "visualisation": Collection(["vitrail.tasks.list_names:VISUALISATION"], "vitrail visualise CLASS --method NAME"),
+    "architectures": Collection(["vitrail.gan_architectures:GANS"], "vitrail gan train FOLDER --architecture NAME"),
+    "losses": Collection(["vitrail.gan_training.losses:LOSSES"], "vitrail gan train FOLDER --loss NAME"),
 }
 
 VISUALISATION = Registry(
@@ -80,9 +80,10 @@ def _names(entries: Sequence[Mapping[str, str]]) -> Table:
 
 def _entries(collection: str) -> Iterator[dict[str, str]]:
     """`collection`, `name`, `description` and `command` of each entry."""
-    table, command = COLLECTIONS[collection]
-    module, attribute = table.split(":")
-    registry: Registry = getattr(import_module(module), attribute)
-    for name in registry:
-        shown = name.replace("gan-", "gan ") if collection == "commands" else display_name(name)
-        yield {"collection": collection, "name": shown, "description": registry.describe(name), "command": command}
+    tables, command = COLLECTIONS[collection]
+    for table in tables:
+        module, attribute = table.split(":")
+        registry: Registry = getattr(import_module(module), attribute)
+        for name in registry:
+            shown = name.replace("gan-", "gan ") if collection == "commands" else display_name(name)
+            yield {"collection": collection, "name": shown, "description": registry.describe(name), "command": command}

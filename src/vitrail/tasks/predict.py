@@ -30,7 +30,7 @@ class Predict(Sharded):
     top_k: int = setting(1, "Number of classes listed for each image", panel=OUTPUT, ge=1)
     device: str = device_setting()
     cache: Path = cache_setting()
-    use_cache: bool = setting(True, "Use of the feature cache (never with --shards)", panel=RUNNING)
+    use_cache: bool = setting(True, "Feature cache (never with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
         """Opens the classifier, and lists the images."""

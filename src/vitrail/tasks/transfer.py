@@ -99,7 +99,7 @@ class Transfer(Sharded):
     )
     device: str = device_setting()
     cache: Path = cache_setting()
-    use_cache: bool = setting(True, "Use of the feature cache (never with --shards)", panel=RUNNING)
+    use_cache: bool = setting(True, "Feature cache (never with --shards)", panel=RUNNING)
 
     def prepare(self) -> Work:
         """Opens the networks, and the images to train and to test on."""

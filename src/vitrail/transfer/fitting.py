@@ -112,7 +112,8 @@ class Fitting:
         C = float(self.Cs[0]) if self.Cs else 1.0
         svm = fit_svm(choose_solver(features), labels, C, Stop(TOLERANCE, MAX_ROUNDS))
         head = LinearHead(*one_per_class(svm.coefficients, svm.intercept), 1.0)
-        why = f"No class has a second training image: C is {C:g}, all layers are used, and probabilities mean little."
+        reason = "No class has a second training image"
+        why = f"{reason}: neither C ({C:g}) nor a layer was chosen, and probabilities mean little."
         return head, C, [], why
 
     def _svm(self, features: ndarray, labels: ndarray) -> HeadFit:
