@@ -31,7 +31,7 @@ def number(value: float | None) -> str:
         return f"{value:,}"
     if not math.isfinite(value):
         return "undefined"
-    return f"{value:,.0f}" if abs(value) >= GROUPED_FROM else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= GROUPED_FROM else f"{value + 0.0:.4g}"  # no "-0"
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,12 @@ def has_idx(root: Path) -> bool:
     return _file(root, "train-images-idx3-ubyte") is not None
 
 
+def idx_files(root: Path) -> list[Path]:
+    """Those of the four that `root` holds; none if there is no training part."""
+    names = [f"{part}-{kind}-ubyte" for part in PARTS.values() for kind in ("images-idx3", "labels-idx1")]
+    return [file for name in names if (file := _file(root, name))] if has_idx(root) else []
+
+
 def read_part(root: Path, split: str) -> tuple[UInt8[np.ndarray, "n height width"], UInt8[np.ndarray, " n"]]:
     """Images and labels of `split`, "train" or "test".
 

@@ -10,7 +10,7 @@ from vitrail.errors import BadFolder, BadImage
 from vitrail.files import AnyPath
 from vitrail.folder_walk import LeftOut, is_system_file, kind_of, walk_files
 from vitrail.formatting import display_name as display_name
-from vitrail.idx import PARTS, has_idx, image_paths, read_image, split_idx_path
+from vitrail.idx import PARTS, has_idx, idx_files, image_paths, read_image, split_idx_path
 from vitrail.image_formats import PIXEL_LIMIT, SUFFIXES
 from vitrail.tables import is_table, iter_listed_files
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
@@ -124,10 +124,22 @@ def images_below(folder: Path, left_out: LeftOut | None = None) -> Iterator[Path
     for image in _images_below(folder, left_out):
         found = True
         yield image
-    if not found and has_idx(folder):
-        yield from (image for part in PARTS for image in image_paths(folder, part))
-    elif not found:
-        yield from (image for tar in filter(is_tar, walk_files(folder)) for image in _in_tar(tar))
+    if found:
+        return
+    if has_idx(folder):
+        yield from _unpacked(
+            [image for part in PARTS for image in image_paths(folder, part)], idx_files(folder), left_out
+        )
+    else:
+        for tar in filter(is_tar, walk_files(folder)):
+            yield from _unpacked(list(_in_tar(tar)), [tar], left_out)
+
+
+def _unpacked(images: list[Path], files: list[Path], left_out: LeftOut | None) -> list[Path]:
+    """The images that files hold, which were counted as no images."""
+    if images and left_out is not None:
+        left_out -= LeftOut(map(kind_of, files))
+    return images
 
 
 def _or_fail(images: Iterator[Path], nothing: str) -> Iterator[Path]:

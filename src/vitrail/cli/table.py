@@ -72,7 +72,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value + 0.0:.4g}" if abs(value) < 1000 else f"{value:,.0f}"  # no "-0"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

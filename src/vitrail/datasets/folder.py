@@ -49,19 +49,27 @@ def read_folder(root: Path) -> Dataset:
         raise BadFolder(f"The folder '{display_name(root)}' {state}. Use a folder of images, or of one for each class.")
     reading = _Reading()
     home = _gone_into(root, reading)
-    parts = part_folders(home)
-    for folder in folders_in(home) if parts else [home]:
-        if parts and folder not in parts:
-            inside = list(images_below(folder, reading.left_out))
-            reading.left_out[f"in '{display_name(folder.name)}', which is no part"] += len(inside)
-        else:
-            _read_part(folder, parts.get(folder, ""), reading)
-    if parts:
-        loose, _ = _loose_images(home, reading.left_out)
-        reading.left_out["beside the parts"] += len(loose)
+    if parts := part_folders(home):
+        reading = _read_parts(home, parts, reading)
+    if not reading.files:
+        _read_part(home, "", reading)
     if not reading.files:
         raise BadFolder(f"There is no image in '{display_name(root)}'. Use files ending in {' '.join(SUFFIXES)}.")
     return make_dataset(reading.files, reading.names, reading.parts, left_out=reading.left_out, notes=reading.notes)
+
+
+def _read_parts(home: Path, parts: Mapping[Path, str], before: _Reading) -> _Reading:
+    """What was read before, and the parts; without these if no image is in them."""
+    reading = _Reading(left_out=before.left_out.copy(), notes=[*before.notes])
+    for folder in folders_in(home):
+        if folder in parts:
+            _read_part(folder, parts[folder], reading)
+        else:
+            inside = list(images_below(folder, reading.left_out))
+            reading.left_out[f"in '{display_name(folder.name)}', which is no part"] += len(inside)
+    loose, _ = _loose_images(home, reading.left_out)
+    reading.left_out["beside the parts"] += len(loose)
+    return reading if reading.files else before
 
 
 def part_folders(home: Path) -> Mapping[Path, str]:

@@ -102,7 +102,7 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
     elif source.startswith("torchvision:"):
         opened = _from_torchvision(source.partition(":")[2], options)
     elif has_idx(root):
-        opened = _from_splits(_idx_part(root, "train"), _idx_part(root, "test"), options, tuple("0123456789"))
+        opened = _from_idx(root, options)
     elif root.exists():
         opened = _from_files(root, options)
     else:
@@ -123,9 +123,14 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
     return replace(opened, train=grey[0], held_out=grey[1]) if same else opened
 
 
-def _idx_part(root: Path, part: str) -> tuple[Tensor, Tensor]:
-    images, labels = read_part(root, part)
-    return torch.from_numpy(images.copy())[:, None], torch.from_numpy(labels.astype(np.int64))
+def _from_idx(root: Path, options: PixelOptions) -> TrainAndHeldOut:
+    """The classes are the numbers that there are, as `read_idx_images` has them."""
+    (train, train_numbers), (test, test_numbers) = (read_part(root, part) for part in ("train", "test"))
+    numbers, labels = np.unique(np.concatenate((train_numbers, test_numbers)), return_inverse=True)
+    learned, held_out = (torch.from_numpy(images.copy())[:, None] for images in (train, test))
+    ours = torch.from_numpy(labels)
+    names = tuple(map(str, numbers))
+    return _from_splits((learned, ours[: len(train)]), (held_out, ours[len(train) :]), options, names)
 
 
 def _subsample(opened: TrainAndHeldOut, options: PixelOptions) -> TrainAndHeldOut:
