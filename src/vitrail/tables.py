@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from vitrail.errors import BadFolder, MissingExtra, one_line
 from vitrail.reading import open_lines, open_regular
@@ -118,13 +119,19 @@ def iter_listed_files(path: Path) -> Iterator[Path]:
 
 
 def resolve_relative(table: Path, name: str, row: int) -> Path:
-    r"""The file that a row names; `a\b` is `a/b` where it was written on Windows."""
+    r"""The file that a row names.
+
+    `a\b` is `a/b` where it was written on Windows, and letters may be composed otherwise than in the file's name.
+    """
     if not name:
         raise BadFolder(f"Row {row} of '{ascii(table.name)[1:-1]}' names no file; fill it in or remove the row.")
-    file = table.parent / name
-    if "\\" in name and os.sep == "/" and not os.path.lexists(file):
-        file = table.parent / name.replace("\\", "/")
-    return file
+    names = [name]
+    if "\\" in name and os.sep == "/":
+        names.append(name.replace("\\", "/"))
+    if not name.isascii():
+        names += [normalize(form, each) for each in names for form in ("NFC", "NFD")]
+    files = [table.parent / each for each in names]
+    return files[0] if len(files) == 1 else next(filter(os.path.lexists, files), files[0])
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitrail.datasets.dataset import Dataset, make_dataset
-from vitrail.datasets.parts import part_named
+from vitrail.datasets.parts import may_surround, part_among, part_named
 from vitrail.errors import BadFolder
 from vitrail.folder_walk import LeftOut, folders_in, kind_of, list_folder
 from vitrail.formatting import count, display_name
 from vitrail.image_files import images_below, is_image_name
 from vitrail.image_formats import SUFFIXES
+from vitrail.tables import SUFFIXES as TABLE_SUFFIXES
 
 NAMED = 3  # folders named in a note
 
@@ -45,8 +46,13 @@ def read_folder(root: Path) -> Dataset:
         BadFolder: the folder is missing or cannot be listed, or there is no image in it.
     """
     if not root.is_dir():
-        state = "is a file" if root.exists() else "does not exist"
-        raise BadFolder(f"The folder '{display_name(root)}' {state}. Use a folder of images, or of one for each class.")
+        name = display_name(root)
+        if root.exists():
+            tables = ", ".join(TABLE_SUFFIXES)
+            raise BadFolder(
+                f"'{name}' is a file, and no table ({tables}) or tar file. Use a folder of images, or those."
+            )
+        raise BadFolder(f"The folder '{name}' does not exist. Use a folder of images, or of one for each class.")
     reading = _Reading()
     home = _gone_into(root, reading)
     if parts := part_folders(home):
@@ -83,11 +89,39 @@ def part_folders(home: Path) -> Mapping[Path, str]:
     others = [folder for folder in folders if folder not in found]
     if not others:
         return found
+    if alike := _alike(folders):
+        return _parts_among(alike, home)
     hold_folders = all(folders_in(folder) for folder, part in found.items() if part == "train")
     several = len(set(found.values())) > 1
     if "train" in found.values() and hold_folders and (several or not any(map(folders_in, others))):
         return found
     return {}
+
+
+def _alike(folders: Sequence[Path]) -> list[Path]:
+    """Those of the folders that hold, for the most part, folders of the same names, as parts do; none if one does."""
+    inside = {folder: {each.name for each in folders_in(folder)} for folder in folders}
+    most = max(inside.values(), key=len, default=set())
+    alike = [folder for folder, names in inside.items() if 2 * len(names & most) > len(names)]
+    return alike if len(alike) > 1 and len(most) > 1 else []
+
+
+def _parts_among(alike: Sequence[Path], home: Path) -> Mapping[Path, str]:
+    """The parts that folders which look like them are; none where no name is like that of a part.
+
+    Raises:
+        BadFolder: some of the names are.
+    """
+    found = {folder: part_among(folder.name) for folder in alike}
+    named = {folder: part for folder, part in found.items() if part}
+    if named and (len(named) < len(found) or "train" not in named.values()):
+        shown = ", ".join(f"'{display_name(folder.name)}'" for folder in alike[:NAMED])
+        raise BadFolder(
+            f"The folders {shown} in '{display_name(home)}' hold the same folders, as parts do, but not all have names "
+            "of parts. Use the names train, val and test.",
+            path=str(home),
+        )
+    return named
 
 
 def _gone_into(root: Path, reading: _Reading) -> Path:
@@ -105,7 +139,14 @@ def _gone_into(root: Path, reading: _Reading) -> Path:
 
 
 def _read_part(home: Path, part: str, reading: _Reading) -> None:
+    if part and len(inside := folders_in(home)) == 1 and may_surround(inside[0].name):
+        home = _gone_into(home, reading)
     loose, folders = _loose_images(home, reading.left_out)
+    if not part and _hold_parts(folders):
+        for folder in folders:
+            _read_parts_of_class(folder, reading)
+        reading.left_out["beside the class folders"] += len(loose)
+        return
     below = {folder: list(images_below(folder, reading.left_out)) for folder in folders}
     full = {folder: images for folder, images in below.items() if images}
     empty = [folder for folder in folders if folder not in full]
@@ -126,6 +167,19 @@ def _read_part(home: Path, part: str, reading: _Reading) -> None:
         reading.notes.append(
             f"{images_here} beside the folder '{display_name(folder.name)}': all are read, as no class."
         )
+
+
+def _hold_parts(folders: Sequence[Path]) -> bool:
+    """Whether each of the folders holds parts, as `cat/train` and `cat/test` do."""
+    inside = [[part_named(each.name) for each in folders_in(folder)] for folder in folders]
+    return len(inside) > 1 and all("train" in parts and None not in parts and len(parts) > 1 for parts in inside)
+
+
+def _read_parts_of_class(folder: Path, reading: _Reading) -> None:
+    loose, parts = _loose_images(folder, reading.left_out)
+    reading.left_out["beside the parts"] += len(loose)
+    for each in parts:
+        reading.add(list(images_below(each, reading.left_out)), folder.name, part_named(each.name) or "")
 
 
 def _loose_images(home: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:

@@ -11,11 +11,11 @@ import numpy as np
 
 from vitrail.class_names import normal_name
 from vitrail.datasets.dataset import Dataset, make_dataset
-from vitrail.datasets.parts import part_named
+from vitrail.datasets.part_column import NOT_SO, SO, PartColumn, find_part_column
 from vitrail.errors import BadFolder, BadSetting
-from vitrail.folder_walk import LeftOut, folders_in
+from vitrail.folder_walk import LeftOut, folders_in, list_folder
 from vitrail.formatting import display_name
-from vitrail.image_files import is_inside
+from vitrail.image_files import is_image_name, is_inside
 from vitrail.tables import FILE_COLUMNS, column_among, columns_of, file_column, is_table, resolve_relative, rows_of
 
 CLASS_COLUMNS = (
@@ -23,9 +23,7 @@ CLASS_COLUMNS = (
 )
 """Columns that may hold the class, in any case; the first one that is there does."""
 
-PART_COLUMNS = ("part", "split", "subset", "partition")
 USUAL = ("Male", "Young")  # of CelebA's 40: those that the lab asks for
-SO, NOT_SO = {"1", "true", "yes", "1.0"}, {"0", "-1", "false", "no", "0.0", "-1.0"}
 LOOKED_AT = 100  # rows by which it is known where the images lie
 NOT_THERE = "that the table lists, and are not there"
 
@@ -67,10 +65,10 @@ def read_image_table(table: Path) -> Dataset:
             f"The table '{name}' has no column 'class'; its columns are {', '.join(map(repr, columns))}. "
             "Use the columns 'file' and 'class'."
         )
-    part_in = column_among(columns, PART_COLUMNS)
-    rows = _Rows(name)
+    column = find_part_column(table, [each for each in columns if each not in (files_in, class_in)])
+    rows = _Rows(name, column)
     for number, (file, label, *part) in enumerate(
-        rows_of(table, [files_in, class_in, *([part_in] if part_in else [])]), 1
+        rows_of(table, [files_in, class_in, *([column.name] if column else [])]), 1
     ):
         rows.add(number, resolve_relative(table, file, number), label, part[0] if part else None)
     return rows.dataset()
@@ -79,8 +77,8 @@ def read_image_table(table: Path) -> Dataset:
 class _Rows:
     """The rows so far, and what is wrong among them."""
 
-    def __init__(self, table: str) -> None:
-        self._table = table
+    def __init__(self, table: str, column: PartColumn | None) -> None:
+        self._table, self._column = table, column
         self._files: dict[Path, tuple[int, str, str]] = {}  # row, class and part
         self._spelled: dict[str, tuple[int, str]] = {}  # a class in small letters: row, and as it stood there
         self._left_out = LeftOut()
@@ -94,7 +92,7 @@ class _Rows:
             raise BadFolder(
                 f"Row {row} of '{self._table}' has the class {label!r}, and row {first} {spelling!r}. Use one spelling."
             )
-        entry = (row, label, "" if part is None else self._part(row, part))
+        entry = (row, label, "" if part is None or self._column is None else self._part(self._column, row, part))
         if file in self._files:
             before = self._files[file]
             if before[1:] != entry[1:]:
@@ -107,8 +105,8 @@ class _Rows:
             self._left_out[NOT_THERE] += 1
             self._example = file
 
-    def _part(self, row: int, text: str) -> str:
-        part = part_named(text)
+    def _part(self, column: PartColumn, row: int, text: str) -> str:
+        part = column.part(text)
         if part is None:
             raise BadFolder(
                 f"Row {row} of '{self._table}' has the part {text!r}, which is none. Use train, val or test."
@@ -121,11 +119,21 @@ class _Rows:
                 raise BadFolder(f"The table '{self._table}' lists no image. Use a row for each.")
             raise BadFolder(
                 f"None of the files that '{self._table}' lists is there, e.g. '{display_name(self._example)}'. "
-                "Use paths that begin at the table's folder."
+                f"Use {_what_is_missing(self._example)}."
             )
         names = _without_decimals([label for _, label, _ in self._files.values()])
         parts = [part for _, _, part in self._files.values()]
-        return make_dataset(list(self._files), names, parts, left_out=self._left_out)
+        notes = [self._column.note] if self._column and self._column.note else []
+        return make_dataset(list(self._files), names, parts, left_out=self._left_out, notes=notes)
+
+
+def _what_is_missing(file: Path) -> str:
+    """What helps where a file is not there: an ending, if there is one of the same name with it."""
+    if file.parent.is_dir() and not is_image_name(file.name):
+        full = next((each for each in list_folder(file.parent, LeftOut())[0] if each.stem == file.name), None)
+        if full is not None:
+            return f"names with their ending, such as '{display_name(full.name)}'"
+    return "paths that begin at the table's folder"
 
 
 def _without_decimals(names: list[str]) -> list[str]:

@@ -13,6 +13,9 @@ WORDS = {
 BESIDE = frozenset(("seg", "set", "data", "dataset", "split", "part", "image", "images", "img", "imgs", "photos"))
 """Words that may stand beside those."""
 
+LOOSE_WORDS = {**WORDS, "val": (*WORDS["val"], "eval", "evaluation")}
+"""Words that mean a part only where folders look like parts: "eval" may be a class."""
+
 _PARTS: Mapping[str, str] = {word: part for part, words in WORDS.items() for word in words}
 _GLUED = re.compile(rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})(set|data|images|imgs|split)?")
 
@@ -27,3 +30,19 @@ def part_named(name: str, around: str = "") -> str | None:
     words = [word for word in words if word not in re.findall(r"[^\W\d_]+", around.lower()) or word in _PARTS]
     match = _GLUED.fullmatch(words[0]) if len(words) == 1 else None
     return _PARTS[match[1]] if match else None
+
+
+def part_among(name: str) -> str | None:
+    """The part whose word is anywhere in a name, such as `my_train` or `public_test`; for folders that look like parts.
+
+    None: none is, or words of several are.
+    """
+    words = {_GLUED.sub(r"\1", word) for word in re.findall(r"[^\W\d_]+", name.lower())}
+    found = [part for part, known in LOOSE_WORDS.items() if words & {*known}]
+    return found[0] if len(found) == 1 else None
+
+
+def may_surround(name: str) -> bool:
+    """Whether such a folder may lie between a part and its classes, as in `seg_train/seg_train` or `train/images`."""
+    words = re.findall(r"[^\W\d_]+", name.lower())
+    return part_named(name) is not None or (bool(words) and BESIDE.issuperset(words))

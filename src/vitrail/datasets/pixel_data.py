@@ -114,9 +114,11 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         )
     opened = _subsample(opened, options)
     if len(opened.train) < MIN_TRAIN:
-        count = len(opened.train)
+        left = opened.card(source).left_out
+        without = f" (left out: {', '.join(f'{number} {kind}' for kind, number in left.items())})" if left else ""
         raise BadFolder(
-            f"'{display_name(source)}' leaves {count} images to train on, which are too few. Use at least {MIN_TRAIN}."
+            f"'{display_name(source)}' leaves {len(opened.train)} images to train on, which are too few{without}. "
+            f"Use at least {MIN_TRAIN}."
         )
     grey = opened.train.to_grayscale(), opened.held_out.to_grayscale()
     same = grey[0].channels == grey[1].channels
