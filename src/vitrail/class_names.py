@@ -45,7 +45,7 @@ def class_index(classes: Sequence[str], name: str, *, kind: str = "class") -> in
         choices = "; ".join(f"index:{index} {classes[index]}" for index in found[:SHOWN])
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise BadSetting(f"{len(found)} classes are called {name!r}: {choices}{more}. Use index:{found[0]} or another.")
-    near = get_close_matches(wanted, [part for each in classes for part in _synonyms(each)], n=3)
+    near = get_close_matches(wanted, list(filter(None, (part for each in classes for part in _synonyms(each)))), n=3)
     hint = f" Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
     raise UnknownName(f"There is no {kind} {name!r}.{hint} There are {len(classes)}: {_some(classes)}.")
 

@@ -177,6 +177,10 @@ class Task(BaseModel):
             ) from None
 
 
+FACE_OPTIONS = ("run", "runs", "json", "config")
+"""What commands take besides a task's settings."""
+
+
 def validation_message(error: ValidationError, task: type[Task]) -> str:
     """The first thing that is wrong, as one sentence in the words of the command line."""
     # An unknown name is often what should have been the name that is missing.
@@ -186,6 +190,8 @@ def validation_message(error: ValidationError, task: type[Task]) -> str:
     given = first["input"]
     match first["type"]:
         case "extra_forbidden":
+            if field in FACE_OPTIONS:
+                return f"{field!r} is no setting of the work, and belongs on the command line. Use --{field}."
             known = [option_name(*each).removeprefix("--") for each in task.model_fields.items()]
             near = get_close_matches(name.removeprefix("--"), known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""

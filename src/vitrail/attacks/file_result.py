@@ -27,6 +27,7 @@ class FileAttackResult:
         source: the prediction on the clean image.
         target: the class to reach; None: any other.
         result: the prediction on the PNG file, read and preprocessed as any file.
+        success: whether the network classifies the PNG file as wanted, by the required margin.
         misclassified_before: whether the clean image is classified as the target, so that there is nothing to do.
         l2, linf: norms of the perturbation, in pixel intensity.
         ssim: structural similarity of the two images.
@@ -47,16 +48,8 @@ class FileAttackResult:
     forwards: int
     backwards: int
     margin_history: list[float] = field(repr=False)
+    success: bool
     misclassified_before: bool = False
-
-    @property
-    def success(self) -> bool:
-        """Whether the network classifies the PNG file as wanted."""
-        if self.misclassified_before:
-            return False
-        if self.target is None:
-            return bool(self.result["index"] != self.source["index"])
-        return bool(self.result["index"] == self.target["index"])
 
     def entry(self) -> dict[str, Any]:
         """As in `result.json`, but for the name of the output."""

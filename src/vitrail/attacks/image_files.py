@@ -62,7 +62,7 @@ class FileAttack:
         network: Network,
         files: Sequence[Path],
         *,
-        targets: Sequence[str] = (ANY,),
+        targets: Sequence[str] = (f"@{ANY}",),
         method: str = DEFAULT_ATTACK,
         norm: NormName = "linf",
         epsilon: float | None = None,
@@ -145,6 +145,7 @@ class FileAttack:
         for row, index in enumerate(rows.tolist()):
             adversarial = to_hwc(changed[row])
             png = encode_png(adversarial)
+            saved = self._logits_of(png)
             target = None if chosen is None else self._class_entry(int(chosen[row]))
             yield FileAttackResult(
                 files[index],
@@ -153,7 +154,7 @@ class FileAttack:
                 png,
                 self._prediction(logits[index]),
                 target,
-                self.classify_png(png),
+                self._prediction(saved[0]),
                 l2[row],
                 linf[row],
                 ssim[row],
@@ -161,6 +162,7 @@ class FileAttack:
                 int(exact.forwards[row]) + 1,  # one more for the prediction on the clean image
                 int(exact.backwards[row]),
                 [margin for margin in found.margin_history[:, row].tolist() if margin == margin],  # NaN: finished
+                bool(criterion.select(slice(row, row + 1)).success(saved)[0]),
             )
 
     def _monitored(
@@ -201,14 +203,15 @@ class FileAttack:
         check_finite(logits, self._network.reference)
         return logits
 
-    def classify_png(self, png: bytes) -> ClassEntry:
-        """The prediction on a PNG file: read, preprocessed and classified as any file."""
+    @torch.no_grad()
+    def _logits_of(self, png: bytes) -> Logits:
+        """Logits (1, K) of a PNG file: read, preprocessed and classified as any file."""
         preprocessing = self._network.reference.preprocessing
         pixels = read_pixels(
             png, short_side=preprocessing.short_side, crop=preprocessing.size, interpolation=preprocessing.interpolation
         )
-        with torch.no_grad():
-            return self._prediction(self._network.reference(to_unit(pixels)[None].to(self._network.device))[0])
+        logits: Logits = self._network.reference(to_unit(pixels)[None].to(self._network.device))
+        return logits
 
     def _unchanged(self, file: Path, pixels: Tensor, logits: Tensor) -> FileAttackResult:
         """The result of an image that is classified as its target already."""
@@ -222,7 +225,7 @@ class FileAttack:
             png,
             source,
             target,
-            self.classify_png(png),
+            self._prediction(self._logits_of(png)[0]),
             0.0,
             0.0,
             1.0,
@@ -230,6 +233,7 @@ class FileAttack:
             1,
             0,
             [],
+            success=False,
             misclassified_before=True,
         )
 

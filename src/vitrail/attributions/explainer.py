@@ -144,7 +144,7 @@ class Explainer:
         network: Network,
         *,
         methods: Sequence[str] = (DEFAULT_METHOD,),
-        target: str = LIKELIEST,
+        target: str = f"@{LIKELIEST}",
         faithfulness: bool = True,
         randomisation_test: bool = False,
         segment: bool = False,

@@ -28,6 +28,7 @@ from vitrail.image_files import display_name, none_readable, skipped_entry
 from vitrail.images import read_pixels
 from vitrail.tables import is_table
 
+TABLES_NAMED = 3  # in a note
 MIN_TRAIN = 8  # images to train on, the held-out ones not counted
 
 
@@ -181,8 +182,10 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     table = options.labels or _own_table(root, found, options.attributes)
     if options.attributes and table is None:
         raise BadSetting(f"'{display_name(root)}' holds no table with {', '.join(options.attributes)}. Use --labels.")
+    if table is None and found is not None:
+        return _from_dataset(replace(found, notes=(*found.notes, *_unused_tables(root, found))), options)
     if table is None or (not options.attributes and has_classes(table)):
-        return _from_dataset(found if found is not None and table is None else open_dataset(table or root), options)
+        return _from_dataset(open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
     read = _read(rows.files, torch.from_numpy(rows.values), rows.names, options)
     used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
@@ -194,6 +197,14 @@ def _own_table(root: Path, found: Dataset | None, attributes: Sequence[str]) -> 
     if found is None:
         return root if is_table(root) and not has_classes(root) else None
     return find_attribute_table(root, attributes) if attributes or len(found.classes) < 2 else None
+
+
+def _unused_tables(root: Path, found: Dataset) -> list[str]:
+    """What is said of tables beside images without classes, none of which says of each what it is."""
+    tables = [] if len(found.classes) > 1 else sorted(path for path in root.iterdir() if is_table(path))
+    names = ", ".join(f"'{display_name(path.name)}'" for path in tables[:TABLES_NAMED])
+    rest = "is no table" if len(tables) == 1 else "are no tables"
+    return [f"{names} {rest} of attributes that are 1 or 0 (or -1), and not used; --labels uses one."] if tables else []
 
 
 def _from_dataset(data: Dataset, options: PixelOptions) -> TrainAndHeldOut:

@@ -13,7 +13,7 @@ from vitrail.plots.per_class import per_class
 from vitrail.plots.regions import region
 from vitrail.plots.scores import Score, scores
 from vitrail.plots.small_multiples import SmallMultiple, small_multiples
-from vitrail.plots.thumbnail import load_thumbnail
+from vitrail.plots.thumbnail import load_thumbnail, load_tile
 
 __all__ = [
     "Axis",
@@ -34,6 +34,7 @@ __all__ = [
     "apply_colormap",
     "is_signed",
     "load_thumbnail",
+    "load_tile",
     "magnified_difference",
     "overlay",
     "small_multiples",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,7 +71,8 @@ def curve(lines: Sequence[Line], axis: Axis, *, marks: Mapping[str, float] | Non
     for name, x in (marks or {}).items():
         _draw_mark(axes, name, x)
     if len(lines) > 1:
-        axes.legend(fontsize=style.SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02))
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.02)}
+        style.legend(axes, axes.get_lines()[: len(lines)], [line.name for line in lines], frameon=False, **place)
     return style.png(figure)
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrail.errors import MissingExtra
 from vitrail.plots.labels import escape_missing_glyphs, readable, shorten
@@ -105,6 +105,13 @@ def use_installed_fonts(figure: "matplotlib.figure.Figure") -> None:
 def label(text: str, limit: int = 32) -> str:
     """A name as the figures write it: no hidden characters, no empty boxes, at most `limit` characters."""
     return shorten(escape_missing_glyphs(readable(text), lambda character: ord(character) in _covered()), limit)
+
+
+def legend(axes: "matplotlib.axes.Axes", handles: Sequence[Any], names: Sequence[str], **look: Any) -> None:
+    """Names beside their lines; those that begin with an underscore too, which matplotlib leaves out."""
+    made = axes.legend(handles, ["-"] * len(names), fontsize=SMALL, **look)
+    for text, name in zip(made.get_texts(), names, strict=True):
+        text.set_text(label(name))
 
 
 def percent_ticks(axis: "matplotlib.axis.Axis") -> None:

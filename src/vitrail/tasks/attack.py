@@ -34,7 +34,7 @@ class Attack(Task):
         ..., "Images, folders of images, tar files, or patterns", panel=DATA, positional=True, place="images"
     )
     target: tuple[str, ...] = setting(
-        ("any",), "Target class, by name or number, or one per image: a,b; any: untargeted", panel=METHOD
+        ("@any",), "Target class, by name or number, or one per image: a,b; @any: untargeted", panel=METHOD
     )
     method: str = setting(DEFAULT_ATTACK, f"Attack: {', '.join(map(display_name, ATTACKS))}", panel=METHOD)
     epsilon: Quotient | None = setting(

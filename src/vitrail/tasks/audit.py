@@ -40,6 +40,19 @@ def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sorted(set(values)))
 
 
+def _in_linf(values: tuple[float, ...]) -> tuple[float, ...]:
+    for value in values:
+        if value > 1:
+            raise ValueError(
+                f"is at most 1 for L-infinity, as intensities are in [0, 1]; got {value:g}. Use {value:g}/255."
+            )
+    return values
+
+
+def _one_in_linf(value: float) -> float:
+    return _in_linf((value,))[0]
+
+
 Epsilons = Annotated[Numbers, AfterValidator(_rising)]
 
 
@@ -62,10 +75,14 @@ class Audit(Sharded):
     method: str = setting(
         DEFAULT_METHOD, f"Attribution method of the maps: {', '.join(map(display_name, ATTRIBUTIONS))}", panel=METHOD
     )
-    linf: Epsilons = setting(EPSILONS["linf"], "Epsilon values, L-infinity, in pixel intensity [0, 1]", panel=MEASURING)
+    linf: Annotated[Epsilons, AfterValidator(_in_linf)] = setting(
+        EPSILONS["linf"], "Epsilon values, L-infinity, in pixel intensity [0, 1]", panel=MEASURING
+    )
     l2: Epsilons = setting(EPSILONS["l2"], "Epsilon values, L2, in pixel intensity", panel=MEASURING)
     autoattack: bool = setting(False, "The official AutoAttack as well, at one epsilon (slow)", panel=MEASURING)
-    autoattack_epsilon: Quotient = setting(1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0)
+    autoattack_epsilon: Annotated[Quotient, AfterValidator(_one_in_linf)] = setting(
+        1 / 255, "Epsilon of AutoAttack, L-infinity", panel=MEASURING, gt=0
+    )
     backbone: str = setting(
         DEFAULT_BACKBONE, "Network, by name, or a run folder of `vitrail transfer`", panel=NETWORK, place="path"
     )

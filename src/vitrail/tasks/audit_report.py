@@ -15,7 +15,7 @@ from vitrail.errors import MissingExtra
 from vitrail.events import Event, Note, Plot, Summary, Table
 from vitrail.formatting import command, count, number, percent
 from vitrail.image_files import display_name
-from vitrail.plots import Axis, Line, contact_sheet, curve, load_thumbnail
+from vitrail.plots import Axis, Line, contact_sheet, curve, load_tile
 from vitrail.unique_names import distinct_names
 
 IMAGES_ON_SHEET = 12
@@ -127,4 +127,4 @@ def _plots(audit: AuditResult, files: Sequence[Path]) -> Iterator[Event]:
         ("robust", "The most robust images: largest minimal L2", ordered[::-1][:IMAGES_ON_SHEET]),
     ):
         captions = [f"{names[row]} {minimal[row]:.3f}" for row in chosen]
-        yield Plot(name, title, contact_sheet([load_thumbnail(files[row]) for row in chosen], captions))
+        yield Plot(name, title, contact_sheet([load_tile(files[row]) for row in chosen], captions))

@@ -46,7 +46,9 @@ class Explain(Sharded):
     method: Names = setting(
         (DEFAULT_METHOD,), f"Methods, comma-separated: {', '.join(map(display_name, ATTRIBUTIONS))}", panel=METHOD
     )
-    target: str = setting("top", "Class to explain, by name or number; top: the likeliest of each image", panel=METHOD)
+    target: str = setting(
+        "@top", "Class to explain, by name or number; @top: the likeliest of each image", panel=METHOD
+    )
     backbone: Names = setting(
         (DEFAULT_BACKBONE,),
         "Networks or run folders of `vitrail transfer`, comma-separated",

@@ -47,12 +47,12 @@ def report(
 
 
 def _bars(files: Sequence[Path], images: Sequence[Mapping[str, Any]]) -> Plot:
-    from vitrail.plots import Guess, load_thumbnail, top_bars
+    from vitrail.plots import Guess, load_tile, top_bars
 
     guesses = []
     captions = distinct_names([entry["file"] for entry in images[:IMAGES_DRAWN]])
     for file, entry, caption in zip(files, images, captions, strict=False):
         names = [guess["name"] for guess in entry["top"]]
         probabilities = [guess["probability"] for guess in entry["top"]]
-        guesses.append(Guess(load_thumbnail(file), names, probabilities, caption))
+        guesses.append(Guess(load_tile(file), names, probabilities, caption))
     return Plot("classes", "The most probable classes", top_bars(guesses))

@@ -41,7 +41,7 @@ def _summary(evaluation: Evaluation, seconds: Mapping[str, float]) -> Summary:
     if test["copies"]:
         lines.append(("copies", _copies(test)))
     if test["accuracy"] is None:
-        lines.append(("accuracy", "not measured, because there is no test image that can be read"))
+        lines.append(("accuracy", "not measured, because there is no test image"))
     else:
         bounds = interval(*test["interval"])
         lines += [
@@ -132,7 +132,7 @@ def _layer_names(points: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
-    from vitrail.plots import contact_sheet, load_thumbnail
+    from vitrail.plots import contact_sheet, load_tile
 
     probabilities, predicted = evaluation.probabilities, evaluation.predicted
     labels, classes, files = evaluation.test.labels, evaluation.test.classes, evaluation.test.files
@@ -146,5 +146,5 @@ def _mistakes(evaluation: Evaluation) -> Iterator[Event]:
     columns = ("file", "true", "predicted", "probability")
     yield Table("mistakes", "Most confident mistakes", columns, rows, prominent=False)
     captions = [f"{true} → {guess} {percent(probability)}" for _, true, guess, probability in rows]
-    sheet = contact_sheet([load_thumbnail(files[i]) for i in worst], captions)
+    sheet = contact_sheet([load_tile(files[i]) for i in worst], captions)
     yield Plot("mistakes", "Most confident mistakes: true → predicted", sheet)
