@@ -260,3 +260,11 @@ def test_classes_are_those_of_the_training_part(stripes, tmp_path):
     assert opened.train.labels.tolist() == plain.train.labels.tolist()
     assert opened.held_out.labels.tolist() == plain.held_out.labels.tolist()
     assert opened.left_out == {"of classes that are not in train": len(list((stripes / "test" / "down").iterdir()))}
+
+
+def test_too_few_images_to_evaluate_on_are_said_with_the_option(tmp_path):
+    for index in range(10):
+        Image.new("RGB", (16, 16), (20 * index, 0, 0)).save(tmp_path / f"{index}.png")
+    with pytest.raises(BadFolder, match="leaves 1 of 10 images to evaluate on, which are too few"):
+        load_pixel_sets(str(tmp_path), PixelOptions(size=16))
+    assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16, held_out=0.2)).held_out) == 2

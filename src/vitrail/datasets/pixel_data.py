@@ -28,6 +28,7 @@ from vitrail.image_files import display_name, none_readable, skipped_entry
 from vitrail.images import read_pixels
 from vitrail.tables import is_table
 
+MIN_HELD_OUT = 2  # images
 TABLES_NAMED = 3  # in a note
 MIN_TRAIN = 8  # images to train on, the held-out ones not counted
 
@@ -120,6 +121,12 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         raise BadFolder(
             f"'{display_name(source)}' leaves {len(opened.train)} images to train on, which are too few{without}. "
             f"Use at least {MIN_TRAIN}."
+        )
+    if len(opened.held_out) < MIN_HELD_OUT:
+        all_images = len(opened.train) + len(opened.held_out)
+        raise BadFolder(
+            f"'{display_name(source)}' leaves {len(opened.held_out)} of {all_images} images "
+            f"to evaluate on, which are too few. Use at least {MIN_HELD_OUT}, by a larger --held-out or more images."
         )
     grey = opened.train.to_grayscale(), opened.held_out.to_grayscale()
     same = grey[0].channels == grey[1].channels
