@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Int
@@ -35,6 +36,7 @@ class Criterion:
     labels: Labels
     targets: Int[Tensor, " targets"] | None = None
     confidence: float = 0.0
+    _largest: int = field(default=-1, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_number("confidence", self.confidence, least=0, most=MOST_CONFIDENCE, unit="in logits")
@@ -47,8 +49,11 @@ class Criterion:
         if self.targets is not None and (self.targets == self.labels).any():
             same = int(self.labels[self.targets == self.labels][0])
             raise BadSetting(f"A target must differ from the image's class; got class {same} for both.")
-        if self._classes().numel() and int(self._classes().min()) < 0:
-            raise BadSetting(f"A class is a number from 0 on; got {int(self._classes().min())}.")
+        classes = self.labels if self.targets is None else torch.cat([self.labels, self.targets])
+        smallest, largest = (int(classes.min()), int(classes.max())) if classes.numel() else (0, -1)
+        if smallest < 0:
+            raise BadSetting(f"A class is a number from 0 on; got {smallest}.")
+        object.__setattr__(self, "_largest", largest)  # known once: a GPU would be waited for at every use
 
     def success(self, logits: Logits) -> Flags:
         """Which images with these logits are adversarial, (N,).
@@ -61,9 +66,8 @@ class Criterion:
     def margins(self, logits: Logits) -> Scores:
         """The target's logit less the largest other; untargeted: the largest other less the label's, (N,)."""
         classes = logits.shape[1]
-        if self._classes().numel() and int(self._classes().max()) >= classes:
-            largest = int(self._classes().max())
-            raise BadSetting(f"The network has {classes} classes; got {largest}. Use 0 to {classes - 1}.")
+        if self._largest >= classes:
+            raise BadSetting(f"The network has {classes} classes; got {self._largest}. Use 0 to {classes - 1}.")
         return -margins(logits, self.labels) if self.targets is None else margins(logits, self.targets)
 
     def objective(self) -> Objective:
@@ -71,11 +75,11 @@ class Criterion:
         return -1.0 * margin(self.labels) if self.targets is None else margin(self.targets)
 
     def select(self, rows: Tensor | slice) -> Criterion:
-        """The criterion of some of the images: row numbers, a mask or a slice."""
-        return Criterion(self.labels[rows], None if self.targets is None else self.targets[rows], self.confidence)
-
-    def _classes(self) -> Tensor:
-        return self.labels if self.targets is None else torch.cat([self.labels, self.targets])
+        """The criterion of some of the images: row numbers, a mask or a slice. It is as right as this one is."""
+        selected = copy(self)
+        object.__setattr__(selected, "labels", self.labels[rows])
+        object.__setattr__(selected, "targets", None if self.targets is None else self.targets[rows])
+        return selected
 
 
 def as_criterion(criterion: Criterion | Labels) -> Criterion:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from vitrail.attacks.criterion import Criterion, Flags, as_criterion
-from vitrail.attacks.norms import NORMS, Norm
+from vitrail.attacks.norms import NORMS, Norm, broadcast
 from vitrail.attacks.result import AttackResult
 from vitrail.backbones.backbone import Backbone
 from vitrail.image_ascent import (
@@ -27,6 +28,7 @@ from vitrail.image_ascent import (
 from vitrail.tensors import Images, Labels, Logits, Scores
 from vitrail.validation import check_count
 
+Rows = Int[Tensor, " rows"]
 ROUNDING = 1e-5  # of the largest logit
 
 
@@ -69,6 +71,7 @@ class AttackRun:
         self._success, self._best_length = count > 0, torch.full_like(count, torch.inf, dtype=torch.float32)
         self._steps, self._forwards, self._backwards = count, count.clone(), count.clone()
         self._margin_history: list[Tensor] = []
+        self._nan = torch.zeros((), dtype=torch.bool, device=images.device)  # whether a logit was
         self.rows = torch.arange(len(images), device=images.device)
         self.clean, self.criterion, self._all_criterion = self._all_clean, criterion, criterion
         self._size = max_batch_size(model, self._all_clean) if len(images) > 1 else 1
@@ -90,7 +93,7 @@ class AttackRun:
         self._in_chunks(work)
         self._forwards[self.rows] += 1
         logits = torch.cat(parts) if parts else images.new_zeros(0, 1)
-        check_finite(logits, self.model)
+        self._nan |= logits.isnan().any()
         return logits
 
     def success(self, logits: Logits) -> Flags:
@@ -112,7 +115,8 @@ class AttackRun:
         parts: list[InputGradient] = []
 
         def work(chunk: slice) -> None:
-            parts.append(input_gradient(self.model, images[chunk], objective(self.criterion.select(chunk))))
+            wanted = objective(self.criterion.select(chunk))
+            parts.append(input_gradient(self.model, images[chunk], wanted, check=False))
 
         self._in_chunks(work)
         self._forwards[self.rows] += 1
@@ -120,6 +124,7 @@ class AttackRun:
         found = InputGradient(
             *(torch.cat([getattr(part, name) for part in parts]) for name in ("scores", "gradient", "logits"))
         )
+        self._nan |= found.logits.isnan().any()
         self._record_margins(self.criterion.margins(found.logits))
         return found
 
@@ -139,29 +144,33 @@ class AttackRun:
 
     def record(self, images: Images, success: Flags) -> None:
         """Records adversarial images that are nearer than the best so far; before any success, the last one tried."""
-        lengths = self.norm.length(images - self.clean)
-        better = success & (lengths < self.best_length)
-        rows = self.rows[better]
-        self._best_length[rows], self._success[rows] = lengths[better].to(self._best_length), True
-        stored = better | ~self._success[self.rows]
-        self._adversarial[self.rows[stored]] = images[stored]
+        lengths, before = self.norm.length(images - self.clean).to(self._best_length), self.best_length
+        better = success & (lengths < before)
+        self._best_length[self.rows] = torch.where(better, lengths, before)
+        found = self._success[self.rows] | better
+        self._success[self.rows] = found
+        stored = better | ~found
+        self._adversarial[self.rows] = torch.where(broadcast(stored), images, self._adversarial[self.rows])
 
-    def drop_solved(self, images: Images, success: Flags) -> Flags:
+    def drop_solved(self, images: Images, success: Flags) -> Rows:
         """Records `images` and drops those that succeed; see `drop`."""
         self.record(images, success)
         return self.drop(success)
 
-    def record_last(self, images: Images) -> Flags:
+    def record_last(self, images: Images) -> Rows:
         """The same after a forward pass of `images`."""
-        return self.drop_solved(images, self.success(self.logits(images))) if len(self.rows) else self.rows > 0
+        return self.drop_solved(images, self.success(self.logits(images))) if len(self.rows) else self.rows
 
     def adversarial(self) -> Images:
         """The best image so far."""
         return self._adversarial[self.rows]
 
-    def drop(self, done: Flags) -> Flags:
-        """Finishes images; returns the mask of those that stay active, to apply to the caller's own tensors."""
-        stay = ~done
+    def drop(self, done: Flags) -> Rows:
+        """Finishes images; returns which of the active ones stay, to select them from the caller's own tensors.
+
+        A GPU is waited for here, and nowhere else in a step.
+        """
+        stay = torch.nonzero(~done)[:, 0]
         self.rows, self.clean, self.criterion = self.rows[stay], self.clean[stay], self.criterion.select(stay)
         return stay
 
@@ -188,6 +197,7 @@ class AttackRun:
 
     def result(self) -> AttackResult:
         """The result, of all images."""
+        check_finite(torch.where(self._nan, torch.nan, 0.0).view(1, 1), self.model)
         margins = self._margin_history
         history = torch.stack(margins) if margins else self._all_clean.new_zeros(0, len(self._all_clean))
         costs = (self._steps, self._forwards, self._backwards)

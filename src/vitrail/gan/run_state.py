@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ from vitrail.gan_training.ema import recalibrate_batch_norm
 from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import calibration_batches
 from vitrail.gan_training.state import TrainingOptions, select_prefix
-from vitrail.gan_training.steps import GanStep
+from vitrail.gan_training.steps import VALUES, GanStep
 from vitrail.image_files import display_name
 from vitrail.images import to_signed_range, to_unit
 from vitrail.metrics.sample_evaluation import SampleMetrics
 from vitrail.run_writer import json_safe
 from vitrail.tensors import Condition, SignedImages
-
-STEP_VALUES = tuple(field.name for field in fields(GanStep) if field.name != "index")
 
 
 class RunState:
@@ -72,7 +69,8 @@ class RunState:
         self.epochs_done, self.images_seen = 0, 0
         self._best_state: dict[str, Tensor] = {}
         self._retained: list[str] = []
-        self._sums, self._steps = torch.zeros(len(STEP_VALUES), dtype=torch.float64), 0
+        self._sums, self._steps = torch.zeros(len(VALUES), dtype=torch.float64), 0
+        self._rows: list[Tensor] = []  # values of the steps that are not in the sums yet
         self._ema: tuple[int, nn.Module] | None = None
         self._resume = resume
         self._checkpoint = None if resume is None else self._read(resume)
@@ -98,15 +96,21 @@ class RunState:
 
     def add(self, step: GanStep) -> None:
         """Adds the values of a step to the epoch's means."""
-        values = torch.stack([getattr(step, name).double() for name in STEP_VALUES])
-        self._sums += values.cpu()
+        self._rows.append(step.row())
         self._steps += 1
+
+    def _sum_up(self) -> None:
+        """Adds what came since the last time; row by row, so that it does not matter when."""
+        for row in torch.stack(self._rows).cpu().double() if self._rows else []:
+            self._sums += row
+        self._rows.clear()
 
     def end_epoch(self) -> dict[str, float]:
         """Ends the epoch: an entry in the history; the means of its steps."""
+        self._sum_up()
         each = broadcast_from_rank0((self._sums / max(self._steps, 1)).tolist())
-        means = dict(zip(STEP_VALUES, each, strict=True))
-        self._sums, self._steps = torch.zeros(len(STEP_VALUES), dtype=torch.float64), 0
+        means = dict(zip(VALUES, each, strict=True))
+        self._sums, self._steps = torch.zeros(len(VALUES), dtype=torch.float64), 0
         self.epochs_done = self.order.epoch
         self.history.append({"epoch": self.epochs_done, "step": self.gan.steps, **json_safe(means)})
         return means
@@ -165,6 +169,7 @@ class RunState:
         name = file_name(self.gan.steps)
         best = None if self.best is None else file_name(self.best["step"])
         self._retained = retained_names(self._retained, name, best=best, count=keep)
+        self._sum_up()
         tensors = {**merge_ranks(self.gan.state()), "values": self._sums}
         if rank_and_world_size()[0] == 0:
             header = {
@@ -211,7 +216,7 @@ class RunState:
         Raises:
             BadRun: there is none, it is damaged, or it is of other networks, images or numbers of processes.
         """
-        tensors, header = read_checkpoint(latest_checkpoint(run), values=len(STEP_VALUES))
+        tensors, header = read_checkpoint(latest_checkpoint(run), values=len(VALUES))
         self._check_images(run, header["data"]["sha256"])  # first: networks of other images differ in their condition
         if header["networks"] != self.description:
             raise BadRun(f"The checkpoint in '{display_name(run)}' belongs to other networks. Use a new run.")

@@ -24,7 +24,7 @@ from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
 from vitrail.gan.checkpoints import latest_checkpoint
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
-from vitrail.gan.run_state import STEP_VALUES, RunState
+from vitrail.gan.run_state import RunState
 from vitrail.gan.tensorboard import TensorBoardWriter
 from vitrail.gan.training_data import TrainingData, default_size, open_training_data
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingEvent, TrainingStart
@@ -37,7 +37,7 @@ from vitrail.gan_training.arguments import (
 from vitrail.gan_training.sampler import ShuffledBatches
 from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.gan_training.state import TrainingOptions, loss_of
-from vitrail.gan_training.steps import train_steps
+from vitrail.gan_training.steps import VALUES, train_steps
 from vitrail.interrupts import Interrupts
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
@@ -311,7 +311,7 @@ def _run_values(run: RunState, monitor: AlarmMonitor, seconds: Mapping[str, floa
         "conditional": run.conditional,
         "epochs": run.epochs_done,
         "steps": run.gan.steps,
-        "last_epoch": {name: run.history[-1][name] for name in STEP_VALUES} if run.history else None,
+        "last_epoch": {name: run.history[-1][name] for name in VALUES} if run.history else None,
         "best": run.best,
         "alarms": monitor.alarms,
         "rollbacks": monitor.rollbacks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +38,16 @@ class GanStep:
     d_fake_after_g: Value
 
     def values(self) -> dict[str, float]:
-        """All values but the index, as floats."""
-        return {name: float(value) for name, value in vars(self).items() if name != "index"}
+        """All values but the index, as floats; a GPU is waited for once."""
+        return dict(zip(VALUES, self.row().tolist(), strict=True))
+
+    def row(self) -> Tensor:
+        """The same as one tensor, on their device."""
+        return torch.stack([getattr(self, name).float() for name in VALUES])
+
+
+VALUES = tuple(field.name for field in fields(GanStep) if field.name != "index")
+"""Names of a step's values."""
 
 
 def train_steps(state: GanState, batches: Iterator[tuple[SignedImages, Condition]]) -> Iterator[GanStep]:

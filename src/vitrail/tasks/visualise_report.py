@@ -99,13 +99,12 @@ class Report:
 
     def _images(self, trace: AscentTrace) -> Iterator[Event]:
         last = max(trace.frames)
-        for index, row in enumerate(trace.variants):
+        for index, (row, scores) in enumerate(zip(trace.variants, trace.curves(), strict=True)):
             steps = sorted({*(step for step in row.steps if step in trace.frames), last})
             name = self._names.free(_file_name(row))
             for step in steps:
                 yield self._image(row, trace.frames[step][index], step, name if step == last else f"{name}_{step}")
             yield from self._strip(trace, index, name)
-            scores = [float(values[index]) for values in trace.scores]
             self._curves.append(Line(range(1, len(scores) + 1), scores, self._label(row)))
 
     def _image(self, row: Variant, pixels: np.ndarray, step: int, name: str) -> Image:

@@ -59,7 +59,7 @@ def pixel_ascent(
     images, step = start, 0
     while True:
         shifted, (down, right) = jitter(images, options.jitter, generator)
-        result = input_gradient(backbone, shifted, objective)
+        result = input_gradient(backbone, shifted, objective, check=step == 0)
         x = (shifted - mean) / std
         norm = _norm(x)
         gradient = result.gradient * std - l2 * x / norm.clamp_min(1e-12)

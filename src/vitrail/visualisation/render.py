@@ -65,7 +65,7 @@ def render(
     while True:
         with torch.enable_grad():
             transformed = options.transforms(images, (backbone.size, backbone.size), generator)
-        result = input_gradient(backbone, transformed, objective)
+        result = input_gradient(backbone, transformed, objective, check=step == 0)
         (parametrisation.parameters.grad,) = torch.autograd.grad(
             transformed, parametrisation.parameters, result.gradient
         )

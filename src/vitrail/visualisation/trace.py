@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vitrail.images import to_hwc
@@ -20,7 +21,7 @@ class AscentTrace:
     """What is retained of one batch.
 
     Attributes:
-        scores: (N,) of each step.
+        scores: (N,) of each step, on the network's device.
         frames: pixels (N, H, W, 3) by step: those of the strip, of the animation, and those to save.
         last: the latest frame.
     """
@@ -32,7 +33,7 @@ class AscentTrace:
 
     def add(self, frame: Frame) -> None:
         """Records a frame."""
-        self.scores.append(frame.scores.cpu())
+        self.scores.append(frame.scores)
         self.last = frame
         if frame.step in {*evenly_spaced(self.total, ANIMATED), *self.strip, *self.variants[0].steps}:
             self.retain_last()
@@ -41,6 +42,10 @@ class AscentTrace:
         """Retains the latest frame, e.g. where the ascent was stopped."""
         if self.last is not None:
             self.frames[self.last.step] = to_hwc(self.last.images)
+
+    def curves(self) -> list[list[float]]:
+        """The scores of each image, step by step."""
+        return torch.stack(self.scores, dim=1).tolist() if self.scores else [[] for _ in self.variants]
 
     @property
     def total(self) -> int:
