@@ -21,8 +21,8 @@ from itertools import product
 from pathlib import Path
 
 import torch
-from vitrail.datasets.attributes import find_table, read_table
 
+from vitrail.datasets.image_table import find_attribute_table, read_attributes
 from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
 from vitrail.datasets.pixels import stratified_holdout
 from vitrail.events import Progress, Result
@@ -60,8 +60,8 @@ def done(task: Task, name: str, folder: Path) -> dict:
 def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tuple[str, ...]]:
     """The images that the run kept apart, and what they are."""
     settings, names = read_run(run).settings, load(run).names
-    table = Path(settings["labels"]) if settings["labels"] else find_table(root, names)
-    whole = read_table(table, root, names)
+    table = Path(settings["labels"]) if settings["labels"] else find_attribute_table(root, names)
+    whole = read_attributes(table, root, names)
     _, rows = stratified_holdout(whole.values, settings["held_out"], settings["seed"])
     return [whole.files[row] for row in rows], whole.values[rows], names
 

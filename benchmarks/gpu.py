@@ -1,12 +1,15 @@
 """Every kind of work on the CPU and on a GPU of one machine: what fails, what differs, what it saves.
 
     python benchmarks/gpu.py DATA [--device cuda] [--against cpu] [--only transfer gan] [--once] [--output FILE]
+    python benchmarks/gpu.py --tiny --device cpu
 
 DATA holds `scene15/{train,test}/CLASS`, `photos/` and, with a table `labels.csv` of attributes, `faces/`. Each step is
 a command, called as `vitrail.run` does it, first on one device and then on the other, in one process, after one step
 that is not counted; then features of both, number by number. One JSON line a step goes to stdout as it ends, so that
 an early end keeps what was measured; `--output` gets all of them as one document. A step that fails is listed with its
 error, and the others go on. Values that describe the machine (as in `vitrail replay`) are left out of the comparison.
+`--tiny` does every step on a few drawn images, with the smallest settings: that shows whether all of it runs, and
+measures nothing.
 """
 
 import argparse
@@ -17,11 +20,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 import vitrail
 from vitrail.attacks import ATTACKS
@@ -29,11 +34,24 @@ from vitrail.attributions import ATTRIBUTIONS
 from vitrail.gan_architectures import GANS
 from vitrail.gan_training import LOSSES
 from vitrail.images import read_pixels, to_unit
+from vitrail.result_differences import MEASURED, differences
 from vitrail.tasks import TASKS
-from vitrail.tasks.replay import MEASURED, differences
 
 METHODS = ",".join(name for name in ATTRIBUTIONS if not name.endswith(":"))
 GAN = {"epochs": 2, "final_eval_samples": 256, "eval_samples": 128, "evaluate_every": 1}
+TINY = {  # settings of the smallest run of each task
+    "explain": {"method": "grad-cam,smooth-grad", "samples": 2, "faithfulness": False, "backbone": "squeezenet"},
+    "attack": {"steps": 2, "backbone": "squeezenet"},
+    "audit": {"max_images": 1, "backbone": "squeezenet", "linf": (4 / 255,), "l2": (0.5,)},
+    "visualise": {"steps": 2, "judge": "none", "backbone": "squeezenet"},
+    "transfer": {"backbone": "squeezenet", "layer": ("fire9",), "epochs": 1},
+    "gan-train": {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False,
+                  "final_eval_samples": 8, "eval_samples": 8, "feature_extractor": "squeezenet", "encoder_epochs": 1},
+    "gan-sweep": {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False,
+                  "final_eval_samples": 8, "eval_samples": 8, "feature_extractor": "squeezenet"},
+    "gan-evaluate": {"samples": 8},
+    "gan-edit": {"inversion_steps": 2},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,44 @@ def steps(data: Path) -> Iterator[Step]:
     yield Step("gan-edit", "gan-edit", edited, "gan-train-faces")
 
 
+def smallest(step: Step, data: Path) -> Step:
+    """The same work with as little of it as there can be."""
+    needed = dict(step.settings)
+    least = {
+        name: value for name, value in TINY.get(step.task, {}).items() if step.needs != "transfer" or name != "backbone"
+    }
+    if step.name == "transfer-fine-tune":
+        least = {"backbone": "squeezenet", "epochs": 1}
+    if needed.get("data") == "digits":
+        least = {**least, "data": str(data / "scene15")}
+    if "label" in needed:
+        least = {**least, "label": ("grey",)}
+    images = {"images": needed["images"][:1]} if isinstance(needed.get("images"), list) else {}
+    return replace(step, settings={**needed, **least, **images})
+
+
+def drawn(folder: Path) -> Path:
+    """Images in the layout of DATA, drawn by chance."""
+    rng = np.random.default_rng(0)
+
+    def draw(path: Path, shade: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((rng.integers(0, 100, (48, 64, 3)) + shade).astype(np.uint8)).save(path)
+
+    for part, count in (("train", 6), ("test", 3)):
+        for number, name in enumerate(("dark", "grey", "light")):
+            for index in range(count):
+                draw(folder / "scene15" / part / name / f"{index}.png", 60 * number)
+    for index in range(2):
+        draw(folder / "photos" / f"{index}.png", 80)
+    rows = ["file,Male,Young"]
+    for index in range(40):
+        draw(folder / "faces" / "images" / f"{index}.png", 80 * (index % 2))
+        rows.append(f"{index}.png,{index % 2},{index // 2 % 2}")
+    (folder / "faces" / "labels.csv").write_text("\n".join(rows))
+    return folder
+
+
 def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
     """The numbers of a result by their place, without those that describe the machine."""
     if isinstance(value, dict):
@@ -122,20 +178,20 @@ def apart(first: dict[str, Any], second: dict[str, Any], most: int = 12) -> dict
 class Bench:
     """The steps on each of the devices, with the run folders below `folder`."""
 
-    def __init__(self, devices: tuple[str, str], folder: Path, *, again: bool = True) -> None:
+    def __init__(self, devices: tuple[str, ...], folder: Path, *, again: bool = True) -> None:
         self.devices, self.folder, self.again = devices, folder, again
 
     def compare(self, step: Step) -> dict[str, Any]:
-        """One step on both devices, and again on the first, where it should repeat itself."""
+        """One step on each device, and again on the first, where it should repeat itself."""
         found: dict[str, Any] = {"step": step.name}
         results = {}
         for device in self.devices:
             outcome = self._attempt(step, device, f"{step.name}-{device}")
             results[device] = outcome.pop("result", None)
             found[device] = outcome
-        if all(results.values()):
-            first, second = (results[device] for device in self.devices)
-            found["apart"] = apart(first, second)
+        first = results[self.devices[0]]
+        if all(results.values()) and len(results) > 1:
+            found["apart"] = apart(first, results[self.devices[1]])
         if all(results.values()) and self.again:
             again = self._attempt(step, self.devices[0], f"{step.name}-{self.devices[0]}-again")
             found["again"] = {
@@ -168,7 +224,8 @@ class Bench:
         if "device" in TASKS[step.task].model_fields:
             settings["device"] = device
         if step.task.startswith("gan-") and "cache" in TASKS[step.task].model_fields:
-            settings["cache"] = self.folder / "cache" / name  # or a judge of the other device would be taken
+            # A judge of each device; one for all where there is a single device.
+            settings["cache"] = self.folder / "cache" / (name if len(self.devices) > 1 else "")
         if step.needs:
             settings[step.setting] = str(self.folder / f"{step.needs}-{device}")
         return settings
@@ -202,14 +259,17 @@ def checks(device: str, against: str, data: Path) -> Iterator[tuple[str, Callabl
 def main() -> None:
     """Runs the steps; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--tiny", action="store_true", help="every step at its smallest, on drawn images")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--against", default="cpu")
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of the names of steps")
     parser.add_argument("--once", action="store_true", help="no repetition on the first device")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    devices = (options.device, options.against)
+    if options.data is None and not options.tiny:
+        parser.error("DATA is missing; --tiny needs none")
+    devices = tuple(dict.fromkeys((options.device, options.device if options.tiny else options.against)))
     about = {
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -226,12 +286,15 @@ def main() -> None:
 
     chosen = tuple(options.only)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(devices, Path(folder), again=not options.once)
-        wanted = [step for step in steps(options.data) if step.name.startswith(chosen)]
-        bench.compare(Step("warm-up", "classify", {"images": sorted((options.data / "photos").glob("*.*"))[:1]}))
+        data = drawn(Path(folder) / "data") if options.tiny else options.data
+        bench = Bench(devices, Path(folder), again=not (options.once or options.tiny))
+        wanted = [
+            smallest(step, data) if options.tiny else step for step in steps(data) if step.name.startswith(chosen)
+        ]
+        bench.compare(Step("warm-up", "classify", {"images": sorted((data / "photos").glob("*.*"))[:1]}))
         for step in wanted:
             keep(bench.compare(step))
-        for name, check in checks(*devices, options.data):
+        for name, check in checks(devices[0], devices[-1], data):
             if name.startswith(chosen):
                 keep({"step": name, "largest_relative_gap": check()})
 
