@@ -178,3 +178,71 @@ def test_a_data_set_gives_its_parts(lay):
     assert data[0] == (data.files[0], data.labels[0])
     assert [label for _, label in data].count(-1) == 2
     assert isinstance(data.files[0], Path)
+
+
+def cats_and_dogs(*folders):
+    return {f"{folder}/{name}": 2 for folder in folders for name in ("cat", "dog")}
+
+
+ALIKE = {  # folders that hold the same folders: parts, the number of images of each, and what is left out
+    "words in names": (("my_train", "my_test"), {"train": 4, "test": 4}, 0),
+    "two tests": (("train", "public_test", "private_test"), {"train": 4, "test": 8}, 0),
+    "capitals in words": (("Training", "PublicTest"), {"train": 4, "test": 4}, 0),
+    "masks": (("train", "test", "train_masks", "test_masks"), {"train": 4, "test": 4}, 8),
+    "copies": (("original_train", "train", "test"), {"train": 4, "test": 4}, 4),
+    "a test of one's own": (("train", "test", "my_test"), {"train": 4, "test": 4}, 4),
+    "another": (("my_train", "my_test", "other"), {"train": 4, "test": 4}, 4),
+    "vehicles": (("bus", "car", "train"), {"": 12}, 0),
+    "years": (("2019", "2020"), {"": 8}, 0),
+}
+
+
+@pytest.mark.parametrize(("folders", "parts", "left_out"), ALIKE.values(), ids=list(ALIKE))
+def test_folders_that_look_like_parts_are_parts_by_a_word_where_none_has_the_name(lay, folders, parts, left_out):
+    data = vitrail.open_dataset(lay(cats_and_dogs(*folders)))
+    assert dict(Counter(data.parts)) == parts
+    assert sum(data.left_out.values()) == left_out
+    assert data.classes == (folders if "" in parts else ("cat", "dog"))
+    usual = {"train", "test"} <= {*folders}
+    assert bool(data.notes) == ("" not in parts and not usual)
+
+
+@pytest.mark.parametrize("folders", [("Training", "Prüfung"), ("train", "hold_out"), ("train", "train_and_more")])
+def test_two_folders_that_look_like_parts_and_one_is_none_are_refused(lay, folders):
+    with pytest.raises(BadFolder, match="as parts do, but only one has the name of a part"):
+        vitrail.open_dataset(lay(cats_and_dogs(*folders)))
+
+
+def test_a_larger_folder_beside_the_parts_hides_none(lay):
+    root = lay({**cats_and_dogs("my_train", "my_test"), **{f"archive/{name}": 1 for name in "abcde"}})
+    data = vitrail.open_dataset(root)
+    assert (data.classes, dict(data.left_out)) == (("cat", "dog"), {"in 'archive', which is no part": 5})
+
+
+INSIDE = {
+    "both": ({"cat/train": 4, "cat/test": 2, "dog/train": 4, "dog/test": 2}, {"train": 8, "test": 4}, 0),
+    "one lacks a test": ({"cat/train": 4, "cat/test": 2, "dog/train": 4}, {"train": 8, "test": 2}, 0),
+    "one has more": (
+        {"cat/train": 4, "cat/test": 2, "cat/raw": 3, "dog/train": 4, "dog/test": 2},
+        {"train": 8, "test": 4},
+        3,
+    ),
+    "one has none": (
+        {"cat/train": 4, "cat/test": 2, "dog/train": 4, "dog/test": 2, "bird": 3},
+        {"train": 8, "test": 4},
+        3,
+    ),
+    "of other names": (
+        {"cat/my_train": 4, "cat/my_test": 2, "dog/my_train": 4, "dog/my_test": 2},
+        {"train": 8, "test": 4},
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("places", "parts", "left_out"), INSIDE.values(), ids=list(INSIDE))
+def test_parts_may_lie_inside_of_the_classes(lay, places, parts, left_out):
+    data = vitrail.open_dataset(lay({**places, "notes": 0}))
+    assert (data.classes, dict(Counter(data.parts))) == (("cat", "dog"), parts)
+    assert sum(data.left_out.values()) == left_out
+    assert "The parts are folders inside of the classes." in data.notes

@@ -208,3 +208,46 @@ def test_a_table_that_is_none_of_ours_is_one_sentence_for_the_command(home):
     assert done.exit_code == 1
     assert "cannot be read" in done.stderr
     assert not (home / "run").exists()
+
+
+PART_COLUMNS = {  # columns that hold parts: their values for one image in three, and for the others
+    "Usage": ("PublicTest", "Training"),
+    "data set": ("eval", "train"),
+    "is_train": ("0", "1"),
+    "is_test": ("yes", "no"),
+    "Is Valid": ("y", "n"),
+}
+
+
+@pytest.mark.parametrize(("name", "values"), PART_COLUMNS.items(), ids=list(PART_COLUMNS))
+def test_a_column_of_any_name_is_one_of_parts_if_it_holds_nothing_else(home, name, values):
+    held_out, other = values
+    data = vitrail.open_dataset(
+        table(home, f"file,class,{name}", lambda each, k: f"{plain()(each, k)},{held_out if k % 3 == 0 else other}")
+    )
+    assert data.parts.count("train") == len([k for k in range(EACH) if k % 3]) * len(NAMES)
+    assert len(set(data.parts)) == 2
+    assert f"The column {name!r} says which part each image is in." in data.notes
+
+
+def test_a_column_that_nearly_holds_parts_is_not_passed_over_in_silence(home):
+    data = vitrail.open_dataset(
+        table(home, "file,class,stage", lambda each, k: f"{plain()(each, k)},{'train' if k else ''}")
+    )
+    assert set(data.parts) == {""}
+    data = vitrail.open_dataset(
+        table(home, "file,class,stage", lambda each, k: f"{plain()(each, k)},{('test', 'train', 'train', '')[k % 4]}")
+    )
+    assert set(data.parts) == {""}
+    assert data.notes == ("The column 'stage' looks like one of parts, but row 4 has '': it is not used.",)
+
+
+def test_two_columns_that_each_say_a_part_are_refused(home):
+    line = lambda each, k: f"{plain()(each, k)},{int(k == 0)},{int(k == 1)}"  # noqa: E731
+    with pytest.raises(BadFolder, match=r"The columns 'is_valid' and 'is_test' .* Use one column 'part'"):
+        vitrail.open_dataset(table(home, "file,class,is_valid,is_test", line))
+
+
+def test_a_flag_of_parts_is_no_attribute(home):
+    root = table(home, "file,is_train", lambda each, k: f"{each}/{k:03}.jpg,{k % 2}").parent
+    assert find_attribute_table(root, ()) is None

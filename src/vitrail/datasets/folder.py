@@ -67,6 +67,9 @@ def read_folder(root: Path) -> Dataset:
 def _read_parts(home: Path, parts: Mapping[Path, str], before: _Reading) -> _Reading:
     """What was read before, and the parts; without these if no image is in them."""
     reading = _Reading(left_out=before.left_out.copy(), notes=[*before.notes])
+    if any(part_named(folder.name, home.name) is None for folder in parts):
+        named = ", ".join(f"'{display_name(folder.name)}' is {part}" for folder, part in parts.items())
+        reading.notes.append(f"Folders that hold the same folders are parts: {named}.")
     for folder in folders_in(home):
         if folder in parts:
             _read_part(folder, parts[folder], reading)
@@ -89,39 +92,46 @@ def part_folders(home: Path) -> Mapping[Path, str]:
     others = [folder for folder in folders if folder not in found]
     if not others:
         return found
-    if alike := _alike(folders):
-        return _parts_among(alike, home)
     hold_folders = all(folders_in(folder) for folder, part in found.items() if part == "train")
     several = len(set(found.values())) > 1
     if "train" in found.values() and hold_folders and (several or not any(map(folders_in, others))):
         return found
+    return _parts_that_look_alike(found, folders, home)
+
+
+def _parts_that_look_alike(found: Mapping[Path, str], folders: Sequence[Path], home: Path) -> Mapping[Path, str]:
+    """Parts among folders that hold folders of the same names, by a word in their names; none if these are classes.
+
+    Args:
+        found: those whose whole name is that of a part; another folder is never one of the same.
+    Raises:
+        BadFolder: there are two such folders, and only one has a name of a part.
+    """
+    alike = _alike(folders)
+    loose = {folder: part for folder in alike if folder not in found and (part := part_among(folder.name))}
+    parts = {**found, **{folder: part for folder, part in loose.items() if part not in found.values()}}
+    parts = {folder: part for folder, part in parts.items() if folder in alike}
+    if "train" in parts.values() and len(set(parts.values())) > 1:
+        return parts
+    if len(alike) == len(folders) == 2 and "train" in parts.values():
+        shown = " and ".join(f"'{display_name(folder.name)}'" for folder in alike)
+        raise BadFolder(
+            f"The folders {shown} in '{display_name(home)}' hold the same folders, as parts do, but only one has the "
+            "name of a part. Use the names train and test, or a table of files and classes if these are classes."
+        )
     return {}
 
 
 def _alike(folders: Sequence[Path]) -> list[Path]:
-    """Those of the folders that hold, for the most part, folders of the same names, as parts do; none if one does."""
+    """The most of the folders that hold folders of the same names, nearly, as parts do; none if only one does."""
     inside = {folder: {each.name for each in folders_in(folder)} for folder in folders}
-    most = max(inside.values(), key=len, default=set())
-    alike = [folder for folder, names in inside.items() if 2 * len(names & most) > len(names)]
-    return alike if len(alike) > 1 and len(most) > 1 else []
-
-
-def _parts_among(alike: Sequence[Path], home: Path) -> Mapping[Path, str]:
-    """The parts that folders which look like them are; none where no name is like that of a part.
-
-    Raises:
-        BadFolder: some of the names are.
-    """
-    found = {folder: part_among(folder.name) for folder in alike}
-    named = {folder: part for folder, part in found.items() if part}
-    if named and (len(named) < len(found) or "train" not in named.values()):
-        shown = ", ".join(f"'{display_name(folder.name)}'" for folder in alike[:NAMED])
-        raise BadFolder(
-            f"The folders {shown} in '{display_name(home)}' hold the same folders, as parts do, but not all have names "
-            "of parts. Use the names train, val and test.",
-            path=str(home),
-        )
-    return named
+    groups = [
+        [folder for folder, names in inside.items() if 2 * len(names & of_one) > len(names)]
+        for of_one in inside.values()
+        if len(of_one) > 1
+    ]
+    most = max(groups, key=len, default=[])
+    return most if len(most) > 1 else []
 
 
 def _gone_into(root: Path, reading: _Reading) -> Path:
@@ -143,6 +153,7 @@ def _read_part(home: Path, part: str, reading: _Reading) -> None:
         home = _gone_into(home, reading)
     loose, folders = _loose_images(home, reading.left_out)
     if not part and _hold_parts(folders):
+        reading.notes.append("The parts are folders inside of the classes.")
         for folder in folders:
             _read_parts_of_class(folder, reading)
         reading.left_out["beside the class folders"] += len(loose)
@@ -169,17 +180,27 @@ def _read_part(home: Path, part: str, reading: _Reading) -> None:
         )
 
 
+def _inner_part(folder: Path) -> str | None:
+    return part_named(folder.name) or part_among(folder.name)
+
+
 def _hold_parts(folders: Sequence[Path]) -> bool:
-    """Whether each of the folders holds parts, as `cat/train` and `cat/test` do."""
-    inside = [[part_named(each.name) for each in folders_in(folder)] for folder in folders]
-    return len(inside) > 1 and all("train" in parts and None not in parts and len(parts) > 1 for parts in inside)
+    """Whether the folders hold parts, as `cat/train` and `cat/test` do: most of them, or all and nothing else."""
+    inside = [set(map(_inner_part, below)) for folder in folders if (below := folders_in(folder))]
+    hold = [parts for parts in inside if "train" in parts and len(parts - {None}) > 1]
+    nothing_else = None not in set().union(*inside)
+    return len(inside) > 1 and bool(hold) and (nothing_else or (len(hold) > 1 and 2 * len(hold) >= len(inside)))
 
 
 def _read_parts_of_class(folder: Path, reading: _Reading) -> None:
-    loose, parts = _loose_images(folder, reading.left_out)
+    loose, below = _loose_images(folder, reading.left_out)
     reading.left_out["beside the parts"] += len(loose)
-    for each in parts:
-        reading.add(list(images_below(each, reading.left_out)), folder.name, part_named(each.name) or "")
+    for each in below:
+        images, part = list(images_below(each, reading.left_out)), _inner_part(each)
+        if part is None:
+            reading.left_out[f"in '{display_name(each.name)}', which is no part"] += len(images)
+        else:
+            reading.add(images, folder.name, part)
 
 
 def _loose_images(home: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:

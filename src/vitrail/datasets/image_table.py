@@ -11,7 +11,7 @@ import numpy as np
 
 from vitrail.class_names import normal_name
 from vitrail.datasets.dataset import Dataset, make_dataset
-from vitrail.datasets.part_column import NOT_SO, SO, PartColumn, find_part_column
+from vitrail.datasets.part_column import NOT_SO, SO, PartColumn, find_part_column, is_part_flag
 from vitrail.errors import BadFolder, BadSetting
 from vitrail.folder_walk import LeftOut, folders_in, list_folder
 from vitrail.formatting import display_name
@@ -65,8 +65,8 @@ def read_image_table(table: Path) -> Dataset:
             f"The table '{name}' has no column 'class'; its columns are {', '.join(map(repr, columns))}. "
             "Use the columns 'file' and 'class'."
         )
-    column = find_part_column(table, [each for each in columns if each not in (files_in, class_in)])
-    rows = _Rows(name, column)
+    column, notes = find_part_column(table, [each for each in columns if each not in (files_in, class_in)])
+    rows = _Rows(name, column, notes)
     for number, (file, label, *part) in enumerate(
         rows_of(table, [files_in, class_in, *([column.name] if column else [])]), 1
     ):
@@ -77,8 +77,8 @@ def read_image_table(table: Path) -> Dataset:
 class _Rows:
     """The rows so far, and what is wrong among them."""
 
-    def __init__(self, table: str, column: PartColumn | None) -> None:
-        self._table, self._column = table, column
+    def __init__(self, table: str, column: PartColumn | None, notes: Sequence[str]) -> None:
+        self._table, self._column, self._notes = table, column, notes
         self._files: dict[Path, tuple[int, str, str]] = {}  # row, class and part
         self._spelled: dict[str, tuple[int, str]] = {}  # a class in small letters: row, and as it stood there
         self._left_out = LeftOut()
@@ -123,8 +123,7 @@ class _Rows:
             )
         names = _without_decimals([label for _, label, _ in self._files.values()])
         parts = [part for _, _, part in self._files.values()]
-        notes = [self._column.note] if self._column and self._column.note else []
-        return make_dataset(list(self._files), names, parts, left_out=self._left_out, notes=notes)
+        return make_dataset(list(self._files), names, parts, left_out=self._left_out, notes=self._notes)
 
 
 def _what_is_missing(file: Path) -> str:
@@ -160,7 +159,7 @@ def find_attribute_table(root: Path, wanted: Sequence[str]) -> Path | None:
         if not path.is_dir() and is_table(path):
             columns = columns_of(path)
             files_in = column_among(columns, FILE_COLUMNS)
-            if files_in and _are_attributes(path, [name for name in columns if name and name != files_in], wanted):
+            if files_in and _are_attributes(path, _attributes_among(columns, files_in), wanted):
                 found[path] = len(columns)
     return min(found, key=lambda path: found[path], default=None)
 
@@ -175,7 +174,7 @@ def read_attributes(table: Path, root: Path, wanted: Sequence[str]) -> Attribute
         BadFolder: it cannot be read, lists no file that is there, or holds another value than so or not so.
     """
     name, columns, files_in = display_name(table.name), columns_of(table), file_column(table)
-    known = [column for column in columns if column and column != files_in]
+    known = _attributes_among(columns, files_in)
     chosen = tuple(wanted) or (USUAL if set(USUAL) <= set(known) else tuple(known))
     unknown = sorted(set(chosen) - set(known))
     if unknown or not chosen:
@@ -193,6 +192,10 @@ def read_attributes(table: Path, root: Path, wanted: Sequence[str]) -> Attribute
         why = f"lists no file that is there, e.g. '{display_name(example)}'" if left_out else "lists no image"
         raise BadFolder(f"'{name}' {why}. Use a line for each image that is there.")
     return AttributeTable(tuple(values), np.array(list(values.values()), np.float32), chosen, left_out)
+
+
+def _attributes_among(columns: Sequence[str], files_in: str) -> list[str]:
+    return [column for column in columns if column and column != files_in and not is_part_flag(column)]
 
 
 def _home_of(table: Path, root: Path, files_in: str) -> Path:

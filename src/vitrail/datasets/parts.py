@@ -18,6 +18,7 @@ LOOSE_WORDS = {**WORDS, "val": (*WORDS["val"], "eval", "evaluation")}
 
 _PARTS: Mapping[str, str] = {word: part for part, words in WORDS.items() for word in words}
 _GLUED = re.compile(rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})(set|data|images|imgs|split)?")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")  # PublicTest
 
 
 def part_named(name: str, around: str = "") -> str | None:
@@ -37,7 +38,7 @@ def part_among(name: str) -> str | None:
 
     None: none is, or words of several are.
     """
-    words = {_GLUED.sub(r"\1", word) for word in re.findall(r"[^\W\d_]+", name.lower())}
+    words = {_GLUED.sub(r"\1", word) for word in re.findall(r"[^\W\d_]+", _CAMEL.sub(" ", name).lower())}
     found = [part for part, known in LOOSE_WORDS.items() if words & {*known}]
     return found[0] if len(found) == 1 else None
 

@@ -124,9 +124,10 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         )
     if len(opened.held_out) < MIN_HELD_OUT:
         all_images = len(opened.train) + len(opened.held_out)
+        enough = all_images >= MIN_TRAIN + MIN_HELD_OUT
         raise BadFolder(
             f"'{display_name(source)}' leaves {len(opened.held_out)} of {all_images} images "
-            f"to evaluate on, which are too few. Use at least {MIN_HELD_OUT}, by a larger --held-out or more images."
+            f"to evaluate on, which are too few. Use {'a larger --held-out, or ' if enough else ''}more images."
         )
     grey = opened.train.to_grayscale(), opened.held_out.to_grayscale()
     same = grey[0].channels == grey[1].channels
