@@ -120,3 +120,11 @@ def test_images_of_no_pixels_and_too_many_to_name_are_refused_at_once(idx, tmp_p
     (folder / "train-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(BadFolder, match="1 to 1,000,000 images"):
         vitrail.open_dataset(folder)
+
+
+def test_one_such_file_beside_class_folders_is_left_out(stripes, idx, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(stripes / "train", data)
+    shutil.copy(next(idx.glob("train-images*")), data / "train-images-idx3-ubyte")
+    found = vitrail.open_dataset(data)
+    assert (len(found), len(found.classes), dict(found.left_out)) == (24, 3, {"without suffix": 1})

@@ -89,3 +89,18 @@ def test_a_classifier_learns_the_same_from_a_folder_a_table_and_tar_files(stripe
         heads.append((tmp_path / str(number) / "weights" / "head.safetensors").read_bytes())
     shutil.rmtree(tmp_path / "cache")
     assert len(set(heads)) == 1
+
+
+def test_images_beside_a_tar_file_are_the_images(tmp_path, stripes):
+    for number, file in enumerate(sorted((stripes / "test" / "noise").glob("*.png"))):
+        shutil.copy(file, tmp_path / f"{number}.png")
+    packed(tmp_path / "more.tar", {"dog/2.png": b""})
+    data = open_dataset(tmp_path)
+    assert (len(data), dict(data.left_out)) == (4, {".tar": 1})
+
+
+def test_what_lies_beside_tar_files_is_counted(tmp_path):
+    packed(tmp_path / "a.tar", {"dog/2.png": b"", "cat/1.png": b""})
+    (tmp_path / "notes.txt").write_text("of these images")
+    data = open_dataset(tmp_path)
+    assert (len(data), dict(data.left_out)) == (2, {".txt": 1})

@@ -11,7 +11,8 @@ from vitrail.datasets.idx_images import read_idx_images
 from vitrail.datasets.image_table import read_image_table
 from vitrail.datasets.tar_images import holds_tars, read_tar_images
 from vitrail.files import AnyPath
-from vitrail.idx import has_idx
+from vitrail.folder_walk import folders_in
+from vitrail.idx import has_idx, idx_files
 from vitrail.tables import is_table
 from vitrail.tars import is_tar
 from vitrail.validation import check_path
@@ -38,7 +39,10 @@ def open_dataset(path: AnyPath) -> Dataset:
         return read_image_table(root)
     if is_tar(root) or holds_tars(root):
         return read_tar_images(root)
-    return read_idx_images(root) if has_idx(root) else read_folder(root)
+    is_idx = has_idx(root) and (
+        len(idx_files(root)) == 4 or not folders_in(root)
+    )  # one of the four beside classes is none
+    return read_idx_images(root) if is_idx else read_folder(root)
 
 
 def open_named_dataset(path: AnyPath, *, home: Path) -> Dataset:

@@ -8,7 +8,7 @@ from vitrail.datasets.dataset import Dataset, make_dataset
 from vitrail.datasets.parts import part_named
 from vitrail.folder_walk import LeftOut, list_folder
 from vitrail.formatting import display_name
-from vitrail.image_files import find_images
+from vitrail.image_files import find_images, is_image_name
 from vitrail.tars import is_tar, list_members, read_member, split_tar_path
 
 LONGEST = 1000  # bytes of a `.cls`
@@ -19,7 +19,7 @@ def holds_tars(root: Path) -> bool:
     if not root.is_dir():
         return False
     files, folders = list_folder(root, LeftOut())
-    return any(map(is_tar, files)) and not folders
+    return any(map(is_tar, files)) and not folders and not any(is_image_name(file.name) for file in files)
 
 
 def read_tar_images(root: Path) -> Dataset:
@@ -31,7 +31,8 @@ def read_tar_images(root: Path) -> Dataset:
     Raises:
         BadFolder: a tar file cannot be read, or holds no image.
     """
-    files = find_images([root])
+    left_out = LeftOut()
+    files = find_images([root], left_out)
     places = [split_tar_path(file) or (file.parent, file.name) for file in files]
     names = [_class_of(tar, name) for tar, name in places]
     parts = [part_named(tar.stem) or "" for tar, _ in places]
@@ -42,7 +43,7 @@ def read_tar_images(root: Path) -> Dataset:
         names = [""] * len(names)
     if "" in parts:
         parts = [""] * len(parts)
-    return make_dataset(files, names, parts, notes=notes)
+    return make_dataset(files, names, parts, left_out=left_out, notes=notes)
 
 
 def _class_of(tar: Path, name: str) -> str:
