@@ -46,11 +46,6 @@ def gpu(request):
 
 
 @pytest.fixture
-def is_real(request):
-    return "real" in request.node.callspec.id
-
-
-@pytest.fixture
 def photographs():
     """Two photographs as a network of 224 pixels sees them, (2, 3, 224, 224)."""
     return torch.stack([to_unit(read_pixels(file, short_side=224, crop=224)) for file in sample_images()[:2]])
@@ -166,9 +161,9 @@ def test_too_large_a_batch_is_done_in_smaller_ones(gpu):
     assert [chunk.start for chunk in done] + [10] == [0, *(chunk.stop for chunk in done)]
 
 
-def test_memory_that_is_really_short_halves_the_batch(gpu, is_real):
-    if not is_real:
-        pytest.skip("Only a real card runs out of memory.")
+@pytest.mark.gpu
+def test_memory_that_is_really_short_halves_the_batch():
+    gpu = "cuda"
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(0.02)
     try:
