@@ -39,19 +39,19 @@ from vitrail.tasks import TASKS
 
 METHODS = ",".join(name for name in ATTRIBUTIONS if not name.endswith(":"))
 GAN = {"epochs": 2, "final_eval_samples": 256, "eval_samples": 128, "evaluate_every": 1}
+TINY_GAN = {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False, "feature_extractor": "squeezenet",
+            "final_eval_samples": 8, "eval_samples": 8}  # fmt: skip
 TINY = {  # settings of the smallest run of each task
     "explain": {"method": "grad-cam,smooth-grad", "samples": 2, "faithfulness": False, "backbone": "squeezenet"},
     "attack": {"steps": 2, "backbone": "squeezenet"},
     "audit": {"max_images": 1, "backbone": "squeezenet", "linf": (4 / 255,), "l2": (0.5,)},
     "visualise": {"steps": 2, "judge": "none", "backbone": "squeezenet"},
     "transfer": {"backbone": "squeezenet", "layer": ("fire9",), "epochs": 1},
-    "gan-train": {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False,
-                  "final_eval_samples": 8, "eval_samples": 8, "feature_extractor": "squeezenet", "encoder_epochs": 1},
-    "gan-sweep": {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False,
-                  "final_eval_samples": 8, "eval_samples": 8, "feature_extractor": "squeezenet"},
+    "gan-train": {**TINY_GAN, "encoder_epochs": 1},
+    "gan-sweep": TINY_GAN,
     "gan-evaluate": {"samples": 8},
     "gan-edit": {"inversion_steps": 2},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,18 @@ def steps(data: Path) -> Iterator[Step]:
 
 def smallest(step: Step, data: Path) -> Step:
     """The same work with as little of it as there can be."""
-    needed = dict(step.settings)
-    least = {
-        name: value for name, value in TINY.get(step.task, {}).items() if step.needs != "transfer" or name != "backbone"
-    }
+    needed, least = dict(step.settings), dict(TINY.get(step.task, {}))
+    if step.needs == "transfer":
+        least.pop("backbone", None)  # it is the run's
     if step.name == "transfer-fine-tune":
-        least = {"backbone": "squeezenet", "epochs": 1}
+        del least["layer"]
     if needed.get("data") == "digits":
-        least = {**least, "data": str(data / "scene15")}
+        least["data"] = str(data / "scene15")
     if "label" in needed:
-        least = {**least, "label": ("grey",)}
-    images = {"images": needed["images"][:1]} if isinstance(needed.get("images"), list) else {}
-    return replace(step, settings={**needed, **least, **images})
+        least["label"] = ("grey",)
+    if isinstance(needed.get("images"), list):
+        least["images"] = needed["images"][:1]
+    return replace(step, settings={**needed, **least})
 
 
 def drawn(folder: Path) -> Path:
@@ -140,13 +140,11 @@ def drawn(folder: Path) -> Path:
         for number, name in enumerate(("dark", "grey", "light")):
             for index in range(count):
                 draw(folder / "scene15" / part / name / f"{index}.png", 60 * number)
-    for index in range(2):
-        draw(folder / "photos" / f"{index}.png", 80)
-    rows = ["file,Male,Young"]
     for index in range(40):
         draw(folder / "faces" / "images" / f"{index}.png", 80 * (index % 2))
-        rows.append(f"{index}.png,{index % 2},{index // 2 % 2}")
-    (folder / "faces" / "labels.csv").write_text("\n".join(rows))
+    draw(folder / "photos" / "0.png", 80)
+    rows = "\n".join(f"{index}.png,{index % 2},{index // 2 % 2}" for index in range(40))
+    (folder / "faces" / "labels.csv").write_text(f"file,Male,Young\n{rows}\n")
     return folder
 
 
@@ -223,8 +221,7 @@ class Bench:
         settings = dict(step.settings)
         if "device" in TASKS[step.task].model_fields:
             settings["device"] = device
-        if step.task.startswith("gan-") and "cache" in TASKS[step.task].model_fields:
-            # A judge of each device; one for all where there is a single device.
+        if step.task.startswith("gan-") and "cache" in TASKS[step.task].model_fields:  # a judge of each device
             settings["cache"] = self.folder / "cache" / (name if len(self.devices) > 1 else "")
         if step.needs:
             settings[step.setting] = str(self.folder / f"{step.needs}-{device}")

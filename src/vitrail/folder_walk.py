@@ -78,9 +78,17 @@ def folders_in(folder: Path) -> list[Path]:
     """The folders directly in a folder, by name, without those of systems; raises `BadFolder`."""
     _check_place(folder)
     try:
-        return sorted(path for path in folder.iterdir() if not is_system_folder(path.name) and path.is_dir())
+        with os.scandir(folder) as inside:  # which knows what is a folder without a look at each of a class's images
+            return sorted(folder / each.name for each in inside if _is_folder(each) and not is_system_folder(each.name))
     except OSError as error:
         _cannot_list(error)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def kind_of(file: Path) -> str:

@@ -246,3 +246,11 @@ def test_parts_may_lie_inside_of_the_classes(lay, places, parts, left_out):
     assert (data.classes, dict(Counter(data.parts))) == (("cat", "dog"), parts)
     assert sum(data.left_out.values()) == left_out
     assert "The parts are folders inside of the classes." in data.notes
+
+
+def test_a_link_to_itself_is_no_folder_and_costs_nothing(lay):
+    root = lay(cats_and_dogs("train", "test"))
+    for place in (root, root / "train", root / "train" / "cat"):
+        (place / "round").symlink_to("round")
+    data = vitrail.open_dataset(root)
+    assert (data.classes, dict(Counter(data.parts))) == (("cat", "dog"), {"train": 4, "test": 4})

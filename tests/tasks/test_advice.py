@@ -36,7 +36,10 @@ MISTAKES = f"""
     explain IMAGE --backbone CLASSIFIER --method {{gradcam}}
     attack IMAGE --backbone CLASSIFIER --method fgsm
     attack IMAGE --backbone CLASSIFIER --method pgd --epsilon {{8}}
+    attack IMAGE --backbone CLASSIFIER --method pgd --epsilon {{300}}
     attack IMAGE --backbone CLASSIFIER --method fgsm --epsilon {{1/0}}
+    audit TEST --backbone CLASSIFIER --max-images 2 --linf {{8}}
+    audit TEST --backbone CLASSIFIER --max-images 2 --linf {{300}}
     attack IMAGE --backbone CLASSIFIER --method fgsm --epsilon 0.1 --norm {{l3}}
     attack IMAGE --backbone CLASSIFIER --memory-mib {{1}}
     audit TEST --backbone CLASSIFIER --max-images 2 --linf {{0}}

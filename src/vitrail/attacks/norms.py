@@ -130,7 +130,7 @@ def epsilon_or_default(norm: str, epsilon: float | None) -> float:
     if ball is NORMS["linf"] and epsilon > 1:
         raise BadSetting(
             f"epsilon of linf is at most 1, as intensities are in [0, 1]; got {epsilon:g}. "
-            f"Use {epsilon / 255:.4g} for {epsilon:g}/255."
+            f"Use {f'{epsilon / 255:.4g} for {epsilon:g}/255' if epsilon <= 255 else 'e.g. 0.0314 for 8/255'}."
         )
     return epsilon
 

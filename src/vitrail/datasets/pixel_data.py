@@ -123,12 +123,10 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
             f"Use at least {MIN_TRAIN}."
         )
     if len(opened.held_out) < MIN_HELD_OUT:
-        all_images = len(opened.train) + len(opened.held_out)
-        enough = all_images >= MIN_TRAIN + MIN_HELD_OUT
-        raise BadFolder(
-            f"'{display_name(source)}' leaves {len(opened.held_out)} of {all_images} images "
-            f"to evaluate on, which are too few. Use {'a larger --held-out, or ' if enough else ''}more images."
-        )
+        total = len(opened.train) + len(opened.held_out)
+        larger = "a larger --held-out, or " if total >= MIN_TRAIN + MIN_HELD_OUT else ""
+        few = f"leaves {len(opened.held_out)} of {total} images to evaluate on, which are too few"
+        raise BadFolder(f"'{display_name(source)}' {few}. Use {larger}more images.")
     grey = opened.train.to_grayscale(), opened.held_out.to_grayscale()
     same = grey[0].channels == grey[1].channels
     return replace(opened, train=grey[0], held_out=grey[1]) if same else opened

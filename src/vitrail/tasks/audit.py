@@ -43,9 +43,8 @@ def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
 def _in_linf(values: tuple[float, ...]) -> tuple[float, ...]:
     for value in values:
         if value > 1:
-            raise ValueError(
-                f"is at most 1 for L-infinity, as intensities are in [0, 1]; got {value:g}. Use {value:g}/255."
-            )
+            use = f"{value:g}/255" if value <= 255 else "e.g. 8/255"
+            raise ValueError(f"is at most 1 for L-infinity, as intensities are in [0, 1]; got {value:g}. Use {use}.")
     return values
 
 
