@@ -223,12 +223,14 @@ def test_idx_files_that_lie_about_their_size_are_refused_unread(tmp_path, data, 
     (tmp_path / "train-images-idx3-ubyte.gz").unlink()
     name = f"train-images-idx3-ubyte{'.gz' if packed else ''}"
     (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
-    tracemalloc.start()
-    with pytest.raises(BadFolder, match="is no idx file of 8 bits, 3 axes, 1 to 1,000,000 images and at most"):
-        load_pixel_sets(str(tmp_path), SMALL)
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert most < 3_000_000  # of 10,000,000 and more
+    peaks = []
+    for _ in range(2):  # Python's own tables grow by megabytes at once, but not twice running
+        tracemalloc.start()
+        with pytest.raises(BadFolder, match="is no idx file of 8 bits, 3 axes, 1 to 1,000,000 images and at most"):
+            load_pixel_sets(str(tmp_path), SMALL)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert min(peaks) < 3_000_000  # of 10,000,000 and more
 
 
 @pytest.mark.parametrize(
