@@ -21,7 +21,7 @@ from vitrail.attacks.criterion import Criterion
 from vitrail.attacks.quantise import quantise_adversarial
 from vitrail.attacks.robustness_curve import robust_accuracy
 from vitrail.backbones import BACKBONES
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.images import read_pixels, to_bytes, to_unit
 
 EPSILONS = {

@@ -28,7 +28,7 @@ from vitrail.attributions.faithfulness import SHARES, blur, deletion_insertion, 
 from vitrail.attributions.gradient_pass import run_gradient_pass
 from vitrail.attributions.verdict import coarse_random_maps, random_baseline, score, verdicts
 from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.image_ascent import class_score, input_gradient, max_batch_size
 from vitrail.image_ascent.batching import CPU_BATCH, MIB
 from vitrail.image_files import find_images

@@ -1,11 +1,13 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from vitrail.backbones import BACKBONES, inference_engine
-from vitrail.backbones.inference_engine import PooledFeatures, Trunk, choose_engine
+from vitrail.backbones.forward_pass import PooledFeatures, Trunk, torch_forward
+from vitrail.backbones.inference_engine import choose_engine
 from vitrail.errors import BadSetting, MissingExtra
 
 LAYERS = ("stage5", "pool", "logits")
@@ -65,8 +67,8 @@ def test_for_a_few_images_nothing_is_converted(backbone, pixels):
 def test_an_engine_that_disagrees_is_never_chosen(backbone, pixels, monkeypatch):
     build = inference_engine.build_engine
 
-    def slightly_wrong(name, module, example):
-        forward = build("channels-last", module, example)
+    def slightly_wrong(name, job):
+        forward = build("channels-last", job)
         return forward if name == "channels-last" else lambda given: [rows * 1.01 for rows in forward(given)]
 
     monkeypatch.setattr(inference_engine, "build_engine", slightly_wrong)
@@ -98,3 +100,69 @@ def test_the_network_itself_is_left_as_it_was(backbone, pixels):
     after = backbone.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("engine", ["eager", "channels-last", "openvino"])
+def test_many_batches_at_once_give_what_each_gives_alone(engine, backbone):
+    pixels = np.random.default_rng(1).integers(0, 256, (11, 3, backbone.size, backbone.size), dtype=np.uint8)
+    module = PooledFeatures(backbone, ("stage5", "pool"))
+    fast = choose_engine(module, pixels[:2], engine=engine, device="cpu", images=5000)
+    assert fast.batch_size == 2
+    alone = [fast(pixels[start : start + 2]) for start in range(0, 11, 2)]
+    for rows, parts in zip(fast(pixels), zip(*alone, strict=True), strict=True):
+        np.testing.assert_array_equal(rows, np.concatenate(parts))
+
+
+def test_an_engine_that_fails_is_recorded_and_another_is_taken(backbone, pixels, monkeypatch):
+    build = inference_engine.build_engine
+
+    def failing(name, job):
+        if name == "openvino":
+            raise RuntimeError("no such operation\nand 40 lines more")
+        return build(name, job)
+
+    monkeypatch.setattr(inference_engine, "build_engine", failing)
+    module = PooledFeatures(backbone, ("pool",))
+    choice = choose_engine(module, pixels, engine="auto", device="cpu", images=5000).choice
+    assert choice["engine"] == "channels-last"
+    assert choice["tried"][1] == {"engine": "openvino", "error": "no such operation and 40 lines more"}
+    with pytest.raises(RuntimeError, match="no such operation"):
+        choose_engine(module, pixels, engine="openvino", device="cpu", images=5000)
+
+
+def test_an_engine_of_another_device_is_refused(backbone, pixels):
+    with pytest.raises(
+        BadSetting, match="'cuda-graph' does not run on 'cpu'. Use eager, channels-last, openvino or auto"
+    ):
+        choose_engine(PooledFeatures(backbone, ("pool",)), pixels, engine="cuda-graph", device="cpu", images=4)
+
+
+def test_a_batch_that_a_gpu_has_no_room_for_is_halved(backbone, pixels, monkeypatch):
+    build = inference_engine.build_engine
+
+    def small_memory(name, job):
+        if len(job.example) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return build(name, replace(job, device="cpu"))
+
+    monkeypatch.setattr(inference_engine, "build_engine", small_memory)
+    monkeypatch.setattr(inference_engine, "torch_forward", lambda module, size, device: torch_forward(module, size))
+    monkeypatch.setattr(PooledFeatures, "to", lambda module, device: module)
+    module = PooledFeatures(backbone, ("pool",))
+    fast = choose_engine(module, pixels, engine="eager", device="cuda:0", images=5000)
+    assert fast.batch_size == 1
+    assert fast(pixels)[0].shape == (4, 1280)
+
+
+def test_a_lower_precision_is_named_and_refused_for_no_distance(backbone, pixels, monkeypatch):
+    build = inference_engine.build_engine
+
+    def rounded(name, job):
+        forward = build(name, job)
+        return lambda given: [rows * 1.01 for rows in forward(given)]
+
+    monkeypatch.setattr(inference_engine, "build_engine", rounded)
+    module = PooledFeatures(backbone, ("pool",))
+    fast = choose_engine(module, pixels, engine="auto", device="cpu", images=5000, precision="bfloat16")
+    assert (fast.choice["engine"], fast.choice["precision"]) == ("openvino", "bfloat16")
+    assert fast.choice["tried"][0]["relative_error"] == pytest.approx(0.01, rel=0.01)

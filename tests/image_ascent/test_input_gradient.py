@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.errors import BadWeights
 from vitrail.image_ascent import (
     batching,

@@ -24,7 +24,7 @@ from vitrail.attributions.segment import segment as segment_map
 from vitrail.attributions.table import ATTRIBUTIONS, DEFAULT_METHOD
 from vitrail.attributions.verdict import random_baseline, verdicts
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.class_names import class_choice
 from vitrail.datasets.batches import batches

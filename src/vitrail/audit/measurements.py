@@ -20,7 +20,7 @@ from vitrail.attributions.table import ATTRIBUTIONS, DEFAULT_METHOD
 from vitrail.audit.autoattack import survives_autoattack
 from vitrail.audit.result import FAITHFULNESS, AuditResult
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.datasets.batches import batches
 from vitrail.errors import BadSetting

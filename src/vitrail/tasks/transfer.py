@@ -94,8 +94,11 @@ class Transfer(Sharded):
     )
     weights: Path | None = weights_setting()
     seed: int = seed_setting("the split, cross-validation and fine-tuning")
-    inference_engine: Literal["auto", "eager", "channels-last", "openvino"] = setting(
+    inference_engine: Literal["auto", "eager", "channels-last", "openvino", "cuda-graph", "compiled"] = setting(
         "auto", "Inference engine of the networks; auto measures", panel=RUNNING
+    )
+    precision: Literal["auto", "float32"] = setting(
+        "auto", "Precision of features; auto: bfloat16 where faster and no less accurate", panel=RUNNING
     )
     device: str = device_setting()
     cache: Path = cache_setting()
@@ -119,6 +122,7 @@ class Transfer(Sharded):
             source=str(self.folder),
             report=report,
             near_copies=self._near_copies if self.find_copies else None,
+            precision=self.precision,
             in_shards=self.is_sharded,
             started=started,
         )

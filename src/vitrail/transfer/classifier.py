@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.description import Description
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.backbones.sources import file_sha256
 from vitrail.backbones.spec import BackboneSpec

@@ -23,11 +23,13 @@ from vitrail.transfer.store import FeatureStore
 
 if TYPE_CHECKING:
     from vitrail.backbones.backbone import Backbone
-    from vitrail.backbones.inference_engine import InferenceEngine
+    from vitrail.backbones.inference_engine import InferenceEngine, Precision
 
 CHUNK = 512  # images that are hashed, decoded and stored together; a killed run loses one chunk
+CHUNK_ACCELERATOR = 4096  # which takes no longer there; between chunks it has nothing to do
 BATCH = 4  # on a CPU: larger batches do not fit its caches and take up to twice as long per image
-BATCH_ACCELERATOR = 64
+BATCH_ACCELERATOR = 256
+GROUP = 4  # batches that go to the engine at once, per processor: some engines compute several at a time
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Extractor:
         engine: inference engine; "auto" measures, see `vitrail.backbones.inference_engine`.
         backbone: the network, if it is already in memory; its features are not cached, as no file identifies its
             weights.
+        precision: of the forward pass; features in another than float32 are cached apart.
         deterministic: for shards: "auto" chooses the engine by rule instead of by measurement, so that the features of
             an image do not depend on the process that computes them.
     """
@@ -85,6 +88,7 @@ class Extractor:
     engine: str = "auto"
     device: str = "auto"
     backbone: Backbone | None = None
+    precision: Precision = "float32"
     deterministic: bool = False
     _engine: InferenceEngine | None = field(default=None, init=False, repr=False)
 
@@ -116,8 +120,9 @@ class Extractor:
         digests: dict[int, bytes] = {}
         skipped: list[dict[str, str]] = []
         with ThreadPoolExecutor(cpu_count()) as pool:
-            for start in range(0, len(files), CHUNK):
-                chunk = files[start : start + CHUNK]
+            size = CHUNK if self._on_cpu else CHUNK_ACCELERATOR
+            for start in range(0, len(files), size):
+                chunk = files[start : start + size]
                 outcome = yield from self._chunk(chunk, pool, start)
                 for index, (file, digest) in enumerate(zip(chunk, outcome, strict=True), start):
                     if isinstance(digest, bytes):
@@ -144,7 +149,8 @@ class Extractor:
             "layer": layer,
             "preprocessing": asdict(self.spec.preprocessing),
             "mirrored": self._mirrored,
-            "precision": "float32",
+            # Rounded in other places by each kind of device.
+            "precision": self.precision if self.precision == "float32" else f"{self.precision} {self._kind}",
         }
         return FeatureStore(FeatureCache(self.cache, description))
 
@@ -156,7 +162,7 @@ class Extractor:
         todo = self._missing({digest: file for file, digest in zip(files, outcome, strict=True)})
         bad: dict[bytes, BadImage] = {}
         new: dict[bytes, list[np.ndarray]] = {}
-        size = self._batch_size() if todo else 0
+        size = self._batch_size() * (GROUP * cpu_count() if self._on_cpu else GROUP) if todo else 0
         for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad, size=size):
             rows = self.rows(np.stack(list(batch.values())))
             new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
@@ -198,7 +204,8 @@ class Extractor:
     def rows(self, pixels: np.ndarray) -> list[np.ndarray]:
         """Features (n, d) of each layer, of pixels (n, 3, H, W) of a batch."""
         if self._engine is None:
-            from vitrail.backbones.inference_engine import PooledFeatures, choose_engine, default_engine
+            from vitrail.backbones.forward_pass import PooledFeatures
+            from vitrail.backbones.inference_engine import choose_engine, default_engine
 
             size = self._batch_size() if self.deterministic else min(self._batch_size(), self._total)
             example = np.concatenate([pixels] * -(-size // len(pixels)))[:size]
@@ -208,11 +215,21 @@ class Extractor:
                 engine=default_engine() if self.deterministic and self.engine == "auto" else self.engine,
                 device=choose_device(self.device),
                 images=self._total,
+                precision=self.precision,
             )
         return self._engine(pixels)
 
     def _batch_size(self) -> int:
-        return BATCH if choose_device(self.device) == "cpu" else BATCH_ACCELERATOR
+        return BATCH if self._on_cpu else BATCH_ACCELERATOR
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._kind == "cpu"
+
+    @property
+    def _kind(self) -> str:
+        """Type of the device."""
+        return choose_device(self.device).partition(":")[0]
 
     def _store_rows(self, new: Mapping[bytes, Sequence[np.ndarray]]) -> Iterator[str]:
         """Stores the rows of new images; yields the message if the cache cannot be written."""

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import Engine, Trunk, choose_engine
+from vitrail.backbones.forward_pass import Trunk
+from vitrail.backbones.inference_engine import Engine, choose_engine
 from vitrail.devices import choose_device, cpu_count
 from vitrail.errors import BadSetting
 from vitrail.events import Progress

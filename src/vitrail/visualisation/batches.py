@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
 from vitrail.image_ascent import MEMORY, check_network, max_batch_size
