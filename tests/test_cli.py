@@ -182,6 +182,22 @@ def test_long_work_says_once_how_long_and_what_shortens_it(terminal, monkeypatch
     assert "Training: about 9 min 55 s to go. Use --epochs or --size to shorten such a run." in said
 
 
+def test_a_terminal_shows_at_once_that_work_begins_and_nothing_of_it_stays():
+    written = io.StringIO()
+    console = Console(file=written, width=80, force_terminal=True, _environ={}, highlight=False, soft_wrap=True)
+    lines = ProgressLines(console)
+    lines.start()
+    shown = written.getvalue()
+    assert "starting" in shown
+    lines.update(Progress("features", 1, 1))
+    assert written.getvalue().endswith("\x1b[2K")  # the line is erased
+    lines.stop()
+    assert "features" not in written.getvalue()
+    quiet = io.StringIO()
+    ProgressLines(Console(file=quiet)).start()
+    assert quiet.getvalue() == ""
+
+
 def test_short_work_does_not_say_how_long(monkeypatch):
     clock, written = [0.0], io.StringIO()
     monkeypatch.setattr("vitrail.cli.progress.time.monotonic", lambda: clock[0])

@@ -61,8 +61,10 @@ class ProgressLines:
         self._last = time.monotonic()
 
     def start(self) -> None:
-        """From now on there may be a bar, if stderr is a terminal."""
+        """From now on there may be a bar, if stderr is a terminal; the first while torch is imported, for seconds."""
         self._live = self._console.is_terminal and not self._console.is_dumb_terminal
+        if self._live:
+            self._open("starting", total=None).start()
 
     def stop(self) -> None:
         """No more bars."""
@@ -99,19 +101,25 @@ class ProgressLines:
             self._console.print(escape(printable(f"{event.stage}: about {duration(remaining)} to go.{how}")))
 
     def _move(self, event: Progress) -> None:
-        if self._bars is None or event.stage != self._stage:
-            self.pause()
-            self._bars, self._stage = self._new_bars(), event.stage
-            self._task = self._bars.add_task("", total=event.total, label="", count="", detail="")
+        bars = self._bars
+        if bars is None or event.stage != self._stage:
+            bars = self._open(event.stage, event.total)
         if event.total is not None and event.done >= event.total:
             self.pause()
             return
-        self._bars.start()
+        bars.start()
         label, count = _cut(event.stage, 28), _count(event)
         room = self._console.width - len(label) - len(count) - BAR - REMAINING - 6
         texts = {"label": label, "count": count, "detail": _cut(event.detail, max(room, 0))}
         fields: dict[str, Any] = {name: escape(printable(text)) for name, text in texts.items()}
-        self._bars.update(self._task, completed=event.done, total=event.total, **fields)
+        bars.update(self._task, completed=event.done, total=event.total, **fields)
+
+    def _open(self, stage: str, total: int | None) -> Bars:
+        """A bar of its own for a stage, in place of the one before; it is not shown yet."""
+        self.pause()
+        self._bars, self._stage = self._new_bars(), stage
+        self._task = self._bars.add_task("", total=total, label=escape(stage), count="", detail="")
+        return self._bars
 
     def _new_bars(self) -> Bars:
         # No redirection: it would send what other parts print on stdout to stderr.
