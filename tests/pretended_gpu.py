@@ -1,5 +1,7 @@
 """A GPU that there is not: tensors say that they are on `cuda:0`, hold their values on the CPU, and mix with no others.
 
+`pretended_gpu("mps")` is one of Apple's, which refuses what those refuse: float64, and eigenvalues.
+
 torch's own `FakeTensorMode` has shapes and no values, so that nothing that depends on a value can go on, and its
 backward pass looks for a driver. Here every value is right, and each time that the host would wait is counted.
 """
@@ -19,12 +21,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-DEVICE, CPU = torch.device("cuda:0"), torch.device("cpu")
+CPU = torch.device("cpu")
 aten = torch.ops.aten
 
 WAITED_FOR = {aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default}
 """What the host has to wait for, besides copies and masks."""
 INDEXING = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
+MPS_LACKS = {aten._linalg_eigh.default, aten.linalg_eigh.default, aten.linalg_eigvalsh.default, aten.linalg_eig.default}
 PACKAGE = f"{os.sep}vitrail{os.sep}"
 
 
@@ -32,6 +35,7 @@ class Pretended(torch.Tensor):
     """A tensor on the pretended device. To C++ it is on the meta device, whose tensors have no values: it has them."""
 
     held: torch.Tensor
+    place = torch.device("cuda:0")  # of all that are pretended at a time
 
     @staticmethod
     def __new__(cls, held):
@@ -40,18 +44,19 @@ class Pretended(torch.Tensor):
         made.held = held
         return made
 
-    device = property(lambda self: DEVICE)
-    is_cuda = property(lambda self: True)
+    device = property(lambda self: Pretended.place)
+    is_cuda = property(lambda self: Pretended.place.type == "cuda")
+    is_mps = property(lambda self: Pretended.place.type == "mps")
     is_cpu = is_meta = property(lambda self: False)
 
     def get_device(self):
-        return DEVICE.index
+        return Pretended.place.index
 
     def tolist(self):
         return self.cpu().tolist()
 
     def numpy(self, *, force=False):
-        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
+        raise TypeError(f"can't convert {Pretended.place} device type tensor to numpy. Use Tensor.cpu() first.")
 
     def __array__(self, *arguments, **options):
         return self.numpy()
@@ -82,7 +87,9 @@ def _computed(function, arguments, options, waits):
     if here and there:
         first_is_here = isinstance(arguments[0], Pretended)
         if function is not aten.copy_.default and not (function in INDEXING and first_is_here):
-            raise RuntimeError(f"Expected all tensors to be on the same device: {function} of {DEVICE} and cpu.")
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device: {function} of {Pretended.place} and cpu."
+            )
         to_host = to_host or (function is aten.copy_.default and not first_is_here)
     if here and function in WAITED_FOR:
         waits[f"{_caller()} {function._schema.name.removeprefix('aten::').strip('_')}"] += 1
@@ -90,7 +97,7 @@ def _computed(function, arguments, options, waits):
         waits[f"{_caller()} mask"] += 1
     if to_host:
         waits[f"{_caller()} copy"] += 1
-    made_here = here or (place is not None and place.type in ("cuda", "meta"))
+    made_here = here or (place is not None and place.type in ("cuda", "mps", "meta"))
     arguments, options = tree_map_only(Pretended, lambda each: each.held, (arguments, options))
     if place is not None:
         options = {**options, "device": CPU}
@@ -101,7 +108,18 @@ def _computed(function, arguments, options, waits):
         return result
     if to_host:
         return arguments[0]
+    _check_supported(function, result)
     return tree_map_only(torch.Tensor, lambda each: Pretended(each.resolve_conj().resolve_neg()), result)
+
+
+def _check_supported(function, result):
+    """Raises where MPS would, in its words."""
+    if Pretended.place.type != "mps":
+        return
+    if any(isinstance(each, torch.Tensor) and each.dtype == torch.float64 for each in tree_leaves(result)):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.")
+    if function in MPS_LACKS:
+        raise NotImplementedError(f"The operator '{function}' is not currently implemented for the MPS device.")
 
 
 def _is_mask(index):
@@ -165,14 +183,14 @@ class Pretending(TorchFunctionMode):
 
 
 def _is_gpu(place):
-    return isinstance(place, str | torch.device) and torch.device(place).type == "cuda"
+    return isinstance(place, str | torch.device) and torch.device(place).type == Pretended.place.type
 
 
 def _moved(function, arguments, options):
     """`Tensor.to` and `Tensor.cuda`."""
     tensor, *rest = arguments
     if function.__name__ == "cuda":
-        rest, options = [DEVICE], {}
+        rest, options = [torch.device("cuda")], {}
     if rest and isinstance(rest[0], torch.Tensor):
         place, dtype = rest[0].device, rest[0].dtype
     elif rest and isinstance(rest[0], torch.dtype):
@@ -189,9 +207,10 @@ def _moved(function, arguments, options):
 
 
 @contextmanager
-def pretended_gpu() -> Iterator[Counter[str]]:
+def pretended_gpu(kind: str = "cuda") -> Iterator[Counter[str]]:
     """Within, there is one GPU; gives how often the host waited for it: by file, function and what it waited for."""
     waits: Counter[str] = Counter()
+    is_cuda = kind == "cuda"
     run = threading.Thread.run
 
     def run_within(thread):  # modes are a thread's own
@@ -200,13 +219,14 @@ def pretended_gpu() -> Iterator[Counter[str]]:
 
     instead = {
         "threading.Thread.run": run_within,
-        "torch.cuda.is_available": lambda: True,
-        "torch.cuda.device_count": lambda: 1,
+        "torch.cuda.is_available": lambda: is_cuda,
+        "torch.cuda.device_count": lambda: int(is_cuda),
         "torch.cuda.get_rng_state": lambda device=None: torch.get_rng_state(),
         "torch.cuda.set_rng_state": lambda state, device=None: torch.set_rng_state(state),
         "torch.optim.Optimizer._accelerator_graph_capture_health_check": lambda self: None,
     }
     with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(Pretended, "place", torch.device(kind, 0)))
         for name, function in instead.items():
             stack.enter_context(mock.patch(name, function))
         stack.enter_context(Computing(waits))
