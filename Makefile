@@ -27,9 +27,9 @@ studio: .venv/ready ## install if needed, then the page in the browser
 test-all: .venv/ready check ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not gpu and not network"
 
-gpu: ## the tests and the benchmark of a GPU, with the python of PATH; GPU_DATA is described in benchmarks/gpu.py
+gpu: ## the tests and the benchmark of a GPU, with the python of PATH; GPU_DATA is packed by benchmarks/pack_gpu_data.py
 	$(PYTHON) -m pytest -q -m gpu tests/test_gpu.py
-	$(PYTHON) benchmarks/gpu.py $(or $(GPU_DATA),--tiny) --device cuda --output build/gpu.json
+	$(PYTHON) benchmarks/gpu.py $(or $(GPU_DATA),--tiny) --device cuda --minutes 6 --output build/gpu.json
 
 torture: .venv/ready ## faults and hostile input by the hundred; figures in build/torture
 	$(BIN)/python -m pytest tests/torture --whole -q -s
