@@ -36,10 +36,14 @@ class Pretended(torch.Tensor):
 
     held: torch.Tensor
     place = torch.device("cuda:0")  # of all that are pretended at a time
+    lacks = (torch.float64,)  # on MPS
 
     @staticmethod
     def __new__(cls, held):
         options = {"strides": held.stride(), "storage_offset": held.storage_offset(), "dtype": held.dtype}
+        if Pretended.place.type == "mps" and held.dtype in cls.lacks:
+            name = str(held.dtype).removeprefix("torch.")
+            raise TypeError(f"Cannot convert a MPS Tensor to {name} dtype as the MPS framework doesn't support {name}.")
         made = torch.Tensor._make_wrapper_subclass(cls, held.shape, **options, device=torch.device("meta"))
         made.held = held
         return made
@@ -108,18 +112,9 @@ def _computed(function, arguments, options, waits):
         return result
     if to_host:
         return arguments[0]
-    _check_supported(function, result)
-    return tree_map_only(torch.Tensor, lambda each: Pretended(each.resolve_conj().resolve_neg()), result)
-
-
-def _check_supported(function, result):
-    """Raises where MPS would, in its words."""
-    if Pretended.place.type != "mps":
-        return
-    if any(isinstance(each, torch.Tensor) and each.dtype == torch.float64 for each in tree_leaves(result)):
-        raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.")
-    if function in MPS_LACKS:
+    if Pretended.place.type == "mps" and function in MPS_LACKS:
         raise NotImplementedError(f"The operator '{function}' is not currently implemented for the MPS device.")
+    return tree_map_only(torch.Tensor, lambda each: Pretended(each.resolve_conj().resolve_neg()), result)
 
 
 def _is_mask(index):
@@ -171,6 +166,8 @@ class Pretending(TorchFunctionMode):
             index = tuple(torch.tensor(each) if isinstance(each, list) else each for each in index)
             value = [torch.tensor(each) if isinstance(each, bool | int | float) else each for each in arguments[2:]]
             arguments = (arguments[0], index, *value)
+        if name == "pin_memory":  # a copy from there is not waited for, and here none is
+            return arguments[0]
         if name in ("to", "cuda") and isinstance(arguments[0], torch.Tensor):
             return _moved(function, arguments, options)
         if not _is_gpu(options.get("device")):
@@ -221,6 +218,7 @@ def pretended_gpu(kind: str = "cuda") -> Iterator[Counter[str]]:
         "threading.Thread.run": run_within,
         "torch.cuda.is_available": lambda: is_cuda,
         "torch.cuda.device_count": lambda: int(is_cuda),
+        "torch.accelerator.synchronize": lambda device=None: None,
         "torch.cuda.get_rng_state": lambda device=None: torch.get_rng_state(),
         "torch.cuda.set_rng_state": lambda state, device=None: torch.set_rng_state(state),
         "torch.optim.Optimizer._accelerator_graph_capture_health_check": lambda self: None,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrail.errors import BadSetting
+from vitrail.errors import BadSetting, VitrailError, one_line
 from vitrail.validation import describe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def choose_device(name: str) -> str:
@@ -62,6 +68,69 @@ def full_float32() -> Iterator[None]:
     finally:
         for kind, precision in zip(kinds, before, strict=True):
             kind.fp32_precision = precision
+
+
+def to_float64(values: Tensor) -> Tensor:
+    """The values in float64, on their device; on the CPU where the device has no such numbers (MPS)."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
+def copy_unwaited(values: Tensor, device: torch.device) -> Tensor:
+    """The values on a device, with their copy still under way if they came from the CPU to a CUDA device.
+
+    Whatever uses them there comes after it; from memory that is not pinned the host would wait for all work before.
+    """
+    pinned = values.pin_memory() if values.device.type == "cpu" and device.type == "cuda" else values
+    return pinned.to(device, non_blocking=True)
+
+
+@contextmanager
+def repeatable_on_gpu() -> Iterator[None]:
+    """Within, a GPU computes and adds in a fixed order where PyTorch knows how, so that equal work gives equal bits.
+
+    Where it does not know how, it goes on as it would, without the warning. The settings are put back afterwards.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        yield
+        return
+    memory: Any = torch.utils.deterministic
+    before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is computed
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*deterministic")
+        try:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark = False, False
+            yield
+        finally:
+            torch.set_deterministic_debug_mode(before[0])
+            memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark = before[1:]
+
+
+def check_bfloat16(device: str) -> None:
+    """Raises `BadSetting` where a device has no bfloat16, as MPS before macOS 14."""
+    import torch
+
+    try:
+        torch.ones(1, device=device, dtype=torch.bfloat16).sum()
+    except (RuntimeError, TypeError):
+        raise BadSetting(f"This device has no bfloat16; got device {device!r}. Use --precision float32.") from None
+
+
+@contextmanager
+def missing_operations_as_bad_settings() -> Iterator[None]:
+    """Within, what MPS lacks (an operation, a number type) is a `BadSetting` that names it and another device."""
+    try:
+        yield
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        if isinstance(error, VitrailError) or "MPS" not in str(error):
+            raise
+        reason = one_line(error).rstrip(".")
+        raise BadSetting(
+            f"The device 'mps' lacks something that this work needs: {reason}. Use --device cpu."
+        ) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrail import files
+from vitrail.devices import missing_operations_as_bad_settings
 from vitrail.errors import CannotWrite, VitrailError
 from vitrail.events import (
     Attachment,
@@ -76,7 +77,8 @@ def record(task: Task, name: str, folder: Path, *, is_ours: bool = False) -> Ite
         return event
 
     try:
-        yield from _recorded_events(task.run_in(home), recorded)
+        with missing_operations_as_bad_settings():
+            yield from _recorded_events(task.run_in(home), recorded)
     except BaseException as error:
         if is_new and not log.has_files and isinstance(error, VitrailError):
             log.remove(made)

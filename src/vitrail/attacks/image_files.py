@@ -22,6 +22,7 @@ from vitrail.attacks.sized_batches import SizedBatch, sized_batches
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
 from vitrail.backbones.network import Network
 from vitrail.class_names import class_choices
+from vitrail.devices import to_float64
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.image_ascent import MEMORY, NetworkTraffic, check_finite, max_batch_size, monitored
@@ -239,7 +240,7 @@ class FileAttack:
 
     def _prediction(self, logits: Tensor) -> ClassEntry:
         index = int(logits.argmax())
-        return {**self._class_entry(index), "probability": float(logits.double().softmax(dim=0)[index])}
+        return {**self._class_entry(index), "probability": float(to_float64(logits).softmax(dim=0)[index])}
 
     def _class_entry(self, index: int) -> ClassEntry:
         return {"index": index, "name": self._network.classes[index]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from vitrail.attacks.similarity import structural_similarity, window_side
+from vitrail.devices import to_float64
 from vitrail.images import to_unit
 from vitrail.tensors import Pixels
 
@@ -26,18 +27,20 @@ def distances(clean: Pixels, adversarial: Pixels) -> tuple[list[float], list[flo
         change = (adversarial[:, :, strip].int() - clean[:, :, strip].int()).flatten(1)
         squares += change.square().sum(dim=1)
         largest = torch.maximum(largest, change.abs().amax(dim=1))
-    l2 = squares.double().sqrt() / 255
-    return l2.tolist(), (largest.double() / 255).tolist(), _similarity(clean, adversarial, rows)
+    l2 = to_float64(squares).sqrt() / 255
+    return l2.tolist(), (to_float64(largest) / 255).tolist(), _similarity(clean, adversarial, rows)
 
 
 def _similarity(clean: Pixels, adversarial: Pixels, rows: int) -> list[float]:
     """The mean over all windows: each strip has those that begin in it."""
     high = window_side(clean) - 1  # rows that a window reaches beyond its first
     windows = clean.shape[2] - high
-    total = torch.zeros(len(clean), dtype=torch.float64, device=clean.device)
+    parts = []
     for top in range(0, windows, rows):
         count = min(rows, windows - top)
         strip = slice(top, top + count + high)
         side = window_side(clean)
-        total += count * structural_similarity(to_unit(clean[:, :, strip]), to_unit(adversarial[:, :, strip]), side)
+        similarity = structural_similarity(to_unit(clean[:, :, strip]), to_unit(adversarial[:, :, strip]), side)
+        parts.append(count * similarity)
+    total = sum(to_float64(torch.stack(parts)), torch.zeros(()))
     return (total / windows).tolist()

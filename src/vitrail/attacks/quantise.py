@@ -114,7 +114,7 @@ class _QuantisedRun(AttackRun):
     def round_along(self, direction: Images) -> None:
         """Finds the shortest multiple of `direction` that is adversarial when rounded."""
         unit = _normalised(direction)
-        low = direction.flatten(1).norm(dim=1).clamp_min(1 / 255)
+        low = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(1 / 255)
         low, high = low / 4, low.clone()
         for _ in range(DOUBLINGS):
             success = self._try(self.clean + broadcast(high) * unit)
@@ -135,7 +135,7 @@ class _QuantisedRun(AttackRun):
         best = self.adversarial()
         unit = _normalised(self.input_gradient(best).gradient)
         change = ((best - self.clean) * 255).round()
-        length = change.flatten(1).norm(dim=1)
+        length = torch.linalg.vector_norm(change.flatten(1), dim=1)
         low, high = torch.zeros_like(length), 2 * length
         for _ in range(PASSES_OF_UPDATE - 2):
             aim = (1 - share) * change + share * broadcast(length) * unit
@@ -174,5 +174,5 @@ class _QuantisedRun(AttackRun):
 
 
 def _normalised(change: Tensor) -> Tensor:
-    lengths: Scores = change.flatten(1).norm(dim=1).clamp_min(TINY)
+    lengths: Scores = torch.linalg.vector_norm(change.flatten(1), dim=1).clamp_min(TINY)
     return change / broadcast(lengths)

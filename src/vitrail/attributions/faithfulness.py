@@ -79,10 +79,10 @@ def deletion_insertion(
         BadWeights: a logit is NaN.
     """
     check_explained(model, images, targets, maps)
-    places = _rising(shares).to(images.device)
+    places = _rising(shares)
     pixels, points = images[0, 0].numel(), len(places)
     ranks = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(maps.shape)
-    counts = (pixels * places).round().long()
+    counts = (pixels * places).round().long().to(images.device)
     blurred = blur(images)
     views = 2 * points - 1  # the two curves share one end: the unchanged image
     probabilities = images.new_empty(len(images) * views)

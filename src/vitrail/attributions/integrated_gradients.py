@@ -40,7 +40,7 @@ def integrated_gradients(
     check_number("baseline", baseline, least=0, most=1)
     resolved = resolve_targets(model, images, targets, memory=memory)
     nodes, weights = (
-        torch.as_tensor(values, device=images.device).to(images.dtype).view(-1, 1, 1, 1)
+        torch.as_tensor(values).to(images.dtype).to(images.device).view(-1, 1, 1, 1)
         for values in np.polynomial.legendre.leggauss(samples)
     )
     path, total = images - baseline, torch.zeros_like(images)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vitrail.backbones.backbone import Backbone
+from vitrail.devices import to_float64
 from vitrail.errors import BadSetting
 from vitrail.image_ascent import check_images, check_maps, check_targets
 from vitrail.tensors import Images, Labels, Maps, Scores
@@ -71,11 +72,12 @@ def rank_correlation(ours: Maps, others: Maps) -> Scores:
 def _spearman(ours: Maps, others: Maps) -> Scores:
     a, b = (_centred_ranks(maps.flatten(1)) for maps in (ours, others))
     lengths = a.norm(dim=1) * b.norm(dim=1)
-    return ((a * b).sum(dim=1) / torch.where(lengths == 0, 1.0, lengths)).to(ours.dtype)
+    return ((a * b).sum(dim=1) / torch.where(lengths == 0, 1.0, lengths)).to(ours.dtype).to(ours.device)
 
 
 def _centred_ranks(values: Tensor) -> Tensor:
     """Ranks less their mean. Ties get their mean rank: broken by position, they would count as agreement."""
     ordered, values = values.sort(dim=1).values, values.contiguous()
     ranks = torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True)
-    return ranks.double() - ranks.double().mean(dim=1, keepdim=True)
+    ranks = to_float64(ranks)
+    return ranks - ranks.mean(dim=1, keepdim=True)

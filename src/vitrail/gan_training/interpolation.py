@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitrail.devices import to_float64
 from vitrail.tensors import Features
 
 Vector = Float[Tensor, "dimension"]
@@ -25,7 +26,7 @@ def slerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "fr
     on the lengths. Between opposite vectors any half circle is as short: it passes the coordinate axis in which
     `start` is smallest.
     """
-    first, last = start.double(), end.double()
+    first, last = to_float64(start), to_float64(end)
     lengths = torch.stack([first.norm(), last.norm()])
     if not bool((lengths > 0).all()):  # a vector of no length has no direction
         return lerp(start, end, fractions)
@@ -34,7 +35,7 @@ def slerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "fr
     angle = torch.atan2(across.norm(), aim @ ahead)
     aside = across if across.norm() > 1e-9 else _perpendicular(ahead)
     aside = aside / aside.norm().clamp_min(1e-300)
-    fraction = fractions.double()[:, None]
+    fraction = to_float64(fractions)[:, None]
     directions = ahead * torch.cos(fraction * angle) + aside * torch.sin(fraction * angle)
     points = directions * torch.lerp(lengths[0], lengths[1], fraction)
     return _with_ends(points.to(start), start, end, fraction)
@@ -42,8 +43,8 @@ def slerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "fr
 
 def lerp(start: Vector, end: Vector, fractions: Fractions) -> Float[Tensor, "frames dimension"]:
     """Linear interpolation, (frames, dimension); for conditions, where the midpoint is half of each."""
-    fraction = fractions.double()[:, None]
-    return _with_ends(torch.lerp(start.double(), end.double(), fraction).to(start), start, end, fraction)
+    fraction = to_float64(fractions)[:, None]
+    return _with_ends(torch.lerp(to_float64(start), to_float64(end), fraction).to(start), start, end, fraction)
 
 
 def interpolate(
@@ -65,7 +66,8 @@ def _segments(keypoints: Tensor, *, loop: bool) -> Iterator[tuple[Tensor, Tensor
 
 def _with_ends(points: Tensor, start: Tensor, end: Tensor, fraction: Tensor) -> Tensor:
     """The points, with `start` and `end` exact rather than rounded."""
-    return torch.where(fraction == 0, start, torch.where(fraction == 1, end, points))
+    at_start, at_end = ((fraction == place).to(start.device) for place in (0, 1))
+    return torch.where(at_start, start, torch.where(at_end, end, points))
 
 
 def _perpendicular(unit: Tensor) -> Tensor:

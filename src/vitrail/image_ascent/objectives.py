@@ -75,4 +75,4 @@ def l2_norm() -> Objective:
 
     See https://arxiv.org/abs/1312.6034.
     """
-    return Objective("l2_norm", (), lambda x, _: x.flatten(1).norm(dim=1))
+    return Objective("l2_norm", (), lambda x, _: torch.linalg.vector_norm(x.flatten(1), dim=1))

@@ -7,6 +7,7 @@ other network it is another metric, and is called FD.
 import torch
 from torch import Tensor
 
+from vitrail.devices import to_float64
 from vitrail.metrics.arguments import check_features
 from vitrail.tensors import Features, OtherFeatures
 
@@ -28,6 +29,7 @@ class FrechetDistance:
 
     def __init__(self, reference: Features) -> None:
         check_features("reference", reference)
+        self._like = reference[:0]  # its device is not that of the moments on MPS
         self._mean, covariance = _moments(reference)
         self._trace = covariance.trace()
         values, vectors = torch.linalg.eigh(covariance)
@@ -35,7 +37,7 @@ class FrechetDistance:
 
     def __call__(self, features: Features) -> float:
         """The distance of features (M, D) from the reference; at least 0 up to rounding."""
-        check_features("features", features, like=self._root)
+        check_features("features", features, like=self._like)
         mean, covariance = _moments(features)
         product = self._root @ covariance @ self._root
         both = torch.linalg.eigvalsh(product).clamp_min(0).sqrt().sum()
@@ -52,7 +54,7 @@ def frechet_distance(features: Features, reference: OtherFeatures) -> float:
 
 
 def _moments(features: Features) -> tuple[Tensor, Tensor]:
-    features = features.double()
+    features = to_float64(features)
     mean = features.mean(dim=0)
     centred = features - mean
     return mean, centred.T @ centred / (len(features) - 1)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vitrail.devices import to_float64
 from vitrail.metrics.arguments import check_features
 from vitrail.tensors import Features, OtherFeatures
 
@@ -26,7 +27,7 @@ class KernelDistance:
 
     def __init__(self, reference: Features) -> None:
         check_features("reference", reference)
-        reference = reference.double()
+        self._like, reference = reference[:0], to_float64(reference)
         self._mean, spread = reference.mean(dim=0), reference.std(dim=0)
         # A feature that no real image varies in has no scale: divided by nearly 0, it would be all that counts.
         self._spread = torch.where(spread > CONSTANT * spread.max(), spread, 1.0)
@@ -35,8 +36,8 @@ class KernelDistance:
 
     def __call__(self, features: Features) -> float:
         """The distance of features (M, D) from the reference; negative values are possible, as it is unbiased."""
-        check_features("features", features, like=self._reference)
-        features = self._standard(features.double())
+        check_features("features", features, like=self._like)
+        features = self._standard(to_float64(features))
         across = _kernel(features, self._reference).mean()
         return float(_mean_off_diagonal(features) + self._within - 2 * across)
 

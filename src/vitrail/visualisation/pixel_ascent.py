@@ -76,5 +76,5 @@ def _per_image(values: Tensor, images: Images) -> Tensor:
 
 
 def _norm(images: Images) -> Tensor:
-    norm: Tensor = images.flatten(1).norm(dim=1)
+    norm: Tensor = torch.linalg.vector_norm(images.flatten(1), dim=1)
     return norm.view(-1, 1, 1, 1)

@@ -36,7 +36,7 @@ def blur(images: Planes, sigma: float) -> Planes:
     radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    weights = (kernel / kernel.sum()).to(images)
+    weights = (kernel / kernel.sum()).to(images.dtype).to(images.device)
     for axis in (2, 3):
         images = _blur_along(images, weights, axis)
     return images
