@@ -6,12 +6,13 @@
 
 DATA holds `scene15/{train,test}/CLASS`, `photos/` and, with a table `labels.csv` of attributes, `faces/`;
 `benchmarks/pack_gpu_data.py` packs it. Each step is a command, called as `vitrail.run` does it, first on one device
-and then on the other, in one process, after one step that is not counted; then features of both, number by number. One
-JSON line a step goes to stdout as it ends, so that an early end keeps what was measured; `--output` gets all of them
-as one document. A step that fails is listed with its error, and the others go on. With `--minutes`, no work begins
-after that time, which is listed for each step that it concerns, and what is at work a minute later is stopped. Values
-that describe the machine (as in `vitrail replay`) are left out of the comparison. `--tiny` does every step on a few
-drawn images, with the smallest settings: that shows whether all of it runs, and measures nothing.
+and then on the other, in one process, after one step that is not counted; then features of both, number by number, a
+GAN's step in several modes, and a replay. One JSON line a step goes to stdout as it ends, so that an early end keeps
+what was measured; `--output` gets all of them as one document. A step that fails is listed with its error, and the
+others go on. With `--minutes`, no work begins after that time, which is listed for each step that it concerns, and
+what is at work a minute later is stopped. Values that describe the machine (as in `vitrail replay`) are left out of
+the comparison. `--tiny` does every step on a few drawn images, with the smallest settings: that shows whether all of
+it runs, and measures nothing.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,13 @@ import torch
 
 import vitrail
 from gpu_steps import Step, drawn, smallest, steps
+from vitrail.devices import repeatable_on_gpu
+from vitrail.gan_architectures import GANS
+from vitrail.gan_training import GanState, TrainingOptions, train_steps
 from vitrail.images import read_pixels, to_unit
 from vitrail.result_differences import MEASURED, differences
 from vitrail.tasks import TASKS
+from vitrail.tasks.replay import Replay
 
 GRACE = 60  # seconds that a step may be at work after the time is used up
 
@@ -158,22 +164,62 @@ def checks(device: str, against: str, data: Path) -> Iterator[tuple[str, Callabl
             with torch.inference_mode():
                 found[name] = model.features(to_unit(images).to(name), model.description.feature_layers)
         torch.backends.cudnn.allow_tf32 = before
-        return {
+        gaps = {
             layer: float((found[device][layer].cpu() - value).abs().max() / value.abs().max())
             for layer, value in found[against].items()
         }
+        return {"largest_relative_gap": gaps}
 
     for backbone in ("efficientnet-lite0", "squeezenet"):
         for exact in (True, False):
             yield f"features-{backbone}-{'float32' if exact else 'tf32'}", lambda b=backbone, e=exact: features(b, e)
 
 
+def gan_steps(device: str, *, tiny: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """Images a second of a training step: as it is, with deterministic algorithms, and as one CUDA graph."""
+    size, batch, count = (16, 8, 2) if tiny else (32, 64, 200)
+
+    def pace(architecture: str, *, graph: bool) -> dict[str, Any]:
+        classes = {} if architecture == "dcgan" else {"generator_classes": 10, "discriminator_classes": 10}
+        pair = GANS[architecture](size=size, channels=1, latent_size=100, width=32, **classes)
+        options = TrainingOptions(fused=True, graph=graph, mismatched_labels=bool(classes))
+        state = GanState(pair.generator.to(device), pair.discriminator.to(device), options)
+        images, labels = torch.rand(batch, 1, size, size) * 2 - 1, torch.arange(batch) % 10
+        steps = train_steps(state, repeat((images.to(device), labels.to(device))))
+        for _ in range(2 if tiny else 20):
+            next(steps).values()
+        started = time.perf_counter()
+        for step in islice(steps, count):
+            last = step
+        last.values()  # which waits for all
+        seconds = time.perf_counter() - started
+        return {"images_per_second": count * batch / seconds, "failure": state.graph.failure if state.graph else ""}
+
+    def modes(architecture: str) -> dict[str, Any]:
+        found = {"plain": pace(architecture, graph=False)}
+        with repeatable_on_gpu():
+            found |= {"deterministic": pace(architecture, graph=False), "graph": pace(architecture, graph=True)}
+        return found
+
+    for architecture in GANS:
+        yield f"gan-step-{architecture}", lambda name=architecture: modes(name)
+
+
+def gan_replay(folder: Path, device: str) -> dict[str, Any]:
+    """Whether a training on the device gives equal values when it is repeated there."""
+    run = folder / f"gan-train-conditional-dcgan-{device}"
+    *_, result = Replay(run_folder=run, runs=folder / "replays").run()
+    return {name: result.values[name] for name in ("equal", "differences")}
+
+
 def within(budget: Budget, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What a check finds, or why it did not."""
     try:
-        return {"skipped": budget.reason} if budget.reason else {"largest_relative_gap": check()}
+        return {"skipped": budget.reason} if budget.reason else check()
     except TimeUp as error:
         return {"skipped": str(error)}
+    except Exception as error:  # as in `Bench`
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
 def main() -> None:
@@ -216,7 +262,12 @@ def main() -> None:
         bench.compare(Step("warm-up", "classify", {"images": sorted((data / "photos").glob("*.*"))[:1]}))
         for step in wanted:
             keep(bench.compare(step))
-        for name, check in checks(devices[0], devices[-1], data):
+        compared = (
+            *checks(devices[0], devices[-1], data),
+            *gan_steps(devices[0], tiny=options.tiny),
+            ("gan-replay", lambda: gan_replay(Path(folder), devices[0])),
+        )
+        for name, check in compared:
             if name.startswith(chosen):
                 keep({"step": name, **within(budget, check)})
 

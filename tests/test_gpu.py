@@ -15,6 +15,7 @@ from torch import nn
 import tiny_network
 import vitrail
 from pretended_gpu import pretended_gpu
+from pretended_work import WORK
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.criterion import Criterion
 from vitrail.attributions import ATTRIBUTIONS
@@ -23,11 +24,13 @@ from vitrail.datasets.sample_images import sample_images
 from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
 from vitrail.gan_architectures import GANS
-from vitrail.gan_training import GanState, TrainingOptions, train_steps
+from vitrail.gan_training import LOSSES, GanState, TrainingOptions, train_steps
+from vitrail.gan_training.step_graph import StepGraph
 from vitrail.image_ascent.batching import in_chunks
 from vitrail.images import read_pixels, to_unit
 from vitrail.metrics import METRICS
 from vitrail.result_differences import differences
+from vitrail.tasks.replay import Replay
 
 METHODS = [name for name in ATTRIBUTIONS if not name.endswith(":")]
 DROPOUT = {"conditional-mlp"}  # draws other numbers on each device
@@ -103,13 +106,13 @@ def test_attacks_succeed_alike(name, targeted, gpu):
     torch.testing.assert_close(found.l2().cpu(), expected.l2(), rtol=0.02, atol=1e-3)
 
 
-def losses(name, device):
-    """The values of 20 steps of a GAN on random images."""
+def losses(name, device, state_of=lambda state: None, **options):
+    """The values of 20 steps of a GAN on random images; `state_of` gets the state at the end."""
     torch.manual_seed(0)
     classes = {"generator_classes": 3, "discriminator_classes": 3} if name != "dcgan" else {}
     pair = GANS[name](size=16, channels=1, latent_size=8, width=4, **classes)
     draws = torch.Generator().manual_seed(0)
-    state = GanState(pair.generator.to(device), pair.discriminator.to(device), TrainingOptions(), seed=0)
+    state = GanState(pair.generator.to(device), pair.discriminator.to(device), TrainingOptions(**options), seed=0)
 
     def batches():
         while True:
@@ -117,12 +120,53 @@ def losses(name, device):
             images = torch.rand(8, 1, 16, 16, generator=draws) * 2 - 1
             yield images.to(device), labels.to(device)
 
-    return [list(step.values().values()) for step in islice(train_steps(state, batches()), 20)]
+    found = [list(step.values().values()) for step in islice(train_steps(state, batches()), 20)]
+    state_of(state)
+    return found
 
 
 @pytest.mark.parametrize("name", [name for name in GANS if name not in DROPOUT])
 def test_a_gan_has_the_same_losses_for_20_steps(name, gpu):
     torch.testing.assert_close(torch.tensor(losses(name, gpu)), torch.tensor(losses(name, "cpu")), rtol=1e-3, atol=1e-3)
+
+
+GRAPHED = {
+    **{name: (name, {}) for name in GANS if name not in DROPOUT},
+    **{f"conditional-dcgan {name}": ("conditional-dcgan", {"loss": name}) for name in LOSSES},
+    "mismatched labels": ("conditional-dcgan", {"mismatched_labels": True}),
+    "augmentation": ("conditional-dcgan", {"diffaugment": True}),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", GRAPHED)
+def test_steps_on_a_graph_have_the_losses_of_steps_without(name):
+    architecture, options = GRAPHED[name]
+    states = []
+    expected = losses(architecture, "cuda", fused=True, **options)
+    found = losses(architecture, "cuda", states.append, fused=True, graph=True, **options)
+    assert states[0].graph.failure == ""
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_a_capture_that_fails_leaves_a_training_that_goes_on():
+    def waits(values):
+        return torch.nn.functional.dropout(values * float(values.sum()))
+
+    graph = StepGraph(waits, torch.Generator(), torch.device("cuda"))
+    for _ in range(6):
+        assert len(graph("any", [torch.ones(3, device="cuda")])) == 3
+    assert graph.failure
+    assert torch.nn.functional.dropout(torch.ones(3, device="cuda")).isfinite().all()
+
+
+@pytest.mark.gpu
+def test_a_replay_of_a_gan_is_equal(stripes, tmp_path):
+    settings = WORK["gan conditional-dcgan"][1] | {"data": str(stripes), "cache": tmp_path / "cache", "autotune": True}
+    vitrail.run("gan-train", run_dir=tmp_path / "run", device="cuda", **settings)
+    *_, again = Replay(run_folder=tmp_path / "run", runs=tmp_path / "runs").run()
+    assert again.values["equal"], again.values["differences"]
 
 
 @pytest.mark.parametrize("name", METRICS)

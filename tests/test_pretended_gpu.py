@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_cpu(name, stripes, tmp_path):
 
 DROPPED = {"attacks/run.py drop nonzero": 1}  # which images are done
 SHOWN = {"gan_training/steps.py values copy": 1}  # a line of progress, of which an epoch has some 20 at most
-MISLABELLED = {"gan_training/steps.py _mislabelled mask": 1, "gan_training/steps.py _update mask": 1}
+MISLABELLED = {"gan_training/steps.py _discriminator_loss mask": 1, "gan_training/steps.py _update mask": 1}
 PER_STEP = {  # what a loop waits for in each of its steps, at most
     **dict.fromkeys([f"attack {name}" for name in ("fgsm", "pgd", "apgd", "deepfool", "gradient-ascent")], DROPPED),
     **{name: {**SHOWN, **MISLABELLED} for name in WORK if name.startswith("gan ")},

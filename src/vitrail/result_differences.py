@@ -8,7 +8,7 @@ from typing import Any
 
 MEASURED = {
     *("seconds", "images_per_second", "run", "computed", "engines", "device"),
-    *("evaluation_share", "speedup"),
+    *("evaluation_share", "speedup", "warning"),
 }
 """Keys that describe the machine and its speed, not the result."""
 

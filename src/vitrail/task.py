@@ -150,6 +150,9 @@ class Task(BaseModel):
         extras = {name: info.json_schema_extra for name, info in cls.model_fields.items()}
         return [name for name, extra in extras.items() if isinstance(extra, Mapping) and extra["place"] == kind]
 
+    def repeat(self, result: Mapping[str, Any]) -> None:
+        """Takes over from the result of the run that this task repeats what its settings do not say: nothing here."""
+
     @classmethod
     def of_run(cls: type[T], folder: Path, settings: Mapping[str, Any], version: str) -> T:
         """The task of a run in `folder` that recorded these settings, without those that name a place to write to.

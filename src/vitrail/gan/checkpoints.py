@@ -46,10 +46,14 @@ class _Data(BaseModel):
     sha256: str
 
 
-class _Modes(BaseModel):
+class Modes(BaseModel):
+    """The training mode of a run: its name, and the options of `TrainingOptions` that it sets."""
+
+    mode: str
     channels_last: bool
     fused: bool
     concat_real_fake: bool
+    graph: bool = False
 
 
 class _Best(BaseModel):
@@ -63,7 +67,7 @@ class _Header(BaseModel):
     data: _Data
     seed: int
     processes: int
-    choices: _Modes
+    choices: Modes
     position: int = Field(ge=0)
     epochs_done: int = Field(ge=0)
     step_in_epoch: int = Field(ge=0)

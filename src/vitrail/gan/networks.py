@@ -14,14 +14,14 @@ from vitrail.gan.description import MAX_SIZE
 from vitrail.gan_architectures import GANS
 from vitrail.gan_architectures.pair import GanPair
 from vitrail.gan_training.arguments import check_flag
-from vitrail.gan_training.autotune import REFERENCE, Batch, autotune
+from vitrail.gan_training.autotune import GRAPH, REFERENCE, Batch, autotune
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gan_training.state import GanState, TrainingOptions
 from vitrail.validation import check_count
 
 WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for images of 64 pixels and more
 
-MODES = ("channels_last", "fused", "concat_real_fake")  # of `TrainingOptions`: the same results up to rounding
+MODES = ("channels_last", "fused", "concat_real_fake", "graph")  # of `TrainingOptions`: the same results up to rounding
 REFERENCE_CHOICE: dict[str, Any] = {"mode": REFERENCE, "reason": "autotune is off", **dict.fromkeys(MODES, False)}
 
 
@@ -126,7 +126,7 @@ def initialise(
     Args:
         batch: of the size that this process trains on.
         tune: whether the fastest equivalent mode is determined by timing; otherwise the reference mode is used.
-        choice: the mode of the checkpoint that the run resumes from.
+        choice: the mode of the checkpoint that the run resumes from, or of the run that is repeated.
     """
     pair = build(description, seed=seed)
     pair.generator.to(batch[0].device)
@@ -135,9 +135,15 @@ def initialise(
         fastest = autotune(pair, options, batch)
         choice = {"mode": fastest.mode, "reason": "fastest by timing", "speedup": fastest.speedups}
         choice |= {name: getattr(fastest.options, name) for name in MODES}
-    choice = dict(choice or REFERENCE_CHOICE)
+        choice |= {"warning": without_graph(fastest.failures[GRAPH])} if GRAPH in fastest.failures else {}
+    choice = {"graph": False, **(choice or REFERENCE_CHOICE)}  # checkpoints of before have no graph
     options = replace(options, **{name: choice[name] for name in MODES})
     return GanState(pair.generator, pair.discriminator, options, seed=seed), choice
+
+
+def without_graph(reason: str) -> str:
+    """The warning that a step runs without a CUDA graph."""
+    return f"The training step could not be captured as a CUDA graph, and runs without one: {reason.rstrip('.')}."
 
 
 def condition_table(description: Mapping[str, Any]) -> torch.Tensor:

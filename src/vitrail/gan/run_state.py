@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.datasets.pixels import PixelSet
+from vitrail.devices import copy_unwaited
 from vitrail.distributed import broadcast_from_rank0, rank_and_world_size
 from vitrail.errors import BadRun, BadSetting
 from vitrail.events import Checkpoint
 from vitrail.gan.alarm_monitor import AlarmMonitor
-from vitrail.gan.checkpoints import file_name, latest_checkpoint, read_checkpoint, retained_names
-from vitrail.gan.networks import initialise
+from vitrail.gan.checkpoints import Modes, file_name, latest_checkpoint, read_checkpoint, retained_names
+from vitrail.gan.networks import initialise, without_graph
 from vitrail.gan.training_data import TrainingData, differences
 from vitrail.gan_training.checkpoints import for_rank, merge_ranks, pack, unpack
 from vitrail.gan_training.ema import recalibrate_batch_norm
@@ -30,6 +31,8 @@ from vitrail.metrics.sample_evaluation import SampleMetrics
 from vitrail.run_writer import json_safe
 from vitrail.tensors import Condition, SignedImages
 
+RESIDENT = 2**31  # bytes of images that are held on a GPU at most
+
 
 class RunState:
     """The state of a run, new or from a checkpoint.
@@ -39,6 +42,7 @@ class RunState:
         description: of the networks, see `gan.networks.describe`.
         order: the batches of this rank.
         tune: whether the fastest training mode is determined by timing; not of a resumed run, which has its own.
+        mode: that of a run that is repeated; None: by `tune`.
         resume: the run folder whose latest checkpoint is restored by `restore`.
 
     Attributes:
@@ -60,6 +64,7 @@ class RunState:
         seed: int,
         device: str,
         tune: bool,
+        mode: Modes | None = None,
         resume: Path | None = None,
     ) -> None:
         self.data, self.description, self.order, self.seed = data, dict(description), order, seed
@@ -72,9 +77,12 @@ class RunState:
         self._sums, self._steps = torch.zeros(len(VALUES), dtype=torch.float64), 0
         self._rows: list[Tensor] = []  # values of the steps that are not in the sums yet
         self._ema: tuple[int, nn.Module] | None = None
-        self._resume = resume
+        self._resume, self._warned = resume, False
+        self._pixels = self._on_device(data.train.images)
         self._checkpoint = None if resume is None else self._read(resume)
-        choice = None if self._checkpoint is None else self._checkpoint[1]["choices"]
+        choice = None if mode is None else {**mode.model_dump(), "reason": "that of the repeated run"}
+        if self._checkpoint is not None:
+            choice = self._checkpoint[1]["choices"]
         batch = self._batch(torch.arange(order.batch // rank_and_world_size()[1]) % len(self.train))
         self.gan, self.choice = initialise(description, options, batch, seed=seed, tune=tune, choice=choice)
 
@@ -160,6 +168,15 @@ class RunState:
         self._set_learning_rates(rollbacks)
         self.gan.draws.manual_seed(self.seed + 1_000_003 * rollbacks)
 
+    def new_warning(self) -> str:
+        """Why the step runs without the graph that was tried; empty where it was given before, or nothing failed."""
+        failure = self.gan.graph.failure if self.gan.graph else ""
+        if failure:
+            self.choice.setdefault("warning", without_graph(failure))
+        text = "" if self._warned else str(self.choice.get("warning", ""))
+        self._warned = self._warned or bool(text)
+        return text
+
     def checkpoint(self, monitor: AlarmMonitor, *, keep: int) -> Iterator[Checkpoint]:
         """A checkpoint; collective, yields on rank 0 only.
 
@@ -237,8 +254,12 @@ class RunState:
             )
 
     def _batch(self, rows: Tensor) -> tuple[SignedImages, Condition]:
-        images = to_signed_range(to_unit(self.train.images[rows]))
-        return images.to(self.device), self.train.labels[rows].to(self.device)
+        images = to_signed_range(to_unit(self._pixels[copy_unwaited(rows, self._pixels.device)]))
+        return images.to(self.device), copy_unwaited(self.train.labels[rows], self.device)
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        """The images where batches are taken from: on a GPU if they are few enough; then no step waits for a copy."""
+        return images.to(self.device) if self.device.type == "cuda" and images.nbytes <= RESIDENT else images
 
     def _recalibrated(self, network: nn.Module) -> nn.Module:
         labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)

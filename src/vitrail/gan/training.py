@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from vitrail.datasets.pixel_data import PixelOptions
-from vitrail.devices import choose_device, seed_everything
+from vitrail.devices import check_bfloat16, choose_device, seed_everything
 from vitrail.distributed import any_rank, barrier, broadcast_from_rank0, rank_and_world_size
 from vitrail.errors import BadSetting
 from vitrail.events import Note, Progress
 from vitrail.formatting import count, number, percent
 from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
-from vitrail.gan.checkpoints import latest_checkpoint
+from vitrail.gan.checkpoints import Modes, latest_checkpoint
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
 from vitrail.gan.run_state import RunState
@@ -77,6 +77,12 @@ class EvaluationOptions:
             check_count("every", self.every)
 
 
+def check_optional_mode(name: str, value: Any) -> None:
+    """Raises `BadSetting` unless `value` is a training mode, or None."""
+    if value is not None:
+        check_kind(name, value, Modes, "the choices in the result.json of a run")
+
+
 ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
     "networks": partial(check_kind, kind=NetworkOptions, use="NetworkOptions(width=32)"),
     "options": partial(check_kind, kind=TrainingOptions, use='TrainingOptions(loss="hinge")'),
@@ -88,6 +94,7 @@ ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
     "autotune": check_flag,
     "on_alarm": partial(check_choice, choices=get_args(OnAlarm)),
     "keep_checkpoints": check_count,
+    "mode": check_optional_mode,
     "resume": check_optional_path,
     "tensorboard": check_optional_path,
     "cache": check_optional_path,
@@ -108,6 +115,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     autotune: bool = True,
     on_alarm: OnAlarm = "warn",
     keep_checkpoints: int = 2,
+    mode: Modes | None = None,
     resume: str | Path | None = None,
     tensorboard: str | Path | None = None,
     cache: str | Path | None = None,
@@ -128,6 +136,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         seed: of initial weights, latents and order of images.
         device: "auto", "cpu", "cuda" or "cuda:N".
         autotune: use the fastest equivalent training mode, by timing.
+        mode: the training mode of a run that is repeated; None: by `autotune`.
         on_alarm: "warn", "stop", or "rollback" to the best epoch with halved learning rates.
         keep_checkpoints: number of latest checkpoints to retain beside the best.
         resume: a run folder with checkpoints; its latest one is continued.
@@ -149,6 +158,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
     # ---- Images and networks
     device = choose_device(device)
+    if options.bfloat16:
+        check_bfloat16(device)
     seed_everything(seed)
     if not isinstance(data, TrainingData):
         data = open_training_data(data, PixelOptions(size=default_size(str(data)), seed=seed, home=cache / "datasets"))
@@ -172,7 +183,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
     # ---- Initial weights, or those of a checkpoint
     barrier()  # rank 0 has trained the judge
-    run = RunState(data, description, options, order, seed=seed, device=device, tune=autotune, resume=resume)
+    run = RunState(data, description, options, order, seed=seed, device=device, tune=autotune, mode=mode, resume=resume)
     total = epochs * order.batches_per_epoch
     monitor = AlarmMonitor(on_alarm, relative=run.gan.loss.relative, total_steps=total / options.discriminator.updates)
     if rank:
@@ -213,6 +224,9 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
                     barrier()  # a rank that ends would end the others before the checkpoint is written
                     raise KeyboardInterrupt
             seconds["training"] += time.perf_counter() - begin
+            warning = run.new_warning()
+            if warning and rank == 0:
+                yield Note(warning, "warning")
 
             # ---- End of the epoch: alarms, metrics, rollback, checkpoint
             begin = time.perf_counter()

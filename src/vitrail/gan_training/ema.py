@@ -5,6 +5,7 @@ Source: Yazıcı et al., 2019, https://arxiv.org/abs/1806.04498.
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +27,25 @@ class Ema:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Averages in the weights of `network`. The decay grows with the updates, to forget the initial weights."""
+    def next_weight(self) -> float:
+        """The weight of the network in the next update, which is counted.
+
+        It falls with the updates, to forget the initial weights.
+        """
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        return 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, weight: float | Tensor | None = None) -> None:
+        """Averages in the weights of `network`.
+
+        Args:
+            weight: of the network, a number or a tensor (); None: `next_weight`.
+        """
+        weight = self.next_weight() if weight is None else weight
         averages, weights = dict(self.network.named_parameters()), dict(network.named_parameters())
-        torch._foreach_lerp_(list(averages.values()), [weights[name].detach() for name in averages], 1 - decay)
+        many: Any = [weight] * len(averages) if isinstance(weight, Tensor) else weight
+        torch._foreach_lerp_(list(averages.values()), [weights[name].detach() for name in averages], many)
         buffers = dict(network.named_buffers())
         for name, buffer in self.network.named_buffers():
             buffer.copy_(buffers[name])

@@ -14,6 +14,7 @@ from vitrail.errors import BadSetting, one_line
 from vitrail.gan_training.arguments import check_flag, check_kind
 from vitrail.gan_training.ema import Ema, has_batch_norm
 from vitrail.gan_training.losses import LOSSES, Loss, Value, cross_entropy
+from vitrail.gan_training.step_graph import StepGraph
 from vitrail.gan_training.sync_batch_norm import use_sync_batch_norm
 from vitrail.validation import check_count, check_number
 
@@ -56,6 +57,7 @@ class TrainingOptions:
         diffaugment: D gets real and generated images through `augment`.
         ema_decay: decay of the moving average of the generator's weights.
         channels_last, fused: faster modes with the same results up to rounding.
+        graph: the step as one CUDA graph (`step_graph`), where that is possible; the same results up to rounding.
         concat_real_fake: D gets real and generated images in one batch; not for D with batch normalisation. Same
             results up to rounding, except that dropout draws other numbers.
         bfloat16: convolutions and matrix products in bfloat16.
@@ -74,6 +76,7 @@ class TrainingOptions:
     ema_decay: float = 0.999
     channels_last: bool = False
     fused: bool = False
+    graph: bool = False
     concat_real_fake: bool = False
     bfloat16: bool = False
 
@@ -86,7 +89,7 @@ class TrainingOptions:
             check_number("gradient_penalty", self.gradient_penalty, least=0)
         check_flag("mismatched_labels", self.mismatched_labels, optional=True)
         check_number("ema_decay", self.ema_decay, least=0, below=1)
-        for flag in ("diffaugment", "channels_last", "fused", "concat_real_fake", "bfloat16"):
+        for flag in ("diffaugment", "channels_last", "fused", "graph", "concat_real_fake", "bfloat16"):
             check_flag(flag, getattr(self, flag))
 
 
@@ -131,6 +134,7 @@ class GanState:
 
     Attributes:
         steps: number of completed training steps.
+        graph: the captured step, once `train_steps` made one.
         draws: source of latents and augmentations; on the CPU, so that it is the same for every device.
     Raises:
         BadSetting: the options contradict each other, or `concat_real_fake` is set for a D with batch normalisation.
@@ -154,9 +158,10 @@ class GanState:
         if rank_and_world_size()[1] > 1:
             use_sync_batch_norm(self.generator, self.discriminator)
         self.adams = {
-            "generator": _adam(self.generator, options.generator, fused=options.fused),
-            "discriminator": _adam(self.discriminator, options.discriminator, fused=options.fused),
+            "generator": _adam(self.generator, options.generator, options),
+            "discriminator": _adam(self.discriminator, options.discriminator, options),
         }
+        self.graph: StepGraph | None = None
         self.latent_size = int(generator.latent_size)  # type: ignore[arg-type]
         self.draws = torch.Generator().manual_seed(seed)
         self.steps = 0
@@ -205,13 +210,18 @@ class GanState:
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = one_line(error)
             raise BadSetting(f"The checkpoint belongs to other networks ({reason}). Use its own settings.") from None
+        if self.graph is not None:  # it would go on with the moments of before
+            self.graph.clear()
         if "random_cuda" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def _adam(network: nn.Module, options: OptimizerOptions, *, fused: bool) -> torch.optim.Adam:
-    betas = (options.beta1, options.beta2)
-    return torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=betas, fused=fused or None)
+def _adam(network: nn.Module, options: OptimizerOptions, mode: TrainingOptions) -> torch.optim.Adam:
+    weights, betas = list(network.parameters()), (options.beta1, options.beta2)
+    capturable = mode.graph and weights[0].is_cuda  # its number of steps is on the device, where a graph can count it
+    return torch.optim.Adam(
+        weights, lr=options.learning_rate, betas=betas, fused=mode.fused or None, capturable=capturable
+    )
 
 
 def _flat(adam: torch.optim.Adam) -> dict[str, Tensor]:

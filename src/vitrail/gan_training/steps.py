@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vitrail.distributed import all_gather, all_reduce_gradients, gather_batch, local_slice
+from vitrail.devices import copy_unwaited
+from vitrail.distributed import all_gather, all_reduce_gradients, gather_batch, local_slice, rank_and_world_size
 from vitrail.gan_training.augmentation import augment
 from vitrail.gan_training.losses import Value
 from vitrail.gan_training.state import GanState
+from vitrail.gan_training.step_graph import StepGraph
 from vitrail.tensors import Condition, Scores, SignedImages
 
 
@@ -64,20 +69,60 @@ def train_steps(state: GanState, batches: Iterator[tuple[SignedImages, Condition
     """
     options = state.options
     while True:
-        for left in reversed(range(options.discriminator.updates)):
-            real, labels = next(batches)
-            real = real.contiguous(memory_format=state.layout)
-            with _autocast(state), torch.set_grad_enabled(left == 0):
-                fake = state.generator(_latents(state, len(real)), labels)
-            d_values = _discriminate(state, real, fake, labels)
-        for number in range(options.generator.updates):
-            if number:
-                with _autocast(state):
-                    fake = state.generator(_latents(state, len(real)), labels)
-            loss, d_fake = _generate(state, real, fake, labels)
-            state.ema.update(state.generator)
+        weights = [state.ema.next_weight() for _ in range(options.generator.updates)]
+        graph = _step_graph(state)
+        if graph is None:
+            values = _step(state, batches, weights)
+        else:
+            taken = [each for batch in islice(batches, options.discriminator.updates) for each in batch]
+            key = (*(each.shape for each in taken), *(group["lr"] for group in _groups(state)))
+            row = graph(key, [*taken, torch.tensor(weights)])
+            values = dict(zip(VALUES, row.unbind(), strict=True))
         state.steps += 1
-        yield GanStep(state.steps, **d_values, generator_loss=loss, d_fake_after_g=d_fake)
+        yield GanStep(state.steps, **values)
+
+
+def _step(
+    state: GanState, batches: Iterator[tuple[SignedImages, Condition]], weights: Iterable[float | Tensor]
+) -> dict[str, Value]:
+    """One step; the values of `GanStep`.
+
+    Args:
+        weights: of G in each update of the moving average.
+    """
+    for left in reversed(range(state.options.discriminator.updates)):
+        real, labels = next(batches)
+        real = real.contiguous(memory_format=state.layout)
+        with _autocast(state), torch.set_grad_enabled(left == 0):
+            fake = state.generator(_latents(state, len(real)), labels)
+        d_values = _discriminate(state, real, fake, labels)
+    for number, weight in enumerate(weights):
+        if number:
+            with _autocast(state):
+                fake = state.generator(_latents(state, len(real)), labels)
+        loss, d_fake = _generate(state, real, fake, labels)
+        state.ema.update(state.generator, weight)
+    return {**d_values, "generator_loss": loss, "d_fake_after_g": d_fake}
+
+
+def _step_graph(state: GanState) -> StepGraph | None:
+    """The graph of the step, where one is wanted and can be: on CUDA, in one process."""
+    if state.graph is None and state.options.graph and state.device.type == "cuda" and rank_and_world_size()[1] == 1:
+        state.graph = StepGraph(partial(_flat_step, state), state.draws, state.device)
+    return state.graph
+
+
+def _flat_step(state: GanState, *tensors: Tensor) -> Tensor:
+    """`_step` of tensors, (7,): the values in the order of `VALUES`; of batches, one after another, and the weights."""
+    *flat, weights = tensors
+    batches = iter(list(zip(flat[::2], flat[1::2], strict=True)))
+    values = _step(state, batches, weights.unbind())
+    return torch.stack([values[name].detach().float() for name in VALUES])
+
+
+def _groups(state: GanState) -> Iterator[dict[str, Any]]:
+    for adam in state.adams.values():
+        yield from adam.param_groups
 
 
 def _discriminate(state: GanState, real: SignedImages, fake: SignedImages, labels: Condition) -> dict[str, Value]:
@@ -94,8 +139,8 @@ def _discriminate(state: GanState, real: SignedImages, fake: SignedImages, label
         else:
             d_real, d_fake = score(real), score(fake)
         d_real, d_fake = gather_batch(d_real.float()), gather_batch(d_fake.float())
-        wrong = torch.cat([d_fake, _mislabelled(state, real, labels)]) if state.options.mismatched_labels else d_fake
-    loss, penalty = state.loss.discriminator(d_real, wrong), torch.zeros((), device=state.device)
+        mislabelled = _mislabelled(state, real, labels) if state.options.mismatched_labels else None
+    loss, penalty = _discriminator_loss(state, d_real, d_fake, mislabelled), torch.zeros((), device=state.device)
     if state.loss.penalty is not None:
         penalty = state.loss.penalty(score, real, fake, state.draws)
     _update(state, "discriminator", loss + penalty)
@@ -107,12 +152,27 @@ def _discriminate(state: GanState, real: SignedImages, fake: SignedImages, label
     }
 
 
-def _mislabelled(state: GanState, real: SignedImages, labels: Condition) -> Tensor:
-    """Scores of real images under shuffled labels, where those differ from their own."""
+def _discriminator_loss(
+    state: GanState, d_real: Scores, d_fake: Scores, mislabelled: tuple[Scores, Tensor] | None
+) -> Value:
+    if mislabelled is None:
+        return state.loss.discriminator(d_real, d_fake)
+    scores, differ = mislabelled
+    if not state.options.graph:
+        return state.loss.discriminator(d_real, torch.cat([d_fake, scores[differ]]))
+    # The same without a shape that depends on values, which a graph cannot have: each loss that takes mismatched labels
+    # is a mean over the scores of the images that are to be refused, so those that do not count get no weight in it.
+    weights = torch.cat([torch.ones_like(d_fake), differ.to(d_fake)])
+    each = torch.vmap(lambda score: state.loss.discriminator(d_real, score[None]))(torch.cat([d_fake, scores]))
+    return (each * weights).sum() / weights.sum()
+
+
+def _mislabelled(state: GanState, real: SignedImages, labels: Condition) -> tuple[Scores, Tensor]:
+    """Scores of real images under shuffled labels, and where those differ from their own."""
     every, (count, mine) = gather_batch(labels), local_slice(len(labels))
-    others = every[torch.randperm(count, generator=state.draws).to(labels.device)]
+    others = every[copy_unwaited(torch.randperm(count, generator=state.draws), labels.device)]
     scores: Scores = gather_batch(state.discriminator(real, others[mine]).float())
-    return scores[(others != every).reshape(count, -1).any(dim=1)]
+    return scores, (others != every).reshape(count, -1).any(dim=1)
 
 
 def _generate(state: GanState, real: SignedImages, fake: SignedImages, labels: Condition) -> tuple[Value, Value]:
@@ -146,7 +206,7 @@ def _augmented(state: GanState, images: SignedImages) -> SignedImages:
 
 def _latents(state: GanState, count: int) -> Tensor:
     batch, mine = local_slice(count)
-    return torch.randn(batch, state.latent_size, generator=state.draws)[mine].to(state.device)
+    return copy_unwaited(torch.randn(batch, state.latent_size, generator=state.draws)[mine], state.device)
 
 
 def _autocast(state: GanState) -> torch.autocast:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from vitrail.errors import BadSetting
 from vitrail.events import Event, Result
@@ -22,12 +23,14 @@ from vitrail.settings import (
     Names,
     device_setting,
     home_setting,
+    parse_model,
     setting,
 )
 from vitrail.task import Task
 
 if TYPE_CHECKING:
     from vitrail.datasets.pixel_data import PixelOptions
+    from vitrail.gan.checkpoints import Modes
     from vitrail.gan.networks import NetworkOptions
     from vitrail.gan_training.state import TrainingOptions
 
@@ -201,11 +204,26 @@ class GanTrain(GanSettings):
         written=True,
     )
 
+    _mode: Modes | None = PrivateAttr(None)  # of the run that is repeated
+
+    def repeat(self, result: Mapping[str, Any]) -> None:
+        """Takes over the training mode: another timing may give another one, which rounds differently."""
+        from vitrail.gan.checkpoints import Modes
+
+        with suppress(ValueError):  # of a damaged result: by timing, as in a run that is none
+            self._mode = parse_model(Modes, result.get("choices"))
+
     def run(self) -> Iterator[Event]:
         """Yields progress, samples of each epoch, metrics and checkpoints; the last event is the `Result`.
 
         Ctrl-C finishes the step, stores a checkpoint and stops; `--resume` continues, bit-identically on a CPU.
         """
+        from vitrail.devices import repeatable_on_gpu
+
+        with repeatable_on_gpu():
+            yield from self._events()
+
+    def _events(self) -> Iterator[Event]:
         import time
 
         from vitrail.gan.encoders import train_encoders
@@ -219,6 +237,7 @@ class GanTrain(GanSettings):
         events = train(
             data,
             keep_checkpoints=self.keep_checkpoints,
+            mode=self._mode,
             resume=self.resume,
             tensorboard=self.tensorboard,
             **self.train_keywords(),

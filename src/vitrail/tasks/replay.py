@@ -86,4 +86,6 @@ class Replay(Task):
             return kind.of_run(old.folder, old.settings, version)  # which refuses it
         data = None if self.data is None else str(self.data)
         settings = settings_here(old, kind.path_settings(old.settings), kind.images_setting(), data)
-        return kind.of_run(old.folder, settings, version)
+        task = kind.of_run(old.folder, settings, version)
+        task.repeat(old.result or {})
+        return task
