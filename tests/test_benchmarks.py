@@ -145,3 +145,17 @@ def test_data_that_are_too_large_or_missing_are_not_packed(benchmark_module, dat
     (data_sets / "imagenet256").rename(tmp_path / "elsewhere")
     with pytest.raises(SystemExit, match="no images in .*Use a folder"):
         list(packing.pack(data_sets, tmp_path / "missing.tar"))
+
+
+@pytest.mark.slow
+def test_every_peer_that_is_here_runs(tmp_path):
+    """fastai is not: it needs an environment of its own."""
+    tools = ("vitrail", "scikit-learn", "tutorial")
+    command = [sys.executable, str(FOLDER / "peers.py"), "--tiny", "--output", str(tmp_path / "peers.json")]
+    done = subprocess.run([*command, "--tools", *tools], capture_output=True, text=True, check=True)
+    runs = json.loads((tmp_path / "peers.json").read_text())
+    assert runs.keys() == {f"drawn/{tool}" for tool in tools}
+    assert all(run["n"] == 9 and run["cpu_seconds"] > 0 for run in runs.values())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    again = subprocess.run([*command, "--tools", *tools], capture_output=True, text=True, check=True)
+    assert again.stdout.splitlines() == done.stdout.splitlines()[-len(again.stdout.splitlines()) :]
