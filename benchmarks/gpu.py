@@ -6,13 +6,13 @@
 
 DATA holds `scene15/{train,test}/CLASS`, `photos/` and, with a table `labels.csv` of attributes, `faces/`;
 `benchmarks/pack_gpu_data.py` packs it. Each step is a command, called as `vitrail.run` does it, first on one device
-and then on the other, in one process, after one step that is not counted; then features of both, number by number, a
-GAN's step in several modes, and a replay. One JSON line a step goes to stdout as it ends, so that an early end keeps
-what was measured; `--output` gets all of them as one document. A step that fails is listed with its error, and the
-others go on. With `--minutes`, no work begins after that time, which is listed for each step that it concerns, and
-what is at work a minute later is stopped. Values that describe the machine (as in `vitrail replay`) are left out of
-the comparison. `--tiny` does every step on a few drawn images, with the smallest settings: that shows whether all of
-it runs, and measures nothing.
+and then on the other, in one process, after one step that is not counted; then features of both, number by number,
+the inference engines, a GAN's step in several modes, and a replay. One JSON line a step goes to stdout as it ends, so
+that an early end keeps what was measured; `--output` gets all of them as one document. A step that fails is listed
+with its error, and the others go on. With `--minutes`, no work begins after that time, which is listed for each step
+that it concerns, and what is at work a minute later is stopped. Values that describe the machine (as in `vitrail
+replay`) are left out of the comparison. `--tiny` does every step on a few drawn images, with the smallest settings:
+that shows whether all of it runs, and measures nothing.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from typing import Any
 import torch
 
 import vitrail
+from gpu_engines import engine_checks
 from gpu_steps import Step, drawn, smallest, steps
 from vitrail.devices import repeatable_on_gpu
 from vitrail.gan_architectures import GANS
@@ -264,6 +265,7 @@ def main() -> None:
             keep(bench.compare(step))
         compared = (
             *checks(devices[0], devices[-1], data),
+            *engine_checks(devices[0], data, tiny=options.tiny),
             *gan_steps(devices[0], tiny=options.tiny),
             ("gan-replay", lambda: gan_replay(Path(folder), devices[0])),
         )

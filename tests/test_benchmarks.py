@@ -46,6 +46,9 @@ def test_every_step_of_the_benchmark_of_a_gpu_runs():
     assert len(steps) > 40
     failed = {step["step"]: step for step in steps if "error" in step or "error" in step.get("cpu", {})}
     assert failed == {}
+    engines = {name: value for step in steps if step["step"].startswith("engines-") for name, value in step.items()}
+    assert engines["channels-last float32"]["relative_error"] < 1e-3
+    assert not any("error" in value for value in engines.values() if isinstance(value, dict))
     assert all(gap <= 1e-6 for step in steps for gap in step.get("largest_relative_gap", {}).values())
 
 
