@@ -166,6 +166,10 @@ class Pretending(TorchFunctionMode):
             index = tuple(torch.tensor(each) if isinstance(each, list) else each for each in index)
             value = [torch.tensor(each) if isinstance(each, bool | int | float) else each for each in arguments[2:]]
             arguments = (arguments[0], index, *value)
+        if name == "interpolate" and isinstance(arguments[0], Pretended):
+            # Deterministic, it is made of parts on a device that has to be there.
+            with mock.patch("torch.are_deterministic_algorithms_enabled", return_value=False):
+                return function(*arguments, **options)
         if name == "pin_memory":  # a copy from there is not waited for, and here none is
             return arguments[0]
         if name in ("to", "cuda") and isinstance(arguments[0], torch.Tensor):
