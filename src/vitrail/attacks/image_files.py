@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -10,6 +13,7 @@ from torch import Tensor
 
 from vitrail.attacks.attack import method_options
 from vitrail.attacks.criterion import Criterion
+from vitrail.attacks.file_part import FilePart
 from vitrail.attacks.file_result import AttackPreview, ClassEntry, FileAttackResult
 from vitrail.attacks.gradient_ascent import UNIT
 from vitrail.attacks.norms import NormName
@@ -20,12 +24,13 @@ from vitrail.attacks.quantise import quantise_result
 from vitrail.attacks.result import AttackResult
 from vitrail.attacks.sized_batches import SizedBatch, sized_batches
 from vitrail.attacks.table import ATTACKS, DEFAULT_ATTACK
+from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.network import Network
 from vitrail.class_names import class_choices
 from vitrail.devices import to_float64
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
-from vitrail.image_ascent import MEMORY, NetworkTraffic, check_finite, max_batch_size, monitored
+from vitrail.image_ascent import MEMORY, NetworkTraffic, Watch, check_finite, in_workers, max_batch_size, worker_count
 from vitrail.images import read_pixels, to_bytes, to_hwc, to_unit
 from vitrail.plots.encode import encode_png
 from vitrail.tensors import Logits, Pixels
@@ -50,7 +55,8 @@ class FileAttack:
         step_size: of gradient-ascent in normalised units (1 is 0.226 in intensity), of pgd as a share of epsilon; None:
             the method's own.
         seed: of random starts.
-        memory: bytes per batch. An image too large for it is attacked in blocks of pixels, see `pixel_blocks`.
+        memory: bytes, for all that is attacked at once. An image too large for it is attacked in blocks of pixels, see
+            `pixel_blocks`.
         preview_every: seconds between previews of a batch of one image; None: none.
 
     Raises:
@@ -87,60 +93,86 @@ class FileAttack:
         if None in indices and len(indices) > 1:
             raise BadSetting("'any' was given among other targets. Use a class for each image, or 'any' alone.")
         self._targets = dict(zip(files, indices if len(indices) > 1 else indices * len(files), strict=True))
-        self._fast = with_preprocessing(network.fast)
+        self._workers = self._worker_count()
 
     def run(self) -> Iterator[FileAttackResult | AttackPreview | Mapping[str, str] | Progress]:
-        """Attacks every file; as many at once as are of one size and as memory allows.
+        """Attacks every file; as many at once as there are workers, and in batches of one size that memory allows.
 
         Yields:
             Results, previews, for each unreadable file what `result.json` says of it, and progress: first at once.
         """
         done = 0
+
+        def report(traffic: NetworkTraffic) -> Iterator[AttackPreview | Progress]:
+            yield self._progress(done, traffic.passes)
+            if self._preview_every is not None:
+                yield from traffic.item.previews(traffic)
+
         yield self._progress(done)
-        for batch in sized_batches(self._files, memory=self._memory):
-            if isinstance(batch, SizedBatch):
-                for rows in self._parts(batch):
-                    pixels = batch.pixels[rows].to(self._network.device)
-                    yield from self._attack(batch.files[rows], pixels, done)
-                done += len(batch.files)
-            else:
-                yield batch
-                done += 1
-            yield self._progress(done)
+        seconds = min(self._preview_every or PROGRESS_EVERY, PROGRESS_EVERY)
+        for alone, parts in groupby(self._parts(), lambda part: isinstance(part, FilePart) and part.alone):
+            workers = 1 if alone else self._workers
+            for item in in_workers(workers, parts, self._results, seconds=seconds, report=report):
+                if isinstance(item, list):
+                    yield from item
+                    done += len(item)
+                    yield self._progress(done)
+                else:
+                    yield item
 
     def _progress(self, done: int, passes: int = 0) -> Progress:
         detail = f"{self._network.name}, {passes} passes" if passes else self._network.name
         return Progress("attack", done, len(self._files), detail=detail)
 
-    def _block_side(self, pixels: Pixels) -> int:
+    def _worker_count(self) -> int:
+        reference = self._network.reference
+        black = torch.zeros(1, 3, reference.size, reference.size, device=self._network.device)
+        return worker_count(self._network.fast, black, len(self._files), memory=self._memory)
+
+    def _parts(self) -> Iterator[FilePart | Mapping[str, str]]:
+        """Images that are attacked at once, and what is said of unreadable files."""
+        for batch in sized_batches(self._files, memory=self._memory):
+            if not isinstance(batch, SizedBatch):
+                yield batch
+                continue
+            count, memory = len(batch.files), self._memory // self._workers
+            # An image too large for a worker's share of the memory gets all of it, and all threads.
+            alone = self._workers == 1 or self._block_side(batch.pixels, memory) > 1
+            memory = self._memory if alone else memory
+            size = 1
+            if count > 1 and self._block_side(batch.pixels, memory) == 1:
+                first = to_unit(batch.pixels[:1].to(self._network.device))
+                size = max_batch_size(with_preprocessing(self._network.fast), first, memory=memory)
+                size = size if alone else min(size, math.ceil(count / self._workers))
+            for start in range(0, count, size):
+                rows = slice(start, start + size)
+                yield FilePart(batch.files[rows], batch.pixels[rows], memory, alone)
+
+    def _block_side(self, pixels: Pixels, memory: int) -> int:
         height, width = pixels.shape[2:]
-        least = self._network.reference.preprocessing.short_side
-        return block_side(height, width, memory=self._memory, least=least)
+        return block_side(height, width, memory=memory, least=self._network.reference.preprocessing.short_side)
 
-    def _parts(self, batch: SizedBatch) -> Iterator[slice]:
-        """Rows that are attacked at once; one image where it is attacked in blocks."""
-        size = 1
-        if len(batch.files) > 1 and self._block_side(batch.pixels) == 1:
-            first = to_unit(batch.pixels[:1].to(self._network.device))
-            size = max_batch_size(self._fast, first, memory=self._memory)
-        yield from (slice(start, start + size) for start in range(0, len(batch.files), size))
+    def _results(
+        self, part: FilePart | Mapping[str, str], watch: Watch
+    ) -> list[FileAttackResult] | list[Mapping[str, str]]:
+        """One entry for each file of a part."""
+        return self._attack(part, watch) if isinstance(part, FilePart) else [part]
 
-    def _attack(
-        self, files: Sequence[Path], pixels: Pixels, before: int
-    ) -> Iterator[FileAttackResult | AttackPreview | Progress]:
-        logits = self._classify(pixels)
+    def _attack(self, part: FilePart, watch: Watch) -> list[FileAttackResult]:
+        files, pixels = part.files, part.pixels.to(self._network.device)
+        logits = self._classify(self._network.reference, pixels)
         targets = [self._targets[file] for file in files]
         done = [index for index, target in enumerate(targets) if target == int(logits[index].argmax())]
-        for index in done:
-            yield self._unchanged(files[index], pixels[index], logits[index])
+        results = [self._unchanged(files[index], pixels[index], logits[index]) for index in done]
         rows = torch.tensor([index for index in range(len(files)) if index not in done], dtype=torch.int64)
         if not len(rows):
-            return
+            return results
         chosen = None if targets[0] is None else torch.tensor(targets, device=pixels.device)[rows]
         criterion = Criterion(logits[rows].argmax(dim=1), chosen, self._confidence)
         clean = pixels if len(rows) == len(pixels) else pixels[rows]
-        blocks = PixelBlocks(clean, self._block_side(clean))
-        found, exact = yield from self._monitored(blocks, criterion, before)
+        blocks = PixelBlocks(clean, self._block_side(clean, part.memory))
+        part.images, part.criterion = to_unit(blocks.means), criterion
+        found, exact = self._search(blocks, criterion, watch)
         changed = blocks.lift(to_bytes(exact.images))
         l2, linf, ssim = distances(clean, changed)
         for row, index in enumerate(rows.tolist()):
@@ -148,7 +180,7 @@ class FileAttack:
             png = encode_png(adversarial)
             saved = self._logits_of(png)
             target = None if chosen is None else self._class_entry(int(chosen[row]))
-            yield FileAttackResult(
+            result = FileAttackResult(
                 files[index],
                 to_hwc(pixels[index]),
                 adversarial,
@@ -165,43 +197,36 @@ class FileAttack:
                 [margin for margin in found.margin_history[:, row].tolist() if margin == margin],  # NaN: finished
                 bool(criterion.select(slice(row, row + 1)).success(saved)[0]),
             )
+            results.append(result)
+        return results
 
-    def _monitored(
-        self, blocks: PixelBlocks, criterion: Criterion, before: int
-    ) -> Generator[AttackPreview | Progress, None, tuple[AttackResult, AttackResult]]:
+    def _search(self, blocks: PixelBlocks, criterion: Criterion, watch: Watch) -> tuple[AttackResult, AttackResult]:
         """The result of the attack, on block means, and the same in whole steps of 1/255."""
-        side, pixels = blocks.side, blocks.pixels
-        fast = self._fast if side == 1 else on_block_means(self._network.fast, pixels, blocks.means, side)
+        fast, side = self._network.fast, blocks.side
+        # A module of this call's own around the same weights: its passes are watched, others' are not.
+        network = with_preprocessing(fast) if side == 1 else on_block_means(fast, blocks.pixels, blocks.means, side)
         epsilon, options = self._epsilon, dict(self._options)
         if epsilon is not None and side > 1 and OWN_NORM.get(self._method, self._norm) == "l2":
             epsilon /= side  # of the block means: each stands for side x side pixels
             options["epsilon"] = epsilon
         images = to_unit(blocks.means)
 
-        def work() -> tuple[AttackResult, AttackResult]:
-            found: AttackResult = ATTACKS[self._method](fast, images, criterion, **options)
-            classify = self._classify if side == 1 else lambda means: self._classify(blocks.lift(means))
-            exact = quantise_result(fast, found, criterion, norm=self._norm, epsilon=epsilon, classify=classify)
-            return found, exact
+        def as_saved(means: Pixels) -> Logits:
+            return self._classify(self._network.reference, blocks.lift(means))
 
-        previewed = self._preview_every is not None and len(images) == 1
-        index = int(criterion.labels[0] if criterion.targets is None else criterion.targets[0])
+        with watch(network):
+            found: AttackResult = ATTACKS[self._method](network, images, criterion, **options)
+            quantise = partial(quantise_result, network, found, criterion, norm=self._norm, epsilon=epsilon)
+            exact = quantise(classify=lambda means: self._classify(fast, blocks.lift(means)))
+            # The fast network rounds otherwise: what succeeds has to succeed with the network itself.
+            if (exact.success & ~criterion.success(as_saved(to_bytes(exact.images)))).any():
+                exact = quantise(classify=as_saved)
+        return found, exact
 
-        def report(traffic: NetworkTraffic) -> Iterator[AttackPreview | Progress]:
-            yield self._progress(before, traffic.passes)
-            if previewed:
-                probability = float(traffic.logits[0].softmax(dim=0)[index])
-                now = to_hwc(traffic.images[0])
-                yield AttackPreview(to_hwc(images[0]), now, traffic.passes, probability, criterion.targets is not None)
-
-        seconds = min(self._preview_every or PROGRESS_EVERY, PROGRESS_EVERY)
-        result: tuple[AttackResult, AttackResult] = yield from monitored(fast, work, seconds, report)
-        return result
-
-    def _classify(self, pixels: Pixels) -> Logits:
+    def _classify(self, network: Backbone, pixels: Pixels) -> Logits:
         """Logits of pixels as if saved and read."""
-        logits = classify_as_saved(self._network.reference, pixels)
-        check_finite(logits, self._network.reference)
+        logits = classify_as_saved(network, pixels)
+        check_finite(logits, network)
         return logits
 
     @torch.no_grad()

@@ -168,7 +168,7 @@ class _QuantisedRun(AttackRun):
     def _try(self, images: Images) -> Flags:
         """Rounds and clamps `images`, classifies and records them; which are adversarial."""
         rounded = to_unit(to_bytes(images))
-        success = self.criterion.success(self.logits(rounded))
+        success = self.success(self.logits(rounded))
         self.record(rounded, success)
         return success
 

@@ -22,12 +22,21 @@ CPU_BATCH = 4  # largest batch on a CPU: larger ones fall out of its caches, and
 def max_batch_size(backbone: Backbone, images: Images, *, memory: int = MEMORY) -> int:
     """The largest batch of images of this size that a forward and a backward pass fit into `memory` bytes; at least 1.
 
-    Measured on one image: the tensors that its backward pass needs are counted. On a CPU at most `CPU_BATCH`.
+    On a CPU at most `CPU_BATCH`.
 
     Raises:
         BadSetting: `memory` is no number of bytes.
     """
     check_count("memory", memory)
+    size = memory // bytes_per_image(backbone, images)
+    return max(1, size if images.device.type != "cpu" else min(size, CPU_BATCH))
+
+
+def bytes_per_image(backbone: Backbone, images: Images) -> int:
+    """What a forward and a backward pass of one image of this size hold, in bytes.
+
+    Measured on the first image: the tensors that its backward pass needs are counted.
+    """
     sizes: dict[int, int] = {}
 
     def count(tensor: Tensor) -> torch.UntypedStorage:
@@ -38,8 +47,7 @@ def max_batch_size(backbone: Backbone, images: Images, *, memory: int = MEMORY) 
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda storage: storage):
         backbone(images[:1].detach().requires_grad_())
-    each = 2 * (sum(sizes.values()) + images[0].nbytes)  # twice: temporary tensors take as much again
-    return max(1, memory // each if images.device.type != "cpu" else min(memory // each, CPU_BATCH))
+    return 2 * (sum(sizes.values()) + images[0].nbytes)  # twice: temporary tensors take as much again
 
 
 def in_chunks(count: int, size: int, work: Callable[[slice], None]) -> None:
