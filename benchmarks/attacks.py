@@ -1,17 +1,28 @@
 """Minimal adversarial perturbations against foolbox, FMN and adv-lib's 8-bit DDN: norms, and passes of the network.
 
     python benchmarks/attacks.py FOLDER [--backbone squeezenet] [--images 200] [--part minimal 8-bit curve]
+    python benchmarks/attacks.py FOLDER --part throughput --against OLDER_CHECKOUT/src [--images 32] [--rounds 3]
 
 FOLDER holds `images/` and `labels.csv` (`file`, `class_index`). Correctly classified images count, from the first on;
 the parameters were tuned on the last 100. F: a forward pass of one image; a backward pass is one more.
 adv-lib is used where it is installed, else its DDN for 256 levels is repeated here. One JSON document on stdout.
+
+`throughput`: whole runs of `vitrail attack` on the first images, by this source and an older one in turn. Cores that
+were busy, and cores that were busy or waited for (`cores_wanted`): beside other work, `cpu_s / cores_wanted` is about
+what the run would take without it.
 """
 
 import argparse
 import csv
 import json
 import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import nn
@@ -188,6 +199,48 @@ def robustness_curve(backbone, images, labels):
     return answer
 
 
+def throughput(options):
+    """Whole runs of the command by either source, in turn, and the ratio of the medians."""
+    sources = {"now": Path(__file__).parent.parent / "src", "before": options.against}
+    files = sorted((options.folder / "images").iterdir())[: options.images]
+    rounds = [
+        {name: one_run(source, files, options.backbone) for name, source in sources.items()}
+        for _ in range(options.rounds)
+    ]
+    ratios = {what: median(each["before"][what] / each["now"][what] for each in rounds) for what in ("wall_s", "cpu_s")}
+    return {"rounds": rounds, "before / now, medians of the rounds' ratios": ratios}
+
+
+def one_run(source, files, backbone):
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        call = [sys.executable, "-m", "vitrail", "attack", *map(str, files), "--backbone", backbone, "--run", str(run)]
+        started = time.perf_counter()
+        process = subprocess.Popen(call, env={**os.environ, "PYTHONPATH": str(source)}, stdout=subprocess.DEVNULL)
+        spent = {}  # seconds that each thread ran and waited for a core
+        while process.poll() is None:
+            for task in Path(f"/proc/{process.pid}/task").glob("*"):
+                try:
+                    spent[task.name] = [int(value) / 1e9 for value in (task / "schedstat").read_text().split()[:2]]
+                except OSError:  # it has ended
+                    continue
+            time.sleep(0.1)
+        wall = time.perf_counter() - started
+        images = json.loads((run / "result.json").read_text())["images"]
+    ran, waited = map(sum, zip(*spent.values(), strict=True))
+    lengths = [image["l2"] for image in images if image["verified"]]
+    return {
+        "wall_s": round(wall, 1),
+        "cpu_s": round(ran, 1),
+        "images_a_minute": round(60 * len(images) / wall, 2),
+        "cores_busy": round(ran / wall, 2),
+        "cores_wanted": round((ran + waited) / wall, 2),
+        "verified": len(lengths),
+        "mean_l2": sum(lengths) / len(lengths),
+        "median_l2": median(lengths),
+    }
+
+
 PARTS = {"minimal": minimal, "8-bit": eight_bit, "curve": robustness_curve}
 
 
@@ -196,8 +249,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--backbone", default="squeezenet")
     parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
+    parser.add_argument("--part", choices=(*PARTS, "throughput"), nargs="+", default=list(PARTS))
+    parser.add_argument("--against", type=Path, help="src/ of an older checkout, for throughput")
+    parser.add_argument("--rounds", type=int, default=3, help="of throughput")
     options = parser.parse_args()
+    if options.part == ["throughput"]:
+        found = throughput(options)
+        print(json.dumps({"backbone": options.backbone, "images": options.images, **found}, indent=2))
+        return
     backbone = optimised_copy(BACKBONES[options.backbone]())
     images, labels = right_images(options.folder, backbone, options.images)
     found = {part: PARTS[part](backbone, images, labels) for part in options.part}

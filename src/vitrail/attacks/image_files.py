@@ -110,8 +110,11 @@ class FileAttack:
 
         yield self._progress(done)
         seconds = min(self._preview_every or PROGRESS_EVERY, PROGRESS_EVERY)
-        for alone, parts in groupby(self._parts(), lambda part: isinstance(part, FilePart) and part.alone):
-            workers = 1 if alone else self._workers
+
+        def workers_for(part: FilePart | Mapping[str, str]) -> int:
+            return 1 if isinstance(part, FilePart) and part.alone else self._workers
+
+        for workers, parts in groupby(self._parts(), workers_for):
             for item in in_workers(workers, parts, self._results, seconds=seconds, report=report):
                 if isinstance(item, list):
                     yield from item

@@ -39,11 +39,14 @@ def worker_count(backbone: Backbone, images: Images, most: int, *, memory: int) 
 def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """`count` threads, among which torch's threads are divided; work that has not begun at the end is cancelled.
 
-    A single thread computes as the caller would. The caller's own number of threads stays as it is.
+    A single thread computes as the caller would. Beside several, the caller computes with as few threads as each of
+    them, until the end: threads that wait for its operations would take the cores from the workers.
     """
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(max(1, before // count),))
+    share = max(1, before // count)
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(share,))
     try:
+        torch.set_num_threads(share)
         # Every pass sets it and sets it back: among threads, that is only safe where nothing changes.
         with full_float32() if count > 1 else nullcontext():
             try:
@@ -51,7 +54,7 @@ def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
-        torch.set_num_threads(before)  # for MKL, and for threads to come: the workers set theirs
+        torch.set_num_threads(before)
 
 
 def shared_copy(backbone: Backbone) -> Backbone:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice, product
+from queue import Empty, Queue
+from threading import Event
 from typing import Literal
 
 import torch
@@ -14,7 +18,14 @@ from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.errors import BadSetting
 from vitrail.files import AnyPath
-from vitrail.image_ascent import MEMORY, check_network, max_batch_size
+from vitrail.image_ascent import (
+    MEMORY,
+    check_network,
+    max_batch_size,
+    shared_copy,
+    worker_count,
+    worker_threads,
+)
 from vitrail.image_files import find_images
 from vitrail.images import read_pixels, to_unit
 from vitrail.validation import check_count, check_seed
@@ -33,6 +44,7 @@ TRANSFORMS: dict[Method, RandomTransforms] = {
     "fourier": RandomTransforms(crop=(0.4, 1.0), degrees=10, resize=(0.43, 1.0)),
     "maco": RandomTransforms(crop=(0.3, 0.9), noise=0.1),
 }
+AHEAD = 2  # frames that a thread may be ahead of the slowest
 START_NOISE = 0.05  # standard deviation of the noise that `fourier` starts from, before the sigmoid
 
 
@@ -94,15 +106,30 @@ class Renderer:
         self._seed, self._memory = seed, memory
 
     def batches(self, rows: Sequence[Variant]) -> list[Sequence[Variant]]:
-        """The variants in batches that fit into memory."""
-        most = max_batch_size(self._backbone, self._black(1.0), memory=self._memory)
+        """The variants in batches that fit into memory, a part of each for every worker."""
+        black = self._black(1.0)
+        workers = worker_count(self._backbone, black, len(rows), memory=self._memory)
+        most = workers * max_batch_size(self._backbone, black, memory=self._memory // workers)
         return [rows[first : first + most] for first in range(0, len(rows), most)]
 
     def frames(self, rows: Sequence[Variant]) -> Iterator[Frame]:
-        """The frames of one batch; row i of each tensor belongs to variant i."""
-        return islice(self._ascent(rows), rows[0].steps[-1])
+        """The frames of one batch; row i of each tensor belongs to variant i.
 
-    def _ascent(self, rows: Sequence[Variant]) -> Iterator[Frame]:
+        Each worker (`worker_threads`) makes the images of some rows, which do not depend on the others.
+        """
+        workers = worker_count(self._backbone, self._black(1.0), len(rows), memory=self._memory)
+        steps = rows[0].steps[-1]
+        if workers == 1:
+            return islice(self._ascent(self._backbone, rows), steps)
+        ends = [part * len(rows) // workers for part in range(workers + 1)]
+        networks = [shared_copy(self._backbone) for _ in range(workers)]
+
+        def ascent(network: Backbone, start: int, end: int) -> Iterator[Frame]:
+            return islice(self._ascent(network, rows[start:end]), steps)
+
+        return _side_by_side([partial(ascent, *each) for each in zip(networks, ends, ends[1:], strict=False)])
+
+    def _ascent(self, backbone: Backbone, rows: Sequence[Variant]) -> Iterator[Frame]:
         # Every batch draws the same numbers, so that an image does not depend on the others made with it.
         generator = torch.Generator().manual_seed(self._seed)
         targets = [row.target for row in rows]
@@ -112,12 +139,10 @@ class Renderer:
             )
             pixel_options = PixelAscentOptions(step_size, l2, self._jitter, self._blur_every)
             start = self._start_images(len(rows), generator)
-            return pixel_ascent(
-                self._backbone, target_scores(targets), start, options=pixel_options, generator=generator
-            )
+            return pixel_ascent(backbone, target_scores(targets), start, options=pixel_options, generator=generator)
         options = AscentOptions(rows[0].step_size, self._transforms())
         parametrisation = self._parametrisation(len(rows), generator)
-        return render(self._backbone, relative_logits(targets), parametrisation, options=options, generator=generator)
+        return render(backbone, relative_logits(targets), parametrisation, options=options, generator=generator)
 
     def _transforms(self) -> RandomTransforms:
         """Those of the method, at the network's full input size where it takes no other, e.g. a vision transformer."""
@@ -155,6 +180,50 @@ class Renderer:
             return natural_spectrum()
         files = find_images(self._spectrum)
         return measure_spectrum(to_unit(read_pixels(file, short_side=SAMPLE))[None] for file in files)
+
+
+def _side_by_side(ascents: Sequence[Callable[[], Iterator[Frame]]]) -> Iterator[Frame]:
+    """The frames of several ascents as one, each ascent in a thread of its own, which is a few steps ahead.
+
+    So none waits for the others at every step, and what an ascent holds stays with its thread.
+    """
+    stopped = Event()
+    queues: list[Queue[Frame | BaseException | None]] = [Queue(AHEAD) for _ in ascents]
+
+    def ascend(ascent: Callable[[], Iterator[Frame]], queue: Queue[Frame | BaseException | None]) -> None:
+        try:
+            for frame in ascent():
+                queue.put(frame)
+                if stopped.is_set():
+                    return
+            queue.put(None)
+        except BaseException as error:
+            queue.put(error)
+
+    with worker_threads(len(ascents)) as pool:
+        for ascent, queue in zip(ascents, queues, strict=True):
+            pool.submit(ascend, ascent, queue)
+        try:
+            while (frames := [queue.get() for queue in queues])[0] is not None:
+                yield _joined(frames)
+        finally:
+            stopped.set()
+            for queue in queues:  # who waits for a place finds one
+                with suppress(Empty):
+                    while True:
+                        queue.get_nowait()
+
+
+def _joined(frames: Sequence[Frame | BaseException | None]) -> Frame:
+    """One frame of the rows of all."""
+    whole = [frame for frame in frames if isinstance(frame, Frame)]
+    for error in frames:
+        if isinstance(error, BaseException):
+            raise error
+    images, scores, logits = (
+        torch.cat([getattr(frame, name) for frame in whole]) for name in ("images", "scores", "logits")
+    )
+    return Frame(whole[0].step, images, scores, logits)
 
 
 def visualise(

@@ -1,0 +1,89 @@
+"""Image files attacked side by side: what a file gives does not depend on the workers, and the memory is shared."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tiny_network
+from vitrail.attacks.file_result import FileAttackResult
+from vitrail.attacks.image_files import FileAttack
+from vitrail.backbones.backbone import Backbone
+from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.network import Network
+from vitrail.errors import BadWeights
+from vitrail.events import Progress
+from vitrail.image_ascent import in_workers, worker_count
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    module, spec = tiny_network.network(), tiny_network.tiny
+    model = Backbone.wrap(module, mean=spec.mean, std=spec.std, classes=tiny_network.CLASSES, size=tiny_network.SIZE)
+    return Network(model, optimised_copy(model), {"name": "tiny"}, "cpu")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Images of different sizes, so that each is attacked by itself, and one that cannot be read."""
+    draws = np.random.default_rng(0)
+    for index in range(6):
+        pixels = draws.integers(0, 255, (tiny_network.SIZE + 4 * index, tiny_network.SIZE + 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    (tmp_path / "3b.png").write_bytes(b"no image")
+    return sorted(tmp_path.iterdir())
+
+
+def test_one_and_two_workers_give_the_same_files_in_their_order(network, files, two_threads, monkeypatch):
+    used = []
+
+    def noted(workers, *arguments, **options):
+        used.append(workers)
+        return in_workers(workers, *arguments, **options)
+
+    monkeypatch.setattr("vitrail.attacks.image_files.in_workers", noted)
+    both = list(FileAttack(network, files).run())
+    assert used == [2]
+    torch.set_num_threads(1)
+    one = list(FileAttack(network, files).run())
+    assert used == [2, 1]
+    found = [[each for each in events if isinstance(each, FileAttackResult)] for events in (both, one)]
+    assert [each.file for each in found[0]] == [each.file for each in found[1]]
+    assert len(found[0]) == 6
+    assert all(a.png == b.png and a.entry() == b.entry() for a, b in zip(*found, strict=True))
+    counts = [each.done for each in both if isinstance(each, Progress)]
+    assert counts == sorted(counts)
+    assert counts[-1] == len(files)
+
+
+def test_an_image_too_large_for_a_share_of_the_memory_has_all_of_it(network, files, two_threads):
+    assert FileAttack(network, files)._workers == 2
+    room = 2 * 340 * 200 * 200  # two shares, each of an image of 200 pixels
+    large = files[0].parent / "9.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (250, 250, 3), dtype=np.uint8)).save(large)
+    attack = FileAttack(network, [*files[:2], large], memory=room)
+    parts = list(attack._parts())
+    assert [part.alone for part in parts] == [False, False, True]
+    assert [part.memory for part in parts] == [room // 2, room // 2, room]
+
+
+def test_an_error_in_a_worker_is_raised(network, files, two_threads):
+    with torch.no_grad():
+        next(network.reference.parameters())[:] = torch.nan
+    with pytest.raises(BadWeights, match="NaN"):
+        list(FileAttack(network, files).run())
+    assert torch.get_num_threads() == 2
+
+
+def test_on_another_device_one_worker_computes(network, two_threads):
+    images = torch.zeros(1, 3, tiny_network.SIZE, tiny_network.SIZE, device="meta")
+    assert worker_count(network.fast, images, 9, memory=2**40) == 1
