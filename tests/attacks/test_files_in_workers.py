@@ -9,7 +9,7 @@ import tiny_network
 from vitrail.attacks.file_result import FileAttackResult
 from vitrail.attacks.image_files import FileAttack
 from vitrail.backbones.backbone import Backbone
-from vitrail.backbones.inference_engine import optimised_copy
+from vitrail.backbones.forward_pass import optimised_copy
 from vitrail.backbones.network import Network
 from vitrail.errors import BadWeights
 from vitrail.events import Progress
