@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitrail.errors import BadSetting, VitrailError, one_line
 from vitrail.validation import describe
 
@@ -42,6 +40,7 @@ def choose_device(name: str) -> str:
 
 def seed_everything(seed: int) -> None:
     """Sets the seeds of Python, NumPy and torch (all devices)."""
+    import numpy as np
     import torch
 
     random.seed(seed)
