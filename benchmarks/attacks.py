@@ -27,6 +27,7 @@ from statistics import median
 import torch
 from torch import nn
 
+from cores import Cores
 from vitrail.attacks import ATTACKS
 from vitrail.attacks.criterion import Criterion
 from vitrail.attacks.quantise import quantise_adversarial
@@ -217,17 +218,11 @@ def one_run(source, files, backbone):
         call = [sys.executable, "-m", "vitrail", "attack", *map(str, files), "--backbone", backbone, "--run", str(run)]
         started = time.perf_counter()
         process = subprocess.Popen(call, env={**os.environ, "PYTHONPATH": str(source)}, stdout=subprocess.DEVNULL)
-        spent = {}  # seconds that each thread ran and waited for a core
-        while process.poll() is None:
-            for task in Path(f"/proc/{process.pid}/task").glob("*"):
-                try:
-                    spent[task.name] = [int(value) / 1e9 for value in (task / "schedstat").read_text().split()[:2]]
-                except OSError:  # it has ended
-                    continue
-            time.sleep(0.1)
+        with Cores(process.pid) as cores:
+            process.wait()
         wall = time.perf_counter() - started
         images = json.loads((run / "result.json").read_text())["images"]
-    ran, waited = map(sum, zip(*spent.values(), strict=True))
+    ran, waited = cores.ran, cores.waited
     lengths = [image["l2"] for image in images if image["verified"]]
     return {
         "wall_s": round(wall, 1),

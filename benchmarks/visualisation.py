@@ -5,9 +5,10 @@
 
 `probabilities`: probability of the class on the saved 8-bit images, by the network that they were made for and by the
 other packaged one. `speed`: seconds per image of the notebook's loop (eager, weights that require gradients,
-`backward()`, SciPy's blur, one class after another) and of Vitrail, all classes together, in alternating runs. One JSON
-document goes to stdout. F is a forward pass at the network's own size; a gradient step costs two, and a resized input
-costs by its pixels: `F` is the cost of an image.
+`backward()`, SciPy's blur, one class after another) and of Vitrail, all classes together, in alternating runs;
+`without_other_work_s` is processor time divided by the cores that were used or waited for. One JSON document goes to
+stdout. F is a forward pass at the network's own size; a gradient step costs two, and a resized input costs by its
+pixels: `F` is the cost of an image.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter1d
 
+from cores import Cores
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
 from vitrail.images import to_bytes, to_unit
@@ -151,8 +153,13 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, run in runs.items():
                 started = time.perf_counter()
-                images = len(run())
-                document.setdefault(name, []).append(round((time.perf_counter() - started) / images, 3))
+                with Cores() as cores:
+                    images = len(run())
+                wall = time.perf_counter() - started
+                wanted = (cores.ran + cores.waited) / wall
+                entry = {"wall_s": wall / images, "cpu_s": cores.ran / images, "cores_wanted": wanted}
+                entry["without_other_work_s"] = entry["cpu_s"] / wanted
+                document.setdefault(name, []).append({what: round(value, 3) for what, value in entry.items()})
     about = {"network": options.network, "classes": classes, "steps": steps, "part": options.part}
     print(json.dumps({**about, "found": document}, indent=2))
 
