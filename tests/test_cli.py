@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from vitrail.cli.app import app
 from vitrail.cli.printer import Printer
 from vitrail.cli.progress import SHORTENING, ProgressLines
-from vitrail.events import Note, Progress, Result, Table
+from vitrail.events import Note, Progress, Result, Summary, Table
 from vitrail.tasks import TASKS
 from vitrail.version import __version__
 
@@ -196,6 +196,35 @@ def test_a_terminal_shows_at_once_that_work_begins_and_nothing_of_it_stays():
     quiet = io.StringIO()
     ProgressLines(Console(file=quiet)).start()
     assert quiet.getvalue() == ""
+
+
+class Unread(io.StringIO):
+    """A stream whose reader has left."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("progress", [False, True])
+def test_where_nobody_reads_stderr_the_outcome_is_on_stdout_all_the_same(as_json, progress, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", Unread())
+    printer = Printer(as_json)
+    events = [Progress("features", 1, 1)] * progress
+    printer.show(iter([*events, Note("A note."), Summary([("accuracy", "93 %")]), Result({"accuracy": 0.93})]))
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"accuracy": 0.93} if as_json else "accuracy  93 %" in printed
+    assert isinstance(printer.fault, BrokenPipeError) == (progress or as_json)
+
+
+def test_a_stage_that_begins_anew_is_timed_anew(monkeypatch):
+    clock, written = [0.0], io.StringIO()
+    monkeypatch.setattr("vitrail.cli.progress.time.monotonic", lambda: clock[0])
+    lines = ProgressLines(Console(file=written, width=80))
+    for second in range(40):
+        clock[0] = float(second)
+        lines.update(Progress("features", 1 + second % 20 * 30, 600))  # two passes of 20 seconds each
+    assert "to go" not in written.getvalue()
 
 
 def test_short_work_does_not_say_how_long(monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MEASURED = {
-    *("seconds", "images_per_second", "run", "computed", "engines", "device"),
+    *("seconds", "images_per_second", "run", "computed", "engines", "device", "feature_precision"),
     *("evaluation_share", "speedup", "warning"),
 }
 """Keys that describe the machine and its speed, not the result."""

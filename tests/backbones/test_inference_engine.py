@@ -130,9 +130,46 @@ def test_an_engine_that_fails_is_recorded_and_another_is_taken(backbone, pixels,
         choose_engine(module, pixels, engine="openvino", device="cpu", images=5000)
 
 
+def test_the_processor_may_have_a_number(backbone, pixels):
+    fast = choose_engine(PooledFeatures(backbone, ("pool",)), pixels, engine="auto", device="cpu:0", images=4)
+    assert fast.choice["engine"] == "channels-last"
+
+
+@pytest.mark.parametrize("engine", ["eager", "channels-last"])
+def test_an_engine_without_a_lower_precision_is_not_taken_for_one(engine, backbone, pixels):
+    module = PooledFeatures(backbone, ("pool",))
+    with pytest.raises(BadSetting, match=f"'{engine}' does not run on cpu in bfloat16. Use openvino or auto"):
+        choose_engine(module, pixels, engine=engine, device="cpu", images=4, precision="bfloat16")
+
+
+def test_an_interrupt_leaves_no_request_at_work(backbone, pixels, monkeypatch):
+    openvino, queues = pytest.importorskip("openvino"), []
+
+    class Recorded(openvino.AsyncInferQueue):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            queues.append(self)
+
+    monkeypatch.setattr(openvino, "AsyncInferQueue", Recorded)
+    job = inference_engine.EngineJob(PooledFeatures(backbone, ("pool",)).eval(), pixels[:1], 5000)
+    forward = inference_engine.build_engine("openvino", job)
+
+    class Interrupts(np.ndarray):
+        def __getitem__(self, key):
+            if isinstance(key, slice) and key.start == 2:
+                raise KeyboardInterrupt
+            return np.asarray(self)[key]
+
+    with pytest.raises(KeyboardInterrupt):
+        forward(pixels.view(Interrupts))
+    (queue,) = queues
+    assert all(request.wait_for(0) for request in queue)
+    np.testing.assert_array_equal(forward(pixels)[0][1:2], forward(pixels[1:2])[0])
+
+
 def test_an_engine_of_another_device_is_refused(backbone, pixels):
     with pytest.raises(
-        BadSetting, match="'cuda-graph' does not run on 'cpu'. Use eager, channels-last, openvino or auto"
+        BadSetting, match="'cuda-graph' does not run on cpu. Use eager, channels-last, openvino or auto"
     ):
         choose_engine(PooledFeatures(backbone, ("pool",)), pixels, engine="cuda-graph", device="cpu", images=4)
 

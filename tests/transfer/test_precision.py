@@ -83,14 +83,14 @@ def transferred(stripes, home, run, *more):
 def test_transfer_names_the_precision_and_caches_it_apart(fast_bfloat16, stripes, tmp_path):
     pytest.importorskip("openvino")
     result = transferred(stripes, tmp_path, "run")
-    trial = result["precision"]["squeezenet"]
+    trial = result["feature_precision"]["squeezenet"]
     assert trial["precision"] == "bfloat16"
     assert set(trial["accuracy"]) == {"float32", "bfloat16", "bfloat16, asked in float32"}
     assert result["engines"]["squeezenet"]["precision"] == "bfloat16"
     described = [json.loads(file.read_text()) for file in (tmp_path / "cache").rglob("meta.json")]
     assert {each["precision"] for each in described} == {"float32", "bfloat16 cpu"}
     exact = transferred(stripes, tmp_path, "exact", "--precision", "float32")
-    assert exact["precision"] == {}
+    assert exact["feature_precision"]["squeezenet"] == {"precision": "float32", "why": "asked for"}
     assert exact["engines"]["squeezenet"]["precision"] == "float32"
     assert transferred(stripes, tmp_path, "again")["computed"] == 0
 
@@ -105,7 +105,7 @@ def test_a_precision_that_costs_accuracy_is_not_used(fast_bfloat16, stripes, tmp
 
     monkeypatch.setattr(Extractor, "rows", worse)
     result = transferred(stripes, tmp_path, "run")
-    assert result["precision"]["squeezenet"]["precision"] == "float32"
+    assert result["feature_precision"]["squeezenet"]["precision"] == "float32"
     assert result["engines"]["squeezenet"]["precision"] == "float32"
     assert result["test"]["accuracy"] == 1.0
 
@@ -113,10 +113,44 @@ def test_a_precision_that_costs_accuracy_is_not_used(fast_bfloat16, stripes, tmp
 def test_without_a_faster_precision_nothing_is_tried(fast_bfloat16, stripes, tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: False)
     why = "nothing lower is faster on this device"
-    assert transferred(stripes, tmp_path, "run")["precision"]["squeezenet"] == {"precision": "float32", "why": why}
+    assert transferred(stripes, tmp_path, "run")["feature_precision"]["squeezenet"] == {
+        "precision": "float32",
+        "why": why,
+    }
 
 
 def test_for_a_few_images_nothing_is_tried(stripes, tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: True)
     why = "too few images to gain by another"
-    assert transferred(stripes, tmp_path, "run")["precision"]["squeezenet"] == {"precision": "float32", "why": why}
+    assert transferred(stripes, tmp_path, "run")["feature_precision"]["squeezenet"] == {
+        "precision": "float32",
+        "why": why,
+    }
+
+
+def test_an_engine_without_bfloat16_stays_in_float32(fast_bfloat16, stripes, tmp_path):
+    result = transferred(stripes, tmp_path, "run", "--inference-engine", "channels-last")
+    assert result["feature_precision"]["squeezenet"]["why"] == "the engine channels-last has no other"
+    described = [json.loads(file.read_text()) for file in (tmp_path / "cache").rglob("meta.json")]
+    assert {each["precision"] for each in described} == {"float32"}
+
+
+def test_what_is_cached_in_float32_is_not_computed_anew(fast_bfloat16, stripes, tmp_path):
+    pytest.importorskip("openvino")
+    assert transferred(stripes, tmp_path, "one", "--precision", "float32")["computed"] == 36
+    second = transferred(stripes, tmp_path, "two")
+    assert second["computed"] == 0
+    assert second["feature_precision"]["squeezenet"]["why"] == "features in float32 are in the cache"
+
+
+def test_the_passes_of_the_sample_are_counted(fast_bfloat16, stripes, tmp_path):
+    pytest.importorskip("openvino")
+    assert transferred(stripes, tmp_path, "one", "--no-use-cache")["computed"] == 36 + 2 * 24
+
+
+def test_the_sample_has_as_many_of_each_class_as_there_are(monkeypatch):
+    monkeypatch.setattr(precision, "SAMPLE", 10)
+    labels = np.array([0] * 50 + [1] * 2 + [2] * 30)
+    chosen = labels[precision._sample(labels, seed=0)]
+    assert np.bincount(chosen).tolist() == [4, 2, 4]
+    assert len(precision._sample(labels[:8], seed=0)) == 8

@@ -29,6 +29,9 @@ TOLERANCE = 1e-3  # largest error relative to the largest feature at which two e
 ENGINES = {"cpu": ("eager", "channels-last", "openvino"), "cuda": ("eager", "channels-last", "cuda-graph", "compiled")}
 """Type of device -> what runs on it; elsewhere "eager" alone."""
 
+IN_BFLOAT16 = {"cpu": ("openvino",), "cuda": ("channels-last", "cuda-graph", "compiled")}
+"""Type of device -> what computes in bfloat16 on it, if the device can."""
+
 
 @dataclass(frozen=True)
 class InferenceEngine:
@@ -72,15 +75,16 @@ class EngineJob:
 
     def candidates(self) -> tuple[str, ...]:
         """The engines worth a probe."""
-        match self.device.partition(":")[0], self.precision:
-            case "cuda", _:
-                compiled = ("compiled",) if self.images >= COMPILED_IMAGES else ()
-                return ("eager", "channels-last", "cuda-graph", *compiled)
-            case "cpu", "float32":
-                return ("channels-last", *(("openvino",) if self.images >= LARGE_BATCH and has_openvino() else ()))
-            case "cpu", _:
-                return ("openvino",)
-        return ("eager",)
+        exact = self.precision == "float32"
+        names = (ENGINES if exact else IN_BFLOAT16).get(self.kind, ("eager",))
+        if self.kind == "cpu" and exact:
+            names = ("channels-last", *(("openvino",) if self.images >= LARGE_BATCH and has_openvino() else ()))
+        return tuple(name for name in names if name != "compiled" or self.images >= COMPILED_IMAGES)
+
+    @property
+    def kind(self) -> str:
+        """Type of the device."""
+        return self.device.partition(":")[0]
 
 
 def choose_engine(
@@ -109,7 +113,7 @@ def choose_engine(
         try:
             return _fastest(job, job.candidates() if engine == "auto" else (engine,), asked=engine != "auto")
         except RuntimeError as error:
-            if device == "cpu" or len(job.example) == 1 or not is_out_of_memory(error):
+            if job.kind == "cpu" or len(job.example) == 1 or not is_out_of_memory(error):
                 raise
             job = replace(job, example=job.example[: len(job.example) // 2])
 
@@ -162,14 +166,15 @@ def build_engine(name: str, job: EngineJob) -> Forward:
     """
     if name not in get_args(Engine) or name == "auto":
         raise BadSetting(f"There is no engine {name!r}. Known: {', '.join(get_args(Engine))}.")
-    known = ENGINES.get(job.device.partition(":")[0], ("eager",))
+    known = (ENGINES if job.precision == "float32" else IN_BFLOAT16).get(job.kind, ("eager",))
     if name not in known:
-        raise BadSetting(f"The engine {name!r} does not run on {job.device!r}. Use {', '.join(known)} or auto.")
+        where = job.device if job.precision == "float32" else f"{job.device} in {job.precision}"
+        raise BadSetting(f"The engine {name!r} does not run on {where}. Use {', '.join(known)} or auto.")
     if name == "eager":
         return torch_forward(job.module, len(job.example), job.device)
     if name == "openvino":
         return openvino_forward(convert(job.module, job.example), images=job.images, precision=job.precision)
-    if job.device == "cpu":
+    if job.kind == "cpu":
         return torch_forward(folded_copy(job.module), len(job.example))
     return cuda_forward(name, job.module, job.example, device=job.device, precision=job.precision)
 
@@ -182,7 +187,7 @@ def _probe(forward: Forward, job: EngineJob, reference: list[np.ndarray]) -> tup
         for mine, plain in zip(rows, reference, strict=True)
     )
     # Several batches, if several are to come: some engines compute more than one at a time.
-    batches = 1 if job.images <= len(job.example) else 2 if job.device != "cpu" else torch.get_num_threads()
+    batches = 1 if job.images <= len(job.example) else 2 if job.kind != "cpu" else torch.get_num_threads()
     pixels = np.concatenate([job.example] * batches)
     started = time.perf_counter()
     forward(pixels)

@@ -81,9 +81,11 @@ def openvino_forward(model: Any, *, images: int, precision: str = "float32") -> 
             done[start] = [request.get_output_tensor(index).data.copy() for index in outputs]
 
         queue.set_callback(store)
-        for start in range(0, len(pixels), size):
-            queue.start_async({0: pixels[start : start + size]}, start)
-        queue.wait_all()
+        try:
+            for start in range(0, len(pixels), size):
+                queue.start_async({0: pixels[start : start + size]}, start)
+        finally:  # also after Ctrl-C: a request that outlives Python ends the process with SIGABRT
+            queue.wait_all()
         return joined([done[start] for start in sorted(done)])
 
     return forward

@@ -118,4 +118,4 @@ def _stopped(folder: Path | None) -> str:
         return "Stopped."
     if any((folder / "checkpoints").glob("*.safetensors")):
         return f"Stopped. Use `vitrail gan train --resume {shlex.quote(str(folder))}` to go on."
-    return f"Stopped. What was finished is in {folder}; features already computed are in the cache."
+    return f"Stopped. What was finished is in {folder}; features already computed are in the cache, if there is one."

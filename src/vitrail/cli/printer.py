@@ -55,18 +55,30 @@ class Printer:
         self._tables: list[Table] = []
         self._plots: list[str] = []
         self._skipped = 0
-        self.fault: OSError | None = None
+        self._out_fault: OSError | None = None
+        self._errors_fault: OSError | None = None
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why something could not be written, if so."""
+        return self._out_fault or self._errors_fault
 
     def show(self, events: Iterator[Event]) -> None:
         """Shows every event as it comes, or at the end where it belongs there."""
-        with self._writing():
+        with self._reporting():
             self._progress.start()
         try:
             for event in events:
+                if isinstance(event, Progress):
+                    with self._reporting():
+                        self._progress.update(event)
+                    continue
+                with self._reporting():
+                    self._progress.pause()
                 with self._writing():
                     self._one(event)
         finally:
-            with self._writing():
+            with self._reporting():
                 self._progress.stop()
 
     def error(self, sentence: str) -> None:
@@ -80,17 +92,24 @@ class Printer:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """The block writes unless an earlier one could not."""
-        if self.fault is not None:
+        if self._out_fault is not None:
             self._out.quiet = self._errors.quiet = True
         try:
             yield
         except OSError as error:
-            self.fault = error
+            self._out_fault = error
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """The same for progress: where nobody reads it, the outcome is written all the same."""
+        try:
+            yield
+        except OSError as error:
+            self._errors_fault, self._errors.quiet = error, True
+            self._out.quiet = self._as_json  # which is on stderr too then
 
     def _one(self, event: Event) -> None:
         match event:
-            case Progress():
-                self._progress.update(event)
             case Note(kind="skipped") if self._skipped >= SKIPPED_LINES:
                 self._skipped += 1
             case Note():
@@ -110,12 +129,19 @@ class Printer:
         self._line(escape("\n".join(_wrapped(text, self._width())) if self._bounded() else text))
 
     def _line(self, text: str) -> None:
-        self._progress.pause()
         self._out.print(text)
 
     def _outcome(self, result: Result) -> None:
         """Everything that is shown at the end: by now it is stored."""
-        self._progress.pause()
+        try:
+            self._ending(result)
+        finally:
+            if self._as_json and sys.stdout is not None:
+                # Straight to stdout: a console would wrap or colour it.
+                sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
+                sys.stdout.flush()
+
+    def _ending(self, result: Result) -> None:
         run = str(result.values["run"]) if "run" in result.values else None
         if self._skipped > SKIPPED_LINES:
             self._line(f"{self._skipped - SKIPPED_LINES:,} more skipped; result.json lists all.")
@@ -126,10 +152,6 @@ class Printer:
             self._print_table(table, stored=run is not None)
         for step in next_steps(self._summary, run):
             self._line(step)
-        if self._as_json and sys.stdout is not None:
-            # Straight to stdout: a console would wrap or colour it.
-            sys.stdout.write(json.dumps(dict(result.values), indent=2, allow_nan=False) + "\n")
-            sys.stdout.flush()
 
     def _print_table(self, table: Table, *, stored: bool) -> None:
         width = self._width()

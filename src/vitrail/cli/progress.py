@@ -53,7 +53,7 @@ class ProgressLines:
 
     def __init__(self, console: Console, shortening: Sequence[str] = ()) -> None:
         self._console, self._shortening = console, shortening
-        self._told, self._timed, self._began, self._first = False, "", 0.0, 0
+        self._told, self._timed, self._began, self._first, self._last_done = False, "", 0.0, 0, 0
         self._live = False
         self._bars: Bars | None = None
         self._task = TaskID(0)
@@ -87,8 +87,9 @@ class ProgressLines:
 
     def _tell_if_long(self, event: Progress) -> None:
         now = time.monotonic()
-        if event.stage != self._timed:
+        if event.stage != self._timed or event.done < self._last_done:  # a stage of several passes begins anew
             self._timed, self._began, self._first = event.stage, now, event.done
+        self._last_done = event.done
         done = event.done - self._first
         if self._told or event.total is None or done < 1 or now - self._began < SECONDS_OF_MEASUREMENT:
             return

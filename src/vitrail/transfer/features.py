@@ -111,6 +111,14 @@ class Extractor:
         mirrored = yield from self._pass(files, mirrored=True)
         return _averaged(original, mirrored)
 
+    def holds(self, files: Sequence[Path]) -> bool:
+        """Whether the features of all of these files that can be read are in the cache."""
+        self._mirrored = False
+        self._stores = {layer: self._store(layer) for layer in self.layers}
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            digests = list(pool.map(_digest, files))
+        return not self._missing(dict(zip(digests, files, strict=True)))
+
     def _pass(self, files: Sequence[Path], *, mirrored: bool) -> Generator[Progress | Note, None, Extraction]:
         started = time.perf_counter()
         self._mirrored = mirrored

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vitrail.backbones.inference_engine import IN_BFLOAT16, Precision
 from vitrail.devices import choose_device
 from vitrail.events import Note, Progress
 from vitrail.linear_svm.one_vs_rest import stratified_folds
@@ -19,11 +20,28 @@ from vitrail.transfer.fitting import Fitting
 from vitrail.transfer.head import LinearHead, one_per_class
 from vitrail.transfer.scaling import scale
 
-MANY = 1000  # images from which a pass of half the time repays the sample's second pass
+MANY = 2000  # images from which a pass of half the time repays the passes of the sample
 SAMPLE = 500  # training images on which the precisions are compared
 FEW = 100  # below so many the accuracy of folds says little
 
-Trial = dict[str, Any]
+
+@dataclass(frozen=True)
+class Trial:
+    """Which precision is to be taken.
+
+    Attributes:
+        record: `precision`, `why` and, where both were tried, the figures; for `result.json`.
+        computed: number of passes of an image through the network.
+    """
+
+    record: dict[str, Any]
+    computed: int = 0
+
+    @property
+    def precision(self) -> Precision:
+        """The name of it."""
+        chosen: Precision = self.record["precision"]
+        return chosen
 
 
 def has_fast_bfloat16(device: str) -> bool:
@@ -40,8 +58,8 @@ def has_fast_bfloat16(device: str) -> bool:
 
 def choose_precision(
     extractor: Extractor, fitting: Fitting, files: Sequence[Path], labels: np.ndarray, *, images: int
-) -> Generator[Progress | Note, None, tuple[Extractor, Trial]]:
-    """The extractor, in bfloat16 if that is faster here and costs no accuracy, and why, for `result.json`.
+) -> Generator[Progress | Note, None, Trial]:
+    """bfloat16 if that is faster here and costs no accuracy, else float32; and why.
 
     Features of a sample of the training images are computed in both. bfloat16 is taken if the cross-validated accuracy
     of a linear SVM is not lower than with float32 by more than its standard error over the folds; and if that holds
@@ -51,33 +69,43 @@ def choose_precision(
         files, labels: the training images, and the class (n,) of each.
         images: how many there are to do, those to test on included.
     """
-    exact: Trial = {"precision": "float32"}
     if images < MANY or len(files) < FEW:
-        return extractor, {**exact, "why": "too few images to gain by another"}
+        return _exact("too few images to gain by another")
     if not has_fast_bfloat16(extractor.device):
-        return extractor, {**exact, "why": "nothing lower is faster on this device"}
+        return _exact("nothing lower is faster on this device")
+    kind = choose_device(extractor.device).partition(":")[0]
+    if extractor.engine not in ("auto", *IN_BFLOAT16[kind]):
+        return _exact(f"the engine {extractor.engine} has no other")
     rows = _sample(labels, fitting.seed)
     lower = replace(extractor, precision="bfloat16")
     chosen = [files[row] for row in rows]
     first = yield from extractor.run(chosen)
+    if not first.computed and not lower.holds(chosen):
+        return _exact("features in float32 are in the cache")
     second = yield from lower.run(chosen)
+    computed = first.computed + second.computed
     first, second = common_rows([first, second])
     labels = np.unique(labels[rows][first.rows], return_inverse=True)[1]
-    if len(labels) < FEW or np.bincount(labels).max() < 2 or labels.max() < 1:
-        return extractor, {**exact, "why": "too few training images that can be read"}
+    if len(labels) < FEW or np.bincount(labels).min() < 2 or labels.max() < 1:
+        return _exact("too few training images of a class to tell", computed)
     exact_rows, lower_rows = (scale(list(each.features.values()), fitting.scaling) for each in (first, second))
-    trial = compare_precisions(exact_rows, lower_rows, labels, fitting)
-    return (lower if trial["precision"] == "bfloat16" else extractor), trial
+    return Trial(compare_precisions(exact_rows, lower_rows, labels, fitting), computed)
+
+
+def _exact(why: str, computed: int = 0) -> Trial:
+    return Trial({"precision": "float32", "why": why}, computed)
 
 
 def _sample(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Positions of `SAMPLE` images, of every class in proportion; all where there are no more."""
+    """Positions of `SAMPLE` images, as many of each class as there are; all where there are no more."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    return np.unique(by_class[np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels))).astype(int)])
+    counts = np.bincount(labels)
+    place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[np.argsort(place_in_class, kind="stable")[:SAMPLE]])
 
 
-def compare_precisions(exact: np.ndarray, lower: np.ndarray, labels: np.ndarray, fitting: Fitting) -> Trial:
+def compare_precisions(exact: np.ndarray, lower: np.ndarray, labels: np.ndarray, fitting: Fitting) -> dict[str, Any]:
     """Cross-validated accuracy with features in float32 and in bfloat16, and which of them is to be taken.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from vitrail.transfer.fine_tuning import FineTuning
 from vitrail.transfer.fitting import Fitting
 from vitrail.transfer.multi_network import MultiNetworkFeatures, extract_all
 from vitrail.transfer.pipeline import FitResult, ReadableSplit, fit_fine_tuned, fit_linear, readable_split
-from vitrail.transfer.precision import Trial, choose_precision
+from vitrail.transfer.precision import choose_precision
 
 
 class TransferWork:
@@ -52,7 +53,7 @@ class TransferWork:
     ) -> None:
         self._split, self._extractors, self._fitting, self._tuning = split, list(extractors), fitting, tuning
         self._near_copies, self._precision = near_copies, precision
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[str, dict[str, Any]] = {}
         self._source, self._report, self._in_shards, self._started = source, report, in_shards, started
         self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
@@ -61,14 +62,17 @@ class TransferWork:
             "layers": {extractor.spec.name: extractor.layers for extractor in extractors},
             "average_flip": extractors[0].flip,
             "inference_engine": extractors[0].engine,
-            "precision": precision,
         }
 
     def process(self, rows: slice) -> Generator[Event, None, Part]:
         """Features of some images; in shards as tensors `network/layer`, (n, d) float32."""
         files = self.files[rows]
-        yield from self._choose_precisions()
+        started = time.perf_counter()
+        tried = yield from self._choose_precisions()
         features = yield from extract_all(self._extractors, files)
+        if tried:
+            seconds = time.perf_counter() - started
+            features = replace(features, computed=features.computed + tried, seconds=seconds)
         first = rows.indices(len(self.files))[0]
         named = [
             {"index": first + int(row), "file": display_name(files[row]), "content": int(content)}
@@ -86,23 +90,30 @@ class TransferWork:
         }
         return Part(about, named, features.skipped, tensors)
 
-    def _choose_precisions(self) -> Generator[Event, None, None]:
-        """Each network's, on the training images; features in shards and of fine-tuned layers are float32."""
-        if self._precision == "float32" or self._in_shards or self._tuning is not None:
-            return
-        train = self._split.train
+    def _choose_precisions(self) -> Generator[Event, None, int]:
+        """Each network's, on the training images; returns the number of images that went through one for it."""
+        fixed = "asked for" if self._precision == "float32" else ""
+        fixed = fixed or ("the run is in shards" if self._in_shards else "")
+        fixed = fixed or ("the network is fine-tuned" if self._tuning is not None else "")
+        computed, train = 0, self._split.train
         for place, extractor in enumerate(self._extractors):
-            chosen, trial = yield from choose_precision(
+            name = extractor.spec.name
+            if fixed:
+                self._trials[name] = {"precision": "float32", "why": fixed}
+                continue
+            trial = yield from choose_precision(
                 extractor, self._fitting, train.files, train.labels, images=len(self.files)
             )
-            self._extractors[place] = chosen
-            self._trials[extractor.spec.name] = trial
-            if accuracy := trial.get("accuracy"):
+            self._trials[name] = trial.record
+            self._extractors[place] = replace(extractor, precision=trial.precision)
+            computed += trial.computed
+            if accuracy := trial.record.get("accuracy"):
                 yield Note(
-                    f"Features of {extractor.spec.name} in {trial['precision']}: on {trial['images']} training images "
+                    f"Features of {name} in {trial.precision}: on {trial.record['images']} training images "
                     f"cross-validation gave {percent(accuracy['bfloat16'])} in bfloat16, "
                     f"{percent(accuracy['float32'])} in float32."
                 )
+        return computed
 
     @property
     def _device(self) -> str:
@@ -135,7 +146,7 @@ class TransferWork:
                 "seconds": seconds,
                 "images_per_second": len(features.rows) / features.seconds,
                 "engines": dict(features.engines),
-                "precision": self._trials,
+                "feature_precision": self._trials,
                 "computed": features.computed,
                 "skipped": list(features.skipped),
             }
