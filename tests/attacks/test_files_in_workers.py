@@ -76,6 +76,22 @@ def test_an_image_too_large_for_a_share_of_the_memory_has_all_of_it(network, fil
     assert [part.memory for part in parts] == [room // 2, room // 2, room]
 
 
+def test_where_the_fast_network_disagrees_whole_bytes_are_searched_with_the_network_itself(network, files, monkeypatch):
+    classify, asked = FileAttack._classify, []
+
+    def lying(attack, model, pixels):
+        asked.append(model)
+        logits = classify(attack, model, pixels)
+        return logits.roll(1, dims=1) if model is attack._network.fast else logits
+
+    honest = [each for each in FileAttack(network, files[:3]).run() if isinstance(each, FileAttackResult)]
+    monkeypatch.setattr(FileAttack, "_classify", lying)
+    results = [each for each in FileAttack(network, files[:3]).run() if isinstance(each, FileAttackResult)]
+    assert {id(network.fast), id(network.reference)} == set(map(id, asked))
+    assert [each.entry()["verified"] for each in results] == [each.entry()["verified"] for each in honest]
+    assert any(each.entry()["verified"] for each in honest)
+
+
 def test_an_error_in_a_worker_is_raised(network, files, two_threads):
     with torch.no_grad():
         next(network.reference.parameters())[:] = torch.nan
