@@ -8,7 +8,8 @@ from vitrail.attacks.table import EPSILONS
 from vitrail.audit.measurements import Auditor
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.network import Network
-from vitrail.devices import is_out_of_memory
+from vitrail.devices import choose_device, is_out_of_memory
+from vitrail.errors import BadSetting
 
 
 def test_a_failed_allocation_is_recognised_on_every_device():
@@ -82,3 +83,9 @@ def test_on_a_gpu_a_saved_image_is_as_adversarial_as_said(rounding, stripes):
     found = [each for each in FileAttack(network, files).run() if isinstance(each, FileAttackResult)]
     assert len(found) == len(files)
     assert all(each.result["index"] != each.source["index"] for each in found)
+
+
+def test_the_processor_has_no_number_and_a_device_without_values_is_none():
+    assert choose_device("cpu:0") == "cpu"
+    with pytest.raises(BadSetting, match=r"There is no device 'meta' on this machine. Use auto, cpu or"):
+        choose_device("meta")
