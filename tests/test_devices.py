@@ -87,5 +87,5 @@ def test_on_a_gpu_a_saved_image_is_as_adversarial_as_said(rounding, stripes):
 
 def test_the_processor_has_no_number_and_a_device_without_values_is_none():
     assert choose_device("cpu:0") == "cpu"
-    with pytest.raises(BadSetting, match=r"There is no device 'meta' on this machine. Use auto, cpu or"):
+    with pytest.raises(BadSetting, match=r"There is no device 'meta' on this machine. Use auto"):
         choose_device("meta")
