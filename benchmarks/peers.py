@@ -51,7 +51,7 @@ def short(path: Any) -> str:
 
 @torch.no_grad()
 def check_features(network: Any, home: Path) -> None:
-    batch = torch.load(home / "batch.pth")
+    batch = torch.load(home / "batch.pth", weights_only=True)
     torch.testing.assert_close(network(batch["normalised"]), batch["features"], atol=1e-4, rtol=1e-4)
 
 
@@ -60,7 +60,7 @@ def timm_network(home: Path, classes: int = 0) -> torch.nn.Module:
     import timm
 
     network = timm.create_model(TIMM_NAME)
-    network.load_state_dict(torch.load(home / "network.pth"))
+    network.load_state_dict(torch.load(home / "network.pth", weights_only=True))
     network.reset_classifier(0)
     check_features(network.eval(), home)
     network.requires_grad_(False).reset_classifier(classes)

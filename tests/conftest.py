@@ -67,6 +67,15 @@ def judges(tmp_path_factory):
 
 
 @pytest.fixture
+def two_threads():
+    """torch has two threads, whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def failing_reads(monkeypatch):
     """Lets reads of some files fail with an input/output error; takes a function of the path."""
 

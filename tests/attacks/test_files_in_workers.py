@@ -17,14 +17,6 @@ from vitrail.image_ascent import in_workers, worker_count
 
 
 @pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def network():
     torch.manual_seed(0)
     module, spec = tiny_network.network(), tiny_network.tiny

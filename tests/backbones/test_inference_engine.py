@@ -8,6 +8,7 @@ import torch
 from vitrail.backbones import BACKBONES, inference_engine
 from vitrail.backbones.forward_pass import PooledFeatures, Trunk, torch_forward
 from vitrail.backbones.inference_engine import choose_engine
+from vitrail.backbones.openvino_engine import import_openvino
 from vitrail.errors import BadSetting, MissingExtra
 
 LAYERS = ("stage5", "pool", "logits")
@@ -143,7 +144,7 @@ def test_an_engine_without_a_lower_precision_is_not_taken_for_one(engine, backbo
 
 
 def test_an_interrupt_leaves_no_request_at_work(backbone, pixels, monkeypatch):
-    openvino, queues = pytest.importorskip("openvino"), []
+    openvino, queues = import_openvino(), []
 
     class Recorded(openvino.AsyncInferQueue):
         def __init__(self, *arguments):

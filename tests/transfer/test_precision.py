@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vitrail.cli.app import app
+from vitrail.result_differences import differences
 from vitrail.transfer import precision
 from vitrail.transfer.features import Extractor
 from vitrail.transfer.fitting import Fitting
@@ -81,7 +82,6 @@ def transferred(stripes, home, run, *more):
 
 
 def test_transfer_names_the_precision_and_caches_it_apart(fast_bfloat16, stripes, tmp_path):
-    pytest.importorskip("openvino")
     result = transferred(stripes, tmp_path, "run")
     trial = result["feature_precision"]["squeezenet"]
     assert trial["precision"] == "bfloat16"
@@ -96,7 +96,6 @@ def test_transfer_names_the_precision_and_caches_it_apart(fast_bfloat16, stripes
 
 
 def test_a_precision_that_costs_accuracy_is_not_used(fast_bfloat16, stripes, tmp_path, monkeypatch):
-    pytest.importorskip("openvino")
     rows = Extractor.rows
 
     def worse(extractor, pixels):
@@ -136,7 +135,6 @@ def test_an_engine_without_bfloat16_stays_in_float32(fast_bfloat16, stripes, tmp
 
 
 def test_what_is_cached_in_float32_is_not_computed_anew(fast_bfloat16, stripes, tmp_path):
-    pytest.importorskip("openvino")
     assert transferred(stripes, tmp_path, "one", "--precision", "float32")["computed"] == 36
     second = transferred(stripes, tmp_path, "two")
     assert second["computed"] == 0
@@ -144,7 +142,6 @@ def test_what_is_cached_in_float32_is_not_computed_anew(fast_bfloat16, stripes, 
 
 
 def test_the_passes_of_the_sample_are_counted(fast_bfloat16, stripes, tmp_path):
-    pytest.importorskip("openvino")
     assert transferred(stripes, tmp_path, "one", "--no-use-cache")["computed"] == 36 + 2 * 24
 
 
@@ -154,3 +151,13 @@ def test_the_sample_has_as_many_of_each_class_as_there_are(monkeypatch):
     chosen = labels[precision._sample(labels, seed=0)]
     assert np.bincount(chosen).tolist() == [4, 2, 4]
     assert len(precision._sample(labels[:8], seed=0)) == 8
+
+
+def test_in_shards_features_are_float32_and_it_is_named(fast_bfloat16, stripes, tmp_path):
+    result = transferred(stripes, tmp_path, "run", "--shards", "2", "--no-use-cache")
+    assert result["feature_precision"]["squeezenet"] == {"precision": "float32", "why": "the run is in shards"}
+
+
+def test_how_a_precision_was_chosen_is_no_difference_of_a_repeated_run():
+    assert not differences({"n": 1, "feature_precision": {"squeezenet": {"why": "here"}}}, {"n": 1})
+    assert differences({"n": 1, "test": {"precision": 0.5}}, {"n": 1, "test": {"precision": 0.4}})

@@ -10,14 +10,6 @@ from vitrail.visualisation.batches import Renderer, variants
 from vitrail.visualisation.targets import channel_target, class_target
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("method", ["fourier", "maco", "pixels"])
 def test_two_workers_make_the_same_images(backbone, method, two_threads):
     two = list(visualise(backbone, ["a", "b", "c"], method=method, steps=4))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vitrail.backbones.forward_pass import Forward, folded_copy, joined
+from vitrail.backbones.forward_pass import Forward, joined, optimised_copy
 from vitrail.devices import full_float32
 
 BUFFERS = 2  # one is filled while the other is computed on
@@ -24,7 +24,7 @@ def cuda_forward(name: str, module: nn.Module, example: np.ndarray, *, device: s
         name: "channels-last", "cuda-graph" (the same, launched at once) or "compiled" (by `torch.compile`, in minutes).
         precision: "float32", or "bfloat16" under autocast.
     """
-    fast = folded_copy(module).to(device)
+    fast = optimised_copy(module).to(device)
     run: Callable[[Tensor], Rows] = torch.compile(fast, dynamic=False) if name == "compiled" else fast
 
     def computed(pixels: Tensor) -> Rows:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vitrail.backbones.backbone import Backbone
 
+M = TypeVar("M", bound=nn.Module)
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 """(k · B, 3, H, W) uint8, of batches of the B that it was built for, to float32 arrays (k · B, ...)."""
 
@@ -77,16 +79,11 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     return module
 
 
-def folded_copy(module: nn.Module) -> nn.Module:
-    """A copy with batch normalisations folded into the convolutions before them, and kernels stored channels-last."""
-    return fold_batch_norms(copy.deepcopy(module)).to(memory_format=torch.channels_last)
-
-
-def optimised_copy(backbone: Backbone) -> Backbone:
+def optimised_copy(module: M) -> M:
     """Batch normalisations folded into the convolutions before them, kernels stored channels-last; float32 as before.
 
-    Layers keep their names, classes and weights' checksum; the backbone given is not touched.
+    Of a `Backbone`, layers keep their names, classes and weights' checksum. The module given is not touched.
     """
-    fast = copy.deepcopy(backbone)
+    fast = copy.deepcopy(module)
     fold_batch_norms(fast)
     return fast.to(memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitrail.backbones.cuda_engine import cuda_forward
-from vitrail.backbones.forward_pass import Forward, folded_copy, torch_forward
+from vitrail.backbones.forward_pass import Forward, optimised_copy, torch_forward
 from vitrail.backbones.openvino_engine import convert, has_openvino, openvino_forward
 from vitrail.devices import is_out_of_memory
 from vitrail.errors import BadSetting, one_line
@@ -175,7 +175,7 @@ def build_engine(name: str, job: EngineJob) -> Forward:
     if name == "openvino":
         return openvino_forward(convert(job.module, job.example), images=job.images, precision=job.precision)
     if job.kind == "cpu":
-        return torch_forward(folded_copy(job.module), len(job.example))
+        return torch_forward(optimised_copy(job.module), len(job.example))
     return cuda_forward(name, job.module, job.example, device=job.device, precision=job.precision)
 
 

@@ -113,11 +113,14 @@ class Extractor:
 
     def holds(self, files: Sequence[Path]) -> bool:
         """Whether the features of all of these files that can be read are in the cache."""
-        self._mirrored = False
-        self._stores = {layer: self._store(layer) for layer in self.layers}
         with ThreadPoolExecutor(cpu_count()) as pool:
-            digests = list(pool.map(_digest, files))
-        return not self._missing(dict(zip(digests, files, strict=True)))
+            named = dict(zip(pool.map(_digest, files), files, strict=True))
+        for mirrored in (False, True) if self.flip else (False,):
+            self._mirrored = mirrored
+            self._stores = {layer: self._store(layer) for layer in self.layers}
+            if self._missing(named):
+                return False
+        return True
 
     def _pass(self, files: Sequence[Path], *, mirrored: bool) -> Generator[Progress | Note, None, Extraction]:
         started = time.perf_counter()

@@ -39,7 +39,7 @@ class Trial:
 
     @property
     def precision(self) -> Precision:
-        """The name of it."""
+        """Of the features of all images."""
         chosen: Precision = self.record["precision"]
         return chosen
 

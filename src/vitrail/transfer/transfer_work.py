@@ -52,8 +52,11 @@ class TransferWork:
         started: float,
     ) -> None:
         self._split, self._extractors, self._fitting, self._tuning = split, list(extractors), fitting, tuning
-        self._near_copies, self._precision = near_copies, precision
-        self._trials: dict[str, dict[str, Any]] = {}
+        self._near_copies = near_copies
+        fixed = "asked for" if precision == "float32" else "the run is in shards" if in_shards else ""
+        fixed = fixed or ("the network is fine-tuned" if tuning is not None else "")
+        exact = {"precision": "float32", "why": fixed}
+        self._precisions: dict[str, dict[str, Any]] = {each.spec.name: exact for each in extractors} if fixed else {}
         self._source, self._report, self._in_shards, self._started = source, report, in_shards, started
         self.files = (*split.train.files, *split.test.files)
         self._features: MultiNetworkFeatures | None = None
@@ -91,20 +94,16 @@ class TransferWork:
         return Part(about, named, features.skipped, tensors)
 
     def _choose_precisions(self) -> Generator[Event, None, int]:
-        """Each network's, on the training images; returns the number of images that went through one for it."""
-        fixed = "asked for" if self._precision == "float32" else ""
-        fixed = fixed or ("the run is in shards" if self._in_shards else "")
-        fixed = fixed or ("the network is fine-tuned" if self._tuning is not None else "")
+        """Each network's, where it is free, on training images; returns how many went through a network for it."""
+        if self._precisions:
+            return 0
         computed, train = 0, self._split.train
         for place, extractor in enumerate(self._extractors):
             name = extractor.spec.name
-            if fixed:
-                self._trials[name] = {"precision": "float32", "why": fixed}
-                continue
             trial = yield from choose_precision(
                 extractor, self._fitting, train.files, train.labels, images=len(self.files)
             )
-            self._trials[name] = trial.record
+            self._precisions[name] = trial.record
             self._extractors[place] = replace(extractor, precision=trial.precision)
             computed += trial.computed
             if accuracy := trial.record.get("accuracy"):
@@ -146,7 +145,7 @@ class TransferWork:
                 "seconds": seconds,
                 "images_per_second": len(features.rows) / features.seconds,
                 "engines": dict(features.engines),
-                "feature_precision": self._trials,
+                "feature_precision": self._precisions,
                 "computed": features.computed,
                 "skipped": list(features.skipped),
             }
