@@ -1,10 +1,11 @@
 """Part of `benchmarks/gpu.py`: images a second of each inference engine, and from files to features."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from vitrail.backbones import BACKBONES
 from vitrail.backbones.forward_pass import PooledFeatures
 from vitrail.backbones.inference_engine import ENGINES, choose_engine
 from vitrail.devices import cpu_count
-from vitrail.errors import one_line
-from vitrail.images import read_pixels
+from vitrail.errors import BadImage, one_line
+from vitrail.transfer import decoding
+from vitrail.transfer.decoding import GROUP, Decoder, DecodingProcesses
 from vitrail.transfer.features import Extractor
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 BATCH = 256
+FILES = 12_288
 MINUTES = ("compiled",)  # engines that take a minute to build: of the first network only
 
 Check = tuple[str, Callable[[], dict[str, Any]]]
@@ -48,7 +51,7 @@ def engine_checks(device: str, data: Path, *, tiny: bool) -> Iterator[Check]:
     for place, (name, layer, make) in enumerate(networks(tiny)):
         check = partial(of_network, make, layer, device, compiles=place == 0, tiny=tiny)
         yield f"engines-{name}", check
-    yield "files-to-features", partial(of_files, data, device)
+    yield "files-to-features", partial(of_files, data, device, tiny=tiny)
 
 
 def of_network(make: Callable[[], Backbone], layer: str, device: str, *, compiles: bool, tiny: bool) -> dict[str, Any]:
@@ -77,29 +80,39 @@ def of_network(make: Callable[[], Backbone], layer: str, device: str, *, compile
     return found
 
 
-def of_files(data: Path, device: str) -> dict[str, Any]:
-    """Images a second from files to features, and of decoding alone on all cores."""
-    files = sorted((data / "scene15").rglob("*.*g"))
+def of_files(data: Path, device: str, *, tiny: bool) -> dict[str, Any]:
+    """Images a second from files to features, and of decoding alone, by threads and by processes, on all cores.
+
+    The files are copies of few, each with another end, which no decoder reads: else each content would be taken once.
+    """
     spec = BACKBONES["efficientnet-lite0"]
-    how = spec.preprocessing
+    decoder = Decoder(spec.preprocessing)
+    found: dict[str, Any] = {}
+    with TemporaryDirectory() as home, ThreadPoolExecutor(cpu_count()) as pool:
+        files = list(varied(sorted((data / "scene15").rglob("*.*g")), Path(home), 8 if tiny else FILES))
+        processes = DecodingProcesses(decoder, 1 if tiny else cpu_count())
+        list(processes.map(pool, files[: 4 * GROUP * cpu_count()]))  # until all have started
+        for name, decode in (("threads", partial(pool.map, decoder)), ("processes", partial(processes.map, pool))):
+            started = time.perf_counter()
+            assert not any(isinstance(image, BadImage) for image in decode(files))
+            found[f"decoded_by_{name}"] = round(len(files) / (time.perf_counter() - started), 1)
+        processes.close()
+        decoding.START_SECONDS = 0  # so that few files show what many get
+        run = Extractor(spec, ("pool",), device=device).run(files)
+        while True:
+            try:
+                next(run)
+            except StopIteration as stopped:
+                extraction = stopped.value
+                break
+    found["files_to_features"] = round(len(files) / extraction.seconds, 1)
+    return {"images": len(files), **found, "engine": dict(extraction.engine)}
 
-    def decode(file: Path) -> None:
-        read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
 
-    started = time.perf_counter()
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        list(pool.map(decode, files))
-    decoding = len(files) / (time.perf_counter() - started)
-    run = Extractor(spec, ("pool",), device=device).run(files)
-    while True:
-        try:
-            next(run)
-        except StopIteration as stopped:
-            extraction = stopped.value
-            break
-    return {
-        "images": len(files),
-        "decoding_alone": round(decoding, 1),
-        "files_to_features": round(len(files) / extraction.seconds, 1),
-        "engine": dict(extraction.engine),
-    }
+def varied(images: Sequence[Path], folder: Path, count: int) -> Iterator[Path]:
+    """`count` files of as many contents, in turn of each image."""
+    for number in range(count):
+        image = images[number % len(images)]
+        file = folder / f"{number}{image.suffix}"
+        file.write_bytes(image.read_bytes() + number.to_bytes(4, "big"))
+        yield file

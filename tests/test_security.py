@@ -132,6 +132,7 @@ ELSEWHERE = {
     ("tars.py", "tarfile.open"): "a tar file that was opened by the reader",
     ("idx.py", "gzip.open"): "a gzip that was opened by the reader",
     ("transfer/cache.py", "np.memmap"): "after `check_regular`",
+    ("transfer/decoding.py", "os.fdopen"): "the process's own stdout",
 }
 """What looks as if it opened, wrote or removed a file by itself, and why it may."""
 

@@ -57,4 +57,7 @@ def command(*words: object) -> str:
 
 def display_name(path: str | os.PathLike[str]) -> str:
     """Printable text for a path: control characters and bytes that are not UTF-8 become backslash escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():  # as nearly always, and each image that is read asks
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

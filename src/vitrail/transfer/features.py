@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -19,6 +20,7 @@ from vitrail.errors import BadImage
 from vitrail.events import Note, Progress
 from vitrail.image_files import display_name, read_bytes, skipped_entry
 from vitrail.transfer.cache import FeatureCache
+from vitrail.transfer.decoding import Decoder, Supply
 from vitrail.transfer.store import FeatureStore
 
 if TYPE_CHECKING:
@@ -130,23 +132,30 @@ class Extractor:
         self._computed, self._total = 0, len(files)
         digests: dict[int, bytes] = {}
         skipped: list[dict[str, str]] = []
-        with ThreadPoolExecutor(cpu_count()) as pool:
+        self._decode = Decoder(self.spec.preprocessing, mirrored)
+        processes = 0 if self._on_cpu else cpu_count()  # a network on the CPU is slower than the decoding
+        with (
+            ThreadPoolExecutor(cpu_count()) as pool,
+            closing(Supply(self._decode, pool, processes=processes)) as supply,
+        ):
             size = CHUNK if self._on_cpu else CHUNK_ACCELERATOR
             for start in range(0, len(files), size):
                 chunk = files[start : start + size]
-                outcome = yield from self._chunk(chunk, pool, start)
+                outcome = yield from self._chunk(chunk, pool, supply, start)
+                supply.speed_up(len(files) - start - len(chunk))
                 for index, (file, digest) in enumerate(zip(chunk, outcome, strict=True), start):
                     if isinstance(digest, bytes):
                         digests[index] = digest
                     else:
                         skipped.append(skipped_entry(file, digest))
         known = list(digests.values())
+        decoded_by = {"decoding_processes": supply.processes} if supply.processes else {}
         return Extraction(
             features={layer: self._stores[layer].read(known) for layer in self.layers} if known else {},
             rows=np.array(list(digests), np.int64),
             skipped=skipped,
             computed=self._computed,
-            engine=self._engine.choice if self._engine else None,
+            engine={**self._engine.choice, **decoded_by} if self._engine else None,
             seconds=time.perf_counter() - started,
             contents=np.array([int.from_bytes(digest[:8], "big") for digest in known], np.uint64),
         )
@@ -166,7 +175,7 @@ class Extractor:
         return FeatureStore(FeatureCache(self.cache, description))
 
     def _chunk(
-        self, files: Sequence[Path], pool: ThreadPoolExecutor, start: int
+        self, files: Sequence[Path], pool: ThreadPoolExecutor, supply: Supply, start: int
     ) -> Generator[Progress | Note, None, list[bytes | BadImage]]:
         """Stores the features of each file; gives its digest, or the error if it cannot be read."""
         outcome = list(pool.map(_digest, files))
@@ -174,7 +183,7 @@ class Extractor:
         bad: dict[bytes, BadImage] = {}
         new: dict[bytes, list[np.ndarray]] = {}
         size = self._batch_size() * (GROUP * cpu_count() if self._on_cpu else GROUP) if todo else 0
-        for batch in _batches(pool.map(self._decode, todo.values()), list(todo), bad, size=size):
+        for batch in _batches(supply.images(list(todo.values())), list(todo), bad, size=size):
             rows = self.rows(np.stack(list(batch.values())))
             new.update(zip(batch, zip(*rows, strict=True), strict=True))  # type: ignore[arg-type]
             self._computed += len(batch)
@@ -200,17 +209,6 @@ class Extractor:
         known = [digest for digest in files if isinstance(digest, bytes)]
         held = [store.holds(known) for store in self._stores.values()]
         return {digest: files[digest] for digest, there in zip(known, np.all(held, axis=0), strict=True) if not there}
-
-    def _decode(self, file: Path) -> np.ndarray | BadImage:
-        from vitrail.images import read_pixels
-
-        how = self.spec.preprocessing
-        try:
-            pixels = read_pixels(file, short_side=how.short_side, crop=how.size, interpolation=how.interpolation)
-        except BadImage as error:
-            return error
-        array: np.ndarray = pixels.numpy()
-        return np.ascontiguousarray(array[..., ::-1]) if self._mirrored else array
 
     def rows(self, pixels: np.ndarray) -> list[np.ndarray]:
         """Features (n, d) of each layer, of pixels (n, 3, H, W) of a batch."""
