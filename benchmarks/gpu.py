@@ -29,6 +29,8 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does it, before torch is imported
+
 import torch
 
 import vitrail

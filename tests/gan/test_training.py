@@ -42,8 +42,9 @@ def events(data, cache):
 def test_the_last_event_has_the_generator_and_its_metrics(events, data):
     end = events[-1]
     assert isinstance(end, gan.TrainingEnd)
-    assert end.metrics[0]["name"] == "frechet-distance"
-    assert end.metrics[0]["n"] == 32
+    named = {entry["name"] for entry in (*end.metrics, *end.values["refused"])}
+    assert {"frechet-distance", "kernel-distance", "coverage", "novelty"} <= named
+    assert {entry["n"] for entry in end.metrics} == {32}
     assert [entry["epoch"] for entry in end.history] == [1, 2]
     assert end.description["data"]["sha256"] == data.train.sha256
     images = end.generator(torch.randn(3, 8), torch.tensor([0, 1, 2]))

@@ -51,9 +51,8 @@ class TestFrechet:
 
 class TestKernel:
     def test_it_is_the_formula_pair_by_pair(self):
-        real, fake = normal(9, 4, 0, mean=2.0, spread=3.0), normal(7, 4, 1)
-        mean, spread = real.double().mean(0), real.double().std(0)
-        x, y = (((each.double() - mean) / spread).tolist() for each in (fake, real))
+        real, fake = normal(7, 4, 0), normal(7, 4, 1, mean=0.5)
+        x, y = (each.double().tolist() for each in (fake, real))
 
         def kernel(a, b):
             return (sum(p * q for p, q in zip(a, b, strict=True)) / 4 + 1) ** 3
@@ -64,20 +63,44 @@ class TestKernel:
 
         across = [kernel(a, b) for a in x for b in y]
         wanted = others(x) + others(y) - 2 * sum(across) / len(across)
-        assert kernel_distance(fake, real) == pytest.approx(wanted, rel=1e-9)
+        found = kernel_distance(fake, real, size=7)
+        assert found.mean == pytest.approx(wanted, rel=1e-9)
+        assert found.deviation == pytest.approx(0, abs=1e-9)
 
     def test_equal_distributions_are_near_zero_and_others_are_not(self):
         distance = KernelDistance(normal(2000, 8, 0))
         assert abs(distance(normal(2000, 8, 1))) < 0.01
         assert distance(normal(2000, 8, 1, mean=1.0)) > 0.5
 
-    def test_a_feature_that_no_real_image_varies_in_is_one_among_others(self):
-        """Divided by a deviation of nearly 0, it would be the whole distance."""
-        real, fake = normal(200, 8, 0), normal(200, 8, 1)
+    def test_a_constant_feature_changes_the_scale_alone(self):
+        """Divided by its deviation of nearly 0, it was the whole distance, 10^54."""
+        real, fake = normal(200, 8, 0), normal(200, 8, 1, mean=0.3)
         without = kernel_distance(fake[:, 1:], real[:, 1:])
-        real[:, 0] = 0.5
-        fake[:, 0] = 0.5 + 0.1 * fake[:, 0]
-        assert abs(kernel_distance(fake, real) - without) < 0.1
+        real[:, 0], fake[:, 0] = 0.5, 0.5 + 1e-9
+        assert kernel_distance(fake, real).mean == pytest.approx(without.mean, rel=0.3)
+
+    def test_deviations_shrink_with_larger_subsets(self):
+        real, fake = normal(400, 8, 0), normal(300, 8, 1, mean=0.3)
+        small, large = (kernel_distance(fake, real, size=size) for size in (20, 150))
+        assert large.deviation < small.deviation / 2
+        assert large.mean == pytest.approx(small.mean, abs=small.deviation)
+        assert kernel_distance(fake, real) == large  # half of the fewer, by default
+
+    def test_many_images_give_what_few_do(self, monkeypatch):
+        real, fake = normal(60, 8, 0), normal(50, 8, 1, mean=0.3)
+        at_once = kernel_distance(fake, real, size=20)
+        monkeypatch.setattr("vitrail.metrics.kernel.WHOLE", 10)
+        subset_by_subset = kernel_distance(fake, real, size=20)
+        assert subset_by_subset.mean == pytest.approx(at_once.mean, rel=1e-9)
+        assert subset_by_subset.deviation == pytest.approx(at_once.deviation, rel=1e-9)
+
+    @pytest.mark.parametrize("given", [{"size": 21}, {"size": 1}, {"subsets": 0}])
+    def test_subsets_that_cannot_be(self, given):
+        with pytest.raises(BadSetting):
+            kernel_distance(normal(30, 3, 0), normal(20, 3, 1), **given)
+        if given == {"size": 21}:
+            with pytest.raises(BadSetting, match="at least 20"):
+                KernelDistance(normal(30, 3, 0), size=20)(normal(10, 3, 1))
 
 
 class TestNeighbours:

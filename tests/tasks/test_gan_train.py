@@ -60,7 +60,10 @@ def test_every_metric_has_its_baseline_and_feature_extractor(finished):
         assert each["label"].endswith(f"[judge@{sha[:8]}, 128, 12]")
         assert np.isfinite([each["value"], each["baseline"]]).all()
         assert each["n"] == 12
+        constant = each["extractor"].pop("constant")
         assert each["extractor"] == {"name": "judge", "sha256": sha, "dimension": 128}
+        assert 0 <= constant < 128
+    assert "too few" in result["uncertified"]
     assert 0 <= result["label_agreement"] <= 1
     assert result["judge"]["n"] == 12
     assert result["choices"]["mode"] == "reference"

@@ -280,6 +280,17 @@ def _square(options: PixelOptions) -> str:
     return f"Images are read at {options.size} x {options.size}, the middle square of each."
 
 
+def read_square_images(files: Sequence[Path], size: int) -> tuple[PixelSet, tuple[dict[str, str], ...]]:
+    """Images without labels, the middle square of each at `size` pixels; and `file`, `kind` and `reason` of the others.
+
+    Raises:
+        BadImage: none can be read.
+    """
+    options = PixelOptions(size=size)
+    read = _read(files, torch.zeros(len(files), dtype=torch.long), (), options)
+    return read.images, read.skipped
+
+
 def _read(files: Sequence[Path], labels: Tensor, names: tuple[str, ...], options: PixelOptions) -> _Read:
     """Images from files, the middle square at the size asked for; unreadable ones are skipped."""
 

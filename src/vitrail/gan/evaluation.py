@@ -18,6 +18,7 @@ from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, differences, find_training_data, open_training_data
 from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path
 from vitrail.images import to_rgb
+from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
 from vitrail.settings import cache_folder
@@ -29,7 +30,8 @@ class EvaluationEnd:
     """The evaluation has ended.
 
     Attributes:
-        metrics: each with `name`, `label`, `value`, `baseline`, `n` and `extractor`.
+        metrics: each with `name`, `label`, `value`, `baseline`, `n` and `extractor`; without those that the certificate
+            of these images refuses.
         label_agreement: fraction of images in which the judge sees their label; None without labels or judge.
         gan_train: GAN-train score with its baseline, if it was computed.
         values: everything, as in `result.json`.
@@ -105,7 +107,10 @@ def evaluate(
         raise BadSetting(
             "The judge of grey images cannot judge colour ones. Use extractor='squeezenet', or other images."
         )
-    evaluation = SampleEvaluation(features, data.train, data.held_out, count=samples, seed=seed)
+    certificate = yield from open_certificate(features, data.train, data.held_out, cache=cache / "certificates")
+    evaluation = SampleEvaluation(
+        features, data.train, data.held_out, count=samples, seed=seed, certificate=certificate
+    )
     labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
     pixels = generator.images(generator.latents(seed, evaluation.count), labels)
     if data.train.channels == 3:
@@ -120,6 +125,8 @@ def evaluate(
         "device": device,
         "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
         "metrics": entries,
+        "scale": None if metrics.scale is None else vars(metrics.scale),
+        **evaluation.certificate_values(),
         "label_agreement": metrics.label_agreement,
         "label_agreement_per_name": metrics.per_name,
         **({} if score is None else {"gan_train": score}),

@@ -77,9 +77,12 @@ def distance_lines(named: Sequence[tuple[str, Values]], *, comparable: bool) -> 
 def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Lines of a summary: the main metrics, each with its baseline."""
     by_name = {entry["name"]: entry for entry in metrics}
-    distance = by_name["frechet-distance"]
-    yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
-    yield "measured with", f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
+    if distance := by_name.get("frechet-distance"):
+        yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
+        with_n = f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
+        yield "measured with", with_n
+    if scale := values.get("scale"):
+        yield "scale", scale["text"]
     for name in SUMMARY_METRICS:
         if name in by_name:
             entry = by_name[name]
@@ -87,6 +90,11 @@ def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
     if values["label_agreement"] is not None:
         accuracy = values["judge"]["accuracy"]
         yield "label agreement", f"{percent(values['label_agreement'])} (real images: {percent(accuracy)})"
+    if refused := values.get("refused"):
+        names = ", ".join(entry["name"] for entry in refused)
+        yield "not shown", f"{names}: blind to degraded real images in features of {refused[0]['extractor']}"
+    if values.get("uncertified"):
+        yield "uncertified", str(values["uncertified"])
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:

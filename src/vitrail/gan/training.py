@@ -39,6 +39,7 @@ from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.gan_training.state import TrainingOptions, loss_of
 from vitrail.gan_training.steps import VALUES, train_steps
 from vitrail.interrupts import Interrupts
+from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
@@ -178,7 +179,9 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         judge = extractor.values() if isinstance(extractor, ClassifierFeatures) else None
         if judge is not None:
             yield Note(f"Judge: accuracy {percent(judge['accuracy'])} on {count(judge['n'], 'held-out image')}.")
-        evaluator = SampleEvaluation(extractor, data.train, data.held_out, count=evaluation.samples, seed=seed)
+        certificate = yield from open_certificate(extractor, data.train, data.held_out, cache=cache / "certificates")
+        evaluate = partial(SampleEvaluation, extractor, data.train, data.held_out, seed=seed, certificate=certificate)
+        evaluator = evaluate(count=evaluation.samples)
         seconds["judge"] = time.perf_counter() - begin
 
     # ---- Initial weights, or those of a checkpoint
@@ -198,7 +201,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         yield Note(f"Resumed after step {run.gan.steps}.")
     if evaluator is not None:
         extractor_name = evaluator.extractor.name
-        yield TrainingStart(data, description, extractor_name, evaluator.count, evaluator.baselines, judge)
+        refused = [metric["name"] for metric in evaluator.certificate_values()["refused"]]
+        yield TrainingStart(data, description, extractor_name, evaluator.count, evaluator.baselines, judge, refused)
 
     # ---- Training: all ranks decide alike, from values of the global batch and from metrics of rank 0
     every = evaluation.every or max(1, epochs // EVALUATIONS)
@@ -258,7 +262,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         return
     begin = time.perf_counter()
     generator = run.best_generator()
-    final = SampleEvaluation(evaluator.extractor, data.train, data.held_out, count=evaluation.final_samples, seed=seed)
+    final = evaluate(count=evaluation.final_samples)
     metrics = final.measure(_images(run, generator, final), final.labels, conditional=run.conditional)
     seconds["evaluation"] += time.perf_counter() - begin
     description = {**description, "data": data.description, "seed": seed}
@@ -269,6 +273,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         "device": device,
         "judge": judge,
         "metrics": entries,
+        "scale": None if metrics.scale is None else vars(metrics.scale),
+        **final.certificate_values(),
         "label_agreement": metrics.label_agreement,
         "label_agreement_per_name": metrics.per_name,
         **_run_values(run, monitor, seconds),

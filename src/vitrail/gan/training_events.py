@@ -23,6 +23,7 @@ class TrainingStart:
         n: number of images of each evaluation while training.
         baselines: the metrics of `n` held-out real images.
         judge: accuracy of the sample classifier, if that is the feature extractor.
+        refused: metrics that cannot tell degraded real images from real ones, and are not to be shown.
     """
 
     data: TrainingData = field(repr=False)
@@ -31,6 +32,7 @@ class TrainingStart:
     n: int
     baselines: Mapping[str, float]
     judge: Mapping[str, Any] | None
+    refused: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

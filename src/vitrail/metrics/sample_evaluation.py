@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,16 +13,17 @@ from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.metrics.arguments import FEWEST
-from vitrail.metrics.distances import METRICS
-from vitrail.metrics.diversity import diversity
+from vitrail.metrics.certificate import Certificate, Scale, certificate_images
 from vitrail.metrics.feature_extractors import (
     ClassifierFeatures,
     FeatureExtractor,
     classifier_features,
     train_sample_classifier,
 )
+from vitrail.metrics.frechet import FrechetDistance
 from vitrail.metrics.inception import InceptionFeatures
-from vitrail.metrics.prdc import NEAREST, prdc
+from vitrail.metrics.prdc import NEAREST
+from vitrail.metrics.real_images import RealImages
 from vitrail.metrics.sample_classifier import agreement
 from vitrail.tensors import Condition
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed, describe
@@ -44,6 +44,10 @@ class SampleMetrics:
         label_agreement: fraction of labels that the judge confirms; None without labels or judge.
         per_name: label agreement of each class or attribute.
         n: number of images.
+        scale: how far away they are, in what real images lose; None without a certificate that can tell.
+        deviations: of the metrics that are means over subsets of the images.
+        coverage_per_class: share of the real images of each class that have a sample near them; empty without classes,
+            or where coverage cannot tell.
     """
 
     values: dict[str, float]
@@ -51,6 +55,9 @@ class SampleMetrics:
     label_agreement: float | None
     per_name: dict[str, float]
     n: int
+    scale: Scale | None = None
+    deviations: Mapping[str, float] = field(default_factory=dict)
+    coverage_per_class: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -67,6 +74,7 @@ class SampleEvaluation:
     Args:
         count: images on each side, at most as many as there are training and held-out images.
         seed: of the selection of real images and of the labels.
+        certificate: of these images and this network; what it refuses is left out of `entries`.
 
     Raises:
         BadSetting: fewer than 2 images on a side, sets of images of other sizes, or features that are not finite.
@@ -78,7 +86,14 @@ class SampleEvaluation:
     """
 
     def __init__(
-        self, extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet, *, count: int, seed: int
+        self,
+        extractor: FeatureExtractor,
+        train: PixelSet,
+        held_out: PixelSet,
+        *,
+        count: int,
+        seed: int,
+        certificate: Certificate | None = None,
     ) -> None:
         check_count("count", count, least=FEWEST)
         check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
@@ -100,11 +115,14 @@ class SampleEvaluation:
         training = train.take(rows[: max(self.count, extractor.max_images)])
         real = held_out.take(torch.randperm(len(held_out), generator=draws)[: self.count])
         self.labels: Condition = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
-        self._training = extractor.features(training.images)
-        self._reference = self._training[: self.count]
-        self._real = extractor.features(real.images), groups(real.labels)
-        self._distances = {name: METRICS[name](self._reference) for name in METRICS}
-        self.baselines = self._values(*self._real)
+        features, self._certificate = extractor.features(training.images), certificate
+        held_out_features = extractor.features(real.images), groups(real.labels)
+        self._real = RealImages(features[: self.count], features, held_out_features)
+        classes = bool(train.names) and not train.has_attributes
+        self._classes = (training.labels[: self.count], train.names) if classes else None
+        self.baselines = self._real.measure(*held_out_features).values
+        tried_on = certificate_images(extractor, train, held_out) if certificate is not None else None
+        self._tried_on = None if tried_on is None else extractor.features(tried_on.reference)
 
     @property
     def accuracy(self) -> float | None:
@@ -134,13 +152,64 @@ class SampleEvaluation:
                 label_agreement, per_name = float(correct.mean()), self._per_name(correct, labels)
         else:
             features = self.extractor.features(pixels)
-        values = self._values(features, groups(labels))
-        return SampleMetrics(values, self.baselines, label_agreement, per_name, self.count)
+        found = self._real.measure(features, groups(labels))
+        return SampleMetrics(
+            found.values,
+            self.baselines,
+            label_agreement,
+            per_name,
+            self.count,
+            scale=self._scale(features),
+            deviations=found.deviations,
+            coverage_per_class=self._coverage_per_class(features),
+        )
+
+    def _coverage_per_class(self, features: Tensor) -> dict[str, float]:
+        if self._classes is None or self.count <= NEAREST or self._refusal("coverage"):
+            return {}
+        labels, names = self._classes
+        covered = self._real.covered(features).float()
+        return {names[label]: float(covered[labels == label].mean()) for label in torch.unique(labels).tolist()}
+
+    def _scale(self, features: Tensor) -> Scale | None:
+        certificate, reference = self._certificate, self._tried_on
+        if certificate is None or reference is None or len(features) < certificate.n:
+            return None
+        return certificate.scale(FrechetDistance(reference)(features[: certificate.n]))
+
+    def certificate_values(self) -> dict[str, Any]:
+        """Keys of `result.json`: `certificate`, and `refused` with `name`, `extractor` and `reason` of each metric."""
+        if self._certificate is None:
+            return {}
+        reasons = {name: self._refusal(name) for name in self.baselines}
+        refused = [
+            {"name": name, "extractor": self.extractor.name, "reason": reason}
+            for name, reason in reasons.items()
+            if reason
+        ]
+        return {
+            "certificate": self._certificate.entries(),
+            "uncertified": self._certificate.undefined,
+            "refused": refused,
+        }
+
+    def _refusal(self, name: str) -> str:
+        """Why a metric is not to be shown; empty: it is. Where there are too few images to try it, none is refused."""
+        certificate = self._certificate
+        return certificate.refusal(name) if certificate is not None and not certificate.undefined else ""
 
     def entries(self, metrics: SampleMetrics) -> list[dict[str, Any]]:
-        """The key `metrics` of `result.json`: every value with its baseline, count and feature extractor."""
+        """The key `metrics` of `result.json`: every value with its baseline, count and feature extractor.
+
+        Metrics that the certificate refuses are missing.
+        """
         extractor = self.extractor
-        identity = {"name": extractor.name, "sha256": extractor.weights_sha256, "dimension": extractor.dimension}
+        identity = {
+            "name": extractor.name,
+            "sha256": extractor.weights_sha256,
+            "dimension": extractor.dimension,
+            "constant": self._real.constant,
+        }
         abbreviations = {**ABBREVIATIONS, "frechet-distance": "FID"} if self._is_fid() else ABBREVIATIONS
         where = f"[{extractor.name}@{extractor.weights_sha256[:8]}, {extractor.dimension}, {metrics.n}]"
         return [
@@ -151,20 +220,14 @@ class SampleEvaluation:
                 "baseline": metrics.baselines[name],
                 "n": metrics.n,
                 "extractor": identity,
+                **({"deviation": metrics.deviations[name]} if name in metrics.deviations else {}),
             }
             for name, value in metrics.values.items()
+            if not self._refusal(name)
         ]
 
     def _is_fid(self) -> bool:
         return isinstance(self.extractor, InceptionFeatures) and self.count >= FID_COUNT
-
-    def _values(self, features: Tensor, labels: Tensor) -> dict[str, float]:
-        values = {name: distance(features) for name, distance in self._distances.items()}
-        if self.count > NEAREST:
-            values |= vars(prdc(features, self._reference))
-        varied = vars(diversity((features, labels), self._real, self._training))
-        # Without two held-out images of a class there is nothing to divide by: no figure, and no alarm about it.
-        return values | {name.replace("_", "-"): value for name, value in varied.items() if not math.isnan(value)}
 
     def _per_name(self, correct: Tensor, labels: Condition) -> dict[str, float]:
         assert isinstance(self.extractor, ClassifierFeatures)

@@ -12,15 +12,17 @@ from torch import nn
 
 from vitrail.datasets.changes import files_table
 from vitrail.decoding import decode
-from vitrail.errors import BadImage, MissingExtra
-from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table, Weights
+from vitrail.errors import BadImage
+from vitrail.events import Attachment, Event, Image, Summary, Table, Weights
 from vitrail.formatting import duration, number
+from vitrail.gan.evaluation_report import metric_table
 from vitrail.gan.generator_card import generator_card
 from vitrail.gan.results import alarm_names, metric_lines
 from vitrail.gan.sample_rows import ROWS, image_rows, real_rows, sample_grid_labels
+from vitrail.gan.training_curves import training_curves
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan_training.sampling import generate_images, latents_of
-from vitrail.plots import Axis, Line, animation, curve, grid
+from vitrail.plots import animation, grid
 from vitrail.plots.encode import encode_png
 
 FRAMES = 60  # of the animation, at most
@@ -53,7 +55,8 @@ class TrainingReport:
         samples, epoch = self._samples(event.generator), event.epoch
         sheet = grid({f"epoch {epoch}": samples, "real": self._real}, self._names)
         self._frames[epoch] = grid({f"epoch {epoch}": samples}, self._names)
-        values = [f"{name} {number(event.values[name])}" for name in CAPTION_VALUES if name in event.values]
+        shown = [name for name in CAPTION_VALUES if name in event.values and name not in self._start.refused]
+        values = [f"{name} {number(event.values[name])}" for name in shown]
         caption = f"Samples after epoch {epoch}: {', '.join(values) or 'not evaluated'}"
         yield Image(f"samples_{epoch:04d}", caption, encode_png(sheet), "samples", epoch)
 
@@ -69,7 +72,7 @@ class TrainingReport:
         if frames:
             interval = max(1, -(-len(frames) // FRAMES))
             yield Attachment("images", "evolution.gif", animation(frames[::-interval][::-1], milliseconds=250))
-        yield from self._curves(end.history)
+        yield from training_curves(self._start, end.history)
         yield from _tables(end)
         tensors = {name: value.cpu().numpy() for name, value in end.generator.state_dict().items()}
         yield Weights("generator", tensors, dict(end.description), generator_card(end, self._start.data.train))
@@ -105,46 +108,6 @@ class TrainingReport:
                 frame = np.asarray(sheet)[: shape[0], : shape[1]]
                 self._frames |= {epoch: frame} if frame.shape == shape else {}
         return [self._frames[epoch] for epoch in sorted(self._frames)]
-
-    def _curves(self, history: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
-        steps = [entry["step"] for entry in history]
-
-        def line(key: str, name: str) -> Line:
-            return Line(steps, [float("nan") if entry.get(key) is None else entry[key] for entry in history], name)
-
-        evaluated = [entry for entry in history if "frechet-distance" in entry]
-        baseline = self._start.baselines["frechet-distance"]
-        try:
-            losses = [line("discriminator_loss", "D"), line("generator_loss", "G")]
-            yield Plot("losses", "Losses, means of each epoch", curve(losses, Axis("step", "loss")))
-            probabilities = [
-                line("d_real", "D(x)"),
-                line("d_fake_before_g", "D(G(z)) before"),
-                line("d_fake_after_g", "D(G(z)) after"),
-            ]
-            axis = Axis("step", "D", percent_y=True)
-            yield Plot("beliefs", "D(x) and D(G(z)), before and after the update of G", curve(probabilities, axis))
-            if evaluated:
-                at = [entry["step"] for entry in evaluated]
-                distances = [
-                    Line(at, [entry["frechet-distance"] for entry in evaluated], "samples"),
-                    Line([at[0], at[-1]], [baseline, baseline], "real images (baseline)"),
-                ]
-                axis = Axis("step", f"Fréchet distance ({self._start.extractor}, N = {self._start.n})")
-                yield Plot("distance", "Fréchet distance while training, and its baseline", curve(distances, axis))
-                names = [name for name in ("coverage", "precision", "label_agreement") if name in evaluated[0]]
-                scores = [Line(at, [entry[name] for entry in evaluated], name.replace("_", " ")) for name in names]
-                yield Plot("scores", "Scores while training", curve(scores, Axis("step", "score", percent_y=True)))
-        except MissingExtra as error:
-            yield Note(f"{error} No curves were plotted.", "missing-extra")
-
-
-def metric_table(end_metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Table:
-    """The table of all metrics."""
-    rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in end_metrics]
-    if values["label_agreement"] is not None:
-        rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
-    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, prominent=False)
 
 
 def _tables(end: TrainingEnd) -> Iterator[Event]:

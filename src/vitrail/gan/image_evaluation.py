@@ -1,0 +1,175 @@
+"""Evaluation of generated images that lie in a folder, whatever program made them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitrail.datasets.pixel_data import PixelOptions, read_square_images
+from vitrail.datasets.pixels import PixelSet
+from vitrail.devices import choose_device
+from vitrail.errors import BadFolder
+from vitrail.events import Event, Note, Progress, skipped_notes
+from vitrail.formatting import count, display_name
+from vitrail.gan.evaluation import EvaluationEnd
+from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.training import FEWEST_SAMPLES
+from vitrail.gan.training_data import TrainingData, open_training_data
+from vitrail.image_files import find_images
+from vitrail.images import read_pixels, to_rgb
+from vitrail.metrics.certificate import Certificate
+from vitrail.metrics.certificate_cache import open_certificate
+from vitrail.metrics.degradations import DEGRADATIONS
+from vitrail.metrics.feature_extractors import ClassifierFeatures, FeatureExtractor
+from vitrail.metrics.sample_evaluation import SampleEvaluation
+
+LARGEST_SIDE = 256  # pixels to which samples are reduced: no network here looks closer
+HELD_OUT = 0.5  # of real images that have no test part: as many to compare with as to be compared
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared: generated images and real ones, of one size and of equally many channels.
+
+    Attributes:
+        samples: (N, C, S, S) uint8.
+        data: the real images.
+        skipped: samples that could not be read.
+    """
+
+    samples: Tensor = field(repr=False)
+    data: TrainingData
+    skipped: tuple[dict[str, str], ...]
+
+
+def open_compared(
+    samples: str | Path, against: str | Path, *, size: int | None, seed: int, cache: Path, download: bool
+) -> Compared:
+    """Opens generated and real images at one size: by default the one of the first sample, `LARGEST_SIDE` at most.
+
+    Raises:
+        BadFolder, BadImage, UnknownName: images that cannot be read, or too few.
+    """
+    files = find_images(samples)
+    if size is None:
+        size = min(LARGEST_SIDE, *read_pixels(files[0]).shape[1:])
+    generated, skipped = read_square_images(files, size)
+    if len(generated) < FEWEST_SAMPLES:
+        raise BadFolder(
+            f"'{display_name(samples)}' holds {count(len(generated), 'readable image')}, too few to be measured. "
+            f"Use at least {FEWEST_SAMPLES}."
+        )
+    options = PixelOptions(size=size, held_out=HELD_OUT, seed=seed, home=cache / "datasets", download=download)
+    data = open_training_data(against, options)
+    pixels = generated.to_grayscale().images
+    if pixels.shape[1] != data.train.channels:
+        pixels = to_rgb(pixels).contiguous()
+        opened = data.opened
+        data = replace(data, opened=replace(opened, train=_coloured(opened.train), held_out=_coloured(opened.held_out)))
+    return Compared(pixels, data, skipped)
+
+
+def evaluate_images(
+    compared: Compared, *, extractor: str = "auto", most: int = 10_000, seed: int = 0, device: str = "auto", cache: Path
+) -> Iterator[Event | EvaluationEnd]:
+    """Measures generated images against real ones; yields notes and progress, and `EvaluationEnd` last.
+
+    Args:
+        extractor: feature extractor, see `open_certified`.
+        most: images on each side, at most as many as there are.
+        seed: of the choice of images, where there are more than are compared.
+        cache: folder of judges and certificates.
+    """
+    started, device, data = time.perf_counter(), choose_device(device), compared.data
+    yield from data.opened.events()
+    yield from skipped_notes(compared.skipped)
+    features, certificate = yield from open_certified(extractor, data, seed=seed, device=device, cache=cache)
+    evaluation = SampleEvaluation(
+        features,
+        data.train,
+        data.held_out,
+        count=min(most, len(compared.samples)),
+        seed=seed,
+        certificate=certificate,
+    )
+    chosen = torch.randperm(len(compared.samples), generator=torch.Generator().manual_seed(seed))[: evaluation.count]
+    no_class = torch.zeros(evaluation.count, dtype=torch.long)
+    metrics = evaluation.measure(compared.samples[chosen], no_class, conditional=False)
+    copies = _equal_images(compared.samples, data)
+    if copies:
+        text = f"{copies:,} of {count(len(compared.samples), 'sample')} are equal to real images, pixel by pixel."
+        yield Note(text, "warning")
+    entries = evaluation.entries(metrics)
+    values = {
+        "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
+        "device": device,
+        "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
+        "metrics": entries,
+        "scale": None if metrics.scale is None else vars(metrics.scale),
+        **evaluation.certificate_values(),
+        "samples": len(compared.samples),
+        "equal_to_real_images": copies,
+        "coverage_per_class": dict(metrics.coverage_per_class),
+        "label_agreement": None,
+        "label_agreement_per_name": {},
+        "alarms": [],
+        "seconds": {"total": time.perf_counter() - started},
+    }
+    yield EvaluationEnd(entries, None, None, values)
+
+
+def open_certified(
+    name: str, data: TrainingData, *, seed: int, device: str, cache: Path
+) -> Generator[Progress | Note, None, tuple[FeatureExtractor, Certificate]]:
+    """A feature extractor and its certificate on these images; "auto": the first whose Fréchet distance can tell.
+
+    A pretrained network is tried first, of grey images with classes (digits and the like) the judge.
+    """
+    names = [name]
+    if name == "auto":
+        names = ["efficientnet-lite0", *(["judge"] if data.train.names else [])]
+        names = names[::-1] if data.train.channels == 1 else names
+    first: tuple[FeatureExtractor, Certificate] | None = None
+    for each in names:
+        extractor = yield from open_feature_extractor(
+            each, data.train, data.held_out, seed=seed, device=device, cache=cache / "judges"
+        )
+        certificate = yield from open_certificate(extractor, data.train, data.held_out, cache=cache / "certificates")
+        first = first or (extractor, certificate)
+        refusal = "" if certificate.undefined else certificate.refusal("frechet-distance")
+        if not refusal:
+            return extractor, certificate
+        yield Note(f"The Fréchet distance cannot tell in features of {extractor.name}: {refusal}.")
+    assert first is not None
+    return first
+
+
+def _coloured(images: PixelSet) -> PixelSet:
+    return replace(images, images=to_rgb(images.images).contiguous())
+
+
+def _equal_images(samples: Tensor, data: TrainingData) -> int:
+    """Number of samples whose pixels are those of a real image."""
+    real = {image.numpy().tobytes() for each in (data.train, data.held_out) for image in each.images}
+    return sum(image.numpy().tobytes() in real for image in samples)
+
+
+def scale_rows(compared: Compared, scale: Mapping[str, Any], columns: int) -> list[tuple[str, Tensor]]:
+    """Samples between real images that get worse from row to row, where the scale puts them: name, and images."""
+    real = compared.data.held_out.images[:columns]
+    columns = min(columns, len(real), len(compared.samples))
+    real, samples = real[:columns], compared.samples[:columns]
+    way = DEGRADATIONS[scale["degradation"]]
+    rows = [("real images", real)]
+    rows += [(way.describe(level), way.apply(real, level)) for level in way.strengths(real.shape[-1])]
+    strengths = [0.0, *way.strengths(real.shape[-1])]
+    level = scale["level"] or 0.0
+    beyond = scale["text"].startswith("further")
+    place = len(rows) if beyond else 1 + max(index for index, each in enumerate(strengths) if each <= level)
+    return [*rows[:place], ("samples", samples), *rows[place:]]
