@@ -302,3 +302,27 @@ def test_what_becomes_of_the_label_that_D_does_not_see():
         ).sentences
         == ()
     )
+
+
+def without(result, *names):
+    """A result whose certificate refused these metrics."""
+    return {**result, "metrics": [entry for entry in result["metrics"] if entry["name"] not in names]}
+
+
+@pytest.mark.parametrize("refused", [("frechet-distance",), ("coverage",), ("frechet-distance", "coverage", "novelty")])
+def test_metrics_that_were_refused_are_not_missed(refused):
+    results = {
+        name: without(trained(), *refused) for name in ("faces", "faces-beta1-0.9", "digits-dcgan", "digits-mlp")
+    }
+    faces = {name: results[name] for name in ("faces", "faces-beta1-0.9")}
+    told = [
+        gan_findings.training_findings({"faces": results["faces"]}),
+        gan_findings.beta1_findings(faces),
+        gan_findings.loss_findings(faces),
+        gan_findings.best_findings(faces),
+        conditional_gan_findings.conditional_findings({"digits-dcgan": results["digits-dcgan"]}),
+        conditional_gan_findings.pair_findings(results),
+    ]
+    words = " ".join(map(said, told))
+    assert ("cannot tell" in words) == ("frechet-distance" in refused)
+    assert "FD 50" not in words or "frechet-distance" not in refused

@@ -41,6 +41,12 @@ def pair_findings(results: Results) -> Findings:
     quicker = (
         f"{pace:.1f} times as many images a second as" if pace >= 1 else f"only {pace:.2f} times the images a second of"
     )
+    first = (
+        f"The fully connected pair trains on {quicker} the convolutional one. Its label agreement is "
+        f"{percent(mlp['label_agreement'])} against {percent(dcgan['label_agreement'])}."
+    )
+    if not all(metric(result, name) for result in (mlp, dcgan) for name in ("frechet-distance", "novelty")):
+        return Findings([first, "How far their samples lie from real digits these features cannot tell."])
     near = (
         "farther from"
         if _value(mlp, "frechet-distance") > CLEAR * _value(dcgan, "frechet-distance")
@@ -50,8 +56,7 @@ def pair_findings(results: Results) -> Findings:
     shows = "its noise shows in that metric" if noise else "it is no noisier by that metric"
     return Findings(
         [
-            f"The fully connected pair trains on {quicker} the convolutional one. Its label agreement is "
-            f"{percent(mlp['label_agreement'])} against {percent(dcgan['label_agreement'])}.",
+            first,
             f"Its samples lie {near} real digits (FD {_value(mlp, 'frechet-distance'):.3g} against "
             f"{_value(dcgan, 'frechet-distance'):.3g}), and {_value(mlp, 'novelty'):.2f} times as far from training "
             f"images as new real digits do, against {_value(dcgan, 'novelty'):.2f}: {shows}.",

@@ -19,12 +19,16 @@ def training_findings(results: Results) -> Findings:
     """Of one training: how near its samples come to real images, and the balance of D and G."""
     ((name, result),) = results.items()
     distance = metric(result, "frechet-distance")
-    value, baseline = distance["value"], distance["baseline"]
-    near = "close to real images" if value < NEAR * baseline else "still far from real images"
+    if distance:
+        value, baseline = distance["value"], distance["baseline"]
+        near = "close to real images" if value < NEAR * baseline else "still far from real images"
+        near = f"are {near}: FD {value:.3g}, real-vs-real baseline {baseline:.3g}"
+    else:
+        near = "are at a distance from real images that these features cannot tell"
     return Findings(
         [
             f"After {result['epochs']} epochs ({result['steps']:,} steps) the best samples, those of "
-            f"epoch {result['best']['epoch']}, are {near}: FD {value:.3g}, real-vs-real baseline {baseline:.3g}.",
+            f"epoch {result['best']['epoch']}, {near}.",
             f"In the last epoch {balance(result)}. {alarms(result)}",
         ],
         rows_of(name, result),
