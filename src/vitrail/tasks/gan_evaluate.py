@@ -26,8 +26,10 @@ class GanEvaluate(Task):
         positional=True,
         place="images",
     )
-    against: str = setting("", "Real images to compare a folder of generated images with", panel=DATA, place="images")
-    data: str = setting("", "Real images for a generator; default: those of its training", panel=DATA, place="images")
+    against: str | None = setting(None, "Real images to measure generated ones by", panel=DATA, place="images")
+    data: str | None = setting(
+        None, "Real images for a generator; default: those of its training", panel=DATA, place="images"
+    )
     size: int | None = setting(
         None, "With --against: side in pixels; default: that of the first image, 256 at most", panel=DATA, ge=8, le=1024
     )
@@ -47,7 +49,7 @@ class GanEvaluate(Task):
         if self.against and is_run:
             raise BadSetting(f"'{name}' is a run, not a folder of generated images. Use --data for --against.")
         if self.against:
-            yield from self._images()
+            yield from self._images(self.against)
             return
         if self.generator.is_dir() and not is_run and next(images_below(self.generator), None):
             raise BadSetting(f"'{name}' is a folder of images, not a run. Use --against REAL_IMAGES to measure them.")
@@ -73,12 +75,12 @@ class GanEvaluate(Task):
         following = command("gan", "sample", self.generator, "--count", 64)
         yield from report_generator(events, data, name=str(self.generator), following=following)
 
-    def _images(self) -> Iterator[Event]:
+    def _images(self, against: str) -> Iterator[Event]:
         from vitrail.gan.evaluation_report import report_images
         from vitrail.gan.image_evaluation import evaluate_images, open_compared
 
         compared = open_compared(
-            self.generator, self.against, size=self.size, seed=self.seed, cache=self.cache, download=self.download
+            self.generator, against, size=self.size, seed=self.seed, cache=self.cache, download=self.download
         )
         events = evaluate_images(
             compared,
