@@ -56,7 +56,7 @@ def evaluated(*arguments, cache, run_folder=None):
 def outcome(real, cache, tmp_path_factory):
     """One class alone, blurred; some files that are no images; some that are real ones."""
     home = tmp_path_factory.mktemp("samples")
-    samples = store(home / "samples", blur(pictures(60, 7, 0), 0.9))
+    samples = store(home / "samples", blur(pictures(100, 7, 0), 0.9))
     (samples / "broken.png").write_bytes(b"nothing")
     for number in range(3):
         (samples / f"copy{number}.png").write_bytes((real / "red" / f"{number}.png").read_bytes())
@@ -69,7 +69,7 @@ def test_everything_is_in_the_result(outcome):
     assert {"name", "value", "baseline", "n", "extractor"} <= result["metrics"][0].keys()
     assert result["scale"]["degradation"] == "blur"
     assert {"metric", "degradation", "values", "distinguished"} <= result["certificate"][0].keys()
-    assert result["samples"] == 63
+    assert result["samples"] == 103
     assert result["equal_to_real_images"] == 3
     assert [entry["file"].rpartition("/")[2] for entry in result["skipped"]] == ["broken.png"]
     shown = {entry["name"] for entry in result["metrics"]}
@@ -94,8 +94,8 @@ def test_the_figure_has_a_row_of_samples(outcome):
 def test_blurred_images_are_further_away_than_real_ones(real, cache, tmp_path):
     levels = []
     for name, sigma in (("real", 0), ("little", 0.5), ("more", 1.5)):
-        pixels = pictures(80, 5, 0)
-        pixels[40:] = pictures(40, 6, 1)
+        pixels = pictures(100, 5, 0)
+        pixels[50:] = pictures(50, 6, 1)
         samples = store(tmp_path / name, blur(pixels, sigma) if sigma else pixels, "bmp")
         result, _ = evaluated(samples, "--against", real, cache=cache)
         levels.append(result["scale"]["level"] or 0.0)

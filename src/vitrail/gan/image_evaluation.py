@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -13,8 +15,9 @@ from torch import Tensor
 
 from vitrail.datasets.pixel_data import PixelOptions, read_square_images
 from vitrail.datasets.pixels import PixelSet
+from vitrail.decoding import decode
 from vitrail.devices import choose_device
-from vitrail.errors import BadFolder
+from vitrail.errors import BadFolder, BadImage
 from vitrail.events import Event, Note, Progress, skipped_notes
 from vitrail.formatting import count, display_name
 from vitrail.gan.evaluation import EvaluationEnd
@@ -22,14 +25,15 @@ from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data
 from vitrail.image_files import find_images
-from vitrail.images import read_pixels, to_rgb
+from vitrail.images import to_rgb
 from vitrail.metrics.certificate import Certificate
 from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.degradations import DEGRADATIONS
 from vitrail.metrics.feature_extractors import ClassifierFeatures, FeatureExtractor
 from vitrail.metrics.sample_evaluation import SampleEvaluation
 
-LARGEST_SIDE = 256  # pixels to which samples are reduced: no network here looks closer
+SIZED = 50  # files whose sizes are looked at
+SMALLEST_SIDE, LARGEST_SIDE = 8, 256  # pixels to which samples are reduced: no network here looks closer
 HELD_OUT = 0.5  # of real images that have no test part: as many to compare with as to be compared
 
 
@@ -41,11 +45,13 @@ class Compared:
         samples: (N, C, S, S) uint8.
         data: the real images.
         skipped: samples that could not be read.
+        notes: sentences on their sizes.
     """
 
     samples: Tensor = field(repr=False)
     data: TrainingData
     skipped: tuple[dict[str, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 def open_compared(
@@ -57,9 +63,13 @@ def open_compared(
         BadFolder, BadImage, UnknownName: images that cannot be read, or too few.
     """
     files = find_images(samples)
-    if size is None:
-        size = min(LARGEST_SIDE, *read_pixels(files[0]).shape[1:])
+    sides, notes = _sides(files), []
+    size = size or min(LARGEST_SIDE, max(SMALLEST_SIDE, int(median(sides))))
     generated, skipped = read_square_images(files, size)
+    if min(sides) != max(sides):
+        notes.append(
+            f"Samples have short sides of {min(sides)} to {max(sides)} pixels; all are read at {size} x {size}."
+        )
     if len(generated) < FEWEST_SAMPLES:
         raise BadFolder(
             f"'{display_name(samples)}' holds {count(len(generated), 'readable image')}, too few to be measured. "
@@ -67,12 +77,17 @@ def open_compared(
         )
     options = PixelOptions(size=size, held_out=HELD_OUT, seed=seed, home=cache / "datasets", download=download)
     data = open_training_data(against, options)
+    real = int(median(_sides(data.train.files))) if data.train.files else size
+    if real > size:
+        notes.append(
+            f"Real images have {real} pixels and are reduced to {size}: what only larger ones show is not measured."
+        )
     pixels = generated.to_grayscale().images
     if pixels.shape[1] != data.train.channels:
         pixels = to_rgb(pixels).contiguous()
         opened = data.opened
         data = replace(data, opened=replace(opened, train=_coloured(opened.train), held_out=_coloured(opened.held_out)))
-    return Compared(pixels, data, skipped)
+    return Compared(pixels, data, skipped, tuple(notes))
 
 
 def evaluate_images(
@@ -88,6 +103,7 @@ def evaluate_images(
     """
     started, device, data = time.perf_counter(), choose_device(device), compared.data
     yield from data.opened.events()
+    yield from (Note(text, "warning") for text in compared.notes)
     yield from skipped_notes(compared.skipped)
     features, certificate = yield from open_certified(extractor, data, seed=seed, device=device, cache=cache)
     evaluation = SampleEvaluation(
@@ -98,13 +114,21 @@ def evaluate_images(
         seed=seed,
         certificate=certificate,
     )
-    chosen = torch.randperm(len(compared.samples), generator=torch.Generator().manual_seed(seed))[: evaluation.count]
+    # Another order than that of the real images: of a copy of their folder, it would choose those that are held out.
+    draws = torch.Generator().manual_seed(seed + 1)
+    chosen = torch.randperm(len(compared.samples), generator=draws)[: evaluation.count]
     no_class = torch.zeros(evaluation.count, dtype=torch.long)
     metrics = evaluation.measure(compared.samples[chosen], no_class, conditional=False)
     copies = _equal_images(compared.samples, data)
     if copies:
         text = f"{copies:,} of {count(len(compared.samples), 'sample')} are equal to real images, pixel by pixel."
         yield Note(text, "warning")
+    if near := metrics.near_copies:
+        yield Note(
+            f"{near:,} of {count(evaluation.count, 'sample')} may be copies: they lie nearer to a real image than half "
+            f"of what other real images do, in features of {features.name}.",
+            "warning",
+        )
     entries = evaluation.entries(metrics)
     values = {
         "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
@@ -115,6 +139,7 @@ def evaluate_images(
         **evaluation.certificate_values(),
         "samples": len(compared.samples),
         "equal_to_real_images": copies,
+        "near_copies": metrics.near_copies,
         "coverage_per_class": dict(metrics.coverage_per_class),
         "label_agreement": None,
         "label_agreement_per_name": {},
@@ -148,6 +173,15 @@ def open_certified(
         yield Note(f"The Fréchet distance cannot tell in features of {extractor.name}: {refusal}.")
     assert first is not None
     return first
+
+
+def _sides(files: Sequence[Path]) -> list[int]:
+    """Short sides of some of the files that can be read; one at least."""
+    found = []
+    for file in files[:: max(1, len(files) // SIZED)]:
+        with suppress(BadImage):
+            found.append(min(decode(file)[0]))
+    return found or [min(decode(files[0])[0])]
 
 
 def _coloured(images: PixelSet) -> PixelSet:

@@ -77,12 +77,17 @@ def distance_lines(named: Sequence[tuple[str, Values]], *, comparable: bool) -> 
 def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Lines of a summary: the main metrics, each with its baseline."""
     by_name = {entry["name"]: entry for entry in metrics}
-    if distance := by_name.get("frechet-distance"):
-        yield "Fréchet distance", f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
-        with_n = f"features of {distance['extractor']['name']}, {count(distance['n'], 'image')} on each side"
-        yield "measured with", with_n
+    for key, name in (("frechet-distance", "Fréchet distance"), ("kernel-distance", "kernel distance")):
+        if distance := by_name.get(key):
+            yield name, f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
+            break
+    if metrics:
+        extractor = metrics[0]["extractor"]["name"]
+        yield "measured with", f"features of {extractor}, {count(metrics[0]['n'], 'image')} on each side"
     if scale := values.get("scale"):
         yield "scale", scale["text"]
+    elif metrics and metrics[0]["n"] < values.get("certificate_images", 0):
+        yield "scale", f"needs {count(values['certificate_images'], 'sample')}"
     for name in SUMMARY_METRICS:
         if name in by_name:
             entry = by_name[name]
@@ -91,8 +96,8 @@ def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
         accuracy = values["judge"]["accuracy"]
         yield "label agreement", f"{percent(values['label_agreement'])} (real images: {percent(accuracy)})"
     if refused := values.get("refused"):
-        names = ", ".join(entry["name"] for entry in refused)
-        yield "not shown", f"{names}: blind to degraded real images in features of {refused[0]['extractor']}"
+        names = (f"{entry['name']} (for {', '.join(entry['misses'])})" for entry in refused)
+        yield "not shown", f"{', '.join(names)}: cannot tell degraded real images"
     if values.get("uncertified"):
         yield "uncertified", str(values["uncertified"])
 

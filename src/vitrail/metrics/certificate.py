@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vitrail.datasets.pixels import PixelSet
+from vitrail.metrics.arguments import check_features
 from vitrail.metrics.degradations import DEGRADATIONS, LEVELS
 from vitrail.metrics.distances import METRICS
 from vitrail.metrics.feature_extractors import ClassifierFeatures, FeatureExtractor
@@ -23,7 +24,8 @@ from vitrail.metrics.real_images import RealImages
 
 MOST, FEWEST_CERTIFIED = 512, 32  # images of a set
 MOST_PRETRAINED = 128  # where features take hundreds of times as long as a judge's
-DRAWS = 5  # sets of real images
+SPLITS = 5  # of the real images into two halves: how much a metric varies by itself
+ROUNDING = 1e-6  # of the largest feature: what batches of other sizes change
 SEED = 0
 SLACK = 0.2  # of a metric's way from real images to the worst: so much better, a stronger degradation may look
 REPEATS = (2, 4, 8, 16, 32)  # images of a set for each different one
@@ -40,6 +42,7 @@ SEES = {
     "novelty": ("copies",),
 }
 """Metric -> what it has to see. Distances: everything but copies, which are real images."""
+ABBREVIATIONS = {"frechet-distance": "FD", "kernel-distance": "KD"}
 DIVERSITY = ("distance-ratio", "unique-neighbours", "novelty")  # say nothing of quality: noise is diverse
 
 
@@ -73,7 +76,7 @@ class Certificate:
     Attributes:
         n: images of a set.
         size: side of the images.
-        real: metric -> values of sets of real images.
+        real: metric -> values of halves of the real images, one against the other.
         degraded: degradation -> metric -> values of its levels.
         undefined: why there is no certificate; empty: there is one.
     """
@@ -106,6 +109,10 @@ class Certificate:
         findings = [finding for metric in self.real for finding in self.findings(metric)]
         return [{**asdict(finding), "values": list(finding.values)} for finding in findings]
 
+    def misses(self, metric: str) -> list[str]:
+        """Degradations that a metric is refused for."""
+        return [finding.degradation for finding in self.findings(metric) if not finding.passed]
+
     def scale(self, value: float, *, metric: str = "frechet-distance", degradation: str = "blur") -> Scale | None:
         """Which strength of a degradation real images need for a metric of this value; None where it cannot tell.
 
@@ -117,10 +124,11 @@ class Certificate:
         way, sign = DEGRADATIONS[degradation], _worse(metric)
         strengths, heights = way.strengths(self.size), [sign * each for each in self.degraded[degradation][metric]]
         natural = max(sign * each for each in self.real[metric])
+        measured = f" ({ABBREVIATIONS.get(metric, metric)}, {self.n} images)"
         if sign * value <= natural:
-            return Scale(metric, self.n, value, degradation, None, "no further away than real images are")
+            return Scale(metric, self.n, value, degradation, None, f"no further away than real images are{measured}")
         if sign * value > max(heights):
-            text = f"further away than real images {way.describe(strengths[-1])}"
+            text = f"further away than real images {way.describe(strengths[-1])}{measured}"
             return Scale(metric, self.n, value, degradation, strengths[-1], text)
         after = next(place for place, height in enumerate(heights) if height >= sign * value)
         if after == 0:
@@ -129,9 +137,8 @@ class Certificate:
             low, high = max(heights[after - 1], natural), heights[after]
             share = max(0.0, (sign * value - low) / (high - low)) if high > low else 1.0
             strength = strengths[after - 1] + share * (strengths[after] - strengths[after - 1])
-        return Scale(
-            metric, self.n, value, degradation, strength, f"as far away as real images {way.describe(strength)}"
-        )
+        text = f"as far away as real images {way.describe(strength)}{measured}"
+        return Scale(metric, self.n, value, degradation, strength, text)
 
 
 @dataclass(frozen=True)
@@ -156,23 +163,21 @@ class Scale:
 
 @dataclass(frozen=True)
 class CertificateImages:
-    """The 8-bit images (n, C, S, S) of a certificate: the reference, other training images, and held-out ones."""
+    """8-bit images (n, C, S, S) of a certificate: training images as the reference, and as many held-out ones."""
 
     reference: Tensor
-    others: Tensor
     held_out: Tensor
 
 
 def certificate_images(extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet) -> CertificateImages | None:
     """Always the same of these sets and this network; None where there are too few."""
     most = MOST if isinstance(extractor, ClassifierFeatures) else MOST_PRETRAINED
-    n = min(most, len(held_out), len(train) // 2)
+    n = min(most, len(held_out), len(train))
     if n < FEWEST_CERTIFIED:
         return None
     draws = torch.Generator().manual_seed(SEED)
-    chosen = train.images[torch.randperm(len(train), generator=draws)[: 2 * n]]
-    real = held_out.images[torch.randperm(len(held_out), generator=draws)[:n]]
-    return CertificateImages(chosen[:n], chosen[n:], real)
+    chosen = (each.images[torch.randperm(len(each), generator=draws)[:n]] for each in (train, held_out))
+    return CertificateImages(*chosen)
 
 
 def certify(extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet) -> Generator[float, None, Certificate]:
@@ -182,27 +187,29 @@ def certify(extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet) ->
     """
     images, size = certificate_images(extractor, train, held_out), train.size
     if images is None:
-        least = f"at least {2 * FEWEST_CERTIFIED} and {FEWEST_CERTIFIED} are needed"
-        few = f"{len(train)} training and {len(held_out)} held-out images are too few ({least})"
-        return Certificate(0, size, {}, {}, few)
-    n, rows = len(images.held_out), torch.arange(len(images.held_out))
-    reference, others, clean = (extractor.features(each) for each in vars(images).values())
-    one_class = torch.zeros(n, dtype=torch.long)
-    real = RealImages(reference, reference, (clean, one_class))
-    draws, pool = torch.Generator().manual_seed(SEED), torch.cat([clean, others])
-    sets = [clean, *(pool[torch.randperm(len(pool), generator=draws)[:n]] for _ in range(DRAWS - 1))]
-    natural = [real.measure(features, one_class).values for features in sets]
-    if not bool((reference != reference[0]).any()):
+        few = f"{len(train)} training and {len(held_out)} held-out images are too few to try metrics on"
+        return Certificate(0, size, {}, {}, f"{few} ({FEWEST_CERTIFIED} of each are needed)")
+    n = len(images.held_out)
+    rows, one_class = torch.arange(n), torch.zeros(n, dtype=torch.long)
+    reference, clean = extractor.features(images.reference), extractor.features(images.held_out)
+    check_features("features", reference)
+    if reference.std(dim=0).max() <= ROUNDING * reference.abs().max():
         return Certificate(n, size, {}, {}, "the features of all real images are equal")
+    real = RealImages(reference, reference, (clean, one_class))
+    natural = [real.measure(clean, one_class).values]
+    draws, both = torch.Generator().manual_seed(SEED), torch.cat([reference, clean])
+    for _ in range(SPLITS - 1):
+        one, other = torch.split(both[torch.randperm(2 * n, generator=draws)], n)
+        natural.append(RealImages(one, one, (other, one_class)).measure(other, one_class).values)
     degraded: dict[str, list[Mapping[str, float]]] = {}
-    done = 3
+    done = 2
     for name, way in DEGRADATIONS.items():
         degraded[name] = []
         for strength in way.strengths(size):
             features = extractor.features(way.apply(images.held_out, strength))
             degraded[name].append(real.measure(features, one_class).values)
             done += 1
-            yield done / (3 + LEVELS * len(DEGRADATIONS))
+            yield done / (2 + LEVELS * len(DEGRADATIONS))
     degraded["repeats"] = [real.measure(clean[rows % max(1, n // times)], one_class).values for times in REPEATS]
     copied = [torch.where((rows < share * n)[:, None], reference, clean) for share in COPIES]
     degraded["copies"] = [real.measure(features, one_class).values for features in copied]

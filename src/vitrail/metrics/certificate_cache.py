@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 
 from vitrail import files
 from vitrail.datasets.pixels import PixelSet
-from vitrail.events import Progress
-from vitrail.metrics.certificate import Certificate, certify
-from vitrail.metrics.degradations import LEVELS
+from vitrail.errors import CannotWrite
+from vitrail.events import Note, Progress
+from vitrail.metrics.arguments import LARGEST
+from vitrail.metrics.certificate import FEWEST_CERTIFIED, MOST, SPLITS, Certificate, certify
+from vitrail.metrics.degradations import DEGRADATIONS, LEVELS
 from vitrail.metrics.distances import METRICS
 from vitrail.metrics.feature_extractors import FeatureExtractor
 from vitrail.reading import read_json
@@ -23,8 +25,8 @@ RECIPE = 1  # part of the key: raised when a certificate of the same images woul
 
 def open_certificate(
     extractor: FeatureExtractor, train: PixelSet, held_out: PixelSet, *, cache: Path | None
-) -> Generator[Progress, None, Certificate]:
-    """The certificate of a network on these images, made or from the cache; yields progress.
+) -> Generator[Progress | Note, None, Certificate]:
+    """The certificate of a network on these images, made or from the cache; yields progress, and a note if it is lost.
 
     Args:
         cache: folder of certificates; None: it is made in any case.
@@ -33,7 +35,7 @@ def open_certificate(
     if cache is not None:
         about = (RECIPE, *METRICS, train.sha256, held_out.sha256, extractor.name, extractor.weights_sha256)
         file = cache / f"{sha256(repr(about).encode()).hexdigest()[:32]}.json"
-    stored = None if file is None else _stored(file)
+    stored = None if file is None else _stored(file, train.size)
     if stored is not None:
         return stored
     made = certify(extractor, train, held_out)
@@ -44,34 +46,37 @@ def open_certificate(
             certificate: Certificate = ended.value
             break
     if file is not None and not certificate.undefined:
-        files.write_bytes(file, json.dumps(asdict(certificate)).encode(), within=file.parent)
+        try:
+            files.write_bytes(file, json.dumps(asdict(certificate)).encode(), within=file.parent)
+        except CannotWrite as problem:
+            yield Note(f"{problem} The run continues without it.", "warning")
     return certificate
 
 
-def _stored(file: Path) -> Certificate | None:
+def _stored(file: Path, size: int) -> Certificate | None:
     """None: there is none, or it is damaged."""
     try:
-        values = read_json(file, within=file.parent)
-        certificate = Certificate(**values)
-        if not (_is_count(certificate.n) and _is_count(certificate.size) and certificate.undefined == ""):
-            return None
-        _check(certificate.real, None)
-        for levels in certificate.degraded.values():
-            _check(levels, LEVELS)
-        certificate.entries()
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        certificate = Certificate(**read_json(file, within=file.parent))
+        metrics, kinds = set(certificate.real), {*DEGRADATIONS, "repeats", "copies"}
+        whole = (
+            type(certificate.n) is int
+            and FEWEST_CERTIFIED <= certificate.n <= MOST
+            and certificate.size == size
+            and certificate.undefined == ""
+            and metrics >= set(METRICS)
+            and certificate.degraded.keys() == kinds
+            and _are_numbers(certificate.real, SPLITS)
+            and all(levels.keys() == metrics for levels in certificate.degraded.values())
+            and all(_are_numbers(levels, LEVELS) for levels in certificate.degraded.values())
+        )
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
         return None
-    return certificate
+    return certificate if whole else None
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value > 0
-
-
-def _check(values: Any, length: int | None) -> None:
-    """Raises `ValueError` unless each metric has so many numbers."""
-    for numbers in values.values():
-        if not numbers or (length is not None and len(numbers) != length):
-            raise ValueError("another number of levels")
-        if not all(isinstance(number, int | float) for number in numbers):
-            raise ValueError("no number")
+def _are_numbers(values: Mapping[str, Any], length: int) -> bool:
+    """Whether each metric has so many numbers, none of which could be of another kind."""
+    return all(
+        len(numbers) == length and all(type(number) is float and abs(number) < LARGEST for number in numbers)
+        for numbers in values.values()
+    )

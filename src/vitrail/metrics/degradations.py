@@ -82,7 +82,7 @@ def pixelate(pixels: AnyPixels, side: float) -> AnyPixels:
 
 DEGRADATIONS = {
     "blur": Degradation((0.01, 0.02, 0.03, 0.045, 0.065), blur, "blurred with σ = {:.2g} px", of_side=True),
-    "noise": Degradation((5, 10, 20, 40, 80), add_noise, "with noise of σ = {:.2g} of 255"),
+    "noise": Degradation((5, 15, 40, 100, 250), add_noise, "with noise of σ = {:.2g} of 255"),
     "jpeg": Degradation((50, 25, 12, 6, 3), compress, "as JPEG of quality {:.0f}"),
     "colour-shift": Degradation((8, 16, 32, 48, 64), shift_colour, "shifted in colour by {:.0f} of 255"),
     "pixelation": Degradation((0.75, 0.5, 0.375, 0.25, 0.1875), pixelate, "in {0:.0f} x {0:.0f} squares", of_side=True),

@@ -11,9 +11,10 @@ from torch import Tensor
 from vitrail.metrics.distances import METRICS
 from vitrail.metrics.diversity import diversity
 from vitrail.metrics.kernel import KernelDistance
-from vitrail.metrics.prdc import NEAREST, covered_images, prdc
+from vitrail.metrics.prdc import NEAREST, covered_images, nearest_distances, prdc
 from vitrail.tensors import Features, Labels, OtherFeatures
 
+COPY = 0.5  # of the usual distance, as the alarm `copies` has it for the median
 CONSTANT = 1e-6  # of the largest deviation of a feature: below it a feature is constant
 
 
@@ -57,6 +58,13 @@ class RealImages:
     def covered(self, features: Features) -> Tensor:
         """Which images of the reference have a sample near them, (N,); for more than `NEAREST` images on each side."""
         return covered_images(features[:, self._varied], self._reference)
+
+    def near_copies(self, features: Features) -> int:
+        """Number of samples nearer to a real image than half of the median from held-out images to training images."""
+        samples, held_out = features[:, self._varied], self._held_out[0]
+        usual = nearest_distances(held_out, self._training)[0].median()
+        nearest = nearest_distances(samples, torch.cat([self._training, held_out]))[0]
+        return int((nearest < COPY * usual).sum())
 
     def measure(self, features: Features, labels: Labels) -> Measured:
         """Every metric of samples (N, D)."""

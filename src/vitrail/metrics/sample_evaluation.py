@@ -13,14 +13,14 @@ from vitrail.datasets.pixels import PixelSet, groups
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.metrics.arguments import FEWEST
-from vitrail.metrics.certificate import Certificate, Scale, certificate_images
+from vitrail.metrics.certificate import ABBREVIATIONS, Certificate, Scale, certificate_images
+from vitrail.metrics.distances import METRICS
 from vitrail.metrics.feature_extractors import (
     ClassifierFeatures,
     FeatureExtractor,
     classifier_features,
     train_sample_classifier,
 )
-from vitrail.metrics.frechet import FrechetDistance
 from vitrail.metrics.inception import InceptionFeatures
 from vitrail.metrics.prdc import NEAREST
 from vitrail.metrics.real_images import RealImages
@@ -28,7 +28,6 @@ from vitrail.metrics.sample_classifier import agreement
 from vitrail.tensors import Condition
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed, describe
 
-ABBREVIATIONS = {"frechet-distance": "FD", "kernel-distance": "KD"}
 FID_COUNT = 50_000  # images; the distance grows with fewer, and is not comparable with published FIDs
 ALARM_METRICS = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
 """Metrics whose ratio to the baseline shows repeated samples or copied training images."""
@@ -48,6 +47,7 @@ class SampleMetrics:
         deviations: of the metrics that are means over subsets of the images.
         coverage_per_class: share of the real images of each class that have a sample near them; empty without classes,
             or where coverage cannot tell.
+        near_copies: number of images that lie nearer to a real one than half of what real images usually do.
     """
 
     values: dict[str, float]
@@ -58,6 +58,7 @@ class SampleMetrics:
     scale: Scale | None = None
     deviations: Mapping[str, float] = field(default_factory=dict)
     coverage_per_class: Mapping[str, float] = field(default_factory=dict)
+    near_copies: int = 0
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -162,6 +163,7 @@ class SampleEvaluation:
             scale=self._scale(features),
             deviations=found.deviations,
             coverage_per_class=self._coverage_per_class(features),
+            near_copies=self._real.near_copies(features),
         )
 
     def _coverage_per_class(self, features: Tensor) -> dict[str, float]:
@@ -173,23 +175,26 @@ class SampleEvaluation:
 
     def _scale(self, features: Tensor) -> Scale | None:
         certificate, reference = self._certificate, self._tried_on
-        if certificate is None or reference is None or len(features) < certificate.n:
+        metric = next((name for name in ABBREVIATIONS if not self._refusal(name)), None)
+        if certificate is None or reference is None or metric is None or len(features) < certificate.n:
             return None
-        return certificate.scale(FrechetDistance(reference)(features[: certificate.n]))
+        return certificate.scale(METRICS[metric](reference)(features[: certificate.n]), metric=metric)
 
     def certificate_values(self) -> dict[str, Any]:
-        """Keys of `result.json`: `certificate`, and `refused` with `name`, `extractor` and `reason` of each metric."""
-        if self._certificate is None:
+        """Keys of `result.json`: `certificate`, images of it, why there is none, and `refused`: metrics that failed."""
+        certificate = self._certificate
+        if certificate is None:
             return {}
-        reasons = {name: self._refusal(name) for name in self.baselines}
+        about = {"extractor": self.extractor.name}
         refused = [
-            {"name": name, "extractor": self.extractor.name, "reason": reason}
-            for name, reason in reasons.items()
-            if reason
+            {"name": name, **about, "misses": certificate.misses(name), "reason": self._refusal(name)}
+            for name in self.baselines
+            if self._refusal(name)
         ]
         return {
-            "certificate": self._certificate.entries(),
-            "uncertified": self._certificate.undefined,
+            "certificate": certificate.entries(),
+            "certificate_images": certificate.n,
+            "uncertified": certificate.undefined,
             "refused": refused,
         }
 
