@@ -1,5 +1,7 @@
 """Image files attacked side by side: what a file gives does not depend on the workers, and the memory is shared."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,40 @@ def files(tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     (tmp_path / "3b.png").write_bytes(b"no image")
     return sorted(tmp_path.iterdir())
+
+
+class ByHook(torch.nn.Module):
+    """Reads a layer by a hook, as a classifier on features of several layers does; the hook is on a shared module."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        """The logits that the last layer gave in whichever pass was the last."""
+        found = []
+        handle = self.inner.last.register_forward_hook(lambda module, inputs, output: found.append(output))
+        try:
+            self.inner(images)
+            time.sleep(1e-4)  # time for another thread
+            return found[-1]
+        finally:
+            handle.remove()
+
+
+def test_networks_that_read_their_layers_by_hooks_are_not_shared(files, two_threads):
+    torch.manual_seed(0)
+    spec, module = tiny_network.tiny, tiny_network.network()
+    by_hook, plain = (
+        Backbone.wrap(each, mean=spec.mean, std=spec.std, classes=tiny_network.CLASSES, size=tiny_network.SIZE)
+        for each in (ByHook(module), module)
+    )
+    found = [
+        [each.png for each in FileAttack(network, files).run() if isinstance(each, FileAttackResult)]
+        for network in (Network(by_hook, by_hook, {"name": "x"}, "cpu"), Network(plain, plain, {"name": "x"}, "cpu"))
+    ]
+    assert len(found[0]) == 6
+    assert found[0] == found[1]
 
 
 def test_one_and_two_workers_give_the_same_files_in_their_order(network, files, two_threads, monkeypatch):
@@ -71,15 +107,18 @@ def test_an_image_too_large_for_a_share_of_the_memory_has_all_of_it(network, fil
 def test_where_the_fast_network_disagrees_whole_bytes_are_searched_with_the_network_itself(network, files, monkeypatch):
     classify, asked = FileAttack._classify, []
 
+    def weights(model):  # those of the copies that are used lie where the network's do
+        return next(model.parameters()).data_ptr()
+
     def lying(attack, model, pixels):
-        asked.append(model)
+        asked.append(weights(model))
         logits = classify(attack, model, pixels)
-        return logits.roll(1, dims=1) if model is attack._network.fast else logits
+        return logits.roll(1, dims=1) if weights(model) == weights(network.fast) else logits
 
     honest = [each for each in FileAttack(network, files[:3]).run() if isinstance(each, FileAttackResult)]
     monkeypatch.setattr(FileAttack, "_classify", lying)
     results = [each for each in FileAttack(network, files[:3]).run() if isinstance(each, FileAttackResult)]
-    assert {id(network.fast), id(network.reference)} == set(map(id, asked))
+    assert {weights(network.fast), weights(network.reference)} == set(asked)
     assert [each.entry()["verified"] for each in results] == [each.entry()["verified"] for each in honest]
     assert any(each.entry()["verified"] for each in honest)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 
 import torch
 from torch import Tensor
@@ -30,7 +32,16 @@ from vitrail.class_names import class_choices
 from vitrail.devices import to_float64
 from vitrail.errors import BadSetting
 from vitrail.events import Progress
-from vitrail.image_ascent import MEMORY, NetworkTraffic, Watch, check_finite, in_workers, max_batch_size, worker_count
+from vitrail.image_ascent import (
+    MEMORY,
+    NetworkTraffic,
+    Watch,
+    check_finite,
+    in_workers,
+    max_batch_size,
+    shared_copy,
+    worker_count,
+)
 from vitrail.images import read_pixels, to_bytes, to_hwc, to_unit
 from vitrail.plots.encode import encode_png
 from vitrail.tensors import Logits, Pixels
@@ -94,6 +105,10 @@ class FileAttack:
             raise BadSetting("'any' was given among other targets. Use a class for each image, or 'any' alone.")
         self._targets = dict(zip(files, indices if len(indices) > 1 else indices * len(files), strict=True))
         self._workers = self._worker_count()
+        # A classifier reads its layers by hooks on its modules: each call has modules of its own with the same weights.
+        self._idle: SimpleQueue[Network] = SimpleQueue()
+        for _ in range(self._workers):
+            self._idle.put(replace(network, reference=shared_copy(network.reference), fast=shared_copy(network.fast)))
 
     def run(self) -> Iterator[FileAttackResult | AttackPreview | Mapping[str, str] | Progress]:
         """Attacks every file; as many at once as there are workers, and in batches of one size that memory allows.
@@ -159,14 +174,20 @@ class FileAttack:
         self, part: FilePart | Mapping[str, str], watch: Watch
     ) -> list[FileAttackResult] | list[Mapping[str, str]]:
         """One entry for each file of a part."""
-        return self._attack(part, watch) if isinstance(part, FilePart) else [part]
+        if not isinstance(part, FilePart):
+            return [part]
+        network = self._idle.get()
+        try:
+            return self._attack(part, network, watch)
+        finally:
+            self._idle.put(network)
 
-    def _attack(self, part: FilePart, watch: Watch) -> list[FileAttackResult]:
-        files, pixels = part.files, part.pixels.to(self._network.device)
-        logits = self._classify(self._network.reference, pixels)
+    def _attack(self, part: FilePart, network: Network, watch: Watch) -> list[FileAttackResult]:
+        files, pixels = part.files, part.pixels.to(network.device)
+        logits = self._classify(network.reference, pixels)
         targets = [self._targets[file] for file in files]
         done = [index for index, target in enumerate(targets) if target == int(logits[index].argmax())]
-        results = [self._unchanged(files[index], pixels[index], logits[index]) for index in done]
+        results = [self._unchanged(files[index], pixels[index], logits[index], network) for index in done]
         rows = torch.tensor([index for index in range(len(files)) if index not in done], dtype=torch.int64)
         if not len(rows):
             return results
@@ -175,13 +196,13 @@ class FileAttack:
         clean = pixels if len(rows) == len(pixels) else pixels[rows]
         blocks = PixelBlocks(clean, self._block_side(clean, part.memory))
         part.images, part.criterion = to_unit(blocks.means), criterion
-        found, exact = self._search(blocks, criterion, watch)
+        found, exact = self._search(blocks, criterion, network, watch)
         changed = blocks.lift(to_bytes(exact.images))
         l2, linf, ssim = distances(clean, changed)
         for row, index in enumerate(rows.tolist()):
             adversarial = to_hwc(changed[row])
             png = encode_png(adversarial)
-            saved = self._logits_of(png)
+            saved = self._logits_of(png, network.reference)
             target = None if chosen is None else self._class_entry(int(chosen[row]))
             result = FileAttackResult(
                 files[index],
@@ -203,10 +224,11 @@ class FileAttack:
             results.append(result)
         return results
 
-    def _search(self, blocks: PixelBlocks, criterion: Criterion, watch: Watch) -> tuple[AttackResult, AttackResult]:
+    def _search(
+        self, blocks: PixelBlocks, criterion: Criterion, own: Network, watch: Watch
+    ) -> tuple[AttackResult, AttackResult]:
         """The result of the attack, on block means, and the same in whole steps of 1/255."""
-        fast, side = self._network.fast, blocks.side
-        # A module of this call's own around the same weights: its passes are watched, others' are not.
+        fast, side = own.fast, blocks.side
         network = with_preprocessing(fast) if side == 1 else on_block_means(fast, blocks.pixels, blocks.means, side)
         epsilon, options = self._epsilon, dict(self._options)
         if epsilon is not None and side > 1 and OWN_NORM.get(self._method, self._norm) == "l2":
@@ -215,7 +237,7 @@ class FileAttack:
         images = to_unit(blocks.means)
 
         def as_saved(means: Pixels) -> Logits:
-            return self._classify(self._network.reference, blocks.lift(means))
+            return self._classify(own.reference, blocks.lift(means))
 
         with watch(network):
             found: AttackResult = ATTACKS[self._method](network, images, criterion, **options)
@@ -233,16 +255,16 @@ class FileAttack:
         return logits
 
     @torch.no_grad()
-    def _logits_of(self, png: bytes) -> Logits:
+    def _logits_of(self, png: bytes, reference: Backbone) -> Logits:
         """Logits (1, K) of a PNG file: read, preprocessed and classified as any file."""
-        preprocessing = self._network.reference.preprocessing
+        preprocessing = reference.preprocessing
         pixels = read_pixels(
             png, short_side=preprocessing.short_side, crop=preprocessing.size, interpolation=preprocessing.interpolation
         )
-        logits: Logits = self._network.reference(to_unit(pixels)[None].to(self._network.device))
+        logits: Logits = reference(to_unit(pixels)[None].to(reference.mean.device))
         return logits
 
-    def _unchanged(self, file: Path, pixels: Tensor, logits: Tensor) -> FileAttackResult:
+    def _unchanged(self, file: Path, pixels: Tensor, logits: Tensor, network: Network) -> FileAttackResult:
         """The result of an image that is classified as its target already."""
         image, source = to_hwc(pixels), self._prediction(logits)
         png = encode_png(image)
@@ -254,7 +276,7 @@ class FileAttack:
             png,
             source,
             target,
-            self._prediction(self._logits_of(png)[0]),
+            self._prediction(self._logits_of(png, network.reference)[0]),
             0.0,
             0.0,
             1.0,

@@ -24,9 +24,8 @@ class GanEvaluate(Task):
         "Run of `vitrail gan train`; with --against: images of any program",
         panel=DATA,
         positional=True,
-        place="images",
     )
-    against: str | None = setting(None, "Real images to measure generated ones by", panel=DATA, place="images")
+    against: str | None = setting(None, "Real images to measure generated ones by", panel=DATA, place="path")
     data: str | None = setting(
         None, "Real images for a generator; default: those of its training", panel=DATA, place="images"
     )
