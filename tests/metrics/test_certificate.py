@@ -166,9 +166,12 @@ def test_copies_are_counted(sets, certificate):
     for source in (train, held_out):
         samples = pictures(200, 2).images
         samples[:30] = shift_colour(source.images[:30], 1)
-        found = evaluation.measure(samples, evaluation.labels, conditional=False)
+        found = evaluation.measure(samples, evaluation.labels, conditional=False, detailed=True)
         assert 28 <= found.near_copies <= 33
-    assert evaluation.measure(pictures(200, 2).images, evaluation.labels, conditional=False).near_copies <= 3
+    assert (
+        evaluation.measure(pictures(200, 2).images, evaluation.labels, conditional=False, detailed=True).near_copies
+        <= 3
+    )
 
 
 def test_the_kernel_distance_gives_a_scale_where_the_other_is_refused(sets, certificate):
@@ -271,7 +274,7 @@ class TestEvaluation:
         images = train.images.clone()
         images[labels == 1] //= 4  # a class of dark images
         evaluation = SampleEvaluation(Seeing(), replace(train, images=images), held_out, count=200, seed=0)
-        metrics = evaluation.measure(held_out.images[:200], evaluation.labels, conditional=False)
+        metrics = evaluation.measure(held_out.images[:200], evaluation.labels, conditional=False, detailed=True)
         assert metrics.coverage_per_class["one"] > 0.6
         assert metrics.coverage_per_class["other"] < 0.1
         mean = sum(metrics.coverage_per_class[n] * c for n, c in zip(("one", "other"), counts(evaluation), strict=True))

@@ -71,6 +71,7 @@ def test_everything_is_in_the_result(outcome):
     assert {"metric", "degradation", "values", "distinguished"} <= result["certificate"][0].keys()
     assert result["samples"] == 103
     assert result["equal_to_real_images"] == 3
+    assert 1 <= result["near_copies"] <= 10
     assert [entry["file"].rpartition("/")[2] for entry in result["skipped"]] == ["broken.png"]
     shown = {entry["name"] for entry in result["metrics"]}
     assert "frechet-distance" in shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,14 +17,13 @@ from vitrail.datasets.dataset import UNKNOWN, Dataset
 from vitrail.datasets.image_table import find_attribute_table, has_classes, read_attributes
 from vitrail.datasets.open_dataset import open_dataset
 from vitrail.datasets.pixels import PixelSet, fit_to_size, stratified_holdout
+from vitrail.datasets.square_images import ReadImages, read_square_images
 from vitrail.datasets.torchvision_sets import MNIST, read_torchvision
-from vitrail.devices import cpu_count
-from vitrail.errors import BadFolder, BadImage, BadSetting, UnknownName
+from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.events import Note, skipped_notes
 from vitrail.folder_walk import LeftOut
 from vitrail.idx import has_idx, read_part
-from vitrail.image_files import display_name, none_readable, skipped_entry
-from vitrail.images import read_pixels
+from vitrail.image_files import display_name
 from vitrail.tables import is_table
 
 MIN_HELD_OUT = 2  # images
@@ -193,7 +191,7 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     if table is None or (not options.attributes and has_classes(table)):
         return _from_dataset(open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
-    read = _read(rows.files, torch.from_numpy(rows.values), rows.names, options)
+    read = read_square_images(rows.files, torch.from_numpy(rows.values), rows.names, options.size)
     used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
     return _split(read, options, notes=(used,), left_out=rows.left_out)
 
@@ -230,7 +228,8 @@ def _from_dataset(data: Dataset, options: PixelOptions) -> TrainAndHeldOut:
     for part in (learned, held_out) if held_out else (learned,):
         rows = np.flatnonzero(data.in_part(*part) & usable)
         labels = data.labels[rows] if names else np.zeros(len(rows), np.int64)
-        sets.append(_read([data.files[row] for row in rows.tolist()], torch.from_numpy(labels).long(), names, options))
+        files = [data.files[row] for row in rows.tolist()]
+        sets.append(read_square_images(files, torch.from_numpy(labels).long(), names, options.size))
     if len(sets) == 1:
         return _split(sets[0], options, notes=notes, left_out=left_out)
     train, test = sets
@@ -256,14 +255,8 @@ def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, 
     return ("train",), ("val",) if has["val"] else ()
 
 
-@dataclass(frozen=True)
-class _Read:
-    images: PixelSet
-    skipped: tuple[dict[str, str], ...]
-
-
 def _split(
-    read: _Read, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
+    read: ReadImages, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
 ) -> TrainAndHeldOut:
     train, held_out = stratified_holdout(read.images.labels, options.held_out, options.seed)
     note = f"{len(held_out)} of {len(read.images)} images are held out for evaluation."
@@ -278,33 +271,3 @@ def _split(
 
 def _square(options: PixelOptions) -> str:
     return f"Images are read at {options.size} x {options.size}, the middle square of each."
-
-
-def read_square_images(files: Sequence[Path], size: int) -> tuple[PixelSet, tuple[dict[str, str], ...]]:
-    """Images without labels, the middle square of each at `size` pixels; and `file`, `kind` and `reason` of the others.
-
-    Raises:
-        BadImage: none can be read.
-    """
-    options = PixelOptions(size=size)
-    read = _read(files, torch.zeros(len(files), dtype=torch.long), (), options)
-    return read.images, read.skipped
-
-
-def _read(files: Sequence[Path], labels: Tensor, names: tuple[str, ...], options: PixelOptions) -> _Read:
-    """Images from files, the middle square at the size asked for; unreadable ones are skipped."""
-
-    def one(file: Path) -> Tensor | dict[str, str]:
-        try:
-            return read_pixels(file, short_side=options.size, crop=options.size)
-        except BadImage as error:
-            return skipped_entry(file, error)
-
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        results = list(pool.map(one, files))
-    rows = [row for row, image in enumerate(results) if isinstance(image, Tensor)]
-    skipped = tuple(entry for entry in results if isinstance(entry, dict))
-    if not rows:
-        raise none_readable(skipped)
-    images = torch.stack([image for image in results if isinstance(image, Tensor)])
-    return _Read(PixelSet(images, labels[rows], names, tuple(files[row] for row in rows)), skipped)

@@ -20,7 +20,7 @@ from vitrail.gan_training.arguments import check_device, check_flag, check_kind,
 from vitrail.images import to_rgb
 from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.feature_extractors import ClassifierFeatures
-from vitrail.metrics.sample_evaluation import SampleEvaluation, gan_train_score
+from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics, gan_train_score
 from vitrail.settings import cache_folder
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed
 
@@ -119,21 +119,28 @@ def evaluate(
     score = None
     if gan_train and generator.names:
         score = yield from gan_train_score(pixels, labels, data.train, data.held_out, seed=seed, device=device)
-    entries = evaluation.entries(metrics)
     values = {
+        **evaluation_values(evaluation, metrics, device),
+        **({} if score is None else {"gan_train": score}),
+        "seconds": {"total": time.perf_counter() - started},
+    }
+    yield EvaluationEnd(values["metrics"], metrics.label_agreement, score, values)
+
+
+def evaluation_values(evaluation: SampleEvaluation, metrics: SampleMetrics, device: str) -> dict[str, Any]:
+    """Keys of `result.json` that every evaluation has: the network, its certificate, and what it measured."""
+    features = evaluation.extractor
+    return {
         "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
         "device": device,
         "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
-        "metrics": entries,
+        "metrics": evaluation.entries(metrics),
         "scale": None if metrics.scale is None else vars(metrics.scale),
         **evaluation.certificate_values(),
         "label_agreement": metrics.label_agreement,
         "label_agreement_per_name": metrics.per_name,
-        **({} if score is None else {"gan_train": score}),
         "alarms": [],
-        "seconds": {"total": time.perf_counter() - started},
     }
-    yield EvaluationEnd(entries, metrics.label_agreement, score, values)
 
 
 def open_evaluation_data(

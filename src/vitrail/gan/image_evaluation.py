@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitrail.datasets.pixel_data import PixelOptions, read_square_images
+from vitrail.datasets.pixel_data import PixelOptions
 from vitrail.datasets.pixels import PixelSet
+from vitrail.datasets.square_images import read_square_images
 from vitrail.decoding import decode
 from vitrail.devices import choose_device
 from vitrail.errors import BadFolder, BadImage
 from vitrail.events import Event, Note, Progress, skipped_notes
 from vitrail.formatting import count, display_name
-from vitrail.gan.evaluation import EvaluationEnd
+from vitrail.gan.evaluation import EvaluationEnd, evaluation_values
 from vitrail.gan.extractors import open_feature_extractor
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data
@@ -29,7 +30,7 @@ from vitrail.images import to_rgb
 from vitrail.metrics.certificate import Certificate
 from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.degradations import DEGRADATIONS
-from vitrail.metrics.feature_extractors import ClassifierFeatures, FeatureExtractor
+from vitrail.metrics.feature_extractors import FeatureExtractor
 from vitrail.metrics.sample_evaluation import SampleEvaluation
 
 SIZED = 50  # files whose sizes are looked at
@@ -57,7 +58,7 @@ class Compared:
 def open_compared(
     samples: str | Path, against: str | Path, *, size: int | None, seed: int, cache: Path, download: bool
 ) -> Compared:
-    """Opens generated and real images at one size: by default the one of the first sample, `LARGEST_SIDE` at most.
+    """Opens generated and real images at one size: by default the median of the samples, `LARGEST_SIDE` at most.
 
     Raises:
         BadFolder, BadImage, UnknownName: images that cannot be read, or too few.
@@ -65,7 +66,8 @@ def open_compared(
     files = find_images(samples)
     sides, notes = _sides(files), []
     size = size or min(LARGEST_SIDE, max(SMALLEST_SIDE, int(median(sides))))
-    generated, skipped = read_square_images(files, size)
+    read = read_square_images(files, torch.zeros(len(files), dtype=torch.long), (), size)
+    generated, skipped = read.images, read.skipped
     if min(sides) != max(sides):
         notes.append(
             f"Samples have short sides of {min(sides)} to {max(sides)} pixels; all are read at {size} x {size}."
@@ -118,7 +120,7 @@ def evaluate_images(
     draws = torch.Generator().manual_seed(seed + 1)
     chosen = torch.randperm(len(compared.samples), generator=draws)[: evaluation.count]
     no_class = torch.zeros(evaluation.count, dtype=torch.long)
-    metrics = evaluation.measure(compared.samples[chosen], no_class, conditional=False)
+    metrics = evaluation.measure(compared.samples[chosen], no_class, conditional=False, detailed=True)
     copies = _equal_images(compared.samples, data)
     if copies:
         text = f"{copies:,} of {count(len(compared.samples), 'sample')} are equal to real images, pixel by pixel."
@@ -129,24 +131,15 @@ def evaluate_images(
             f"of what other real images do, in features of {features.name}.",
             "warning",
         )
-    entries = evaluation.entries(metrics)
     values = {
-        "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
-        "device": device,
-        "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
-        "metrics": entries,
-        "scale": None if metrics.scale is None else vars(metrics.scale),
-        **evaluation.certificate_values(),
+        **evaluation_values(evaluation, metrics, device),
         "samples": len(compared.samples),
         "equal_to_real_images": copies,
         "near_copies": metrics.near_copies,
         "coverage_per_class": dict(metrics.coverage_per_class),
-        "label_agreement": None,
-        "label_agreement_per_name": {},
-        "alarms": [],
         "seconds": {"total": time.perf_counter() - started},
     }
-    yield EvaluationEnd(entries, None, None, values)
+    yield EvaluationEnd(values["metrics"], None, None, values)
 
 
 def open_certified(

@@ -47,7 +47,8 @@ class SampleMetrics:
         deviations: of the metrics that are means over subsets of the images.
         coverage_per_class: share of the real images of each class that have a sample near them; empty without classes,
             or where coverage cannot tell.
-        near_copies: number of images that lie nearer to a real one than half of what real images usually do.
+        near_copies: number of images that lie nearer to a real one than half of what real images usually do; None: they
+            were not counted.
     """
 
     values: dict[str, float]
@@ -58,7 +59,7 @@ class SampleMetrics:
     scale: Scale | None = None
     deviations: Mapping[str, float] = field(default_factory=dict)
     coverage_per_class: Mapping[str, float] = field(default_factory=dict)
-    near_copies: int = 0
+    near_copies: int | None = None
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -130,13 +131,14 @@ class SampleEvaluation:
         """Accuracy of the judge on real images; None with another feature extractor."""
         return self.extractor.accuracy if isinstance(self.extractor, ClassifierFeatures) else None
 
-    def measure(self, pixels: Tensor, labels: Condition, *, conditional: bool) -> SampleMetrics:
+    def measure(self, pixels: Tensor, labels: Condition, *, conditional: bool, detailed: bool = False) -> SampleMetrics:
         """Metrics of `count` generated images.
 
         Args:
             pixels: (count, C, S, S) uint8.
             labels: their conditions.
             conditional: whether they depend on the labels; otherwise there is no label agreement.
+            detailed: whether copies are counted and coverage is given by class: a second look at all training images.
 
         Raises:
             BadSetting: another number or size of images, or another number of labels.
@@ -162,8 +164,8 @@ class SampleEvaluation:
             self.count,
             scale=self._scale(features),
             deviations=found.deviations,
-            coverage_per_class=self._coverage_per_class(features),
-            near_copies=self._real.near_copies(features),
+            coverage_per_class=self._coverage_per_class(features) if detailed else {},
+            near_copies=self._real.near_copies(features) if detailed else None,
         )
 
     def _coverage_per_class(self, features: Tensor) -> dict[str, float]:
