@@ -10,7 +10,8 @@ Images = Float[Tensor, "batch 3 height width"]
 Pixels = UInt8[Tensor, "batch 3 height width"]
 Maps = Float[Tensor, "batch height width"]
 Logits = Float[Tensor, "batch classes"]
-Scores = Float[Tensor, "batch"]
+Scores = Float[Tensor, "batch *heads"]
+FakeScores = Float[Tensor, "fakes *heads"]
 SignedImages = Float[Tensor, "batch channels height width"]
 """Images of GANs, in [-1, 1], of one or three channels."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vitrail.gan.alarm_monitor import ROLLBACKS, AlarmMonitor
+from vitrail.gan.alarm_monitor import HALVINGS, ROLLBACKS, AlarmMonitor
 
 BLIND = {"discriminator_loss": 1.3, "penalty": 0.0, "d_real": 0.5, "d_fake_before_g": 0.5, "d_fake_after_g": 0.5}
 FINE = BLIND | {"d_real": 0.6, "d_fake_before_g": 0.3}
@@ -74,3 +74,49 @@ def test_samples_are_compared_with_the_best_coverage():
     list(monitor.end_epoch(can_roll_back=True))
     assert note.kind == "warning"
     assert (monitor.stopped, monitor.alarms[0]["metric"]) == (True, "coverage")
+
+
+STRONG = FINE | {"d_real": 0.99, "d_fake_before_g": 0.01, "d_fake_after_g": 0.01}
+
+
+def heal(monitor, means, ratios=None):
+    """Whether the run rolls back after an epoch, and the remedies."""
+    monitor.stopped = False
+    list(monitor.check_steps(means, epoch=1, step=1000))
+    list(monitor.check_samples(ratios or {}, best_coverage=0.0, epoch=1, step=1000))
+    list(monitor.end_epoch(can_roll_back=True))
+    remedies = monitor.heal()
+    return monitor.takes_rollback(), remedies
+
+
+def test_healing_halves_the_rate_of_a_strong_discriminator_and_goes_on():
+    monitor = monitor_of("heal")
+    assert heal(monitor, FINE) == (False, [])
+    for times in range(1, HALVINGS + 1):
+        assert heal(monitor, STRONG) == (False, ["the learning rate of D is halved"])
+        assert monitor.d_halvings == times
+    assert heal(monitor, STRONG) == (False, [])
+    assert not monitor.stopped
+    assert not monitor.diffaugment
+
+
+@pytest.mark.parametrize("ratios", [{"distance_ratio": 0.1}, {"novelty": 0.1}])
+def test_healing_augments_and_goes_back_where_samples_repeat(ratios):
+    monitor = monitor_of("heal")
+    assert heal(monitor, FINE, ratios) == (True, ["D sees images through DiffAugment"])
+    assert heal(monitor, FINE, ratios) == (True, [])
+    assert (monitor.diffaugment, monitor.d_halvings, monitor.rollbacks) == (True, 0, 2)
+    monitor.rollbacks = ROLLBACKS
+    assert heal(monitor, FINE, ratios) == (False, [])
+    assert monitor.stopped
+
+
+def test_healing_goes_back_from_a_loss_that_is_no_number():
+    assert heal(monitor_of("heal"), NAN) == (True, [])
+
+
+@pytest.mark.parametrize("on_alarm", ["warn", "stop", "rollback"])
+def test_only_healing_has_remedies(on_alarm):
+    monitor = monitor_of(on_alarm)
+    assert heal(monitor, STRONG, {"novelty": 0.1})[1] == []
+    assert (monitor.d_halvings, monitor.diffaugment) == (0, False)

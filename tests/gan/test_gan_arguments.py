@@ -29,7 +29,7 @@ LONG = "x" * 300
 
 TRAIN = {
     "networks": TYPES,
-    "options": TYPES,
+    "options": tuple(value for value in TYPES if value is not None),
     "evaluation": TYPES,
     "batch": (*COUNTS, 1),
     "epochs": COUNTS,

@@ -18,7 +18,7 @@ from vitrail.gan.training_data import read_data_options
 
 SMALL = {
     "networks": gan.NetworkOptions(width=4, latent_size=8),
-    "evaluation": gan.EvaluationOptions(samples=32, final_samples=32),
+    "evaluation": gan.EvaluationOptions("judge", samples=32, final_samples=32),
     "batch": 16,
     "autotune": False,
 }

@@ -52,10 +52,13 @@ def test_every_metric_has_its_baseline_and_feature_extractor(finished):
     result = result_of(finished)
     assert result["task"] == "gan-train"
     sha = result["judge"]["sha256"]
+    neighbours = {"precision", "recall", "density", "coverage"}
     assert {each["name"] for each in result["metrics"]} >= {
-        *("frechet-distance", "kernel-distance", "precision", "recall", "density", "coverage"),
-        *("distance-ratio", "unique-neighbours", "novelty"),
+        *("frechet-distance", "kernel-distance", "distance-ratio", "unique-neighbours", "novelty")
     }
+    assert {each["name"]: each["reason"] for each in result["refused"]} == dict.fromkeys(
+        neighbours, "it needs 50 images on each side, and there are 12"
+    )
     for each in result["metrics"]:
         assert each["label"].endswith(f"[judge@{sha[:8]}, 128, 12]")
         assert np.isfinite([each["value"], each["baseline"]]).all()
@@ -468,6 +471,40 @@ def test_a_rollback_resumes_from_the_best_epoch_at_half_the_rates(stripes, cache
     assert result_of(tmp_path / "r")["rollbacks"] == 1
     assert result_of(tmp_path / "r")["epochs"] == 5
     assert last_checkpoint(tmp_path / "r")[1]["rollbacks"] == 1  # a resumed run would not go back behind it
+
+
+def test_healing_lasts_beyond_a_resume(stripes, cache, tmp_path, monkeypatch, only):
+    from vitrail.gan import alarm_monitor
+    from vitrail.gan.run_state import RunState
+    from vitrail.gan_training.alarms import Alarm
+
+    calls, rates = [], []
+
+    def first(steps, relative=False):
+        calls.append(steps)
+        if len(calls) == 1:
+            yield Alarm("discriminator-too-strong", "doubt", 0.0, 0.05, "D is too strong.")
+            yield Alarm("copies", "novelty", 0.0, 0.5, "Samples are copies.")
+
+    only("none")
+    monkeypatch.setattr(alarm_monitor, "training_alarms", first)
+    monkeypatch.setattr(alarm_monitor, "GRACE", 0)
+    done = trained(stripes, tmp_path / "r", "--epochs", 2, "--on-alarm", "heal", cache=cache)
+    assert done.exit_code == 0, done.output
+    healed = "Healing: the learning rate of D is halved and D sees images through DiffAugment."
+    assert healed in " ".join(done.stdout.split())
+    taken = RunState.take_remedies
+
+    def noting(state, monitor):
+        taken(state, monitor)
+        rates.append([state.gan.adams[name].param_groups[0]["lr"] for name in ("generator", "discriminator")])
+        rates.append(state.gan.options.diffaugment)
+
+    monkeypatch.setattr(RunState, "take_remedies", noting)
+    assert run("gan", "train", "--resume", tmp_path / "r", "--epochs", 3, "--cache", cache).exit_code == 0
+    rollbacks = result_of(tmp_path / "r")["rollbacks"]
+    assert rates == [[2e-4 / 2**rollbacks, 1e-4 / 2**rollbacks], True]
+    assert result_of(tmp_path / "r")["healing"] == {"d_halvings": 1, "diffaugment": True}
 
 
 def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypatch, only):

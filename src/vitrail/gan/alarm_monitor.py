@@ -15,14 +15,22 @@ GRACE = 500
 
 ROLLBACKS = 3  # at most; then the training stops
 
-OnAlarm = Literal["warn", "stop", "rollback"]
+HALVINGS = 4  # of D's learning rate by healing, at most
+
+OnAlarm = Literal["warn", "stop", "rollback", "heal"]
+
+
+TOO_STRONG, REPEATING = {"discriminator-too-strong"}, {"mode-collapse", "copies"}
+"""Alarms by what heals them."""
 
 
 class AlarmMonitor:
     """Checks every epoch for alarms; one that was raised in the epoch before is recorded, and not noted again.
 
     Args:
-        on_alarm: "warn" continues (but stops at NaN), "stop" stops, "rollback" returns to the best epoch.
+        on_alarm: "warn" continues (but stops at NaN), "stop" stops, "rollback" returns to the best epoch, "heal" halves
+            D's learning rate where D is too strong, adds DiffAugment where samples repeat each other or are copies, and
+            returns to the best epoch at every alarm but the first of these.
         relative: whether D's scores are no logits of probabilities (`Loss.relative`).
         total_steps: training steps of the whole run.
 
@@ -30,12 +38,15 @@ class AlarmMonitor:
         alarms: all alarms of the run, as in `result.json`.
         rollbacks: number of rollbacks.
         stopped: whether an alarm has stopped the training.
+        d_halvings: how often healing has halved D's learning rate.
+        diffaugment: whether healing has added DiffAugment.
     """
 
     def __init__(self, on_alarm: OnAlarm, *, relative: bool, total_steps: float) -> None:
         self._on_alarm, self._relative, self._grace = on_alarm, relative, min(GRACE, total_steps / 5)
         self.alarms: list[dict[str, Any]] = []
         self.rollbacks, self.stopped = 0, False
+        self.d_halvings, self.diffaugment = 0, False
         self._raised: list[Alarm] = []  # in this epoch
 
     @property
@@ -68,17 +79,35 @@ class AlarmMonitor:
             return
         if self._on_alarm == "stop":
             self.stopped = True
-        elif self._on_alarm == "rollback" and (self.rollbacks == ROLLBACKS or not can_roll_back):
+        elif self._needs_rollback() and (self.rollbacks == ROLLBACKS or not can_roll_back):
             self.stopped = True
             yield Note(f"Training stops after {self.rollbacks} rollbacks.", "warning")
 
     def takes_rollback(self) -> bool:
         """Whether the run has to roll back now; counts it, and clears the alarms of this epoch."""
-        rolls_back = bool(self._raised) and self._on_alarm == "rollback" and not self.stopped
+        rolls_back = self._needs_rollback() and not self.stopped
         if rolls_back:
             self.rollbacks += 1
             self._raised = []
         return rolls_back
+
+    def heal(self) -> list[str]:
+        """Remedies for the alarms of this epoch, in words; `d_halvings` and `diffaugment` say what to set."""
+        remedies, names = [], self._names() if self._on_alarm == "heal" and not self.stopped else set()
+        if names & TOO_STRONG and self.d_halvings < HALVINGS:
+            self.d_halvings += 1
+            remedies.append("the learning rate of D is halved")
+        if names & REPEATING and not self.diffaugment:
+            self.diffaugment = True
+            remedies.append("D sees images through DiffAugment")
+        return remedies
+
+    def _names(self) -> set[str]:
+        return {alarm.name for alarm in self._raised}
+
+    def _needs_rollback(self) -> bool:
+        lenient = TOO_STRONG if self._on_alarm == "heal" else set()
+        return self._on_alarm in ("rollback", "heal") and bool(self._names() - lenient)
 
     def _raise(self, alarms: Iterable[Alarm], epoch: int, step: int) -> Iterator[Note]:
         for alarm in alarms:

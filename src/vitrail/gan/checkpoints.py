@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 from torch import Tensor
@@ -60,6 +60,11 @@ class _Best(BaseModel):
     step: int = Field(ge=0)
 
 
+class _Healing(BaseModel):
+    d_halvings: Annotated[int, Field(ge=0, le=1000)] = 0
+    diffaugment: bool = False
+
+
 class _Header(BaseModel):
     """What a training takes from the header of a checkpoint."""
 
@@ -75,6 +80,7 @@ class _Header(BaseModel):
     alarms: list[dict[str, Any]]
     best: _Best | None
     rollbacks: int = Field(ge=0, le=1000)
+    healing: _Healing = _Healing()
     retained: list[str]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitrail.gan.generator import Generator
-from vitrail.gan.networks import build
+from vitrail.gan.networks import build, trained_parameters
 from vitrail.gan.results import Values, alarm_counts, distance_name, metric
 
 REQUIRED = ("metrics", "label_agreement", "architecture", "loss", "epochs", "alarms", "images_per_second", "seconds")
@@ -39,15 +39,14 @@ def comparison_row(name: str, result: Values, generator: Generator | None) -> di
         "judge_accuracy": judge.get("accuracy"),
         "images_per_second": result["images_per_second"],
         "seconds_training": result["seconds"].get("training"),
-        **_parameters(generator),
+        **_parameters(result, generator),
         "alarms": alarm_counts(result["alarms"]),
     }
 
 
-def _parameters(generator: Generator | None) -> dict[str, int | None]:
-    """Numbers of parameters of generator and discriminator."""
-    if generator is None:
-        return {"generator_parameters": None, "discriminator_parameters": None}
-    pair = build(generator.description)
-    networks = {"generator_parameters": pair.generator, "discriminator_parameters": pair.discriminator}
-    return {name: sum(weight.numel() for weight in network.parameters()) for name, network in networks.items()}
+def _parameters(result: Values, generator: Generator | None) -> dict[str, int | None]:
+    """Numbers of trained parameters of generator and discriminator."""
+    given = result.get("parameters")
+    if given is None and generator is not None and "backbone" not in generator.description["arguments"]:
+        given = trained_parameters(build(generator.description))  # an older run
+    return {f"{network}_parameters": (given or {}).get(network) for network in ("generator", "discriminator")}

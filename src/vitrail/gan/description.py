@@ -6,6 +6,7 @@ A run folder may come from somewhere else, and a width of a million is no more t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StrictInt, model_validator
@@ -34,6 +35,7 @@ class _Arguments(BaseModel):
     generator_classes: Classes
     discriminator_classes: Classes
     width: Size
+    backbone: str | None = None
 
 
 class _Header(BaseModel):
@@ -51,6 +53,8 @@ class _Header(BaseModel):
         labels = [label for label, _ in self.condition]
         if len(self.names) != classes or bool(classes) != bool(labels) or not self._are_valid(labels):
             raise ValueError("the condition does not fit its names")
+        if self.arguments.backbone and not takes_backbone(self.architecture):
+            raise ValueError(f"{self.architecture} takes no backbone")
         if sum(count for _, count in self.condition) * max(classes, 1) > MAX_LABELS:
             raise ValueError(f"the condition has more than {MAX_LABELS:,} labels")
         return self
@@ -59,6 +63,15 @@ class _Header(BaseModel):
         if self.attributes:
             return all(isinstance(label, list) and len(label) == len(self.names) for label in labels)
         return all(isinstance(label, int) and 0 <= label < len(self.names) for label in labels)
+
+
+def takes_backbone(architecture: str) -> bool:
+    """Whether the discriminator of an architecture sees images through a frozen pretrained network.
+
+    Raises:
+        UnknownName: there is no such architecture.
+    """
+    return "backbone" in signature(GANS[architecture]).parameters
 
 
 def check_description(description: Mapping[str, Any]) -> None:

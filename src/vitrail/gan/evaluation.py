@@ -12,15 +12,14 @@ from vitrail.datasets.moved import check_there, rebased
 from vitrail.devices import choose_device
 from vitrail.errors import BadSetting
 from vitrail.events import Event, Note
-from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.evaluation_values import evaluation_values
+from vitrail.gan.extractors import open_extractors
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, differences, find_training_data, open_training_data
 from vitrail.gan_training.arguments import check_device, check_flag, check_kind, check_optional_path
 from vitrail.images import to_rgb
-from vitrail.metrics.certificate_cache import open_certificate
-from vitrail.metrics.feature_extractors import ClassifierFeatures
-from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics, gan_train_score
+from vitrail.metrics.sample_evaluation import gan_train_score
 from vitrail.settings import cache_folder
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed
 
@@ -60,7 +59,7 @@ def evaluate(
     Args:
         generator: a trained one, see `load`.
         data: a folder of real images or the name of a data set; None: the images that it was trained on.
-        extractor: feature extractor, see `gan.extractors.open_feature_extractor`.
+        extractor: feature extractor, see `gan.extractors.open_extractors`.
         samples: images on each side, at most as many as there are.
         gan_train: compute the GAN-train score of a conditional generator, too.
         seed: of the generated images.
@@ -95,52 +94,37 @@ def evaluate(
             f"The generator's condition is {', '.join(generator.names)}; these images have "
             f"{', '.join(data.train.names) or 'no labels'}. Use images with the same names."
         )
-    features = yield from open_feature_extractor(
+    extractors = yield from open_extractors(
         extractor,
         data.train,
         data.held_out,
         seed=int(generator.description.get("seed", 0)),
         device=device,
-        cache=cache / "judges",
+        cache=cache,
+        seen=generator.description["arguments"].get("backbone"),
+        labelled=bool(generator.names),
     )
-    if isinstance(features, ClassifierFeatures) and generator.channels > data.train.channels:
+    if extractors.judge is not None and generator.channels > data.train.channels:
         raise BadSetting(
             "The judge of grey images cannot judge colour ones. Use extractor='squeezenet', or other images."
         )
-    certificate = yield from open_certificate(features, data.train, data.held_out, cache=cache / "certificates")
-    evaluation = SampleEvaluation(
-        features, data.train, data.held_out, count=samples, seed=seed, certificate=certificate
-    )
+    evaluation = extractors.evaluation(data.train, data.held_out, count=samples, seed=seed)
+    others = extractors.further(data.train, data.held_out, count=samples, seed=seed)
     labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
     pixels = generator.images(generator.latents(seed, evaluation.count), labels)
     if data.train.channels == 3:
         pixels = to_rgb(pixels).contiguous()
     metrics = evaluation.measure(pixels, labels, conditional=bool(generator.names))
+    measured = [(evaluation, metrics), *((each, each.measure(pixels, labels, conditional=False)) for each in others)]
     score = None
     if gan_train and generator.names:
         score = yield from gan_train_score(pixels, labels, data.train, data.held_out, seed=seed, device=device)
     values = {
-        **evaluation_values(evaluation, metrics, device),
+        **evaluation_values(measured, device),
         **({} if score is None else {"gan_train": score}),
         "seconds": {"total": time.perf_counter() - started},
     }
     yield EvaluationEnd(values["metrics"], metrics.label_agreement, score, values)
-
-
-def evaluation_values(evaluation: SampleEvaluation, metrics: SampleMetrics, device: str) -> dict[str, Any]:
-    """Keys of `result.json` that every evaluation has: the network, its certificate, and what it measured."""
-    features = evaluation.extractor
-    return {
-        "backbone": [{"name": features.name, "sha256": features.weights_sha256}],
-        "device": device,
-        "judge": features.values() if isinstance(features, ClassifierFeatures) else None,
-        "metrics": evaluation.entries(metrics),
-        "scale": None if metrics.scale is None else vars(metrics.scale),
-        **evaluation.certificate_values(),
-        "label_agreement": metrics.label_agreement,
-        "label_agreement_per_name": metrics.per_name,
-        "alarms": [],
-    }
 
 
 def open_evaluation_data(

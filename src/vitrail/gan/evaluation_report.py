@@ -72,10 +72,13 @@ def _until_the_end(events: Events) -> Generator[Event, None, EvaluationEnd]:
 
 def metric_table(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Table:
     """The table of all metrics that are shown."""
-    rows: list[tuple[Any, ...]] = [(entry["name"], entry["value"], entry["baseline"]) for entry in metrics]
+    rows: list[tuple[Any, ...]] = [
+        (entry["name"], entry["value"], entry["baseline"], entry["extractor"]["name"]) for entry in metrics
+    ]
     if values["label_agreement"] is not None:
-        rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"]))
-    return Table("metrics", "Metrics of samples", ("metric", "samples", "real images"), rows, prominent=False)
+        rows.append(("label agreement", values["label_agreement"], values["judge"]["accuracy"], "judge"))
+    columns = ("metric", "samples", "real images", "features of")
+    return Table("metrics", "Metrics of samples", columns, rows, prominent=False)
 
 
 def _report(

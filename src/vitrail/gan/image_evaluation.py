@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,19 +19,16 @@ from vitrail.datasets.square_images import read_square_images
 from vitrail.decoding import decode
 from vitrail.devices import choose_device
 from vitrail.errors import BadFolder, BadImage
-from vitrail.events import Event, Note, Progress, skipped_notes
+from vitrail.events import Event, Note, skipped_notes
 from vitrail.formatting import count, display_name
-from vitrail.gan.evaluation import EvaluationEnd, evaluation_values
-from vitrail.gan.extractors import open_feature_extractor
+from vitrail.gan.evaluation import EvaluationEnd
+from vitrail.gan.evaluation_values import evaluation_values
+from vitrail.gan.extractors import open_extractors
 from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data
 from vitrail.image_files import find_images
 from vitrail.images import to_rgb
-from vitrail.metrics.certificate import Certificate
-from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.degradations import DEGRADATIONS
-from vitrail.metrics.feature_extractors import FeatureExtractor
-from vitrail.metrics.sample_evaluation import SampleEvaluation
 
 SIZED = 50  # files whose sizes are looked at
 SMALLEST_SIDE, LARGEST_SIDE = 8, 256  # pixels to which samples are reduced: no network here looks closer
@@ -98,7 +95,7 @@ def evaluate_images(
     """Measures generated images against real ones; yields notes and progress, and `EvaluationEnd` last.
 
     Args:
-        extractor: feature extractor, see `open_certified`.
+        extractor: feature extractor, see `gan.extractors.open_extractors`.
         most: images on each side, at most as many as there are.
         seed: of the choice of images, where there are more than are compared.
         cache: folder of judges and certificates.
@@ -107,15 +104,10 @@ def evaluate_images(
     yield from data.opened.events()
     yield from (Note(text, "warning") for text in compared.notes)
     yield from skipped_notes(compared.skipped)
-    features, certificate = yield from open_certified(extractor, data, seed=seed, device=device, cache=cache)
-    evaluation = SampleEvaluation(
-        features,
-        data.train,
-        data.held_out,
-        count=min(most, len(compared.samples)),
-        seed=seed,
-        certificate=certificate,
+    extractors = yield from open_extractors(
+        extractor, data.train, data.held_out, seed=seed, device=device, cache=cache, labelled=False
     )
+    evaluation = extractors.evaluation(data.train, data.held_out, count=min(most, len(compared.samples)), seed=seed)
     # Another order than that of the real images: of a copy of their folder, it would choose those that are held out.
     draws = torch.Generator().manual_seed(seed + 1)
     chosen = torch.randperm(len(compared.samples), generator=draws)[: evaluation.count]
@@ -128,11 +120,11 @@ def evaluate_images(
     if near := metrics.near_copies:
         yield Note(
             f"{near:,} of {count(evaluation.count, 'sample')} may be copies: they lie nearer to a real image than half "
-            f"of what other real images do, in features of {features.name}.",
+            f"of what other real images do, in features of {evaluation.extractor.name}.",
             "warning",
         )
     values = {
-        **evaluation_values(evaluation, metrics, device),
+        **evaluation_values([(evaluation, metrics)], device),
         "samples": len(compared.samples),
         "equal_to_real_images": copies,
         "near_copies": metrics.near_copies,
@@ -140,32 +132,6 @@ def evaluate_images(
         "seconds": {"total": time.perf_counter() - started},
     }
     yield EvaluationEnd(values["metrics"], None, None, values)
-
-
-def open_certified(
-    name: str, data: TrainingData, *, seed: int, device: str, cache: Path
-) -> Generator[Progress | Note, None, tuple[FeatureExtractor, Certificate]]:
-    """A feature extractor and its certificate on these images; "auto": the first whose Fréchet distance can tell.
-
-    A pretrained network is tried first, of grey images with classes (digits and the like) the judge.
-    """
-    names = [name]
-    if name == "auto":
-        names = ["efficientnet-lite0", *(["judge"] if data.train.names else [])]
-        names = names[::-1] if data.train.channels == 1 else names
-    first: tuple[FeatureExtractor, Certificate] | None = None
-    for each in names:
-        extractor = yield from open_feature_extractor(
-            each, data.train, data.held_out, seed=seed, device=device, cache=cache / "judges"
-        )
-        certificate = yield from open_certificate(extractor, data.train, data.held_out, cache=cache / "certificates")
-        first = first or (extractor, certificate)
-        refusal = "" if certificate.undefined else certificate.refusal("frechet-distance")
-        if not refusal:
-            return extractor, certificate
-        yield Note(f"The Fréchet distance cannot tell in features of {extractor.name}: {refusal}.")
-    assert first is not None
-    return first
 
 
 def _sides(files: Sequence[Path]) -> list[int]:

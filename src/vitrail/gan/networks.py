@@ -8,18 +8,22 @@ from typing import Any
 
 import torch
 
+from vitrail.backbones import BACKBONES, DEFAULT_BACKBONE
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
-from vitrail.gan.description import MAX_SIZE
+from vitrail.gan.description import MAX_SIZE, takes_backbone
 from vitrail.gan_architectures import GANS
 from vitrail.gan_architectures.pair import GanPair
 from vitrail.gan_training.arguments import check_flag
-from vitrail.gan_training.autotune import GRAPH, REFERENCE, Batch, autotune
+from vitrail.gan_training.autotune import GRAPH, REFERENCE, Batch, Networks, autotune
 from vitrail.gan_training.losses import LOSSES
 from vitrail.gan_training.state import GanState, TrainingOptions
 from vitrail.validation import check_count
 
-WIDTHS = {"conditional-mlp": 256, "residual": 32}  # of the others: 32, and 64 for images of 64 pixels and more
+WIDTHS = {"conditional-mlp": 256, "residual": 32, "projected": 16}
+"""Of the others: 32, and 64 for images of 64 pixels and more."""
+
+NATURAL = (32, 64, 128, 256)  # sides of colour images for which "auto" is projected
 
 MODES = ("channels_last", "fused", "concat_real_fake", "graph")  # of `TrainingOptions`: the same results up to rounding
 REFERENCE_CHOICE: dict[str, Any] = {"mode": REFERENCE, "reason": "autotune is off", **dict.fromkeys(MODES, False)}
@@ -30,11 +34,13 @@ class NetworkOptions:
     """Options of generator and discriminator.
 
     Attributes:
-        architecture: a name in `GANS`; "auto": conditional-dcgan with labels, otherwise dcgan.
+        architecture: a name in `GANS`; "auto": projected for colour images of 32 pixels and more, otherwise
+            conditional-dcgan with labels and dcgan without.
         conditional: whether the generator is conditional; None: where there are labels.
         discriminator_sees_label: whether the discriminator is conditional, too.
         latent_size: dimension of the latents.
         width: channels of the layer next to the image; None: the architecture's default.
+        backbone: the frozen network of the discriminator, of an architecture that has one; None: efficientnet-lite0.
     Raises:
         UnknownName: there is no such architecture.
         BadSetting: a value out of range.
@@ -45,6 +51,7 @@ class NetworkOptions:
     discriminator_sees_label: bool = True
     latent_size: int = 100
     width: int | None = None
+    backbone: str | None = None
 
     def __post_init__(self) -> None:
         if self.architecture != "auto":
@@ -54,6 +61,8 @@ class NetworkOptions:
         check_count("latent_size", self.latent_size, most=MAX_SIZE)  # a wider network could not be loaded again
         if self.width is not None:
             check_count("width", self.width, most=MAX_SIZE)
+        if self.backbone is not None:
+            BACKBONES.check(self.backbone)
 
 
 def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
@@ -70,8 +79,10 @@ def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
         reason = "dcgan takes none" if train.names else "these images have none"
         raise BadSetting(f"A conditional generator needs labels, and {reason}. Use --no-conditional.")
     classes = len(train.names) if has_labels and options.conditional is not False else 0
-    default = "conditional-dcgan" if classes else "dcgan"
-    architecture = default if options.architecture == "auto" else options.architecture
+    architecture = options.architecture
+    if architecture == "auto":
+        architecture = _default_architecture(train, has_classes=bool(classes))
+    backbone = _backbone(architecture, options.backbone)
     if architecture.startswith("conditional") and not classes:
         raise BadSetting(f"The architecture {architecture} needs labels; there are none. Use dcgan.")
     return {
@@ -83,11 +94,34 @@ def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
             "generator_classes": classes,
             "discriminator_classes": classes if options.discriminator_sees_label else 0,
             "width": options.width or WIDTHS.get(architecture, 64 if train.size >= 64 else 32),
+            **({"backbone": backbone} if backbone else {}),
         },
         "names": list(train.names) if classes else [],
         "attributes": bool(classes) and train.has_attributes,
         "condition": _frequencies(train) if classes else [],
     }
+
+
+def _default_architecture(train: PixelSet, *, has_classes: bool) -> str:
+    if train.channels == 3 and train.size in NATURAL:
+        return "projected"
+    return "conditional-dcgan" if has_classes else "dcgan"
+
+
+def _backbone(architecture: str, given: str | None) -> str | None:
+    """The frozen network of the discriminator; None: this architecture has none.
+
+    Raises:
+        BadSetting: one is given for an architecture that has none.
+    """
+    if takes_backbone(architecture):
+        return given or DEFAULT_BACKBONE
+    if given:
+        raise BadSetting(
+            f"The discriminator of {architecture} is trained whole and takes no backbone; got {given!r}. "
+            "Use --architecture projected."
+        )
+    return None
 
 
 def build(description: Mapping[str, Any], *, seed: int = 0) -> GanPair:
@@ -96,6 +130,12 @@ def build(description: Mapping[str, Any], *, seed: int = 0) -> GanPair:
         torch.manual_seed(seed)
         pair: GanPair = GANS[description["architecture"]](**description["arguments"])
     return pair
+
+
+def trained_parameters(networks: Networks) -> dict[str, int]:
+    """Numbers of parameters of generator and discriminator; a frozen network has none."""
+    parts = {"generator": networks.generator, "discriminator": networks.discriminator}
+    return {name: sum(weight.numel() for weight in network.parameters()) for name, network in parts.items()}
 
 
 def resolve_options(options: TrainingOptions, description: Mapping[str, Any]) -> TrainingOptions:

@@ -76,14 +76,14 @@ def distance_lines(named: Sequence[tuple[str, Values]], *, comparable: bool) -> 
 
 def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Lines of a summary: the main metrics, each with its baseline."""
-    by_name = {entry["name"]: entry for entry in metrics}
+    extractors = list(dict.fromkeys(entry["extractor"]["name"] for entry in metrics))
+    by_name = {entry["name"]: entry for entry in metrics if entry["extractor"]["name"] == extractors[0]}
     for key, name in (("frechet-distance", "Fréchet distance"), ("kernel-distance", "kernel distance")):
         if distance := by_name.get(key):
             yield name, f"{number(distance['value'])} (real images: {number(distance['baseline'])})"
             break
     if metrics:
-        extractor = metrics[0]["extractor"]["name"]
-        yield "measured with", f"features of {extractor}, {count(metrics[0]['n'], 'image')} on each side"
+        yield "measured with", f"features of {extractors[0]}, {count(metrics[0]['n'], 'image')} on each side"
     if scale := values.get("scale"):
         yield "scale", scale["text"]
     elif metrics and metrics[0]["n"] < values.get("certificate_images", 0):
@@ -92,14 +92,42 @@ def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
         if name in by_name:
             entry = by_name[name]
             yield name, f"{percent(entry['value'])} (real images: {percent(entry['baseline'])})"
+    yield from _other_lines(metrics, extractors[1:])
     if values["label_agreement"] is not None:
         accuracy = values["judge"]["accuracy"]
         yield "label agreement", f"{percent(values['label_agreement'])} (real images: {percent(accuracy)})"
-    if refused := values.get("refused"):
-        names = (f"{entry['name']} (for {', '.join(entry['misses'])})" for entry in refused)
-        yield "not shown", f"{', '.join(names)}: cannot tell degraded real images"
+    yield from _refused_lines(values.get("refused") or (), extractors[:1])
     if values.get("uncertified"):
         yield "uncertified", str(values["uncertified"])
+
+
+def _other_lines(metrics: Sequence[Mapping[str, Any]], extractors: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A line for each further network: Fréchet distance and coverage in its features."""
+    for extractor in extractors:
+        found = {entry["name"]: entry for entry in metrics if entry["extractor"]["name"] == extractor}
+        shown = (
+            f"{name} {text(found[key]['value'])} ({text(found[key]['baseline'])})"
+            for key, name, text in (("frechet-distance", "FD", number), ("coverage", "coverage", percent))
+            if key in found
+        )
+        yield f"with {extractor}", ", ".join(shown)
+
+
+def _refused_lines(refused: Sequence[Mapping[str, Any]], extractors: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What is not shown: metrics that a degradation deceives in the main network, and others with their reason."""
+    deceived = [
+        f"{entry['name']} (for {', '.join(entry['misses'])})"
+        for entry in refused
+        if entry["misses"] and entry["extractor"] in extractors
+    ]
+    if deceived:
+        yield "not shown", f"{', '.join(deceived)}: cannot tell degraded real images"
+    reasons: dict[str, list[str]] = {}
+    for entry in refused:
+        if not entry["misses"]:
+            reasons.setdefault(str(entry["reason"]), []).append(str(entry["name"]))
+    for reason, names in reasons.items():
+        yield "not shown", f"{', '.join(dict.fromkeys(names))}: {reason}"
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +161,24 @@ class RunState:
         network.load_state_dict(select_prefix("ema", self._best_state))
         return self._recalibrated(network)
 
-    def roll_back(self, rollbacks: int) -> None:
-        """Restores the best epoch, with the learning rates halved `rollbacks` times and new random numbers."""
+    def roll_back(self, monitor: AlarmMonitor) -> None:
+        """Restores the best epoch, with the learning rates halved once more and new random numbers."""
         self.gan.restore(self._best_state)
         self._ema = None
         self._retained = [name for name in self._retained if name <= file_name(self.gan.steps)]  # later ones are undone
-        self._set_learning_rates(rollbacks)
-        self.gan.draws.manual_seed(self.seed + 1_000_003 * rollbacks)
+        self.take_remedies(monitor)
+        self.gan.draws.manual_seed(self.seed + 1_000_003 * monitor.rollbacks)
+
+    def take_remedies(self, monitor: AlarmMonitor) -> None:
+        """Sets learning rates and augmentation to what rollbacks and healing have left."""
+        halvings = {"generator": monitor.rollbacks, "discriminator": monitor.rollbacks + monitor.d_halvings}
+        for network, adam in self.gan.adams.items():
+            for group in adam.param_groups:
+                group["lr"] = getattr(self.gan.options, network).learning_rate / 2 ** halvings[network]
+        if monitor.diffaugment and not self.gan.options.diffaugment:
+            self.gan.options = replace(self.gan.options, diffaugment=True)
+            if self.gan.graph is not None:  # it was captured without
+                self.gan.graph.clear()
 
     def new_warning(self) -> str:
         """Why the step runs without the graph that was tried; empty where it was given before, or nothing failed."""
@@ -202,6 +214,7 @@ class RunState:
                 "alarms": monitor.alarms,
                 "best": self.best,
                 "rollbacks": monitor.rollbacks,
+                "healing": {"d_halvings": monitor.d_halvings, "diffaugment": monitor.diffaugment},
                 "retained": self._retained,
             }
             yield Checkpoint(name, pack(tensors, header), tuple(self._retained))
@@ -217,9 +230,11 @@ class RunState:
         tensors, header = self._checkpoint
         self._checkpoint = None
         monitor.alarms, monitor.rollbacks = header["alarms"], header["rollbacks"]
+        healing = header.get("healing", {})  # checkpoints of before have none
+        monitor.d_halvings, monitor.diffaugment = healing.get("d_halvings", 0), healing.get("diffaugment", False)
         self._sums, self._steps = tensors["values"], header["step_in_epoch"]
         self.gan.restore(for_rank(tensors))
-        self._set_learning_rates(monitor.rollbacks)
+        self.take_remedies(monitor)
         self.order.position, self.epochs_done = header["position"], header["epochs_done"]
         self.history, self.best, self._retained = header["history"], header["best"], header["retained"]
         if self.best is not None:
@@ -265,8 +280,3 @@ class RunState:
         labels = self.train.labels if self.conditional else torch.zeros(1, dtype=torch.long)
         recalibrate_batch_norm(network, calibration_batches(labels, self.gan.latent_size, self.device))
         return network
-
-    def _set_learning_rates(self, rollbacks: int) -> None:
-        for network, adam in self.gan.adams.items():
-            for group in adam.param_groups:
-                group["lr"] = getattr(self.gan.options, network).learning_rate / 2**rollbacks

@@ -22,8 +22,16 @@ from vitrail.events import Note, Progress
 from vitrail.formatting import count, number, percent
 from vitrail.gan.alarm_monitor import AlarmMonitor, OnAlarm
 from vitrail.gan.checkpoints import Modes, latest_checkpoint
-from vitrail.gan.extractors import open_feature_extractor
-from vitrail.gan.networks import NetworkOptions, build, describe, resolve_options
+from vitrail.gan.evaluation_values import evaluation_values
+from vitrail.gan.extractors import open_extractors
+from vitrail.gan.networks import (
+    NetworkOptions,
+    build,
+    describe,
+    resolve_options,
+    trained_parameters,
+)
+from vitrail.gan.options import default_options
 from vitrail.gan.run_state import RunState
 from vitrail.gan.tensorboard import TensorBoardWriter
 from vitrail.gan.training_data import TrainingData, default_size, open_training_data
@@ -39,8 +47,6 @@ from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.gan_training.state import TrainingOptions, loss_of
 from vitrail.gan_training.steps import VALUES, train_steps
 from vitrail.interrupts import Interrupts
-from vitrail.metrics.certificate_cache import open_certificate
-from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_evaluation import SampleEvaluation, SampleMetrics
 from vitrail.settings import cache_folder
 from vitrail.validation import check_choice, check_count, check_seed
@@ -49,6 +55,7 @@ BATCH = 64
 FEWEST_SAMPLES = 8  # of an evaluation
 LINES = 20  # of progress in an epoch
 EVALUATIONS = 20  # in a run, by default
+FEW_HELD_OUT = 100  # held-out images
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
 
@@ -57,7 +64,7 @@ class EvaluationOptions:
     """How generators are evaluated while training and at the end.
 
     Attributes:
-        extractor: feature extractor, see `gan.extractors.open_feature_extractor`.
+        extractor: feature extractor, see `gan.extractors.open_extractors`.
         samples: images of an evaluation while training.
         final_samples: images of the last evaluation, of the best epoch.
         every: epochs between evaluations; None: 20 evaluations in a run.
@@ -84,9 +91,15 @@ def check_optional_mode(name: str, value: Any) -> None:
         check_kind(name, value, Modes, "the choices in the result.json of a run")
 
 
+def check_options(name: str, value: Any) -> None:
+    """Raises `BadSetting` unless `value` are training options, or None."""
+    if value is not None:
+        check_kind(name, value, TrainingOptions, 'TrainingOptions(loss="hinge")')
+
+
 ARGUMENTS: dict[str, Callable[[str, Any], None]] = {
     "networks": partial(check_kind, kind=NetworkOptions, use="NetworkOptions(width=32)"),
-    "options": partial(check_kind, kind=TrainingOptions, use='TrainingOptions(loss="hinge")'),
+    "options": check_options,
     "evaluation": partial(check_kind, kind=EvaluationOptions, use="EvaluationOptions(samples=1000)"),
     "batch": partial(check_count, least=2),  # batch normalisation needs two images
     "epochs": check_count,
@@ -107,7 +120,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     data: str | Path | TrainingData,
     *,
     networks: NetworkOptions = NetworkOptions(),
-    options: TrainingOptions = TrainingOptions(),
+    options: TrainingOptions | None = None,
     evaluation: EvaluationOptions = EvaluationOptions(),
     batch: int = BATCH,
     epochs: int = 20,
@@ -130,7 +143,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     Args:
         data: a folder of images, the name of a data set ("digits", "mnist", "torchvision:NAME"), or an opened one.
         networks: architecture and condition.
-        options: loss, optimisers, EMA, augmentation.
+        options: loss, optimisers, EMA, augmentation; None: what suits the architecture, see `options.default_options`.
         evaluation: feature extractor, and number of images.
         batch: images per step, over all ranks.
         epochs: number of epochs, those of a resumed run included.
@@ -138,7 +151,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         device: "auto", "cpu", "cuda" or "cuda:N".
         autotune: use the fastest equivalent training mode, by timing.
         mode: the training mode of a run that is repeated; None: by `autotune`.
-        on_alarm: "warn", "stop", or "rollback" to the best epoch with halved learning rates.
+        on_alarm: "warn", "stop", "rollback" to the best epoch with halved learning rates, or "heal"; see
+            `AlarmMonitor`.
         keep_checkpoints: number of latest checkpoints to retain beside the best.
         resume: a run folder with checkpoints; its latest one is continued.
         tensorboard: folder for TensorBoard curves.
@@ -159,29 +173,37 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
     # ---- Images and networks
     device = choose_device(device)
-    if options.bfloat16:
-        check_bfloat16(device)
     seed_everything(seed)
     if not isinstance(data, TrainingData):
         data = open_training_data(data, PixelOptions(size=default_size(str(data)), seed=seed, home=cache / "datasets"))
     yield from data.opened.events()
     description = describe(data.train, networks)
-    options = resolve_options(options, description)
+    options = resolve_options(options or default_options(description["architecture"]), description)
+    if options.bfloat16:
+        check_bfloat16(device)
     order = ShuffledBatches(len(data.train), batch, seed, rank=rank, ranks=ranks)
 
     # ---- Feature extractor and baselines, on rank 0
     evaluator: SampleEvaluation | None = None
     if rank == 0:
         begin = time.perf_counter()
-        extractor = yield from open_feature_extractor(
-            evaluation.extractor, data.train, data.held_out, seed=seed, device=device, cache=cache / "judges"
+        extractors = yield from open_extractors(
+            evaluation.extractor,
+            data.train,
+            data.held_out,
+            seed=seed,
+            device=device,
+            cache=cache,
+            seen=description["arguments"].get("backbone"),
+            labelled=bool(description["names"]),
         )
-        judge = extractor.values() if isinstance(extractor, ClassifierFeatures) else None
+        judge = extractors.judge
         if judge is not None:
-            yield Note(f"Judge: accuracy {percent(judge['accuracy'])} on {count(judge['n'], 'held-out image')}.")
-        certificate = yield from open_certificate(extractor, data.train, data.held_out, cache=cache / "certificates")
-        evaluate = partial(SampleEvaluation, extractor, data.train, data.held_out, seed=seed, certificate=certificate)
-        evaluator = evaluate(count=evaluation.samples)
+            yield Note(f"Judge: accuracy {percent(judge.accuracy)} on {count(judge.n, 'held-out image')}.")
+        if len(data.held_out) < FEW_HELD_OUT:
+            held_out = count(len(data.held_out), "held-out image")
+            yield Note(f"Only {held_out} to compare with: metrics vary by chance. Use more images.", "warning")
+        evaluator = extractors.evaluation(data.train, data.held_out, count=evaluation.samples, seed=seed)
         seconds["judge"] = time.perf_counter() - begin
 
     # ---- Initial weights, or those of a checkpoint
@@ -202,7 +224,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     if evaluator is not None:
         extractor_name = evaluator.extractor.name
         refused = [metric["name"] for metric in evaluator.certificate_values()["refused"]]
-        yield TrainingStart(data, description, extractor_name, evaluator.count, evaluator.baselines, judge, refused)
+        yield TrainingStart(data, description, extractor_name, evaluator.count, evaluator.baselines, refused)
 
     # ---- Training: all ranks decide alike, from values of the global batch and from metrics of rank 0
     every = evaluation.every or max(1, epochs // EVALUATIONS)
@@ -246,11 +268,15 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
                 if rank == 0:
                     yield EpochEnd(run.epochs_done, run.gan.steps, run.history[-1], run.generator())
             yield from monitor.end_epoch(can_roll_back=run.best is not None)
+            remedies = monitor.heal()
             if monitor.takes_rollback():
-                run.roll_back(monitor.rollbacks)
+                run.roll_back(monitor)
                 assert run.best is not None
                 text = f"Rolled back to epoch {run.best['epoch']}; learning rates divided by {2**monitor.rollbacks}."
                 yield Note(text, "warning")
+            if remedies:
+                run.take_remedies(monitor)
+                yield Note(f"Healing: {' and '.join(remedies)}.", "warning")
             if not monitor.broken:
                 yield from run.checkpoint(monitor, keep=keep_checkpoints)
             seconds["evaluation"] += time.perf_counter() - begin
@@ -262,27 +288,22 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         return
     begin = time.perf_counter()
     generator = run.best_generator()
-    final = evaluate(count=evaluation.final_samples)
-    metrics = final.measure(_images(run, generator, final), final.labels, conditional=run.conditional)
+    final = extractors.evaluation(data.train, data.held_out, count=evaluation.final_samples, seed=seed)
+    others = extractors.further(data.train, data.held_out, count=evaluation.final_samples, seed=seed)
+    pixels = _images(run, generator, final)
+    metrics = final.measure(pixels, final.labels, conditional=run.conditional)
+    measured = [(final, metrics), *((each, each.measure(pixels, each.labels, conditional=False)) for each in others)]
     seconds["evaluation"] += time.perf_counter() - begin
     description = {**description, "data": data.description, "seed": seed}
     description["epoch"] = run.best["epoch"] if run.best else run.epochs_done
-    entries = final.entries(metrics)
     result: dict[str, Any] = {
-        "backbone": [{"name": extractor.name, "sha256": extractor.weights_sha256}],
-        "device": device,
-        "judge": judge,
-        "metrics": entries,
-        "scale": None if metrics.scale is None else vars(metrics.scale),
-        **final.certificate_values(),
-        "label_agreement": metrics.label_agreement,
-        "label_agreement_per_name": metrics.per_name,
+        **evaluation_values(measured, device),
         **_run_values(run, monitor, seconds),
         "loss": options.loss,
         "baselines_while_training": {"n": evaluator.count, **evaluator.baselines},
         "seconds": {**seconds, "total": time.perf_counter() - started},
     }
-    yield TrainingEnd(generator, description, run.history, entries, result)
+    yield TrainingEnd(generator, description, run.history, result["metrics"], result)
 
 
 def check_training(data: TrainingData, **keywords: Any) -> None:
@@ -294,7 +315,8 @@ def check_training(data: TrainingData, **keywords: Any) -> None:
     for name, value in keywords.items():
         ARGUMENTS[name](name, value)
     description = describe(data.train, keywords.get("networks", NetworkOptions()))
-    loss_of(resolve_options(keywords.get("options", TrainingOptions()), description))
+    options = keywords.get("options") or default_options(description["architecture"])
+    loss_of(resolve_options(options, description))
     ShuffledBatches(len(data.train), keywords.get("batch", BATCH), keywords.get("seed", 0))
     build(description)
 
@@ -328,6 +350,7 @@ def _run_values(run: RunState, monitor: AlarmMonitor, seconds: Mapping[str, floa
     share = seconds["evaluation"] / max(seconds["training"] + seconds["evaluation"], 1e-9)
     return {
         "architecture": run.description["architecture"],
+        "parameters": trained_parameters(run.gan),
         "conditional": run.conditional,
         "epochs": run.epochs_done,
         "steps": run.gan.steps,
@@ -335,6 +358,7 @@ def _run_values(run: RunState, monitor: AlarmMonitor, seconds: Mapping[str, floa
         "best": run.best,
         "alarms": monitor.alarms,
         "rollbacks": monitor.rollbacks,
+        "healing": {"d_halvings": monitor.d_halvings, "diffaugment": monitor.diffaugment},
         "images_per_second": run.images_seen / spent if spent else None,
         "processes": rank_and_world_size()[1],
         "choices": run.choice,

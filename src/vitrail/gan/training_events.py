@@ -22,7 +22,6 @@ class TrainingStart:
         extractor: name of the network whose features the metrics are computed in.
         n: number of images of each evaluation while training.
         baselines: the metrics of `n` held-out real images.
-        judge: accuracy of the sample classifier, if that is the feature extractor.
         refused: metrics that cannot tell degraded real images from real ones, and are not to be shown.
     """
 
@@ -31,7 +30,6 @@ class TrainingStart:
     extractor: str
     n: int
     baselines: Mapping[str, float]
-    judge: Mapping[str, Any] | None
     refused: Sequence[str] = ()
 
 

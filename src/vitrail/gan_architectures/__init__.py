@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vitrail.gan_architectures.pair import Discriminator as Discriminator
     from vitrail.gan_architectures.pair import GanPair as GanPair
     from vitrail.gan_architectures.pair import Generator as Generator
+    from vitrail.gan_architectures.projected import projected as projected
     from vitrail.gan_architectures.residual import residual as residual
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "conditional_dcgan",
     "conditional_mlp",
     "dcgan",
+    "projected",
     "residual",
 ]
 
@@ -38,6 +40,7 @@ GANS = Registry(
         "conditional-dcgan": "conditional_dcgan:conditional_dcgan",
         "conditional-mlp": "conditional_mlp:conditional_mlp",
         "residual": "residual:residual",
+        "projected": "projected:projected",
     },
 )
 
@@ -51,6 +54,7 @@ lazy_names(
         "conditional_dcgan": "vitrail.gan_architectures.conditional_dcgan",
         "conditional_mlp": "vitrail.gan_architectures.conditional_mlp",
         "dcgan": "vitrail.gan_architectures.dcgan",
+        "projected": "vitrail.gan_architectures.projected",
         "residual": "vitrail.gan_architectures.residual",
     },
 )

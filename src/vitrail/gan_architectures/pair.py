@@ -1,6 +1,7 @@
 """Base classes of generators and discriminators, and the encoding of conditions."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps images in [-1, 1] and labels to logits (N,), higher for real images.
+    """Maps images in [-1, 1] and labels to logits (N,) or (N, heads), higher for real images.
 
     Attributes:
         classes: number of classes or attributes of the condition; 0: unconditional.
@@ -49,12 +50,23 @@ class Discriminator(nn.Module):
         return torch.cat([maps, planes], dim=1)
 
 
-@dataclass(frozen=True)
 class GanPair:
-    """A generator and the discriminator that it is trained with."""
+    """A generator and the discriminator that it is trained with.
 
-    generator: Generator
-    discriminator: Discriminator
+    Args:
+        discriminator: or a function that makes it: it is called when the discriminator is first asked for, so that a
+            generator can be loaded without the network that its discriminator needed.
+    """
+
+    def __init__(self, generator: Generator, discriminator: Discriminator | Callable[[], Discriminator]) -> None:
+        self.generator = generator
+        self._discriminator = discriminator
+
+    @cached_property
+    def discriminator(self) -> Discriminator:
+        """The discriminator."""
+        given = self._discriminator
+        return given if isinstance(given, Discriminator) else given()
 
 
 def condition(labels: Condition, classes: int, like: Tensor) -> Float[Tensor, "batch classes"]:
@@ -62,15 +74,18 @@ def condition(labels: Condition, classes: int, like: Tensor) -> Float[Tensor, "b
     return (F.one_hot(labels, classes) if labels.ndim == 1 else labels).to(like)
 
 
-def num_downsamplings(size: int, *, smallest: int) -> int:
+def num_downsamplings(size: int, *, smallest: int, most: int | None = None) -> int:
     """How many times `size` must be halved to reach `smallest`.
+
+    Args:
+        most: how many times at most.
 
     Raises:
         BadSetting: it is not `smallest` times a power of 2.
     """
     times = (size // smallest).bit_length() - 1
-    if times < 1 or smallest << times != size:
-        sides = ", ".join(str(smallest << power) for power in range(1, 6))
+    if times < 1 or smallest << times != size or (most and times > most):
+        sides = ", ".join(str(smallest << power) for power in range(1, (most or 5) + 1))
         raise BadSetting(f"This architecture generates images of {sides} pixels; got {size}. Use one of these.")
     return times
 

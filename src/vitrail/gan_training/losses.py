@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vitrail.distributed import local_slice
 from vitrail.registry import Registry
-from vitrail.tensors import Scores
+from vitrail.tensors import FakeScores, Scores
 
 Value = Float[Tensor, ""]
 Penalty = Callable[[Callable[[Tensor], Scores], Tensor, Tensor, torch.Generator], Value]
@@ -53,7 +53,7 @@ LOSSES = Registry(
 )
 
 
-def cross_entropy(real: Scores, fake: Float[Tensor, " fakes"]) -> Value:
+def cross_entropy(real: Scores, fake: FakeScores) -> Value:
     """-E log D(x) - E log(1 - D(G(z))); With mismatched labels there are more fake scores than real ones."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 

@@ -126,10 +126,10 @@ class Certificate:
         natural = max(sign * each for each in self.real[metric])
         measured = f" ({ABBREVIATIONS.get(metric, metric)}, {self.n} images)"
         if sign * value <= natural:
-            return Scale(metric, self.n, value, degradation, None, f"no further away than real images are{measured}")
+            return Scale(metric, self.n, value, degradation, None, f"no further away than real images are{measured}", 0)
         if sign * value > max(heights):
             text = f"further away than real images {way.describe(strengths[-1])}{measured}"
-            return Scale(metric, self.n, value, degradation, strengths[-1], text)
+            return Scale(metric, self.n, value, degradation, strengths[-1], text, 1 + len(strengths))
         after = next(place for place, height in enumerate(heights) if height >= sign * value)
         if after == 0:
             strength = strengths[0]
@@ -138,7 +138,9 @@ class Certificate:
             share = max(0.0, (sign * value - low) / (high - low)) if high > low else 1.0
             strength = strengths[after - 1] + share * (strengths[after] - strengths[after - 1])
         text = f"as far away as real images {way.describe(strength)}{measured}"
-        return Scale(metric, self.n, value, degradation, strength, text)
+        return Scale(
+            metric, self.n, value, degradation, strength, text, sum(height <= sign * value for height in heights)
+        )
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class Scale:
         level: its strength, in its unit; the strongest that was tried where they are further away; None: they are no
             further away than real images are.
         text: in words.
+        reached: how many of the strengths that were tried it reaches, 0 to 5; 6: it is further away than all of them.
     """
 
     metric: str
@@ -159,6 +162,7 @@ class Scale:
     degradation: str
     level: float | None
     text: str
+    reached: int
 
 
 @dataclass(frozen=True)
@@ -230,7 +234,7 @@ def _finding(metric: str, degradation: str, real: Sequence[float], values: Seque
     sign = _worse(metric)
     heights, natural = [sign * value for value in values], [sign * value for value in real]
     spread, worst = max(natural) - min(natural), max(natural)
-    slack = spread + SLACK * abs(heights[-1] - worst)
+    slack = spread + SLACK * (max(*heights, worst) - worst)
     steps = zip([worst - spread, *heights], heights, strict=False)
     monotone = all(after >= before - slack for before, after in steps)
     distinguished = sum(height > worst + spread for height in heights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from vitrail import files
 from vitrail.backbones.network import Network
 from vitrail.datasets.pixels import PixelSet
 from vitrail.events import Progress
+from vitrail.formatting import count, percent
 from vitrail.images import to_rgb, to_unit
 from vitrail.metrics.sample_classifier import SampleClassifier, agreement, train_classifier
 from vitrail.reading import LIMITS, read_bytes
@@ -66,6 +68,7 @@ class ClassifierFeatures:
     Attributes:
         accuracy: on `n` held-out images; of attributes, their mean.
         per_name: accuracy of each class or attribute.
+        majority: the accuracy of always naming the most frequent class; of attributes, their mean.
     """
 
     classifier: SampleClassifier
@@ -76,14 +79,30 @@ class ClassifierFeatures:
     name: str = "judge"
     dimension: int = SampleClassifier.dimension
     max_images: int = 60_000
+    majority: float = 0.0
 
     def features(self, pixels: Tensor) -> Tensor:
         """See `FeatureExtractor`."""
         return self.classifier.features_and_logits(pixels)[0]
 
+    def refusal(self) -> str:
+        """Why label agreement with this judge means nothing; empty: it means something."""
+        if self.accuracy - 2 * math.sqrt(self.accuracy * (1 - self.accuracy) / self.n) > self.majority:
+            return ""
+        return (
+            f"the judge is right on {percent(self.accuracy)} of {count(self.n, 'held-out image')}, and always naming "
+            f"the most frequent class on {percent(self.majority)}"
+        )
+
     def values(self) -> dict[str, Any]:
         """The key `judge` of `result.json`."""
-        return {"accuracy": self.accuracy, "n": self.n, "sha256": self.weights_sha256, "per_name": self.per_name}
+        return {
+            "accuracy": self.accuracy,
+            "majority": self.majority,
+            "n": self.n,
+            "sha256": self.weights_sha256,
+            "per_name": self.per_name,
+        }
 
 
 @dataclass
@@ -133,7 +152,12 @@ def classifier_features(classifier: SampleClassifier, sha: str, held_out: PixelS
     else:
         each = [float(correct[held_out.labels == label].mean()) for label in range(len(held_out.names))]
     per_name = {name: value for name, value in zip(held_out.names, each, strict=True) if value == value}
-    return ClassifierFeatures(classifier, sha, float(correct.mean()), per_name, len(held_out))
+    if held_out.has_attributes:
+        having = (held_out.labels > 0).float().mean(dim=0)
+        majority = float(torch.maximum(having, 1 - having).mean())
+    else:
+        majority = float(torch.bincount(held_out.labels).max()) / len(held_out)
+    return ClassifierFeatures(classifier, sha, float(correct.mean()), per_name, len(held_out), majority=majority)
 
 
 def train_sample_classifier(

@@ -75,7 +75,13 @@ class SampleClassifier(nn.Module):
         device = self.last.weight.device
         features = [self.body(to_unit(part.to(device)) - 0.5).cpu() for part in torch.split(pixels, ROWS)]
         whole = torch.cat(features)
-        return whole, torch.cat([self.last(part.to(device)).cpu() for part in torch.split(whole, ROWS)])
+        return whole, self.logits(whole)
+
+    @torch.no_grad()
+    def logits(self, features: Features) -> Logits:
+        """Logits (N, names) of features (N, 128), on the CPU."""
+        device = self.last.weight.device
+        return torch.cat([self.last(part.to(device)).cpu() for part in torch.split(features, ROWS)])
 
     def _check(self, name: str, images: Any, *, whole: bool) -> None:
         """Raises `BadSetting` unless `images` are of the classifier's size, as 8-bit ones or as floats."""

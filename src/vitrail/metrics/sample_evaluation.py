@@ -29,6 +29,8 @@ from vitrail.tensors import Condition
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_seed, describe
 
 FID_COUNT = 50_000  # images; the distance grows with fewer, and is not comparable with published FIDs
+PRDC = ("precision", "recall", "density", "coverage")
+FEWEST_NEIGHBOURS = 50  # images on each side below which shares of nearest neighbours are chance
 ALARM_METRICS = ("coverage", "distance-ratio", "unique-neighbours", "novelty")
 """Metrics whose ratio to the baseline shows repeated samples or copied training images."""
 
@@ -47,6 +49,7 @@ class SampleMetrics:
         deviations: of the metrics that are means over subsets of the images.
         coverage_per_class: share of the real images of each class that have a sample near them; empty without classes,
             or where coverage cannot tell.
+        refused: metrics that cannot tell, and raise no alarm either.
         near_copies: number of images that lie nearer to a real one than half of what real images usually do; None: they
             were not counted.
     """
@@ -60,12 +63,15 @@ class SampleMetrics:
     deviations: Mapping[str, float] = field(default_factory=dict)
     coverage_per_class: Mapping[str, float] = field(default_factory=dict)
     near_copies: int | None = None
+    refused: tuple[str, ...] = ()
 
     @property
     def ratios(self) -> dict[str, float]:
         """Ratios to the baselines for `sample_alarms`; coverage is missing where there are too few real images."""
         ratios = {
-            name: self.values[name] / max(self.baselines[name], 1e-12) for name in ALARM_METRICS if name in self.values
+            name: self.values[name] / max(self.baselines[name], 1e-12)
+            for name in ALARM_METRICS
+            if name in self.values and name not in self.refused
         }
         return {name.replace("-", "_"): value for name, value in ratios.items()}
 
@@ -77,6 +83,7 @@ class SampleEvaluation:
         count: images on each side, at most as many as there are training and held-out images.
         seed: of the selection of real images and of the labels.
         certificate: of these images and this network; what it refuses is left out of `entries`.
+        judge: confirms labels; by default the extractor, where that is one.
 
     Raises:
         BadSetting: fewer than 2 images on a side, sets of images of other sizes, or features that are not finite.
@@ -96,6 +103,7 @@ class SampleEvaluation:
         count: int,
         seed: int,
         certificate: Certificate | None = None,
+        judge: ClassifierFeatures | None = None,
     ) -> None:
         check_count("count", count, least=FEWEST)
         check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
@@ -111,6 +119,8 @@ class SampleEvaluation:
             raise BadSetting(f"train and held_out must have images of one size; got {given}.")
         self._shape = torch.Size((min(count, len(train), len(held_out)), *train.images.shape[1:]))
         self.extractor = extractor
+        self._names = train.names
+        self.judge = extractor if isinstance(extractor, ClassifierFeatures) else judge
         self.count = min(count, len(train), len(held_out))
         draws = torch.Generator().manual_seed(seed)
         rows = torch.randperm(len(train), generator=draws)
@@ -128,8 +138,8 @@ class SampleEvaluation:
 
     @property
     def accuracy(self) -> float | None:
-        """Accuracy of the judge on real images; None with another feature extractor."""
-        return self.extractor.accuracy if isinstance(self.extractor, ClassifierFeatures) else None
+        """Accuracy of the judge on real images; None without one."""
+        return None if self.judge is None else self.judge.accuracy
 
     def measure(self, pixels: Tensor, labels: Condition, *, conditional: bool, detailed: bool = False) -> SampleMetrics:
         """Metrics of `count` generated images.
@@ -148,13 +158,12 @@ class SampleEvaluation:
         if not isinstance(labels, Tensor) or labels.ndim not in (1, 2) or len(labels) != self.count:
             raise BadSetting(f"labels must be one for each of {self.count} images; got {describe(labels)}.")
         label_agreement, per_name = None, {}
-        if isinstance(self.extractor, ClassifierFeatures):
-            features, logits = self.extractor.classifier.features_and_logits(pixels)
-            if conditional:
-                correct = agreement(logits, labels).float()
-                label_agreement, per_name = float(correct.mean()), self._per_name(correct, labels)
-        else:
-            features = self.extractor.features(pixels)
+        features = self.extractor.features(pixels)
+        if conditional and self.judge is not None and not self.judge.refusal():
+            judged = features if self.judge is self.extractor else self.judge.features(pixels)
+            logits = self.judge.classifier.logits(judged)
+            correct = agreement(logits, labels).float()
+            label_agreement, per_name = float(correct.mean()), self._per_name(correct, labels)
         found = self._real.measure(features, groups(labels))
         return SampleMetrics(
             found.values,
@@ -164,6 +173,7 @@ class SampleEvaluation:
             self.count,
             scale=self._scale(features),
             deviations=found.deviations,
+            refused=tuple(name for name in found.values if self._refusal(name)),
             coverage_per_class=self._coverage_per_class(features) if detailed else {},
             near_copies=self._real.near_copies(features) if detailed else None,
         )
@@ -194,7 +204,7 @@ class SampleEvaluation:
             if self._refusal(name)
         ]
         return {
-            "certificate": certificate.entries(),
+            "certificate": [{**entry, **about} for entry in certificate.entries()],
             "certificate_images": certificate.n,
             "uncertified": certificate.undefined,
             "refused": refused,
@@ -202,6 +212,8 @@ class SampleEvaluation:
 
     def _refusal(self, name: str) -> str:
         """Why a metric is not to be shown; empty: it is. Where there are too few images to try it, none is refused."""
+        if name in PRDC and self.count < FEWEST_NEIGHBOURS:
+            return f"it needs {FEWEST_NEIGHBOURS} images on each side, and there are {self.count}"
         certificate = self._certificate
         return certificate.refusal(name) if certificate is not None and not certificate.undefined else ""
 
@@ -237,11 +249,9 @@ class SampleEvaluation:
         return isinstance(self.extractor, InceptionFeatures) and self.count >= FID_COUNT
 
     def _per_name(self, correct: Tensor, labels: Condition) -> dict[str, float]:
-        assert isinstance(self.extractor, ClassifierFeatures)
-        names = list(self.extractor.per_name)
         if labels.ndim == 2:
-            return dict(zip(names, correct.mean(dim=0).tolist(), strict=True))
-        each = {name: correct[labels == index] for index, name in enumerate(names)}
+            return dict(zip(self._names, correct.mean(dim=0).tolist(), strict=True))
+        each = {name: correct[labels == index] for index, name in enumerate(self._names)}
         return {name: float(values.mean()) for name, values in each.items() if len(values)}
 
 

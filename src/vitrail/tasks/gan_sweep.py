@@ -58,16 +58,19 @@ class GanSweep(GanSettings):
 
     def _cells(self, runs: Mapping[str, GanTrain]) -> dict[str, SweepCell]:
         """The trainings; images are opened once for all that use the same."""
+        from vitrail.gan.options import pixel_options
         from vitrail.gan.sweep import SweepCell
         from vitrail.gan.training_data import open_training_data
 
         opened: dict[PixelOptions, TrainingData] = {}
-        cells = {}
+        cells: dict[str, SweepCell] = {}
         for name, run in runs.items():
-            options = run.pixel_options()
+            options = pixel_options(run.model_dump())
             if options not in opened:
                 opened[options] = open_training_data(run.data, options)
-            cells[name] = SweepCell(opened[options], run.train_keywords())
+            cell = SweepCell(opened[options], run.train_keywords(opened[options]))
+            if cell not in cells.values():  # a value may be the architecture's default
+                cells[name] = cell
         return cells
 
     def _report(

@@ -29,12 +29,13 @@ from vitrail.settings import (
 from vitrail.task import Task
 
 if TYPE_CHECKING:
-    from vitrail.datasets.pixel_data import PixelOptions
     from vitrail.gan.checkpoints import Modes
-    from vitrail.gan.networks import NetworkOptions
-    from vitrail.gan_training.state import TrainingOptions
+    from vitrail.gan.training_data import TrainingData
 
-LOSS_HELP = "GAN loss: non-saturating, saturating, hinge, least-squares, wasserstein-gp or relativistic"
+LOSS_HELP = (
+    "GAN loss: non-saturating, saturating, hinge, least-squares, wasserstein-gp or relativistic; default: hinge with "
+    "projected, otherwise non-saturating"
+)
 EXTRACTOR_HELP = "Feature extractor of metrics: auto, judge, a backbone, or inception:FILE"
 
 
@@ -50,15 +51,28 @@ class GanSettings(Task):
         place="images",
     )
     architecture: str = setting(
-        "auto", "dcgan, conditional-dcgan, conditional-mlp or residual; auto: by the labels", panel=NETWORK
+        "auto",
+        "projected, dcgan, conditional-dcgan, conditional-mlp or residual; auto: projected for colour images, for grey "
+        "ones dcgan",
+        panel=NETWORK,
     )
-    size: int | None = setting(None, "Side of the images in pixels; default: 32, digits 16", panel=DATA, ge=8, le=128)
-    loss: str = setting("non-saturating", LOSS_HELP, panel=METHOD)
+    discriminator_backbone: str | None = setting(
+        None, "With projected: frozen network of the discriminator; default: efficientnet-lite0", panel=NETWORK
+    )
+    size: int | None = setting(None, "Side of the images in pixels; default: 32, digits 16", panel=DATA, ge=8, le=256)
+    loss: str | None = setting(None, LOSS_HELP, panel=METHOD)
     epochs: int = setting(20, "Number of epochs", panel=OPTIMISATION, ge=1)
     batch: int = setting(64, "Images per step", panel=OPTIMISATION, ge=2)
-    learning_rate: float = setting(2e-4, "Learning rate of generator and discriminator", panel=OPTIMISATION, gt=0)
-    on_alarm: Literal["warn", "stop", "rollback"] = setting(
-        "warn", "At an alarm: warn, stop, or roll back to the best epoch at half the rates", panel=RUNNING
+    learning_rate: float | None = setting(
+        None,
+        "Learning rate of generator and discriminator; default: 4e-4 with projected, otherwise 2e-4",
+        panel=OPTIMISATION,
+        gt=0,
+    )
+    on_alarm: Literal["warn", "stop", "rollback", "heal"] = setting(
+        "warn",
+        "At an alarm: warn, stop, roll back to the best epoch at half the rates, or heal (half D's rate, DiffAugment)",
+        panel=RUNNING,
     )
     conditional: bool | None = setting(None, "Conditional generator; default: where there are labels", panel=NETWORK)
     discriminator_sees_label: bool = setting(True, "Conditional discriminator", panel=NETWORK)
@@ -75,7 +89,9 @@ class GanSettings(Task):
     gradient_penalty: float | None = setting(
         None, "Weight of the gradient penalty; default: the loss's own", panel=METHOD, ge=0
     )
-    diffaugment: bool = setting(False, "Differentiable augmentation (DiffAugment), for few images", panel=METHOD)
+    diffaugment: bool | None = setting(
+        None, "Differentiable augmentation (DiffAugment), for few images; default: with projected", panel=METHOD
+    )
     ema_decay: float = setting(0.999, "Decay of the moving average (EMA) of the generator", panel=METHOD, ge=0, lt=1)
     generator_learning_rate: float | None = setting(
         None, "Learning rate of the generator; default: --learning-rate", panel=OPTIMISATION, gt=0
@@ -83,14 +99,26 @@ class GanSettings(Task):
     discriminator_learning_rate: float | None = setting(
         None, "Learning rate of the discriminator; default: --learning-rate", panel=OPTIMISATION, gt=0
     )
-    beta1: float = setting(0.5, "Adam's beta1 of generator and discriminator", panel=OPTIMISATION, ge=0, lt=1)
+    beta1: float | None = setting(
+        None,
+        "Adam's beta1 of generator and discriminator; default: 0 with projected, otherwise 0.5",
+        panel=OPTIMISATION,
+        ge=0,
+        lt=1,
+    )
     generator_beta1: float | None = setting(
         None, "Adam's beta1 of the generator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
     )
     discriminator_beta1: float | None = setting(
         None, "Adam's beta1 of the discriminator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
     )
-    beta2: float = setting(0.999, "Adam's beta2 of generator and discriminator", panel=OPTIMISATION, ge=0, lt=1)
+    beta2: float | None = setting(
+        None,
+        "Adam's beta2 of generator and discriminator; default: 0.99 with projected, otherwise 0.999",
+        panel=OPTIMISATION,
+        ge=0,
+        lt=1,
+    )
     d_steps: int = setting(1, "Updates of the discriminator per step", panel=OPTIMISATION, ge=1, le=100)
     g_steps: int = setting(1, "Updates of the generator per step", panel=OPTIMISATION, ge=1, le=100)
     feature_extractor: str = setting("auto", EXTRACTOR_HELP, panel=MEASURING)
@@ -112,57 +140,18 @@ class GanSettings(Task):
     autotune: bool = setting(True, "Choice of the fastest equivalent training mode, by timing", panel=RUNNING)
     cache: Path = home_setting()
 
-    def pixel_options(self) -> PixelOptions:
-        """How the images are opened."""
-        from vitrail.datasets.pixel_data import PixelOptions
-        from vitrail.gan.training_data import default_size
-
-        return PixelOptions(
-            size=self.size or default_size(self.data),
-            labels=self.labels,
-            attributes=self.attributes,
-            images=self.max_images,
-            held_out=self.held_out,
-            seed=self.seed,
-            home=self.cache / "datasets",
-            download=self.download,
-        )
-
-    def network_options(self) -> NetworkOptions:
-        """Architecture and condition."""
-        from vitrail.gan.networks import NetworkOptions
-
-        return NetworkOptions(
-            self.architecture, self.conditional, self.discriminator_sees_label, self.latent_size, self.width
-        )
-
-    def training_options(self) -> TrainingOptions:
-        """Loss, optimisers, EMA and augmentation."""
-        from vitrail.gan_training.state import OptimizerOptions, TrainingOptions
-
-        generator_beta1 = self.beta1 if self.generator_beta1 is None else self.generator_beta1
-        discriminator_beta1 = self.beta1 if self.discriminator_beta1 is None else self.discriminator_beta1
-        generator_rate = self.generator_learning_rate or self.learning_rate
-        discriminator_rate = self.discriminator_learning_rate or self.learning_rate
-        return TrainingOptions(
-            loss=self.loss,
-            generator=OptimizerOptions(self.g_steps, generator_rate, generator_beta1, self.beta2),
-            discriminator=OptimizerOptions(self.d_steps, discriminator_rate, discriminator_beta1, self.beta2),
-            label_smoothing=self.label_smoothing,
-            gradient_penalty=self.gradient_penalty,
-            mismatched_labels=self.mismatched_labels,
-            diffaugment=self.diffaugment,
-            ema_decay=self.ema_decay,
-            bfloat16=self.precision == "bfloat16",
-        )
-
-    def train_keywords(self) -> dict[str, Any]:
-        """The keywords of `vitrail.gan.train`."""
+    def train_keywords(self, data: TrainingData) -> dict[str, Any]:
+        """The keywords of `vitrail.gan.train` for these images."""
+        from vitrail.gan.networks import describe
+        from vitrail.gan.options import network_options, training_options
         from vitrail.gan.training import EvaluationOptions
 
+        settings = self.model_dump()
+        networks = network_options(settings)
+
         return {
-            "networks": self.network_options(),
-            "options": self.training_options(),
+            "networks": networks,
+            "options": training_options(describe(data.train, networks)["architecture"], settings),
             "evaluation": EvaluationOptions(
                 self.feature_extractor, self.eval_samples, self.final_eval_samples, self.evaluate_every
             ),
@@ -227,20 +216,21 @@ class GanTrain(GanSettings):
         import time
 
         from vitrail.gan.encoders import train_encoders
+        from vitrail.gan.options import pixel_options
         from vitrail.gan.training import train
         from vitrail.gan.training_data import open_training_data
         from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
         from vitrail.tasks.gan_train_report import TrainingReport
 
         started = time.perf_counter()
-        data = open_training_data(self.data, self.pixel_options())
+        data = open_training_data(self.data, pixel_options(self.model_dump()))
         events = train(
             data,
             keep_checkpoints=self.keep_checkpoints,
             mode=self._mode,
             resume=self.resume,
             tensorboard=self.tensorboard,
-            **self.train_keywords(),
+            **self.train_keywords(data),
         )
         for event in events:
             if isinstance(event, TrainingStart):

@@ -21,6 +21,7 @@ from vitrail.gan.results import alarm_names, metric_lines
 from vitrail.gan.sample_rows import ROWS, image_rows, real_rows, sample_grid_labels
 from vitrail.gan.training_curves import training_curves
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
+from vitrail.gan.words import samples_line
 from vitrail.gan_training.sampling import generate_images, latents_of
 from vitrail.plots import animation, grid
 from vitrail.plots.encode import encode_png
@@ -83,6 +84,7 @@ class TrainingReport:
         lines = [
             ("data", data.opened.card(data.source).line()),
             ("generator", f"{values['architecture']}, {values['loss']} loss, epoch {end.description['epoch']} (best)"),
+            *([("samples", words)] if (words := samples_line(values)) else []),
             *metric_lines(end.metrics, values),
             ("alarms", alarm_names(values["alarms"]) or "none"),
             ("time", f"{duration(seconds)}, {number(round(values['images_per_second'] or 0))} images/s in training"),

@@ -1,0 +1,108 @@
+"""Which networks generated images are measured with."""
+
+import pytest
+import torch
+
+from vitrail.datasets.pixels import PixelSet
+from vitrail.events import Note
+from vitrail.gan import extractors
+from vitrail.gan.extractors import open_extractors
+from vitrail.metrics.certificate import Certificate
+from vitrail.metrics.feature_extractors import ClassifierFeatures
+from vitrail.metrics.sample_classifier import SampleClassifier
+
+LABELS = torch.arange(12) % 3
+
+
+def images(channels, *, names=("a", "b", "c")):
+    return PixelSet(torch.zeros(12, channels, 16, 16, dtype=torch.uint8), LABELS, names)
+
+
+class Pretrained:
+    def __init__(self, name):
+        self.name = name
+
+
+@pytest.fixture
+def opening(monkeypatch):
+    """`open_extractors`, without networks; it gives the names, and notes. `blind`: those that cannot tell."""
+    blind, opened = set(), []
+
+    def open_one(name, train, held_out, **_):
+        yield from ()
+        opened.append(name)
+        if name != "judge":
+            return Pretrained(name)
+        network = SampleClassifier(size=16, channels=train.channels, names=3)
+        return ClassifierFeatures(network, "0", 0.9, {}, 12)
+
+    def certify(extractor, *_, **__):
+        yield from ()
+        return Certificate(0, 16, {}, {}, undefined="" if extractor.name in blind else "it was not tried here")
+
+    class Anywhere:
+        def __truediv__(self, _):
+            return self
+
+    monkeypatch.setattr(extractors, "open_feature_extractor", open_one)
+    monkeypatch.setattr(extractors, "open_certificate", certify)
+
+    def ask(name, data, **keywords):
+        opened.clear()
+        steps, notes = open_extractors(name, data, data, seed=0, device="cpu", cache=Anywhere(), **keywords), []
+        while True:
+            try:
+                notes.append(next(steps))
+            except StopIteration as ended:
+                found = ended.value
+                break
+        of = [each.name for each, _ in (found.main, *found.others)]
+        return of, found.judge is not None, [note.text for note in notes if isinstance(note, Note)]
+
+    ask.blind, ask.opened = blind, opened
+    return ask
+
+
+def test_colour_images_are_measured_with_a_pretrained_network_and_their_judge(opening):
+    assert opening("auto", images(3)) == (["efficientnet-lite0", "judge"], True, [])
+    assert opening("auto", images(3), labelled=False)[:2] == (["efficientnet-lite0"], False)
+    assert opening("auto", images(3, names=()))[:2] == (["efficientnet-lite0"], False)
+
+
+def test_never_with_the_network_that_a_discriminator_sees_through(opening):
+    for seen in ("efficientnet-lite0", "efficientnet-lite0-320"):
+        assert opening("auto", images(3), seen=seen)[0] == ["squeezenet", "judge"]
+    assert opening("auto", images(3), seen="squeezenet")[0] == ["efficientnet-lite0", "judge"]
+
+
+def test_digits_are_measured_with_their_judge(opening):
+    assert opening("auto", images(1)) == (["judge"], True, [])
+    assert opening.opened == ["judge"]
+    assert opening("auto", images(1, names=()))[:2] == (["efficientnet-lite0"], False)
+
+
+def test_a_network_that_cannot_tell_gives_way(opening):
+    opening.blind.add("efficientnet-lite0")
+    names, judge, notes = opening("auto", images(3))
+    assert (names, judge) == (["judge"], True)
+    assert notes == ["The Fréchet distance cannot tell in features of efficientnet-lite0: it was not tried on degraded "
+                     "real images."]  # fmt: skip
+    opening.blind.add("judge")
+    names, judge, notes = opening("auto", images(3))
+    assert (names, judge, len(notes)) == (["efficientnet-lite0"], True, 2)
+    opening.blind.discard("efficientnet-lite0")
+    names, judge, _ = opening("auto", images(1))
+    assert (names, judge) == (["efficientnet-lite0"], True)  # the judge confirms labels still
+
+
+def test_a_name_is_taken_as_it_is(opening):
+    opening.blind.add("squeezenet")
+    assert opening("squeezenet", images(3), seen="squeezenet") == (["squeezenet"], False, [])
+    assert opening("judge", images(3)) == (["judge"], True, [])
+
+
+@pytest.mark.parametrize(("accuracy", "majority", "refused"), [(0.9, 0.5, False), (0.52, 0.5, True), (0.5, 0.9, True)])
+def test_a_judge_that_is_no_better_than_the_most_frequent_class_confirms_nothing(accuracy, majority, refused):
+    judge = ClassifierFeatures(SampleClassifier(size=8, channels=1, names=2), "0", accuracy, {}, 100, majority=majority)
+    assert bool(judge.refusal()) == refused
+    assert not refused or "always naming the most frequent class" in judge.refusal()
