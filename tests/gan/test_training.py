@@ -113,7 +113,7 @@ def trained(end):
 
 
 def test_an_evaluation_has_the_baselines_of_the_training(events, data, cache):
-    end = list(gan.evaluate(trained(events[-1]), data, samples=32, gan_train=False, cache=cache))[-1]
+    end = list(gan.evaluate(trained(events[-1]), data, extractor="judge", samples=32, gan_train=False, cache=cache))[-1]
     assert isinstance(end, gan.EvaluationEnd)
     assert [each["baseline"] for each in end.metrics] == [each["baseline"] for each in events[-1].metrics]
     assert end.gan_train is None

@@ -65,7 +65,7 @@ class GanSettings(Task):
     batch: int = setting(64, "Images per step", panel=OPTIMISATION, ge=2)
     learning_rate: float | None = setting(
         None,
-        "Learning rate of generator and discriminator; default: 4e-4 with projected, otherwise 2e-4",
+        "Learning rate of generator and discriminator; default: 8e-4 with projected, otherwise 2e-4",
         panel=OPTIMISATION,
         gt=0,
     )
