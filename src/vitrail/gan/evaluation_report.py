@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-
 from vitrail.datasets.changes import files_table
-from vitrail.events import Event, Image, Result, Summary, Table
+from vitrail.events import Event, Result, Summary, Table
 from vitrail.formatting import count, duration, percent
 from vitrail.gan.evaluation import EvaluationEnd
-from vitrail.gan.image_evaluation import Compared, scale_rows
+from vitrail.gan.image_evaluation import Compared
 from vitrail.gan.results import metric_lines
+from vitrail.gan.scale_figure import scale_figure
 from vitrail.gan.training_data import TrainingData
-from vitrail.images import to_hwc
-from vitrail.plots import grid
-from vitrail.plots.encode import encode_png
-
-COLUMNS = 12  # images in a row of the scale
-
 
 Events = Iterator[Event | EvaluationEnd]
 
@@ -49,7 +42,7 @@ def report_images(events: Events, compared: Compared, *, name: str) -> Iterator[
     """
     end = yield from _until_the_end(events)
     values = end.values
-    yield from _scale_figure(compared, end)
+    yield from scale_figure(compared.data.held_out.images, compared.samples, values["scale"])
     covered = sorted(values["coverage_per_class"].items(), key=lambda each: float(each[1]))
     if covered:
         yield Table("coverage_per_class", "Real images of each class near a sample", ("class", "covered"), covered)
@@ -93,13 +86,3 @@ def _report(
 def _of_data(data: TrainingData) -> dict[str, Any]:
     """The keys `data` and `skipped` of `result.json`."""
     return {"data": data.opened.card(data.source).values(), "skipped": list(data.opened.skipped)}
-
-
-def _scale_figure(compared: Compared, end: EvaluationEnd) -> Iterator[Event]:
-    """Samples among real images that were made worse, if the scale could be read."""
-    if not end.values["scale"]:
-        return
-    rows = scale_rows(compared, end.values["scale"], COLUMNS)
-    images = to_hwc(torch.cat([images for _, images in rows]))
-    sheet = grid({"": images.reshape(len(rows), -1, *images.shape[1:])}, [name for name, _ in rows], letters=32)
-    yield Image("scale", f"Samples among real images made worse: {end.values['scale']['text']}", encode_png(sheet))

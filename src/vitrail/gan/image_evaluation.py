@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +27,6 @@ from vitrail.gan.training import FEWEST_SAMPLES
 from vitrail.gan.training_data import TrainingData, open_training_data
 from vitrail.image_files import find_images
 from vitrail.images import to_rgb
-from vitrail.metrics.degradations import DEGRADATIONS
 
 SIZED = 50  # files whose sizes are looked at
 SMALLEST_SIDE, LARGEST_SIDE = 8, 256  # pixels to which samples are reduced: no network here looks closer
@@ -151,18 +149,3 @@ def _equal_images(samples: Tensor, data: TrainingData) -> int:
     """Number of samples whose pixels are those of a real image."""
     real = {image.numpy().tobytes() for each in (data.train, data.held_out) for image in each.images}
     return sum(image.numpy().tobytes() in real for image in samples)
-
-
-def scale_rows(compared: Compared, scale: Mapping[str, Any], columns: int) -> list[tuple[str, Tensor]]:
-    """Samples between real images that get worse from row to row, where the scale puts them: name, and images."""
-    real = compared.data.held_out.images[:columns]
-    columns = min(columns, len(real), len(compared.samples))
-    real, samples = real[:columns], compared.samples[:columns]
-    way = DEGRADATIONS[scale["degradation"]]
-    rows = [("real images", real)]
-    rows += [(way.describe(level), way.apply(real, level)) for level in way.strengths(real.shape[-1])]
-    strengths = [0.0, *way.strengths(real.shape[-1])]
-    level = scale["level"] or 0.0
-    beyond = scale["text"].startswith("further")
-    place = len(rows) if beyond else 1 + max(index for index, each in enumerate(strengths) if each <= level)
-    return [*rows[:place], ("samples", samples), *rows[place:]]

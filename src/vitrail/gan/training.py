@@ -54,7 +54,7 @@ from vitrail.validation import check_choice, check_count, check_seed
 BATCH = 64
 FEWEST_SAMPLES = 8  # of an evaluation
 LINES = 20  # of progress in an epoch
-EVALUATIONS = 20  # in a run, by default
+EVALUATIONS = 10  # in a run, by default
 FEW_HELD_OUT = 100  # held-out images
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
@@ -67,7 +67,7 @@ class EvaluationOptions:
         extractor: feature extractor, see `gan.extractors.open_extractors`.
         samples: images of an evaluation while training.
         final_samples: images of the last evaluation, of the best epoch.
-        every: epochs between evaluations; None: 20 evaluations in a run.
+        every: epochs between evaluations; None: 10 evaluations in a run.
     Raises:
         BadSetting: a value out of range.
     """

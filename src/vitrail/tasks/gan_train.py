@@ -125,7 +125,7 @@ class GanSettings(Task):
     eval_samples: int = setting(1000, "Images of an evaluation while training", panel=MEASURING, ge=8)
     final_eval_samples: int = setting(10_000, "Images of the last evaluation", panel=MEASURING, ge=8)
     evaluate_every: int | None = setting(
-        None, "Epochs between evaluations; default: 20 evaluations in a run", panel=MEASURING, ge=1
+        None, "Epochs between evaluations; default: 10 evaluations in a run", panel=MEASURING, ge=1
     )
     labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column of 1 and 0 for each", panel=DATA)
     attributes: Names = setting((), "Columns of that table: a,b; default: Male,Young, or all", panel=DATA)

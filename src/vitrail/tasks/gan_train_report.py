@@ -19,6 +19,7 @@ from vitrail.gan.evaluation_report import metric_table
 from vitrail.gan.generator_card import generator_card
 from vitrail.gan.results import alarm_names, metric_lines
 from vitrail.gan.sample_rows import ROWS, image_rows, real_rows, sample_grid_labels
+from vitrail.gan.scale_figure import scale_figure
 from vitrail.gan.training_curves import training_curves
 from vitrail.gan.training_events import EpochEnd, TrainingEnd, TrainingStart
 from vitrail.gan.words import samples_line
@@ -69,6 +70,8 @@ class TrainingReport:
             f"Samples of the best epoch, {epoch}",
             encode_png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
         )
+        generated = generate_images(end.generator, self._latents, self._labels)
+        yield from scale_figure(self._start.data.held_out.images, generated, end.values["scale"])
         frames = self._animation_frames(samples, end.history)
         if frames:
             interval = max(1, -(-len(frames) // FRAMES))
