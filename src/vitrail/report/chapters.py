@@ -9,6 +9,8 @@ from vitrail.report.contents import EmbeddedImage, ReportTable
 from vitrail.report.templates import template
 from vitrail.version import __version__
 
+MULTIPLES = 6  # images of a section that are seen without unfolding
+
 
 @dataclass(frozen=True)
 class Section:
@@ -18,6 +20,7 @@ class Section:
         missing: reasons why parts of the section have no result.
         runs: run folders, relative to the page.
         folded: whether the table follows the images, folded away.
+        multiples: whether the images stand side by side in columns, those after the first `MULTIPLES` folded away.
     """
 
     title: str
@@ -27,6 +30,7 @@ class Section:
     missing: Sequence[str] = ()
     runs: Sequence[str] = ()
     folded: bool = False
+    multiples: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,4 +58,6 @@ def render_chapters(chapters: Sequence[Chapter], *, title: str, about: str) -> s
     Raises:
         MissingExtra: jinja2 is not installed.
     """
-    return template("chapters.html").render(title=title, about=about, version=__version__, chapters=chapters)
+    return template("chapters.html").render(
+        title=title, about=about, version=__version__, chapters=chapters, first=MULTIPLES
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from vitrail.report import chapters as page
 from vitrail.report.contents import EmbeddedImage, ReportTable, load_contents
+from vitrail.report.reduced import reduced
 from vitrail.report.values import format_value
 from vitrail.reproduction.plan import SECONDS, Chapter, Comparison, Findings, Section, Step
 from vitrail.reproduction.steps import Steps
@@ -39,6 +40,7 @@ def _section(section: Section, steps: Steps) -> page.Section:
         [figure for step in section.steps for figure in _images(step, steps)],
         _missing(section, steps),
         [f"steps/{step.name}" for step in section.steps if step.name in steps.results],
+        multiples=True,
     )
 
 
@@ -70,7 +72,7 @@ def _images(step: Step, steps: Steps) -> Iterator[EmbeddedImage]:
     for name in step.shows:
         for figure in images:
             if fnmatchcase(figure.name, name):
-                yield EmbeddedImage(f"{step.name}: {figure.caption}", figure.source, figure.name)
+                yield reduced(EmbeddedImage(f"{step.name}: {figure.caption}", figure.source, figure.name))
 
 
 def _values(section: Section, steps: Steps) -> dict[str, Any]:
