@@ -13,7 +13,10 @@ from vitrail.metrics import SampleEvaluation
 from vitrail.metrics.certificate import FEWEST_CERTIFIED, Certificate, certify
 from vitrail.metrics.certificate_cache import open_certificate
 from vitrail.metrics.degradations import DEGRADATIONS, blur, shift_colour
+from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.frechet import FrechetDistance
+from vitrail.metrics.sample_classifier import SampleClassifier
+from vitrail.metrics.sample_evaluation import FEWEST_NEIGHBOURS, PRDC
 
 SIZE = 32
 
@@ -174,6 +177,42 @@ def test_copies_are_counted(sets, certificate):
     )
 
 
+def test_a_metric_that_cannot_tell_raises_no_alarm(sets, certificate):
+    blind = {name: {**levels, "distance-ratio": [1.0] * 5} for name, levels in certificate.degraded.items()}
+    repeated = sets[0].images[:4].repeat(50, 1, 1, 1)
+    for given, missing in ((certificate, False), (replace(certificate, degraded=blind), True)):
+        evaluation = SampleEvaluation(Seeing(), *sets, count=200, seed=0, certificate=given)
+        found = evaluation.measure(repeated, evaluation.labels, conditional=False)
+        assert ("distance-ratio" in found.refused) == missing
+        assert ("distance_ratio" in found.ratios) == (not missing)
+
+
+@pytest.mark.parametrize(("count", "refused"), [(FEWEST_NEIGHBOURS - 1, True), (FEWEST_NEIGHBOURS, False)])
+def test_shares_of_neighbours_need_images(sets, count, refused):
+    evaluation = SampleEvaluation(Seeing(), *sets, count=count, seed=0)
+    found = evaluation.measure(sets[1].images[:count], evaluation.labels, conditional=False)
+    names = {entry["name"] for entry in evaluation.entries(found)}
+    assert names.isdisjoint(PRDC) == refused
+    assert "frechet-distance" in names
+
+
+def test_a_judge_confirms_labels_beside_another_network(sets):
+    images = sets[0]
+    labels = torch.arange(len(images)) % 2
+    labelled = replace(images, labels=labels, names=("a", "b"))
+    torch.manual_seed(0)
+    network = SampleClassifier(size=images.size, channels=images.channels, names=2)
+    judges = [ClassifierFeatures(network, "0", accuracy, {}, 200, majority=0.5) for accuracy in (0.9, 0.51)]
+    confirmed = []
+    for judge in judges:
+        evaluation = SampleEvaluation(Seeing(), labelled, labelled, count=100, seed=0, judge=judge)
+        found = evaluation.measure(images.images[:100], evaluation.labels, conditional=True)
+        confirmed.append(found.label_agreement)
+        assert evaluation.accuracy == judge.accuracy
+    said = network.features_and_logits(images.images[:100])[1].argmax(dim=1)
+    assert confirmed == [pytest.approx(float((said == evaluation.labels).float().mean())), None]
+
+
 def test_the_kernel_distance_gives_a_scale_where_the_other_is_refused(sets, certificate):
     blind = {name: {**levels, "frechet-distance": [0.0] * 5} for name, levels in certificate.degraded.items()}
     certificate = replace(certificate, degraded=blind)
@@ -203,9 +242,14 @@ class TestScale:
             return evaluation.measure(samples, evaluation.labels, conditional=False).scale
 
         assert scale(held_out.images).level is None
+        assert scale(held_out.images).reached == 0
         assert scale(held_out.images).text == "no further away than real images are (FD, 128 images)"
         grey = torch.full_like(held_out.images, 128)
         assert scale(grey).text.startswith("further away than real images blurred")
+        assert scale(grey).reached == 6
+        strengths = DEGRADATIONS["blur"].strengths(train.size)
+        reached = [scale(blur(pictures(200, 2).images, sigma)).reached for sigma in strengths]
+        assert all(abs(number - place) <= 1 for place, number in enumerate(reached, 1)), reached
 
     def test_fewer_samples_than_it_was_made_with_have_none(self, sets, certificate):
         train, held_out = sets

@@ -1,0 +1,71 @@
+"""The words and lines of a training's summary."""
+
+import pytest
+
+from vitrail.gan.results import metric_lines
+from vitrail.gan.words import ENOUGH, MANY, SEEN, samples_line
+
+VALUES = {"architecture": "projected", "steps": 3000, "seconds": {"training": 600.0}, "scale": {"reached": 1}}
+
+
+def test_words_worsen_with_the_blur_that_is_reached():
+    assert len(SEEN) == 7
+    lines = [samples_line({**VALUES, "scale": {"reached": reached}}) for reached in range(7)]
+    assert lines == list(SEEN)
+    assert samples_line({**VALUES, "scale": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (
+            {"steps": 9, "seconds": {"training": 3.6}, "scale": {"reached": 6}},
+            "nothing of what the images show yet: 9 steps were trained; at this pace 2,000 take 13 min 20 s",
+        ),
+        (
+            {"steps": 1, "architecture": "dcgan", "seconds": {"training": 0.12}, "scale": None},
+            "1 step was trained; at this pace 5,000 take 10 min 0 s",
+        ),
+        ({"steps": 9, "seconds": {}, "scale": None}, "9 steps were trained"),
+        ({"steps": 9, "scale": {"reached": 1}}, SEEN[1]),  # good already: nobody has to wait
+        ({"steps": ENOUGH["projected"], "scale": {"reached": 6}}, SEEN[6]),
+        ({"steps": MANY - 1, "architecture": "dcgan", "seconds": {}, "scale": {"reached": 3}},
+         f"{SEEN[3]}: {MANY - 1:,} steps were trained"),
+    ],
+)  # fmt: skip
+def test_a_training_that_has_only_begun_says_how_long_it_would_take(changed, line):
+    assert samples_line({**VALUES, **changed}) == line
+
+
+def entry(name, extractor, value):
+    return {"name": name, "value": value, "baseline": 2.0, "n": 100, "extractor": {"name": extractor}}
+
+
+def test_each_network_has_its_own_lines_and_refusals_their_reason():
+    metrics = [
+        entry("frechet-distance", "squeezenet", 30.0),
+        entry("coverage", "squeezenet", 0.5),
+        entry("frechet-distance", "judge", 7.0),
+        entry("coverage", "judge", 0.25),
+    ]
+    values = {
+        "label_agreement": None,
+        "judge": None,
+        "scale": None,
+        "refused": [
+            {"name": "density", "extractor": "squeezenet", "misses": ["jpeg"], "reason": "..."},
+            {"name": "precision", "extractor": "judge", "misses": ["blur"], "reason": "..."},
+            {"name": "recall", "extractor": "squeezenet", "misses": [], "reason": "it needs 50 images"},
+            {"name": "recall", "extractor": "judge", "misses": [], "reason": "it needs 50 images"},
+        ],
+    }
+    lines = list(metric_lines(metrics, values))
+    assert lines == [
+        ("Fréchet distance", "30 (real images: 2)"),
+        ("measured with", "features of squeezenet, 100 images on each side"),
+        ("coverage", "50.0 % (real images: 200.0 %)"),
+        ("with judge", "FD 7 (2), coverage 25.0 % (200.0 %)"),
+        ("not shown", "density (for jpeg): cannot tell degraded real images"),
+        ("not shown", "recall: it needs 50 images"),
+    ]
+    assert list(metric_lines([], values))[-1] == ("not shown", "recall: it needs 50 images")
