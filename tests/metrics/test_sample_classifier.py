@@ -62,6 +62,13 @@ def test_a_rare_attribute_that_is_hard_to_see_is_seen_as_often_as_its_absence():
     assert (~predictions)[~has].float().mean() > 0.55
 
 
+def test_no_feature_is_constant():
+    """A feature that is 0 for every image says nothing, and one question leaves many of them with a plain ReLU."""
+    _, bright, _ = squares(300, 0)
+    features, _ = trained(bright, 2).features_and_logits(squares(200, 1)[0])
+    assert features.std(dim=0).min() > 1e-4 * features.abs().max()
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier():
     _, bright, _ = squares(300, 0)
