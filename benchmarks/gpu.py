@@ -180,10 +180,11 @@ def checks(device: str, against: str, data: Path) -> Iterator[tuple[str, Callabl
 
 def gan_steps(device: str, *, tiny: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """Images a second of a training step: as it is, with deterministic algorithms, and as one CUDA graph."""
-    size, batch, count = (16, 8, 2) if tiny else (32, 64, 200)
+    small, batch, count = (16, 8, 2) if tiny else (32, 64, 200)
 
     def pace(architecture: str, *, graph: bool) -> dict[str, Any]:
         classes = {} if architecture == "dcgan" else {"generator_classes": 10, "discriminator_classes": 10}
+        size = 32 if architecture == "projected" else small
         pair = GANS[architecture](size=size, channels=1, latent_size=100, width=32, **classes)
         options = TrainingOptions(fused=True, graph=graph, mismatched_labels=bool(classes))
         state = GanState(pair.generator.to(device), pair.discriminator.to(device), options)

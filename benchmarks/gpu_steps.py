@@ -15,7 +15,7 @@ from vitrail.gan_training import LOSSES
 
 METHODS = ",".join(name for name in ATTRIBUTIONS if not name.endswith(":"))
 GAN = {"epochs": 2, "final_eval_samples": 256, "eval_samples": 128, "evaluate_every": 1}
-TINY_GAN = {"epochs": 1, "size": 16, "width": 4, "batch": 8, "autotune": False, "feature_extractor": "squeezenet",
+TINY_GAN = {"epochs": 1, "width": 4, "batch": 8, "autotune": False, "feature_extractor": "squeezenet",
             "final_eval_samples": 8, "eval_samples": 8}  # fmt: skip
 TINY = {  # settings of the smallest run of each task
     "explain": {"method": "grad-cam,smooth-grad", "samples": 2, "faithfulness": False, "backbone": "squeezenet"},
@@ -70,7 +70,9 @@ def steps(data: Path) -> Iterator[Step]:
     for method in ("fourier", "maco", "pixels"):
         yield Step(f"visualise-{method}", "visualise", {"classes": ("tarantula",), "method": method, "steps": 50})
     for architecture in GANS:
-        yield Step(f"gan-train-{architecture}", "gan-train", {"data": "digits", "architecture": architecture, **GAN})
+        side = {"size": 32} if architecture == "projected" else {}
+        settings = {"data": "digits", "architecture": architecture, **GAN, **side}
+        yield Step(f"gan-train-{architecture}", "gan-train", settings)
     for loss in LOSSES:
         yield Step(
             f"gan-train-{loss}", "gan-train", {"data": "digits", "loss": loss, **GAN, "epochs": 1, "autotune": False}

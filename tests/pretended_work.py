@@ -10,6 +10,7 @@ from vitrail.result_differences import MEASURED, PLACES
 METHODS = [name for name in ATTRIBUTIONS if not name.endswith(":")]
 SMALL = {"size": 16, "epochs": 1, "batch": 8, "width": 4, "latent_size": 8, "eval_samples": 8, "final_eval_samples": 8}
 GAN = {**SMALL, "autotune": False, "encoder_epochs": 0, "feature_extractor": "tiny"}
+SMALLEST = {"projected": 32}  # side of the images, where 16 pixels are too few
 LIMITED = {"fgsm": 4 / 255, "pgd": 4 / 255, "apgd": 4 / 255}
 """Epsilon of the attacks that need one."""
 WORK = {
@@ -31,13 +32,16 @@ WORK = {
         f"visualise {name}": ("visualise", {"classes": ("across",), "method": name, "steps": 6, "judge": "none"})
         for name in ("fourier", "maco", "pixels")
     },
-    **{f"gan {name}": ("gan-train", {"data": "DATA", "architecture": name, **GAN}) for name in GANS},
+    **{
+        f"gan {name}": ("gan-train", {"data": "DATA", "architecture": name, **GAN, "size": SMALLEST.get(name, 16)})
+        for name in GANS
+    },
     **{f"gan {name}": ("gan-train", {"data": "DATA", "loss": name, **GAN}) for name in LOSSES},
 }
 
 
-DRAWN = {"gan conditional-mlp"}
-"""Work whose dropout draws other numbers on each device, as on a real GPU."""
+DRAWN = {"gan conditional-mlp", "gan projected"}
+"""Work whose numbers differ by device, as on a real GPU: dropout draws others, or rounding grows with the steps."""
 
 
 def run(name, device, stripes, folder, **changed):
