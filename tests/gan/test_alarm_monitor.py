@@ -111,6 +111,12 @@ def test_healing_augments_and_goes_back_where_samples_repeat(ratios):
     assert monitor.stopped
 
 
+def test_healing_adds_no_augmentation_that_is_there_in_any_case():
+    monitor = AlarmMonitor("heal", relative=False, total_steps=10_000, augmented=True)
+    assert heal(monitor, FINE, {"novelty": 0.1}) == (True, [])
+    assert not monitor.diffaugment
+
+
 def test_healing_goes_back_from_a_loss_that_is_no_number():
     assert heal(monitor_of("heal"), NAN) == (True, [])
 

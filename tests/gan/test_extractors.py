@@ -23,10 +23,15 @@ class Pretrained:
         self.name = name
 
 
+class Telling(Certificate):
+    def refusal(self, metric):
+        return ""
+
+
 @pytest.fixture
 def opening(monkeypatch):
     """`open_extractors`, without networks; it gives the names, and notes. `blind`: those that cannot tell."""
-    blind, opened = set(), []
+    blind, untried, opened = set(), set(), []
 
     def open_one(name, train, held_out, **_):
         yield from ()
@@ -38,7 +43,9 @@ def opening(monkeypatch):
 
     def certify(extractor, *_, **__):
         yield from ()
-        return Certificate(0, 16, {}, {}, undefined="" if extractor.name in blind else "it was not tried here")
+        if extractor.name in untried:
+            return Certificate(0, 16, {}, {}, undefined="there are too few images")
+        return (Certificate if extractor.name in blind else Telling)(64, 16, {}, {})
 
     class Anywhere:
         def __truediv__(self, _):
@@ -59,7 +66,7 @@ def opening(monkeypatch):
         of = [each.name for each, _ in (found.main, *found.others)]
         return of, found.judge is not None, [note.text for note in notes if isinstance(note, Note)]
 
-    ask.blind, ask.opened = blind, opened
+    ask.blind, ask.untried, ask.opened = blind, untried, opened
     return ask
 
 
@@ -95,9 +102,23 @@ def test_a_network_that_cannot_tell_gives_way(opening):
     assert (names, judge) == (["efficientnet-lite0"], True)  # the judge confirms labels still
 
 
+def test_a_judge_that_nothing_has_tried_is_not_measured_with(opening):
+    opening.untried |= {"efficientnet-lite0", "judge"}
+    assert opening("auto", images(3)) == (["efficientnet-lite0"], True, [])
+
+
 def test_a_name_is_taken_as_it_is(opening):
     opening.blind.add("squeezenet")
-    assert opening("squeezenet", images(3), seen="squeezenet") == (["squeezenet"], False, [])
+    names, judge, (warning,) = opening("squeezenet", images(3), seen="squeezenet")
+    assert (names, judge) == (["squeezenet"], False)
+    assert warning.startswith("The discriminator saw images through squeezenet")
+    assert warning.endswith("Use --feature-extractor auto.")
+    for name, seen in (
+        ("efficientnet-lite0-320", "efficientnet-lite0"),
+        ("efficientnet-lite0", "efficientnet-lite0-320"),
+    ):
+        assert len(opening(name, images(3), seen=seen)[2]) == 1
+    assert opening("squeezenet", images(3), seen="efficientnet-lite0")[2] == []
     assert opening("judge", images(3)) == (["judge"], True, [])
 
 

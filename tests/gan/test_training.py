@@ -15,6 +15,7 @@ from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import check_training
 from vitrail.gan.training_data import read_data_options
+from vitrail.gan_training.checkpoints import pack, unpack
 
 SMALL = {
     "networks": gan.NetworkOptions(width=4, latent_size=8),
@@ -70,8 +71,9 @@ def test_a_resumed_training_is_bit_identical(events, data, cache, tmp_path):
 
 def test_fewer_epochs_than_a_resumed_run_has_done_are_refused(events, data, cache, tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    *_, last = (event for event in events if isinstance(event, Checkpoint))
-    (tmp_path / "checkpoints" / last.name).write_bytes(last.data)
+    for event in events:  # the last one, and that of the best epoch
+        if isinstance(event, Checkpoint):
+            (tmp_path / "checkpoints" / event.name).write_bytes(event.data)
     with pytest.raises(BadSetting, match="2 epochs.*got 1.*Use 4"):
         list(gan.train(data, epochs=1, cache=cache, resume=tmp_path, **SMALL))
 
@@ -138,3 +140,33 @@ def test_the_latest_and_the_best_checkpoints_are_retained(tmp_path):
     for step in (9, 10):
         Path(tmp_path / "checkpoints" / file_name(step)).touch()
     assert latest_checkpoint(tmp_path).name == file_name(10)
+
+
+@pytest.mark.parametrize(
+    "healing",
+    [{"d_halvings": "3"}, {"d_halvings": -1}, {"d_halvings": 1000}, {"d_halvings": True}, {"diffaugment": 1}, 5],
+)
+def test_a_checkpoint_with_damaged_remedies_is_refused(events, data, cache, tmp_path, healing):
+    (tmp_path / "checkpoints").mkdir()
+    first = next(event for event in events if isinstance(event, Checkpoint))
+    file = tmp_path / "checkpoints" / first.name
+    file.write_bytes(first.data)
+    tensors, header = unpack(file)
+    file.write_bytes(pack(tensors, {**header, "healing": healing}))
+    with pytest.raises(BadRun, match="is damaged .*healing"):
+        list(gan.train(data, epochs=2, cache=cache, resume=tmp_path, **SMALL))
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_a_size_that_an_architecture_has_not_is_refused_before_the_judge_is_trained(tmp_path, size):
+    data = gan.open_training_data("digits", PixelOptions(size=size, images=64))
+    with pytest.raises(BadSetting, match=f"32, 64, 128, 256 pixels; got {size}"):
+        list(gan.train(data, networks=gan.NetworkOptions("projected"), cache=tmp_path))
+    assert not (tmp_path / "judges").exists()
+
+
+def test_equal_images_are_noted(data, cache):
+    same = replace(data.train, images=data.train.images[:1].expand(64, -1, -1, -1).contiguous())
+    equal = gan.TrainingData("digits", data.options, replace(data.opened, train=same))
+    steps = gan.train(equal, cache=cache, **SMALL)
+    assert Note("All training images are equal. Use different ones.", "warning") in (next(steps), next(steps))

@@ -5,7 +5,14 @@ import pytest
 from vitrail.gan.results import metric_lines
 from vitrail.gan.words import ENOUGH, MANY, SEEN, samples_line
 
-VALUES = {"architecture": "projected", "steps": 3000, "seconds": {"training": 600.0}, "scale": {"reached": 1}}
+VALUES = {
+    "architecture": "projected",
+    "steps": 3000,
+    "images_per_second": 80.0,
+    "images_per_step": 32,
+    "steps_per_epoch": 12.5,
+    "scale": {"reached": 1},
+}
 
 
 def test_words_worsen_with_the_blur_that_is_reached():
@@ -19,20 +26,26 @@ def test_words_worsen_with_the_blur_that_is_reached():
     ("changed", "line"),
     [
         (
-            {"steps": 9, "seconds": {"training": 3.6}, "scale": {"reached": 6}},
-            "nothing of what the images show yet: 9 steps were trained; at this pace 2,000 take 13 min 20 s",
+            {"steps": 9, "scale": {"reached": 6}},
+            f"{SEEN[6]}: 9 steps were trained, and this pair usually needs 2,000 (--epochs 160, 13 min 20 s at this "
+            "pace)",
         ),
         (
-            {"steps": 1, "architecture": "dcgan", "seconds": {"training": 0.12}, "scale": None},
-            "1 step was trained; at this pace 5,000 take 10 min 0 s",
+            {"steps": 1, "architecture": "dcgan", "scale": None},
+            "1 step was trained, and this pair usually needs 5,000 (--epochs 400, 33 min 20 s at this pace)",
         ),
-        ({"steps": 9, "seconds": {}, "scale": None}, "9 steps were trained"),
+        (
+            {"steps": 9, "images_per_second": None, "scale": None},
+            "9 steps were trained, and this pair usually needs 2,000",
+        ),
         ({"steps": 9, "scale": {"reached": 1}}, SEEN[1]),  # good already: nobody has to wait
         ({"steps": ENOUGH["projected"], "scale": {"reached": 6}}, SEEN[6]),
-        ({"steps": MANY - 1, "architecture": "dcgan", "seconds": {}, "scale": {"reached": 3}},
-         f"{SEEN[3]}: {MANY - 1:,} steps were trained"),
+        (
+            {"steps": MANY - 1, "architecture": "dcgan", "images_per_second": None, "scale": {"reached": 3}},
+            f"{SEEN[3]}: {MANY - 1:,} steps were trained, and this pair usually needs {MANY:,}",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_training_that_has_only_begun_says_how_long_it_would_take(changed, line):
     assert samples_line({**VALUES, **changed}) == line
 
@@ -55,8 +68,8 @@ def test_each_network_has_its_own_lines_and_refusals_their_reason():
         "refused": [
             {"name": "density", "extractor": "squeezenet", "misses": ["jpeg"], "reason": "..."},
             {"name": "precision", "extractor": "judge", "misses": ["blur"], "reason": "..."},
-            {"name": "recall", "extractor": "squeezenet", "misses": [], "reason": "it needs 50 images"},
-            {"name": "recall", "extractor": "judge", "misses": [], "reason": "it needs 50 images"},
+            {"name": "recall", "extractor": "squeezenet", "misses": [], "reason": "fewer than 50 images"},
+            {"name": "recall", "extractor": "judge", "misses": [], "reason": "fewer than 50 images"},
         ],
     }
     lines = list(metric_lines(metrics, values))
@@ -64,8 +77,8 @@ def test_each_network_has_its_own_lines_and_refusals_their_reason():
         ("Fréchet distance", "30 (real images: 2)"),
         ("measured with", "features of squeezenet, 100 images on each side"),
         ("coverage", "50.0 % (real images: 200.0 %)"),
-        ("with judge", "FD 7 (2), coverage 25.0 % (200.0 %)"),
+        ("with judge", "FD 7 (real images: 2), coverage 25.0 % (real images: 200.0 %)"),
         ("not shown", "density (for jpeg): cannot tell degraded real images"),
-        ("not shown", "recall: it needs 50 images"),
+        ("not shown", "recall: fewer than 50 images"),
     ]
-    assert list(metric_lines([], values))[-1] == ("not shown", "recall: it needs 50 images")
+    assert list(metric_lines([], values))[-1] == ("not shown", "recall: fewer than 50 images")

@@ -8,6 +8,7 @@ from command import run
 from PIL import Image
 
 from vitrail.decoding import decode
+from vitrail.gan.image_evaluation import sample_files
 from vitrail.metrics.degradations import blur
 
 
@@ -144,3 +145,18 @@ def test_what_cannot_be_is_one_sentence(arguments, words, real, outcome, tmp_pat
         assert word in " ".join(done.output.split())
     assert "Traceback" not in done.output
     assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+def test_a_run_of_samples_is_measured_without_its_sheet(tmp_path):
+    folder = tmp_path / "run"
+    (folder / "images").mkdir(parents=True)
+    for name in ("sample_000001", "sample_000002", "samples"):
+        Image.new("RGB", (8, 8)).save(folder / "images" / f"{name}.png")
+    for given in (folder / "images", folder):
+        if given == folder:
+            (folder / "settings.json").write_text("{}")
+        assert [file.stem for file in sample_files(given)] == ["sample_000001", "sample_000002"]
+    alone = tmp_path / "others"
+    alone.mkdir()
+    Image.new("RGB", (8, 8)).save(alone / "samples.png")
+    assert [file.name for file in sample_files(alone)] == ["samples.png"]

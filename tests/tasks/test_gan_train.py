@@ -57,7 +57,7 @@ def test_every_metric_has_its_baseline_and_feature_extractor(finished):
         *("frechet-distance", "kernel-distance", "distance-ratio", "unique-neighbours", "novelty")
     }
     assert {each["name"]: each["reason"] for each in result["refused"]} == dict.fromkeys(
-        neighbours, "it needs 50 images on each side, and there are 12"
+        neighbours, "fewer than 50 images on each side (12)"
     )
     for each in result["metrics"]:
         assert each["label"].endswith(f"[judge@{sha[:8]}, 128, 12]")

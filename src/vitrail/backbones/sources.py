@@ -142,3 +142,8 @@ def _check(path: Path, sha256: str, expected: str, remedy: str) -> None:
             f"The weights file {path} is not the one it should be: its sha256 begins with "
             f"{sha256[: len(expected)]} instead of {expected}; {remedy}."
         )
+
+
+def packaged_instead(error: MissingWeights) -> MissingWeights:
+    """The same error where no file can be given for a network: with the packaged ones to use."""
+    return MissingWeights(str(error).replace("name a file with --weights FILE", "use efficientnet-lite0 or squeezenet"))

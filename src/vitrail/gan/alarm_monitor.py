@@ -33,6 +33,7 @@ class AlarmMonitor:
             returns to the best epoch at every alarm but the first of these.
         relative: whether D's scores are no logits of probabilities (`Loss.relative`).
         total_steps: training steps of the whole run.
+        augmented: whether D sees images through DiffAugment in any case.
 
     Attributes:
         alarms: all alarms of the run, as in `result.json`.
@@ -42,11 +43,11 @@ class AlarmMonitor:
         diffaugment: whether healing has added DiffAugment.
     """
 
-    def __init__(self, on_alarm: OnAlarm, *, relative: bool, total_steps: float) -> None:
+    def __init__(self, on_alarm: OnAlarm, *, relative: bool, total_steps: float, augmented: bool = False) -> None:
         self._on_alarm, self._relative, self._grace = on_alarm, relative, min(GRACE, total_steps / 5)
         self.alarms: list[dict[str, Any]] = []
         self.rollbacks, self.stopped = 0, False
-        self.d_halvings, self.diffaugment = 0, False
+        self.d_halvings, self.diffaugment, self._augmented = 0, False, augmented
         self._raised: list[Alarm] = []  # in this epoch
 
     @property
@@ -79,6 +80,7 @@ class AlarmMonitor:
             return
         if self._on_alarm == "stop":
             self.stopped = True
+            yield Note("Training stops at the alarm.", "warning")
         elif self._needs_rollback() and (self.rollbacks == ROLLBACKS or not can_roll_back):
             self.stopped = True
             yield Note(f"Training stops after {self.rollbacks} rollbacks.", "warning")
@@ -97,7 +99,7 @@ class AlarmMonitor:
         if names & TOO_STRONG and self.d_halvings < HALVINGS:
             self.d_halvings += 1
             remedies.append("the learning rate of D is halved")
-        if names & REPEATING and not self.diffaugment:
+        if names & REPEATING and not (self.diffaugment or self._augmented):
             self.diffaugment = True
             remedies.append("D sees images through DiffAugment")
         return remedies

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 from torch import Tensor
 
 from vitrail.errors import BadRun, one_line
+from vitrail.gan.alarm_monitor import HALVINGS
 from vitrail.gan_training.checkpoints import unpack
 from vitrail.image_files import display_name
 from vitrail.reading import plain_files
@@ -61,8 +62,8 @@ class _Best(BaseModel):
 
 
 class _Healing(BaseModel):
-    d_halvings: Annotated[int, Field(ge=0, le=1000)] = 0
-    diffaugment: bool = False
+    d_halvings: Annotated[StrictInt, Field(ge=0, le=HALVINGS)] = 0
+    diffaugment: StrictBool = False
 
 
 class _Header(BaseModel):

@@ -4,12 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from vitrail.gan.generator import Generator
 from vitrail.gan.networks import build, trained_parameters
 from vitrail.gan.results import Values, alarm_counts, distance_name, metric
+from vitrail.settings import parse_model
 
-REQUIRED = ("metrics", "label_agreement", "architecture", "loss", "epochs", "alarms", "images_per_second", "seconds")
-"""Keys of a result that can be compared."""
+
+class _Extractor(BaseModel):
+    sha256: str
+
+
+class _Metric(BaseModel):
+    name: str
+    label: str
+    value: float | None
+    baseline: float | None
+    n: int
+    extractor: _Extractor
+
+
+class _Alarm(BaseModel):
+    name: str
+
+
+class _Judge(BaseModel):
+    accuracy: float
+
+
+class _Result(BaseModel):
+    """What a comparison takes from a `result.json`."""
+
+    model_config = ConfigDict(strict=True)
+
+    metrics: list[_Metric]
+    label_agreement: float | None
+    architecture: str
+    loss: str
+    epochs: int
+    alarms: list[_Alarm]
+    images_per_second: float | None
+    seconds: dict[str, float | None]
+    judge: _Judge | None = None
+    parameters: dict[str, int] | None = None
+
+
+def check_comparable(result: Values) -> None:
+    """Returns if a result can be compared.
+
+    Raises:
+        ValueError: a value is missing or of another type; the first thing that is wrong.
+    """
+    parse_model(_Result, result)
 
 
 def comparison_row(name: str, result: Values, generator: Generator | None) -> dict[str, Any]:
@@ -17,7 +64,7 @@ def comparison_row(name: str, result: Values, generator: Generator | None) -> di
 
     Args:
         name: of the run.
-        result: its `result.json`, with all of `REQUIRED`.
+        result: its `result.json`, see `check_comparable`.
         generator: its generator, for the number of parameters; None where it cannot be loaded.
     """
     distance, coverage, novelty = (metric(result, key) for key in ("frechet-distance", "coverage", "novelty"))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StrictInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StrictInt, model_validator
 
 from vitrail.gan_architectures import GANS
 from vitrail.settings import parse_model
@@ -26,11 +26,17 @@ Count = Annotated[int, Field(ge=1, le=MAX_LABELS, strict=True)]
 Label = StrictInt | list[Literal[-1, 1]]
 
 
+def _is_number(value: Any) -> Any:
+    if isinstance(value, bool):  # which equals 1
+        raise ValueError("it is no number")
+    return value
+
+
 class _Arguments(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     size: Size
-    channels: Literal[1, 3]
+    channels: Annotated[Literal[1, 3], BeforeValidator(_is_number)]
     latent_size: Size
     generator_classes: Classes
     discriminator_classes: Classes

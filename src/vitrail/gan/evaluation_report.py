@@ -46,7 +46,7 @@ def report_images(events: Events, compared: Compared, *, name: str) -> Iterator[
     covered = sorted(values["coverage_per_class"].items(), key=lambda each: float(each[1]))
     if covered:
         yield Table("coverage_per_class", "Real images of each class near a sample", ("class", "covered"), covered)
-    more = [("samples", count(values["samples"], "image"))]
+    more = [("sample files", count(values["samples"], "image"))]
     copies = values["equal_to_real_images"]
     more += [("copies", f"{copies:,} equal to real images")] if copies else []
     yield from _report(end, compared.data, more, [])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrail.backbones import DEFAULT_BACKBONE
+from vitrail.backbones.sources import packaged_instead
 from vitrail.datasets.pixels import PixelSet
-from vitrail.errors import BadSetting
+from vitrail.errors import BadSetting, MissingWeights
 from vitrail.events import Note, Progress
 from vitrail.metrics.certificate import Certificate
 from vitrail.metrics.certificate_cache import open_certificate
@@ -95,6 +96,12 @@ def open_extractors(
 
     if name != "auto":
         only = yield from opened(name)
+        if seen and (name.startswith(seen) or seen.startswith(name)):
+            yield Note(
+                f"The discriminator saw images through {seen}: distances in its features fall without the images "
+                "getting better. Use --feature-extractor auto.",
+                "warning",
+            )
         return Extractors(only, (), _judge([only]))
     pretrained = next(each for each in PRETRAINED if not (seen or "").startswith(each))
     is_grey, has_labels = train.channels == 1, bool(train.names)
@@ -108,7 +115,8 @@ def open_extractors(
         elif each == JUDGE or not (has_labels and labelled):
             break
     able = [each for each in tried if not _refusal(each)] or tried[:1]
-    return Extractors(able[0], tuple(able[1:]), _judge(tried))
+    others = tuple(each for each in able[1:] if not each[1].undefined)
+    return Extractors(able[0], others, _judge(tried))
 
 
 def _refusal(opened: Opened) -> str:
@@ -139,7 +147,10 @@ def open_feature_extractor(
     if name.startswith(INCEPTION):
         return open_inception(Path(name.removeprefix(INCEPTION)), device=device)
     if name != JUDGE:
-        return BackboneFeatures(open_network(name, device=device))
+        try:
+            return BackboneFeatures(open_network(name, device=device))
+        except MissingWeights as error:
+            raise packaged_instead(error) from None
     if not train.names:
         raise BadSetting("The judge is trained on labels; these images have none. Use --feature-extractor squeezenet.")
     classifier, sha = yield from train_sample_classifier(train, seed=seed, device=device, cache=cache)

@@ -58,7 +58,7 @@ def open_compared(
     Raises:
         BadFolder, BadImage, UnknownName: images that cannot be read, or too few.
     """
-    files = find_images(samples)
+    files = sample_files(samples)
     sides, notes = _sides(files), []
     size = size or min(LARGEST_SIDE, max(SMALLEST_SIDE, int(median(sides))))
     read = read_square_images(files, torch.zeros(len(files), dtype=torch.long), (), size)
@@ -85,6 +85,14 @@ def open_compared(
         opened = data.opened
         data = replace(data, opened=replace(opened, train=_coloured(opened.train), held_out=_coloured(opened.held_out)))
     return Compared(pixels, data, skipped, tuple(notes))
+
+
+def sample_files(samples: str | Path) -> list[Path]:
+    """The images in a folder of samples, or in a run of `gan sample`: without its sheet, which shows them once more."""
+    folder = Path(samples)
+    files = list(find_images(folder / "images" if (folder / "settings.json").is_file() else samples))
+    with_samples = {file.parent for file in files if file.name.startswith("sample_")}
+    return [file for file in files if not (file.name == "samples.png" and file.parent in with_samples)]
 
 
 def evaluate_images(

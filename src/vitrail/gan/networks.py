@@ -132,6 +132,17 @@ def build(description: Mapping[str, Any], *, seed: int = 0) -> GanPair:
     return pair
 
 
+def check_networks(description: Mapping[str, Any]) -> None:
+    """Builds the networks of a description, and forgets them.
+
+    Raises:
+        BadSetting: the architecture has no images of this size.
+        UnknownName, MissingWeights, BadWeights: the frozen network cannot be loaded.
+    """
+    pair = build(description)
+    _ = pair.discriminator
+
+
 def trained_parameters(networks: Networks) -> dict[str, int]:
     """Numbers of parameters of generator and discriminator; a frozen network has none."""
     parts = {"generator": networks.generator, "discriminator": networks.discriminator}

@@ -87,7 +87,7 @@ def metric_lines(metrics: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
     if scale := values.get("scale"):
         yield "scale", scale["text"]
     elif metrics and metrics[0]["n"] < values.get("certificate_images", 0):
-        yield "scale", f"needs {count(values['certificate_images'], 'sample')}"
+        yield "scale", f"needs {count(values['certificate_images'], 'image')} on each side; there are {metrics[0]['n']}"
     for name in SUMMARY_METRICS:
         if name in by_name:
             entry = by_name[name]
@@ -106,7 +106,7 @@ def _other_lines(metrics: Sequence[Mapping[str, Any]], extractors: Sequence[str]
     for extractor in extractors:
         found = {entry["name"]: entry for entry in metrics if entry["extractor"]["name"] == extractor}
         shown = (
-            f"{name} {text(found[key]['value'])} ({text(found[key]['baseline'])})"
+            f"{name} {text(found[key]['value'])} (real images: {text(found[key]['baseline'])})"
             for key, name, text in (("frechet-distance", "FD", number), ("coverage", "coverage", percent))
             if key in found
         )
@@ -127,7 +127,7 @@ def _refused_lines(refused: Sequence[Mapping[str, Any]], extractors: Sequence[st
         if not entry["misses"]:
             reasons.setdefault(str(entry["reason"]), []).append(str(entry["name"]))
     for reason, names in reasons.items():
-        yield "not shown", f"{', '.join(dict.fromkeys(names))}: {reason}"
+        yield "not shown", f"{', '.join(dict.fromkeys(names)).replace('-', ' ')}: {reason}"
 
 
 def alarm_names(alarms: Sequence[Mapping[str, Any]]) -> str:

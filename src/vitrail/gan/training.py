@@ -26,7 +26,7 @@ from vitrail.gan.evaluation_values import evaluation_values
 from vitrail.gan.extractors import open_extractors
 from vitrail.gan.networks import (
     NetworkOptions,
-    build,
+    check_networks,
     describe,
     resolve_options,
     trained_parameters,
@@ -179,6 +179,9 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     yield from data.opened.events()
     description = describe(data.train, networks)
     options = resolve_options(options or default_options(description["architecture"]), description)
+    check_networks(description)  # before the judge is trained
+    if (data.train.images == data.train.images[:1]).all():
+        yield Note("All training images are equal. Use different ones.", "warning")
     if options.bfloat16:
         check_bfloat16(device)
     order = ShuffledBatches(len(data.train), batch, seed, rank=rank, ranks=ranks)
@@ -210,7 +213,12 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     barrier()  # rank 0 has trained the judge
     run = RunState(data, description, options, order, seed=seed, device=device, tune=autotune, mode=mode, resume=resume)
     total = epochs * order.batches_per_epoch
-    monitor = AlarmMonitor(on_alarm, relative=run.gan.loss.relative, total_steps=total / options.discriminator.updates)
+    monitor = AlarmMonitor(
+        on_alarm,
+        relative=run.gan.loss.relative,
+        total_steps=total / options.discriminator.updates,
+        augmented=options.diffaugment,
+    )
     if rank:
         torch.manual_seed(seed + rank)  # of dropout
     if resume is not None:
@@ -318,7 +326,7 @@ def check_training(data: TrainingData, **keywords: Any) -> None:
     options = keywords.get("options") or default_options(description["architecture"])
     loss_of(resolve_options(options, description))
     ShuffledBatches(len(data.train), keywords.get("batch", BATCH), keywords.get("seed", 0))
-    build(description)
+    check_networks(description)
 
 
 def _measure(run: RunState, evaluator: SampleEvaluation | None) -> SampleMetrics:
@@ -360,6 +368,8 @@ def _run_values(run: RunState, monitor: AlarmMonitor, seconds: Mapping[str, floa
         "rollbacks": monitor.rollbacks,
         "healing": {"d_halvings": monitor.d_halvings, "diffaugment": monitor.diffaugment},
         "images_per_second": run.images_seen / spent if spent else None,
+        "images_per_step": run.order.batch * run.gan.options.discriminator.updates,
+        "steps_per_epoch": run.order.batches_per_epoch / run.gan.options.discriminator.updates,
         "processes": rank_and_world_size()[1],
         "choices": run.choice,
         "evaluation_share": share,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,8 +31,11 @@ def samples_line(values: Mapping[str, Any]) -> str:
     scale, steps = values.get("scale"), values["steps"]
     enough = ENOUGH.get(values["architecture"], MANY)
     parts = [SEEN[scale["reached"]]] if scale else []
-    training = values["seconds"].get("training", 0.0)
     if steps < enough and (not scale or scale["reached"] > 1):
-        pace = f"; at this pace {enough:,} take {duration(training / steps * enough)}" if steps and training else ""
-        parts.append(f"{count(steps, 'step')} {'was' if steps == 1 else 'were'} trained{pace}")
+        were = "was" if steps == 1 else "were"
+        text = f"{count(steps, 'step')} {were} trained, and this pair usually needs {enough:,}"
+        if values.get("images_per_second"):
+            seconds = enough * values["images_per_step"] / values["images_per_second"]
+            text += f" (--epochs {math.ceil(enough / values['steps_per_epoch'])}, {duration(seconds)} at this pace)"
+        parts.append(text)
     return ": ".join(parts)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from vitrail.backbones import BACKBONES
 from vitrail.backbones.backbone import Backbone
 from vitrail.backbones.forward_pass import optimised_copy
-from vitrail.errors import BadSetting
+from vitrail.backbones.sources import packaged_instead
+from vitrail.errors import BadSetting, MissingWeights
 from vitrail.images import from_signed_range, to_rgb
 from vitrail.tensors import SignedImages
 
@@ -41,7 +42,10 @@ class FrozenFeatures(nn.Module):
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__()
-        backbone = BACKBONES[name](None)
+        try:
+            backbone = BACKBONES[name](None)
+        except MissingWeights as error:
+            raise packaged_instead(error) from None
         self.weights_sha256 = backbone.weights_sha256
         self.backbone = optimised_copy(backbone)
         self.side = max(size, SMALLEST_SIDE)

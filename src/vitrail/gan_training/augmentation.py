@@ -19,13 +19,15 @@ def augment(images: SignedImages, generator: Generator) -> SignedImages:
     """Colour, translation and cutout, drawn for each image; images in [-1, 1] (N, C, H, W), same shape."""
     count, channels, height, width = images.shape
     batch, mine = local_slice(count)
-    draws = torch.rand(7, batch, 1, 1, 1, generator=generator)[:, mine].to(images)
-    images = images + draws[0] - 0.5
+    # Float32 whatever the images are: bfloat16 would round a draw to 1, which is a pixel too far.
+    draws = torch.rand(7, batch, 1, 1, 1, generator=generator)[:, mine].to(images.device)
+    lift, saturation, contrast = draws[:3].to(images)
+    images = images + lift - 0.5
     if channels > 1:
         grey = images.mean(dim=1, keepdim=True)
-        images = grey + (images - grey) * 2 * draws[1]
+        images = grey + (images - grey) * 2 * saturation
     middle = images.mean(dim=(1, 2, 3), keepdim=True)
-    images = middle + (images - middle) * (draws[2] + 0.5)
+    images = middle + (images - middle) * (contrast + 0.5)
     images = _shifted(images, draws[3].flatten(), draws[4].flatten())
     rows, columns = (_cutout(side, draw, images) for side, draw in ((height, draws[5]), (width, draws[6])))
     return images * (1 - rows[..., :, None] * columns[..., None, :])

@@ -200,7 +200,7 @@ class SampleEvaluation:
         about = {"extractor": self.extractor.name}
         refused = [
             {"name": name, **about, "misses": certificate.misses(name), "reason": self._refusal(name)}
-            for name in self.baselines
+            for name in dict.fromkeys((*self.baselines, *PRDC))
             if self._refusal(name)
         ]
         return {
@@ -213,7 +213,7 @@ class SampleEvaluation:
     def _refusal(self, name: str) -> str:
         """Why a metric is not to be shown; empty: it is. Where there are too few images to try it, none is refused."""
         if name in PRDC and self.count < FEWEST_NEIGHBOURS:
-            return f"it needs {FEWEST_NEIGHBOURS} images on each side, and there are {self.count}"
+            return f"fewer than {FEWEST_NEIGHBOURS} images on each side ({self.count})"
         certificate = self._certificate
         return certificate.refusal(name) if certificate is not None and not certificate.undefined else ""
 

@@ -9,7 +9,7 @@ from typing import Literal
 from vitrail.errors import BadRun, MissingExtra, VitrailError
 from vitrail.events import Event, Image, Note, Plot, Result, Summary, Table
 from vitrail.formatting import command, number
-from vitrail.gan.comparison import REQUIRED, comparison_row
+from vitrail.gan.comparison import check_comparable, comparison_row
 from vitrail.gan.generator import Generator, load
 from vitrail.gan.results import Values, comparison_warning, distance_lines, distances
 from vitrail.gan.sample_rows import generated_row, sample_sheet
@@ -47,7 +47,7 @@ def compare_gans(runs: Sequence[Run]) -> Iterator[Event]:
     """Yields tables, a plot, samples of each run and the summary; the last event is the `Result`.
 
     Raises:
-        BadRun: a run has no metrics.
+        BadRun: a run has no metrics, or damaged ones.
     """
     results = [_result(run) for run in runs]
     generators: list[Generator | None] = []
@@ -77,10 +77,15 @@ def compare_gans(runs: Sequence[Run]) -> Iterator[Event]:
 
 
 def _result(run: Run) -> Values:
-    if run.result is None or any(name not in run.result for name in REQUIRED):
+    try:
+        check_comparable(run.result or {})
+    except ValueError as error:
         folder = str(run.folder)
-        raise BadRun(f"{folder!r} holds no metrics of a generator. Use runs of `vitrail gan train`.", path=folder)
-    return run.result
+        raise BadRun(
+            f"{folder!r} holds no metrics of a generator, or damaged ones ({error}). Use runs of `vitrail gan train`.",
+            path=folder,
+        ) from None
+    return run.result or {}
 
 
 def _tables(rows: Sequence[Values], results: Sequence[Values]) -> Iterator[Table]:

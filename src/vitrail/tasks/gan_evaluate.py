@@ -43,10 +43,14 @@ class GanEvaluate(Task):
     def run(self) -> Iterator[Event]:
         """Yields the table of metrics; the last event is the `Result`."""
         from vitrail.image_files import images_below
+        from vitrail.runs import read_run
 
         is_run, name = (self.generator / "settings.json").is_file(), display_name(self.generator)
-        if self.against and is_run:
-            raise BadSetting(f"'{name}' is a run, not a folder of generated images. Use --data for --against.")
+        if self.against and is_run and read_run(self.generator).task != "gan-sample":
+            raise BadSetting(
+                f"'{name}' is a run, not a folder of generated images. Use --data for --against, or a run of "
+                "`vitrail gan sample`."
+            )
         if self.against:
             yield from self._images(self.against)
             return

@@ -64,10 +64,7 @@ class GanSettings(Task):
     epochs: int = setting(20, "Number of epochs", panel=OPTIMISATION, ge=1)
     batch: int = setting(64, "Images per step", panel=OPTIMISATION, ge=2)
     learning_rate: float | None = setting(
-        None,
-        "Learning rate of generator and discriminator; default: 8e-4 with projected, otherwise 2e-4",
-        panel=OPTIMISATION,
-        gt=0,
+        None, "Learning rate of both networks; default: 2e-4, with projected 8e-4", panel=OPTIMISATION, gt=0
     )
     on_alarm: Literal["warn", "stop", "rollback", "heal"] = setting(
         "warn",
@@ -81,7 +78,7 @@ class GanSettings(Task):
         None, "Channels of the layer next to the image; default: by architecture", panel=NETWORK, ge=1
     )
     mismatched_labels: bool | None = setting(
-        None, "Real images under wrong labels as fakes; default: where D sees labels", panel=METHOD
+        None, "Real images under wrong labels as fakes; default: where D sees labels, not with projected", panel=METHOD
     )
     label_smoothing: float = setting(
         0.0, "One-sided label smoothing: the target of real images is 1 minus this", panel=METHOD, ge=0, lt=1
@@ -100,11 +97,7 @@ class GanSettings(Task):
         None, "Learning rate of the discriminator; default: --learning-rate", panel=OPTIMISATION, gt=0
     )
     beta1: float | None = setting(
-        None,
-        "Adam's beta1 of generator and discriminator; default: 0 with projected, otherwise 0.5",
-        panel=OPTIMISATION,
-        ge=0,
-        lt=1,
+        None, "Adam's beta1 of both networks; default: 0.5, with projected 0", panel=OPTIMISATION, ge=0, lt=1
     )
     generator_beta1: float | None = setting(
         None, "Adam's beta1 of the generator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
@@ -113,11 +106,7 @@ class GanSettings(Task):
         None, "Adam's beta1 of the discriminator; default: --beta1", panel=OPTIMISATION, ge=0, lt=1
     )
     beta2: float | None = setting(
-        None,
-        "Adam's beta2 of generator and discriminator; default: 0.99 with projected, otherwise 0.999",
-        panel=OPTIMISATION,
-        ge=0,
-        lt=1,
+        None, "Adam's beta2 of both networks; default: 0.999, with projected 0.99", panel=OPTIMISATION, ge=0, lt=1
     )
     d_steps: int = setting(1, "Updates of the discriminator per step", panel=OPTIMISATION, ge=1, le=100)
     g_steps: int = setting(1, "Updates of the generator per step", panel=OPTIMISATION, ge=1, le=100)

@@ -90,6 +90,7 @@ class TrainingReport:
             *([("samples", words)] if (words := samples_line(values)) else []),
             *metric_lines(end.metrics, values),
             ("alarms", alarm_names(values["alarms"]) or "none"),
+            *([("rollbacks", str(values["rollbacks"]))] if values["rollbacks"] else []),
             ("time", f"{duration(seconds)}, {number(round(values['images_per_second'] or 0))} images/s in training"),
         ]
         return Summary(lines, ["vitrail gan sample {run} --count 64", "vitrail gan evaluate {run}"])
