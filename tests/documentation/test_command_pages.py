@@ -72,9 +72,10 @@ def row(command, flags):
 
 
 def test_kinds_defaults_and_ranges_are_told():
-    assert row("gan-train", "`--size`") == ("whole number", "–", "≥\xa08, ≤\xa0128 |")
-    assert row("gan-train", "`--on-alarm`")[:2] == ("`warn` `stop` `rollback`", "`warn`")
-    assert row("gan-train", "`--diffaugment` `--no-diffaugment`")[:2] == ("yes or no", "no")
+    assert row("gan-train", "`--size`") == ("whole number", "–", "≥\xa08, ≤\xa0256 |")
+    assert row("gan-train", "`--on-alarm`")[:2] == ("`warn` `stop` `rollback` `heal`", "`warn`")
+    assert row("gan-train", "`--diffaugment` `--no-diffaugment`")[:2] == ("yes or no", "–")
+    assert row("gan-train", "`--autotune` `--no-autotune`")[:2] == ("yes or no", "yes")
     assert row("gan-train", "`--seed`")[2] == "≥\xa00, <\xa02^32 |"
     assert row("attack", "`IMAGES`")[:2] == ("several: path", "must be given")
     assert row("transfer", "`--cache`")[1].endswith("/vitrail/features`")

@@ -12,6 +12,6 @@ def test_only_what_was_changed_is_said():
 
 
 def test_a_flag_without_a_default_is_left_automatic():
-    assert changed_settings(GanTrain, ("conditional", "diffaugment"), ["", False]) == {}
-    values = changed_settings(GanTrain, ("conditional", "diffaugment"), ["no", True])
+    assert changed_settings(GanTrain, ("conditional", "autotune"), ["", True]) == {}
+    values = changed_settings(GanTrain, ("conditional", "autotune"), ["no", False])
     assert GanTrain(data="digits", **values).conditional is False

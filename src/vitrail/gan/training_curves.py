@@ -43,6 +43,7 @@ def training_curves(start: TrainingStart, history: Sequence[Mapping[str, Any]]) 
         shown = [name for name in names if evaluated and name in evaluated[0] and name not in refused]
         if shown:
             scores = [Line(at, [entry[name] for entry in evaluated], name.replace("_", " ")) for name in shown]
-            yield Plot("scores", "Scores while training", curve(scores, Axis("step", "score", percent_y=True)))
+            title = scores[0].name if len(scores) == 1 else "score"
+            yield Plot("scores", "Scores while training", curve(scores, Axis("step", title, percent_y=True)))
     except MissingExtra as error:
         yield Note(f"{error} No curves were plotted.", "missing-extra")
