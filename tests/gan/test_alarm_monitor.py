@@ -39,6 +39,11 @@ def test_what_an_alarm_does(on_alarm, means, stopped, rolls_back):
     assert len(monitor.alarms) == (means is not FINE)
 
 
+def test_a_training_that_stops_says_so():
+    notes, _ = end_epoch(monitor_of("stop"), BLIND)
+    assert notes[-1].text == "Training stops at the alarm."
+
+
 def test_only_nan_is_an_alarm_at_the_beginning():
     monitor = monitor_of("warn")
     end_epoch(monitor, BLIND, step=499)

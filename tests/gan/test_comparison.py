@@ -45,6 +45,7 @@ def test_a_result_of_today_and_an_older_one_can_be_compared():
         {"alarms": [1]},
         {"metrics": [{"name": "frechet-distance"}]},
         {"metrics": [{**RESULT["metrics"][0], "extractor": "judge"}]},
+        {"metrics": [{**RESULT["metrics"][0], "value": "3.0"}]},
         {"parameters": {"generator": "x"}},
         {"judge": {}},
         {"seconds": {"training": "5"}},

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from vitrail.datasets.pixels import PixelSet
+from vitrail.errors import MissingWeights
 from vitrail.events import Note
 from vitrail.gan import extractors
 from vitrail.gan.extractors import open_extractors
+from vitrail.gan_architectures import frozen_features
 from vitrail.metrics.certificate import Certificate
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.sample_classifier import SampleClassifier
@@ -127,3 +129,15 @@ def test_a_judge_that_is_no_better_than_the_most_frequent_class_confirms_nothing
     judge = ClassifierFeatures(SampleClassifier(size=8, channels=1, names=2), "0", accuracy, {}, 100, majority=majority)
     assert bool(judge.refusal()) == refused
     assert not refused or "always naming the most frequent class" in judge.refusal()
+
+
+def test_missing_weights_are_not_advised_to_be_given_by_an_option_that_there_is_not(tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise MissingWeights("The weights of 'vgg16' are not on this machine: name a file with --weights FILE.")
+
+    monkeypatch.setattr(extractors, "open_network", missing)
+    monkeypatch.setattr(frozen_features, "BACKBONES", {"vgg16": missing})
+    opening = extractors.open_feature_extractor("vgg16", images(3), images(3), seed=0, device="cpu", cache=tmp_path)
+    for attempt in (lambda: next(opening), lambda: frozen_features.FrozenFeatures("vgg16", 64)):
+        with pytest.raises(MissingWeights, match="machine: use efficientnet-lite0 or squeezenet."):
+            attempt()

@@ -12,11 +12,15 @@ from vitrail.gan.results import Values, alarm_counts, distance_name, metric
 from vitrail.settings import parse_model
 
 
-class _Extractor(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Extractor(_Strict):
     sha256: str
 
 
-class _Metric(BaseModel):
+class _Metric(_Strict):
     name: str
     label: str
     value: float | None
@@ -25,18 +29,16 @@ class _Metric(BaseModel):
     extractor: _Extractor
 
 
-class _Alarm(BaseModel):
+class _Alarm(_Strict):
     name: str
 
 
-class _Judge(BaseModel):
+class _Judge(_Strict):
     accuracy: float
 
 
-class _Result(BaseModel):
+class _Result(_Strict):
     """What a comparison takes from a `result.json`."""
-
-    model_config = ConfigDict(strict=True)
 
     metrics: list[_Metric]
     label_agreement: float | None

@@ -41,7 +41,7 @@ class _Arguments(BaseModel):
     generator_classes: Classes
     discriminator_classes: Classes
     width: Size
-    backbone: str | None = None
+    backbone: str = ""
 
 
 class _Header(BaseModel):
@@ -59,7 +59,7 @@ class _Header(BaseModel):
         labels = [label for label, _ in self.condition]
         if len(self.names) != classes or bool(classes) != bool(labels) or not self._are_valid(labels):
             raise ValueError("the condition does not fit its names")
-        if self.arguments.backbone and not takes_backbone(self.architecture):
+        if "backbone" in self.arguments.model_fields_set and not takes_backbone(self.architecture):
             raise ValueError(f"{self.architecture} takes no backbone")
         if sum(count for _, count in self.condition) * max(classes, 1) > MAX_LABELS:
             raise ValueError(f"the condition has more than {MAX_LABELS:,} labels")

@@ -180,7 +180,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
     description = describe(data.train, networks)
     options = resolve_options(options or default_options(description["architecture"]), description)
     check_networks(description)  # before the judge is trained
-    if (data.train.images == data.train.images[:1]).all():
+    if all(torch.equal(image, data.train.images[0]) for image in data.train.images):
         yield Note("All training images are equal. Use different ones.", "warning")
     if options.bfloat16:
         check_bfloat16(device)

@@ -10,7 +10,7 @@ from vitrail.formatting import count, duration
 
 ENOUGH = {"projected": 2000}
 """Steps after which samples of an architecture usually show what the images show; of the others `MANY`."""
-MANY = 5000
+MANY = 5000  # six epochs of MNIST, after which a DCGAN draws every digit; of photographs it needs more
 SEEN = (  # by how many of the five strengths of blur real images need to be as far away
     "close to real images, as far as these features tell",
     "plainly what the images show, with small faults",

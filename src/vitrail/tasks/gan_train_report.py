@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from vitrail.datasets.changes import files_table
 from vitrail.decoding import decode
@@ -64,13 +64,13 @@ class TrainingReport:
 
     def finish(self, end: TrainingEnd) -> Iterator[Event]:
         """Samples of the best epoch, the animation, curves, tables, and the generator's weights."""
-        samples, epoch = self._samples(end.generator), end.description["epoch"]
+        generated = generate_images(end.generator, self._latents, self._labels)
+        samples, epoch = self._rows(generated), end.description["epoch"]
         yield Image(
             "samples",
             f"Samples of the best epoch, {epoch}",
             encode_png(grid({f"generated, epoch {epoch}": samples, "real": self._real}, self._names)),
         )
-        generated = generate_images(end.generator, self._latents, self._labels)
         yield from scale_figure(self._start.data.held_out.images, generated, end.values["scale"])
         frames = self._animation_frames(samples, end.history)
         if frames:
@@ -102,7 +102,10 @@ class TrainingReport:
         return {"skipped": list(data.opened.skipped), "data": {**data.opened.card(data.source).values(), **sizes}}
 
     def _samples(self, generator: nn.Module) -> np.ndarray:
-        return image_rows(generate_images(generator, self._latents, self._labels), len(self._names) or ROWS)
+        return self._rows(generate_images(generator, self._latents, self._labels))
+
+    def _rows(self, generated: Tensor) -> np.ndarray:
+        return image_rows(generated, len(self._names) or ROWS)
 
     def _animation_frames(self, samples: np.ndarray, history: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
         """A frame for each epoch; those before a resume are cut out of the stored sheets."""
