@@ -5,8 +5,11 @@ import torch
 from gan_folders import SIDE, described, finished, trained_on_attributes
 
 from vitrail import gan, read_image
+from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadRun, BadSetting, UnknownName
-from vitrail.images import to_rgb, to_unit
+from vitrail.gan_architectures.frozen_features import FrozenFeatures
+from vitrail.gan_training import inversion
+from vitrail.images import to_rgb, to_signed_range, to_unit
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +54,22 @@ def test_a_generator_without_attributes_or_encoders_is_refused(tmp_path):
     attributes = gan.load(finished(tmp_path / "attributes", described("attributes", channels=3)))
     with pytest.raises(BadRun):
         attributes.edit(torch.zeros(1, 3, 16, 16), {"Male": 1})
+
+
+def test_a_projected_generator_reproduces_what_its_discriminator_saw(tmp_path, monkeypatch):
+    home = trained_on_attributes(tmp_path, size=32)
+    generator = gan.load(home / "run")
+    assert generator.description["arguments"]["backbone"] == DEFAULT_BACKBONE
+    images = torch.stack([read_image(home / "data" / "images" / name) for name in ("01.png", "02.png")])
+    features = FrozenFeatures(DEFAULT_BACKBONE, 32)  # mixed by others than those of the inversion
+
+    def distance():
+        result = generator.edit(images, {"bright": 0}, inversion_steps=15, keep_details=False)
+        with torch.no_grad():
+            maps = [features(to_signed_range(to_unit(each))) for each in (result.original, result.reconstruction)]
+        return sum(float((ours - theirs).square().mean()) for ours, theirs in zip(*maps, strict=True)), result
+
+    seen, result = distance()
+    assert torch.equal(distance()[1].strip, result.strip)
+    monkeypatch.setattr(inversion, "PERCEPTUAL", 0.0)
+    assert seen < distance()[0]

@@ -1,6 +1,7 @@
 """The projected pair: what is frozen, how features are mixed and scaled, and what the heads and the generator do."""
 
-from itertools import islice
+from collections import deque
+from itertools import cycle, islice
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from vitrail.datasets.sample_images import sample_images
 from vitrail.errors import BadSetting, UnknownName
 from vitrail.events import Checkpoint
 from vitrail.gan.description import check_description
-from vitrail.gan.networks import NetworkOptions, build, describe, trained_parameters
+from vitrail.gan.networks import NetworkOptions, build, describe, initialise, trained_parameters
 from vitrail.gan.options import default_options, training_options
 from vitrail.gan_architectures import frozen_features, projected
 from vitrail.gan_architectures.frozen_features import FrozenFeatures, natural_noise
@@ -236,3 +237,21 @@ def test_a_training_resumes_bit_identically_and_is_measured_in_another_network(p
     assert resumed.metrics == end.metrics
     weights = zip(resumed.generator.state_dict().values(), end.generator.state_dict().values(), strict=True)
     assert all(torch.equal(one, two) for one, two in weights)
+
+
+def test_samples_of_a_class_differ(photos):
+    """Labels among the latents once took over within 50 steps: one image for each class."""
+    opened = gan.open_training_data(photos, PixelOptions(size=32)).train
+    description = describe(opened, NetworkOptions(width=8, latent_size=16))
+    options = default_options("projected")
+    torch.manual_seed(0)
+    rows = [torch.randint(len(opened), (16,)) for _ in range(60)]
+    batches = [(to_signed_range(to_unit(opened.images[each])), opened.labels[each]) for each in rows]
+    state, _ = initialise(description, options, batches[0], seed=0, tune=False)
+    deque(islice(train_steps(state, cycle(batches)), 60), maxlen=0)
+    latents = torch.randn(64, 16)
+    with torch.no_grad():
+        for label in (0, 1):
+            samples = state.generator(latents, torch.full((64,), label))
+            real = to_signed_range(to_unit(opened.images[opened.labels == label]))
+            assert samples.std(dim=0).mean() > 0.2 * real.std(dim=0).mean()

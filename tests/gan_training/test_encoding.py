@@ -8,7 +8,7 @@ from torch import nn
 
 from vitrail.gan_architectures.encoder import Encoder
 from vitrail.gan_training.encoding import attributes_of, train_attribute_encoder, train_latent_encoder
-from vitrail.gan_training.inversion import invert
+from vitrail.gan_training.inversion import PERCEPTUAL, PRIOR, invert
 
 LATENTS, SIZE = 4, 8
 LABELS = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
@@ -116,3 +116,20 @@ def test_a_image_is_refined_as_if_it_were_alone(of_latents):
 def test_encoders_take_every_size_that_generators_make(size, channels):
     network = Encoder(size=size, channels=channels, outputs=5, width=4)
     assert network(torch.zeros(2, channels, size, size)).shape == (2, 5)
+
+
+def test_features_weigh_beside_pixels_in_the_inversion():
+    """The minimum is known: each latent is a quarter's brightness, shrunk by the prior, less where features see it."""
+    generator, wanted = Quarters(), torch.tensor([[0.9, -0.8, 0.7, 0.4]])
+    images = wanted.view(1, 1, 2, 2).repeat_interleave(SIZE // 2, dim=2).repeat_interleave(SIZE // 2, dim=3)
+    times = 3.0
+
+    def first_quarter(pixels):
+        return [times * pixels[:, :, : SIZE // 2, : SIZE // 2], torch.zeros(len(pixels), 1, 1, 1)]
+
+    start = torch.zeros(1, LATENTS)
+    inverted = deque(invert(generator, images, start, LABELS[:1], steps=400, feature_maps=first_quarter), maxlen=1)[0]
+    weight = torch.tensor([1 / 4 + PERCEPTUAL * times**2 / 2, 1 / 4, 1 / 4, 1 / 4])  # of two feature maps, their mean
+    scale, shift = float(generator.scale), 0.2
+    minimum = weight * scale * (wanted - shift) / (weight * scale**2 + PRIOR / LATENTS)
+    torch.testing.assert_close(inverted, minimum, atol=0.02, rtol=0)

@@ -69,6 +69,27 @@ def test_no_feature_is_constant():
     assert features.std(dim=0).min() > 1e-4 * features.abs().max()
 
 
+def test_features_see_more_than_the_attribute():
+    """The one attribute is brightness; the direction of a faint slope under noise is read from the features, too."""
+
+    def slopes(seed, most):
+        draws = torch.Generator().manual_seed(seed)
+        bright, turns = (torch.randint(values, (400,), generator=draws) for values in (2, most))
+        images = 70 + 90 * bright[:, None, None, None] + 25 * torch.randn(400, 1, 16, 16, generator=draws)
+        images += torch.linspace(-20, 20, 16)[:, None]
+        images = torch.stack([torch.rot90(image, int(turn), (1, 2)) for image, turn in zip(images, turns, strict=True)])
+        return images.clamp(0, 255).to(torch.uint8), bright, turns
+
+    torch.manual_seed(0)
+    classifier = SampleClassifier(size=16, channels=1, names=1)
+    images, bright, _ = slopes(0, 1)
+    list(train_classifier(classifier, images, bright[:, None] * 2.0 - 1, seed=0))
+    (fitted, _, known), (tried, _, wanted) = slopes(1, 4), slopes(2, 4)
+    features, others = (classifier.features_and_logits(each)[0] for each in (fitted, tried))
+    ridge = torch.linalg.lstsq(features.double(), torch.eye(4).double()[known]).solution
+    assert ((others.double() @ ridge).argmax(dim=1) == wanted).float().mean() > 0.95
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier():
     _, bright, _ = squares(300, 0)

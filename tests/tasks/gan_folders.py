@@ -90,10 +90,10 @@ def images_with_attributes(folder):
     (folder / "labels.csv").write_text("\n".join(lines))
 
 
-def trained_on_attributes(root):
+def trained_on_attributes(root, size=16):
     """In `root`: `data/`, images and a table; `run/`, a generator and encoders trained on them; `cache/`."""
     images_with_attributes(root / "data")
-    options = ("--size", 16, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
+    options = ("--size", size, "--epochs", 2, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 2)
     options += ("--eval-samples", 8, "--final-eval-samples", 8, "--held-out", 0.25, "--no-autotune")
     done = run("gan", "train", root / "data", *options, "--run", root / "run", "--cache", root / "cache")
     assert done.exit_code == 0, done.output

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator as Steps
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from vitrail.errors import BadSetting
 from vitrail.events import Event, Progress
 from vitrail.gan.encoders import Encoders
 from vitrail.gan.generator_network import GeneratorNetwork
+from vitrail.gan_architectures.frozen_features import FrozenFeatures
 from vitrail.gan_training.arguments import check_flag
 from vitrail.gan_training.inversion import invert
 from vitrail.images import to_signed_range, to_unit
@@ -84,7 +86,14 @@ class Editor:
         images = to_signed_range(to_unit(original)).to(device)
         estimate, attributes = self.encoders.encode(images)
         latents = estimate
-        inversion = invert(self.generator.network, images, estimate, attributes, steps=self.inversion_steps)
+        inversion = invert(
+            self.generator.network,
+            images,
+            estimate,
+            attributes,
+            steps=self.inversion_steps,
+            feature_maps=self._feature_maps if self.inversion_steps else None,
+        )
         for step, inverted in enumerate(inversion, start=1):
             latents = inverted
             if step % 10 == 0:
@@ -97,6 +106,21 @@ class Editor:
             strip=_add_change(original, strip) if self.keep_details else strip,
             attributes=attributes.cpu(),
         )
+
+    @cached_property
+    def _feature_maps(self) -> FrozenFeatures | None:
+        """What the generator's discriminator saw through: such a generator learned to reproduce this, beyond pixels.
+
+        Raises:
+            MissingWeights: the network is not installed.
+        """
+        backbone = self.generator.description["arguments"].get("backbone")
+        if backbone is None:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # of the mixing
+            features = FrozenFeatures(backbone, self.generator.size)
+        return features.to(next(self.generator.network.parameters()).device)
 
     def _strip(self, latents: Tensor, attributes: Tensor) -> Tensor:
         """(N, steps, C, S, S): attributes change linearly from the estimate to the edit."""
