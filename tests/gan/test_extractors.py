@@ -90,6 +90,13 @@ def test_digits_are_measured_with_their_judge(opening):
     assert opening("auto", images(1, names=()))[:2] == (["efficientnet-lite0"], False)
 
 
+def test_grey_photographs_are_measured_as_colour_images_are(opening):
+    pixels = torch.randint(256, (12, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert opening("auto", PixelSet(pixels, LABELS, ("a", "b", "c")))[:2] == (["efficientnet-lite0", "judge"], True)
+    pixels[..., :4] = 255  # a background of one value
+    assert opening("auto", PixelSet(pixels, LABELS, ("a", "b", "c")))[:2] == (["judge"], True)
+
+
 def test_a_network_that_cannot_tell_gives_way(opening):
     opening.blind.add("efficientnet-lite0")
     names, judge, notes = opening("auto", images(3))

@@ -155,10 +155,15 @@ def test_a_generator_is_built_without_the_network_of_its_discriminator(monkeypat
         pair.discriminator  # noqa: B018
 
 
-def test_it_is_the_default_of_colour_images():
+def test_it_is_the_default_of_photographs():
     assert describe(COLOUR, NetworkOptions())["architecture"] == "projected"
     assert describe(COLOUR, NetworkOptions())["arguments"]["generator_classes"] == 3
     assert describe(GREY, NetworkOptions())["architecture"] == "dcgan"
+    grey = (natural_noise(20, 32)[:, :1] * 127 + 128).to(torch.uint8)  # no value is frequent
+    assert describe(PixelSet(grey, torch.zeros(20, dtype=torch.long)), NetworkOptions())["architecture"] == "projected"
+    drawn = grey.clone()
+    drawn[:, :, :, :4] = 0  # an eighth of the pixels
+    assert describe(PixelSet(drawn, torch.zeros(20, dtype=torch.long)), NetworkOptions())["architecture"] == "dcgan"
     small = PixelSet(COLOUR.images[..., :16, :16], COLOUR.labels, COLOUR.names)
     assert describe(small, NetworkOptions())["architecture"] == "conditional-dcgan"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from torch import Tensor
 
 from vitrail.formatting import display_name
 from vitrail.tensors import Condition, Labels
+
+FLAT, LOOKED_AT, SMALLEST_PHOTOGRAPH = 0.1, 256, 32
+"""A grey image is not taken for a photograph where a tenth of the pixels have one value (of this many images),
+or where its side has fewer pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,17 @@ class PixelSet:
     def has_attributes(self) -> bool:
         """Whether an image may be several things at once."""
         return self.labels.ndim == 2
+
+    @cached_property
+    def photographic(self) -> bool:
+        """Whether they are taken for photographs: colour images, and grey ones without a background of one value.
+
+        Such a background has 0.86 of the pixels of MNIST, 0.30 of the packaged digits'; of grey scenes, no value 0.01.
+        """
+        if self.channels == 3 or self.size < SMALLEST_PHOTOGRAPH:
+            return self.channels == 3
+        some = self.images[:: max(1, len(self) // LOOKED_AT)].flatten().long()
+        return float(torch.bincount(some).max()) < FLAT * len(some)
 
     def take(self, rows: Tensor | slice) -> PixelSet:
         """The images at `rows`."""

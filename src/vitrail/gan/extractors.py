@@ -76,9 +76,9 @@ def open_extractors(
 ) -> Generator[Progress | Note, None, Extractors]:
     """Opens the networks and their certificates; yields progress and notes.
 
-    "auto" takes the first network whose Fréchet distance tells degraded real images from real ones. Of colour images a
-    pretrained network is tried first, and where there are labels, the judge is measured with at the end, too; of grey
-    images with labels (digits and the like) the judge is tried first.
+    "auto" takes the first network whose Fréchet distance tells degraded real images from real ones. Of photographs a
+    pretrained network is tried first, and where there are labels, the judge is measured with at the end, too; of
+    other images with labels (digits and the like) the judge is tried first.
 
     Args:
         name: a feature extractor, see `open_feature_extractor`, or "auto".
@@ -104,8 +104,10 @@ def open_extractors(
             )
         return Extractors(only, (), _judge([only]))
     pretrained = next(each for each in PRETRAINED if not (seen or "").startswith(each))
-    is_grey, has_labels = train.channels == 1, bool(train.names)
-    names = [JUDGE, pretrained] if is_grey and has_labels else [pretrained, *([JUDGE] if has_labels else [])]
+    has_labels = bool(train.names)
+    names = [pretrained, *([JUDGE] if has_labels else [])]
+    if has_labels and not train.photographic:
+        names.reverse()
     tried: list[Opened] = []
     for each in names:
         tried.append((yield from opened(each)))

@@ -23,7 +23,7 @@ from vitrail.validation import check_count
 WIDTHS = {"conditional-mlp": 256, "residual": 32, "projected": 16}
 """Of the others: 32, and 64 for images of 64 pixels and more."""
 
-NATURAL = (32, 64, 128, 256)  # sides of colour images for which "auto" is projected
+NATURAL = (32, 64, 128, 256)  # sides of photographs for which "auto" is projected
 
 MODES = ("channels_last", "fused", "concat_real_fake", "graph")  # of `TrainingOptions`: the same results up to rounding
 REFERENCE_CHOICE: dict[str, Any] = {"mode": REFERENCE, "reason": "autotune is off", **dict.fromkeys(MODES, False)}
@@ -34,7 +34,7 @@ class NetworkOptions:
     """Options of generator and discriminator.
 
     Attributes:
-        architecture: a name in `GANS`; "auto": projected for colour images of 32 pixels and more, otherwise
+        architecture: a name in `GANS`; "auto": projected for photographs of 32 pixels and more, otherwise
             conditional-dcgan with labels and dcgan without.
         conditional: whether the generator is conditional; None: where there are labels.
         discriminator_sees_label: whether the discriminator is conditional, too.
@@ -103,7 +103,7 @@ def describe(train: PixelSet, options: NetworkOptions) -> dict[str, Any]:
 
 
 def _default_architecture(train: PixelSet, *, has_classes: bool) -> str:
-    if train.channels == 3 and train.size in NATURAL:
+    if train.photographic and train.size in NATURAL:
         return "projected"
     return "conditional-dcgan" if has_classes else "dcgan"
 

@@ -52,8 +52,8 @@ class GanSettings(Task):
     )
     architecture: str = setting(
         "auto",
-        "projected, dcgan, conditional-dcgan, conditional-mlp or residual; auto: projected for colour images, for grey "
-        "ones dcgan",
+        "projected, dcgan, conditional-dcgan, conditional-mlp or residual; auto: projected for photographs, otherwise "
+        "dcgan",
         panel=NETWORK,
     )
     discriminator_backbone: str | None = setting(
