@@ -3,10 +3,14 @@
 import pytest
 import torch
 from gan_folders import SIDE, described, finished, trained_on_attributes
+from torch import nn
 
 from vitrail import gan, read_image
 from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.errors import BadRun, BadSetting, UnknownName
+from vitrail.gan.editor import Editor
+from vitrail.gan.encoders import Encoders
+from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan_architectures.frozen_features import FrozenFeatures
 from vitrail.gan_training import inversion
 from vitrail.images import to_rgb, to_signed_range, to_unit
@@ -73,3 +77,43 @@ def test_a_projected_generator_reproduces_what_its_discriminator_saw(tmp_path, m
     assert torch.equal(distance()[1].strip, result.strip)
     monkeypatch.setattr(inversion, "PERCEPTUAL", 0.0)
     assert seen < distance()[0]
+
+
+class Brightness(nn.Module):
+    """A tenth of the attribute added to a latent: the image is as bright everywhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.tenth = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, latents, labels):
+        return (latents[:, :1] + self.tenth * labels)[:, :, None, None].expand(-1, 3, 8, 8)
+
+
+class Mean(nn.Module):
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def forward(self, images):
+        return self.times * images.mean(dim=(1, 2, 3))[:, None]
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0])
+def test_the_least_strength_that_shows_is_taken(value):
+    """The encoder sees the attribute from a mean of 0.055 on: tanh(20 m / 2) = 0.5."""
+    arguments = {"latent_size": 1, "size": 8, "channels": 3}
+    network = GeneratorNetwork(Brightness(), {"arguments": arguments, "names": ["bright"], "attributes": True})
+    encoders = Encoders(Mean(1.0), Mean(20.0), {"arguments": arguments})
+    means = value * torch.tensor([0.02, -0.15, -0.3, -0.6])
+    pixels = (127.5 * (1 + means)).round().to(torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
+    editing = Editor(network, encoders, {0: value}, inversion_steps=0, steps=2).edit(pixels)
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            next(editing)
+    result = ended.value.value
+    needed = (0.055 + means.abs() * torch.tensor([-1, 1, 1, 1])) / 0.1 + (value * means * 10).tanh()
+    assert [float(each) for each in needed] == pytest.approx([0.55, 1.14, 2.55, 5.55], abs=0.01)
+    assert result.strength.tolist() == [0.75, 1.5, 3.0, 4.0]  # the last never shows; 4 is nearest
+    bright = (to_unit(result.edited).mean(dim=(1, 2, 3)) * 2 - 1) * value
+    assert [float(each) > 0.055 for each in bright] == [True, True, True, False]

@@ -66,7 +66,7 @@ EDIT = {
     "attributes": (None, {}, {"Male": 2}, {"Male": 0.5}, {"Male": "x"}, {"nope": 1}, 5, ["Male=1", "Male=0"]),
     "inversion_steps": (-1, 1.5, "1", None),
     "keep_details": FLAGS,
-    "strength": (*NUMBERS, 0, 4.5),
+    "strength": (*(each for each in NUMBERS if each is not None), 0, 4.5),
     "steps": (*COUNTS, 1, 65),
 }
 IMAGES = {

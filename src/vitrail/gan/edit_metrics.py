@@ -74,14 +74,20 @@ class EditMetrics:
         entries: list[dict[str, Any]] = [
             {
                 "attributes": self._by_name((attributes + 1) / 2),
+                "strength": strength,
                 "reconstruction_error": _squared_error(reconstruction, original),
                 "encoder_error": _squared_error(encoded, original),
                 "identity": None,
                 "judge": None,
                 "success": None,
             }
-            for attributes, reconstruction, encoded, original in zip(
-                result.attributes, result.reconstruction, result.encoded, result.original, strict=True
+            for attributes, strength, reconstruction, encoded, original in zip(
+                result.attributes,
+                result.strength.tolist(),
+                result.reconstruction,
+                result.encoded,
+                result.original,
+                strict=True,
             )
         ]
         if self.identity is not None:

@@ -25,6 +25,8 @@ from vitrail.validation import check_count, check_number
 
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in a grey image (BT.601), as in Pillow
 MOST_STRENGTH, MOST_STEPS = 4, 64
+STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # that are tried where none is given
+SURE = 0.5  # estimate of the encoder, in [-1, 1], from which an attribute counts as seen
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class EditResult:
         reconstruction: generated after the inversion.
         strip: (N, steps, C, S, S), from `reconstruction`, or with details from `original`, to `edited`.
         attributes: (N, A), in [-1, 1], as the encoder estimates them.
+        strength: (N,), the value that attributes were set to.
     """
 
     original: Tensor = field(repr=False)
@@ -44,6 +47,7 @@ class EditResult:
     reconstruction: Tensor = field(repr=False)
     strip: Tensor = field(repr=False)
     attributes: Tensor = field(repr=False)
+    strength: Tensor = field(repr=False)
 
     @property
     def edited(self) -> Tensor:
@@ -59,7 +63,8 @@ class Editor:
         edits: index of an attribute -> -1 or 1.
         inversion_steps: steps of gradient descent on the latents, from the encoders' estimate.
         keep_details: add the change to the original image; otherwise the strip is what the generator gives.
-        strength: value that an attribute is set to; 1: as in the training images.
+        strength: value that an attribute is set to; 1: as in the training images; None: for each image the least of
+            `STRENGTHS` at which the encoder of attributes sees the edit, or comes nearest to it.
         steps: images of the strip.
     Raises:
         BadSetting: a value out of range.
@@ -70,13 +75,14 @@ class Editor:
     edits: dict[int, float]
     inversion_steps: int = 100
     keep_details: bool = True
-    strength: float = 1.0
+    strength: float | None = None
     steps: int = 7
 
     def __post_init__(self) -> None:
         check_count("inversion_steps", self.inversion_steps, least=0)
         check_flag("keep_details", self.keep_details)
-        check_number("strength", self.strength, above=0, most=MOST_STRENGTH)
+        if self.strength is not None:
+            check_number("strength", self.strength, above=0, most=MOST_STRENGTH)
         check_count("steps", self.steps, least=2, most=MOST_STEPS)
 
     def edit(self, pixels: Tensor) -> Steps[Event, None, EditResult]:
@@ -98,13 +104,16 @@ class Editor:
             latents = inverted
             if step % 10 == 0:
                 yield Progress("inversion", step, self.inversion_steps, unit="steps")
-        strip = self._strip(latents.cpu(), attributes.cpu())
+        latents, attributes = latents.cpu(), attributes.cpu()
+        strength = self._strength(original, latents, attributes)
+        strip = self._strip(latents, attributes, strength)
         return EditResult(
             original=original,
-            encoded=self.generator.images(estimate.cpu(), attributes.cpu()),
+            encoded=self.generator.images(estimate.cpu(), attributes),
             reconstruction=strip[:, 0],
             strip=_add_change(original, strip) if self.keep_details else strip,
-            attributes=attributes.cpu(),
+            attributes=attributes,
+            strength=strength,
         )
 
     @cached_property
@@ -122,11 +131,36 @@ class Editor:
             features = FrozenFeatures(backbone, self.generator.size)
         return features.to(next(self.generator.network.parameters()).device)
 
-    def _strip(self, latents: Tensor, attributes: Tensor) -> Tensor:
-        """(N, steps, C, S, S): attributes change linearly from the estimate to the edit."""
+    def _strength(self, original: Tensor, latents: Tensor, attributes: Tensor) -> Tensor:
+        """Of each image, (N,)."""
+        if self.strength is not None:
+            return torch.full((len(original),), float(self.strength))
+        device = next(self.generator.network.parameters()).device
+        before = self.generator.images(latents, attributes)
+        columns, values = list(self.edits), torch.tensor(list(self.edits.values()))
+        estimates = []
+        for strength in STRENGTHS:
+            after = self._edited(attributes, torch.full((len(original),), strength))
+            images = self.generator.images(latents, after)
+            if self.keep_details:
+                images = _add_change(original, torch.stack([before, images], dim=1))[:, 1]
+            seen = self.encoders.encode(to_signed_range(to_unit(images)).to(device))[1].cpu()
+            estimates.append((seen[:, columns] * values).amin(dim=1))
+        nearest = torch.stack(estimates)
+        is_seen = nearest >= SURE
+        chosen = torch.where(is_seen.any(dim=0), is_seen.float().argmax(dim=0), nearest.argmax(dim=0))
+        return torch.tensor(STRENGTHS)[chosen]
+
+    def _edited(self, attributes: Tensor, strength: Tensor) -> Tensor:
+        """(N, A): the attributes that are edited set to the strength, with their sign."""
         after = attributes.clone()
         for index, value in self.edits.items():
-            after[:, index] = self.strength * value
+            after[:, index] = strength * value
+        return after
+
+    def _strip(self, latents: Tensor, attributes: Tensor, strength: Tensor) -> Tensor:
+        """(N, steps, C, S, S): attributes change linearly from the estimate to the edit."""
+        after = self._edited(attributes, strength)
         fractions = torch.linspace(0, 1, self.steps)[None, :, None]
         between = torch.lerp(attributes[:, None], after[:, None], fractions)
         images = self.generator.images(latents.repeat_interleave(self.steps, dim=0), between.flatten(0, 1))

@@ -81,7 +81,7 @@ class Generator(GeneratorNetwork):
         *,
         inversion_steps: int = 100,
         keep_details: bool = True,
-        strength: float = 1.0,
+        strength: float | None = None,
         steps: int = 7,
     ) -> EditResult:
         """Images with other attributes, at the generator's size; see `gan.editor.EditResult`.

@@ -27,8 +27,12 @@ class GanEdit(Task):
     keep_details: bool = setting(
         True, "Change added to the original image; otherwise the generator's image alone", panel=METHOD
     )
-    strength: float = setting(
-        1.0, "Value that an attribute is set to; 1: as in the training images", panel=METHOD, gt=0, le=4
+    strength: float | None = setting(
+        None,
+        "Value that an attribute is set to; 1: as in the training images; default: the least whose effect is seen",
+        panel=METHOD,
+        gt=0,
+        le=4,
     )
     steps: int = setting(7, "Images of the strip from before to after", panel=OUTPUT, ge=2, le=64)
     download: bool = setting(
