@@ -1,9 +1,9 @@
 """Attribute editing: success by a judge, distance to the original, and what the inversion gains.
 
-    python benchmarks/gan_edit.py celeba64 [--run RUN] [--epochs 20] [--part edits|encoders]
+    python benchmarks/gan_edit.py celeba64 [--run RUN] [--size 64] [--epochs 8] [--part edits|encoders]
 
-`celeba64` is a folder with `images/` and a table of attributes (`file`, `Male`, `Young`). A generator of 32 pixels and
-its encoders are trained on it, unless `--run` names a run of `vitrail gan train` on it.
+`celeba64` is a folder with `images/` and a table of attributes (`file`, `Male`, `Young`). A generator and its encoders
+are trained on it, unless `--run` names a run of `vitrail gan train` on it.
 
 `edits`: for each attribute and each value, 32 held-out images with the other value are edited. Success: the judge,
 trained on other real images, sees the new value; beside it, of the images where it did not see it before, as its own
@@ -22,9 +22,7 @@ from pathlib import Path
 
 import torch
 
-from vitrail.datasets.image_table import find_attribute_table, read_attributes
-from vitrail.datasets.pixel_data import PixelOptions, load_pixel_sets
-from vitrail.datasets.pixels import stratified_holdout
+from vitrail.datasets.pixel_data import PixelOptions, TrainAndHeldOut, load_pixel_sets
 from vitrail.events import Progress, Result
 from vitrail.gan.generator import load
 from vitrail.gan_architectures.encoder import Encoder
@@ -42,6 +40,7 @@ VARIANTS = {
     "encoder alone": {"inversion_steps": 0, "keep_details": False},
     "inverted": {"keep_details": False},
     "inverted, change added to the image": {},
+    "the same, strength 1": {"strength": 1.0},
     "the same, strength 2": {"strength": 2.0},
 }
 
@@ -57,22 +56,24 @@ def done(task: Task, name: str, folder: Path) -> dict:
     return found
 
 
-def held_out_files(root: Path, run: Path) -> tuple[list[Path], torch.Tensor, tuple[str, ...]]:
-    """The images that the run kept apart, and what they are."""
-    settings, names = read_run(run).settings, load(run).names
-    table = Path(settings["labels"]) if settings["labels"] else find_attribute_table(root, names)
-    whole = read_attributes(table, root, names)
-    _, rows = stratified_holdout(whole.values, settings["held_out"], settings["seed"])
-    return [whole.files[row] for row in rows], whole.values[rows], names
+def open_images(root: Path, run: Path) -> TrainAndHeldOut:
+    """The images of the run, and those that it kept apart."""
+    settings, generator = read_run(run).settings, load(run)
+    options = PixelOptions(
+        generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"]
+    )
+    return load_pixel_sets(str(root), options)
 
 
 def edits(root: Path, run: Path, home: Path, count: int) -> None:
-    files, labels, names = held_out_files(root, run)
+    held_out = open_images(root, run).held_out
     heads = f"{'success':>8} {'where not before':>17} {'real':>5} {'distance':>9} {'error':>8}"
     print(f"{'edit':10} {'variant':36} {'n':>3} {heads}")
-    for (index, name), value, (variant, options) in product(enumerate(names), (1, 0), VARIANTS.items()):
-        rows = torch.nonzero(labels[:, index] == (-1 if value else 1))[:count, 0].tolist()
-        task = GanEdit(generator=run, images=[files[row] for row in rows], attributes=(f"{name}={value}",), **options)
+    for (index, name), value, (variant, options) in product(enumerate(held_out.names), (1, 0), VARIANTS.items()):
+        rows = torch.nonzero(held_out.labels[:, index] == (-1 if value else 1))[:count, 0].tolist()
+        task = GanEdit(
+            generator=run, images=[held_out.files[row] for row in rows], attributes=(f"{name}={value}",), **options
+        )
         folder = home / f"{name}{value} {variant}".replace(" ", "_").replace(",", "")
         found = done(task, "gan-edit", folder)
         changed = "{succeeded} of {n}".format_map(found["changed"][name])
@@ -84,11 +85,7 @@ def edits(root: Path, run: Path, home: Path, count: int) -> None:
 
 def encoders(root: Path, run: Path, epochs: int) -> None:
     generator = load(run)
-    settings = read_run(run).settings
-    pixel_options = PixelOptions(
-        generator.size, attributes=generator.names, held_out=settings["held_out"], seed=settings["seed"]
-    )
-    opened = load_pixel_sets(str(root), pixel_options)
+    opened = open_images(root, run)
     real = to_signed_range(to_unit(opened.held_out.images))
     latents = latents_of(5_000_000, len(real), generator.latent_size)
     with torch.no_grad():
@@ -119,14 +116,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--run", type=Path, help="run of `vitrail gan train` to take; else one is made")
-    parser.add_argument("--epochs", type=int, default=20, help="of the training")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--architecture", default="auto")
+    parser.add_argument("--epochs", type=int, default=8, help="of the training")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--part", choices=("edits", "encoders"), default="edits")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         run = options.run or Path(home, "train")
         if options.run is None:
-            task = GanTrain(data=str(options.data), attributes="Male,Young", epochs=options.epochs)
+            task = GanTrain(
+                data=str(options.data),
+                attributes="Male,Young",
+                size=options.size,
+                architecture=options.architecture,
+                epochs=options.epochs,
+                batch=32,
+            )
             print("#", done(task, "gan-train", run)["encoder"], flush=True)
         if options.part == "edits":
             edits(options.data, run, Path(home), options.images)

@@ -123,6 +123,14 @@ def test_of_each_group_one_stays_to_learn_from():
     assert len(held_out) == 4
 
 
+def test_rare_combinations_of_attributes_are_held_out_from_together():
+    labels = torch.randint(2, (80, 30), generator=torch.Generator().manual_seed(0)) * 2.0 - 1  # all different
+    train, held_out = stratified_holdout(labels, 0.1, 0)
+    assert (len(train), len(held_out)) == (72, 8)
+    labels[:40] = 1.0  # a frequent one keeps its share
+    assert int((stratified_holdout(labels, 0.1, 0)[1] < 40).sum()) == 4
+
+
 def test_what_is_told_is_part_of_the_hash():
     images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
     one, two = PixelSet(images, torch.tensor([0, 1]), ("a", "b")), PixelSet(images, torch.tensor([1, 0]), ("a", "b"))

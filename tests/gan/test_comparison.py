@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from vitrail.gan.comparison import check_comparable, comparison_row
+from vitrail.gan.results import comparison_warning
 
 RESULT = {
     "metrics": [
@@ -35,6 +36,15 @@ def test_a_result_of_today_and_an_older_one_can_be_compared():
     older = {name: value for name, value in RESULT.items() if name not in ("parameters", "judge")}
     check_comparable(older)
     assert comparison_row("run", older, None)["generator_parameters"] is None
+
+
+def test_distances_to_other_real_images_are_not_compared():
+    data = {"source": "/one/faces", "train": 72, "held_out": 8, "names": []}
+    results = [{**RESULT, "data": each} for each in (data, {**data, "source": "faces"})]
+    assert comparison_warning(results) is None  # the folder may have moved
+    for other in ({"source": "scenes"}, {"train": 73}, {"names": ["a"]}):
+        warning = comparison_warning([*results, {**RESULT, "data": {**data, **other}}])
+        assert "different real images" in warning.text
 
 
 @pytest.mark.parametrize(

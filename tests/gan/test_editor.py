@@ -79,6 +79,15 @@ def test_a_projected_generator_reproduces_what_its_discriminator_saw(tmp_path, m
     assert seen < distance()[0]
 
 
+def last(steps):
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return ended.value
+
+
 class Brightness(nn.Module):
     """A tenth of the attribute added to a latent: the image is as bright everywhere."""
 
@@ -107,13 +116,22 @@ def test_the_least_strength_that_shows_is_taken(value):
     encoders = Encoders(Mean(1.0), Mean(20.0), {"arguments": arguments})
     means = value * torch.tensor([0.02, -0.15, -0.3, -0.6])
     pixels = (127.5 * (1 + means)).round().to(torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
-    editing = Editor(network, encoders, {0: value}, inversion_steps=0, steps=2).edit(pixels)
-    with pytest.raises(StopIteration) as ended:
-        while True:
-            next(editing)
-    result = ended.value.value
+    result = last(Editor(network, encoders, {0: value}, inversion_steps=0, steps=2).edit(pixels))
     needed = (0.055 + means.abs() * torch.tensor([-1, 1, 1, 1])) / 0.1 + (value * means * 10).tanh()
     assert [float(each) for each in needed] == pytest.approx([0.55, 1.14, 2.55, 5.55], abs=0.01)
     assert result.strength.tolist() == [0.75, 1.5, 3.0, 4.0]  # the last never shows; 4 is nearest
     bright = (to_unit(result.edited).mean(dim=(1, 2, 3)) * 2 - 1) * value
     assert [float(each) > 0.055 for each in bright] == [True, True, True, False]
+    assert result.seen.tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("strength", [None, 0.5])
+def test_an_image_that_has_the_attribute_already_keeps_it(strength):
+    """Its estimate is 0.998: to set it to less would take some of the attribute away."""
+    arguments = {"latent_size": 1, "size": 8, "channels": 3}
+    network = GeneratorNetwork(Brightness(), {"arguments": arguments, "names": ["bright"], "attributes": True})
+    encoders = Encoders(Mean(1.0), Mean(20.0), {"arguments": arguments})
+    pixels = torch.full((1, 3, 8, 8), 172, dtype=torch.uint8)  # a mean of 0.35
+    result = last(Editor(network, encoders, {0: 1.0}, inversion_steps=0, steps=2, strength=strength).edit(pixels))
+    assert torch.equal(result.edited, pixels)
+    assert result.seen.all()

@@ -22,6 +22,7 @@ from vitrail.datasets.torchvision_sets import MNIST, read_torchvision
 from vitrail.errors import BadFolder, BadSetting, UnknownName
 from vitrail.events import Note, skipped_notes
 from vitrail.folder_walk import LeftOut
+from vitrail.formatting import count
 from vitrail.idx import has_idx, read_part
 from vitrail.image_files import display_name
 from vitrail.tables import is_table
@@ -117,8 +118,8 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         left = opened.card(source).left_out
         without = f" (left out: {', '.join(f'{number} {kind}' for kind, number in left.items())})" if left else ""
         raise BadFolder(
-            f"'{display_name(source)}' leaves {len(opened.train)} images to train on, which are too few{without}. "
-            f"Use at least {MIN_TRAIN}."
+            f"'{display_name(source)}' leaves {count(len(opened.train), 'image')} to train on, which is too few"
+            f"{without}. Use at least {MIN_TRAIN}."
         )
     if len(opened.held_out) < MIN_HELD_OUT:
         total = len(opened.train) + len(opened.held_out)
@@ -192,8 +193,11 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
         return _from_dataset(open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
     read = read_square_images(rows.files, torch.from_numpy(rows.values), rows.names, options.size)
-    used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
-    return _split(read, options, notes=(used,), left_out=rows.left_out)
+    used = [f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."]
+    constant = [name for name, column in zip(rows.names, rows.values.T, strict=True) if len(set(column.tolist())) == 1]
+    if constant:
+        used.append(f"Every image has the same value of {', '.join(constant)}: nothing can be learned of it.")
+    return _split(read, options, notes=tuple(used), left_out=rows.left_out)
 
 
 def _own_table(root: Path, found: Dataset | None, attributes: Sequence[str]) -> Path | None:

@@ -128,10 +128,16 @@ def fit_to_size(
 
 
 def stratified_holdout(labels: Condition, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows (train, held out): of each class or combination of attributes about `share` held out, at least one stays."""
+    """Rows (train, held out): of each class or combination of attributes about `share` held out, at least one stays.
+
+    Combinations too rare for one to be held out are drawn from together.
+    """
     draws = torch.Generator().manual_seed(seed)
     out: list[Tensor] = []
     which = groups(labels)
+    if labels.ndim == 2:
+        rare = torch.bincount(which)[which] * share < 1
+        which = torch.where(rare, -1, which)
     for group in torch.unique(which):
         members = torch.nonzero(which == group)[:, 0]
         members = members[torch.randperm(len(members), generator=draws)]

@@ -8,15 +8,15 @@ from typing import Any
 Entries = Sequence[Mapping[str, Any]]
 """Edited images, as `EditMetrics.measure` gives them."""
 
+JudgeAccuracy = Mapping[str, tuple[float | None, float | None]]
+"""Attribute -> share of real images without it and with it that the judge sees rightly; None: there is none."""
 
-def edit_means(
-    entries: Entries, edits: Mapping[str, bool], judge_accuracy: Mapping[str, tuple[float, float]]
-) -> dict[str, Any]:
+
+def edit_means(entries: Entries, edits: Mapping[str, bool], judge_accuracy: JudgeAccuracy) -> dict[str, Any]:
     """Means over all images, as in `result.json`; None for what was not measured.
 
     Args:
         edits: attribute -> whether it is set.
-        judge_accuracy: see `EditMetrics`.
     """
     identities = [entry["identity"] for entry in entries if entry["identity"] is not None]
     return {
@@ -29,9 +29,7 @@ def edit_means(
     }
 
 
-def _changed(
-    judged: Entries, edits: Mapping[str, bool], judge_accuracy: Mapping[str, tuple[float, float]]
-) -> dict[str, dict[str, Any]]:
+def _changed(judged: Entries, edits: Mapping[str, bool], judge_accuracy: JudgeAccuracy) -> dict[str, dict[str, Any]]:
     """For each edit, over the images that the judge saw otherwise before: their number, and that of successes.
 
     `judge_accuracy`: share of real images with this value in which the judge sees it.

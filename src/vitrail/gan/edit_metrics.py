@@ -38,7 +38,8 @@ class EditMetrics:
         identity: feature extractor of the distance to the original; None: the distance is not measured.
         judge: classifier of the attributes; None: success is not measured.
         baseline_distance: mean distance between two different real images; None: unknown.
-        judge_accuracy: for each attribute, accuracy of the judge on held-out images without it and with it.
+        judge_accuracy: for each attribute, accuracy of the judge on held-out images without it and with it; None:
+            there is none.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class EditMetrics:
     ) -> None:
         self.names, self.identity, self.judge = names, identity, judge
         self.baseline_distance: float | None = None
-        self.judge_accuracy: dict[str, tuple[float, float]] = {}
+        self.judge_accuracy: dict[str, tuple[float | None, float | None]] = {}
         if identity is not None and held_out is not None:
             features = identity.features(held_out.images[:MAX_PAIRS])
             self.baseline_distance = float(_distances(features, features.roll(1, dims=0)).mean())
@@ -75,15 +76,17 @@ class EditMetrics:
             {
                 "attributes": self._by_name((attributes + 1) / 2),
                 "strength": strength,
+                "seen": seen,
                 "reconstruction_error": _squared_error(reconstruction, original),
                 "encoder_error": _squared_error(encoded, original),
                 "identity": None,
                 "judge": None,
                 "success": None,
             }
-            for attributes, strength, reconstruction, encoded, original in zip(
+            for attributes, strength, seen, reconstruction, encoded, original in zip(
                 result.attributes,
                 result.strength.tolist(),
+                result.seen.tolist(),
                 result.reconstruction,
                 result.encoded,
                 result.original,
@@ -167,8 +170,8 @@ def _distances(features: Tensor, others: Tensor) -> Tensor:
     return (features - others).square().sum(dim=1).sqrt()
 
 
-def _mean(correct: Tensor) -> float:
-    return float(correct.float().mean()) if len(correct) else 0.0
+def _mean(correct: Tensor) -> float | None:
+    return float(correct.float().mean()) if len(correct) else None
 
 
 def _squared_error(pixels: Tensor, others: Tensor) -> float:

@@ -39,7 +39,8 @@ class EditResult:
         reconstruction: generated after the inversion.
         strip: (N, steps, C, S, S), from `reconstruction`, or with details from `original`, to `edited`.
         attributes: (N, A), in [-1, 1], as the encoder estimates them.
-        strength: (N,), the value that attributes were set to.
+        strength: (N,), the value that attributes were set to, unless an image had more of it already.
+        seen: (N,), whether the encoder of attributes sees all edits in the edited image.
     """
 
     original: Tensor = field(repr=False)
@@ -47,7 +48,8 @@ class EditResult:
     reconstruction: Tensor = field(repr=False)
     strip: Tensor = field(repr=False)
     attributes: Tensor = field(repr=False)
-    strength: Tensor = field(repr=False)
+    strength: Tensor
+    seen: Tensor
 
     @property
     def edited(self) -> Tensor:
@@ -106,14 +108,16 @@ class Editor:
                 yield Progress("inversion", step, self.inversion_steps, unit="steps")
         latents, attributes = latents.cpu(), attributes.cpu()
         strength = self._strength(original, latents, attributes)
-        strip = self._strip(latents, attributes, strength)
+        generated = self._strip(latents, attributes, strength)
+        strip = _add_change(original, generated) if self.keep_details else generated
         return EditResult(
             original=original,
             encoded=self.generator.images(estimate.cpu(), attributes),
-            reconstruction=strip[:, 0],
-            strip=_add_change(original, strip) if self.keep_details else strip,
+            reconstruction=generated[:, 0],
+            strip=strip,
             attributes=attributes,
             strength=strength,
+            seen=self._estimates(strip[:, -1]) >= SURE,
         )
 
     @cached_property
@@ -135,27 +139,31 @@ class Editor:
         """Of each image, (N,)."""
         if self.strength is not None:
             return torch.full((len(original),), float(self.strength))
-        device = next(self.generator.network.parameters()).device
         before = self.generator.images(latents, attributes)
-        columns, values = list(self.edits), torch.tensor(list(self.edits.values()))
         estimates = []
         for strength in STRENGTHS:
             after = self._edited(attributes, torch.full((len(original),), strength))
             images = self.generator.images(latents, after)
             if self.keep_details:
                 images = _add_change(original, torch.stack([before, images], dim=1))[:, 1]
-            seen = self.encoders.encode(to_signed_range(to_unit(images)).to(device))[1].cpu()
-            estimates.append((seen[:, columns] * values).amin(dim=1))
+            estimates.append(self._estimates(images))
         nearest = torch.stack(estimates)
         is_seen = nearest >= SURE
         chosen = torch.where(is_seen.any(dim=0), is_seen.float().argmax(dim=0), nearest.argmax(dim=0))
         return torch.tensor(STRENGTHS)[chosen]
 
+    def _estimates(self, images: Tensor) -> Tensor:
+        """How surely the encoder sees the edits, (N,): the least of them, from -1 to 1."""
+        device = next(self.generator.network.parameters()).device
+        attributes = self.encoders.encode(to_signed_range(to_unit(images)).to(device))[1].cpu()
+        columns, values = list(self.edits), torch.tensor(list(self.edits.values()))
+        return (attributes[:, columns] * values).amin(dim=1)
+
     def _edited(self, attributes: Tensor, strength: Tensor) -> Tensor:
-        """(N, A): the attributes that are edited set to the strength, with their sign."""
+        """(N, A): the attributes that are edited set to the strength, with their sign; those that have more stay."""
         after = attributes.clone()
         for index, value in self.edits.items():
-            after[:, index] = strength * value
+            after[:, index] = torch.maximum(strength, value * attributes[:, index]) * value
         return after
 
     def _strip(self, latents: Tensor, attributes: Tensor, strength: Tensor) -> Tensor:
@@ -177,7 +185,7 @@ def parse_edits(generator: GeneratorNetwork, texts: Iterable[str]) -> dict[int, 
     if not generator.has_attributes:
         raise BadSetting(
             "This generator has no attributes, so none can be edited. Use one trained on a table of attributes "
-            "(`vitrail gan train FOLDER --attributes Male,Young`)."
+            "(`vitrail gan train FOLDER --labels TABLE.csv`)."
         )
     edits = generator.attribute_values(texts)
     if not edits:

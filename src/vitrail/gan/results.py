@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from vitrail.events import Note
@@ -39,9 +40,15 @@ def distances(results: Sequence[Values]) -> tuple[tuple[str, ...], list[tuple[An
 
 
 def comparison_warning(results: Sequence[Values]) -> Note | None:
-    """A warning if distances were not all measured with the same weights and number of images."""
+    """A warning if distances were not all measured with the same weights, number of images and real images."""
     entries = [metric(result, "frechet-distance") for result in results]
     measurements = {(entry["extractor"]["sha256"], entry["n"]) for entry in entries if entry}
+    if len(measurements) < 2 and len(set(map(_real_images, results))) > 1:
+        return Note(
+            "Distances, coverage and novelty of these runs cannot be compared: they are those to different real "
+            "images. Use runs on the same images.",
+            "warning",
+        )
     if len(measurements) < 2:
         return None
     names = ", ".join(dict.fromkeys(map(distance_name, results)))
@@ -50,6 +57,12 @@ def comparison_warning(results: Sequence[Values]) -> Note | None:
         "Use runs with the same images, --seed, --feature-extractor and --final-eval-samples.",
         "warning",
     )
+
+
+def _real_images(result: Values) -> tuple[Any, ...]:
+    """What tells the images of one training from those of another; the same folder may have another path."""
+    data = result.get("data") or {}
+    return (Path(str(data.get("source"))).name, data.get("train"), data.get("held_out"), str(data.get("names")))
 
 
 def alarm_counts(alarms: Iterable[Values]) -> str:
@@ -62,7 +75,7 @@ def distance_lines(named: Sequence[tuple[str, Values]], *, comparable: bool) -> 
     """Lines of a summary: the run with the smallest Fréchet distance, with its metrics; nothing if not comparable."""
     measured = [(name, result) for name, result in named if metric(result, "frechet-distance").get("value") is not None]
     if not comparable or not measured:
-        yield "best run", "undefined: the distances were measured differently" if measured else "undefined: no metrics"
+        yield "best run", "undefined: the distances cannot be compared" if measured else "undefined: no metrics"
         return
     name, best = min(measured, key=lambda entry: float(metric(entry[1], "frechet-distance")["value"]))
     distance, coverage = metric(best, "frechet-distance"), metric(best, "coverage")

@@ -69,7 +69,7 @@ def training_alarms(steps: Sequence[Mapping[str, float]], *, relative: bool = Fa
     difference = means["d_real"] - means["d_fake_before_g"]
     if difference < BLIND:
         values = f"D(x) is {means['d_real']:.2f}, D(G(z)) {means['d_fake_before_g']:.2f}"
-        text = f"D is blind: {values}, a difference of {difference:.2f}."
+        text = f"D is blind: {values}, a difference of {difference:.3f}."
         yield Alarm("discriminator-blind", "difference", difference, BLIND, text)
 
 
@@ -83,7 +83,7 @@ def sample_alarms(ratios: Mapping[str, float], *, best_coverage: float = 0.0) ->
     repeated = [name for name, least in COLLAPSED.items() if name in ratios and ratios[name] < least]
     if repeated:
         first = repeated[0]
-        text = f"Samples repeat each other: {MEASURED[first]} is {ratios[first]:.2f} of that of real images."
+        text = f"Samples repeat each other: {MEASURED[first]} is {ratios[first]:.3g} of that of real images."
         yield Alarm("mode-collapse", first, ratios[first], COLLAPSED[first], text)
     elif ratios.get("coverage", best_coverage) < FALLEN * best_coverage:
         text = f"Samples have lost modes: coverage is {ratios['coverage']:.2f}, and was {best_coverage:.2f}."

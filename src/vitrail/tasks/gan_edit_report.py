@@ -11,7 +11,7 @@ import numpy as np
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table
 from vitrail.formatting import command, count, duration, number, percent
-from vitrail.gan.edit_means import edit_means
+from vitrail.gan.edit_means import JudgeAccuracy, edit_means
 from vitrail.gan.editor import EditResult
 from vitrail.image_files import display_name
 from vitrail.images import to_hwc
@@ -36,7 +36,7 @@ class Report:
         skipped: images that could not be read, with the reasons.
     """
 
-    def __init__(self, edits: Mapping[str, bool], judge_accuracy: Mapping[str, tuple[float, float]]) -> None:
+    def __init__(self, edits: Mapping[str, bool], judge_accuracy: JudgeAccuracy) -> None:
         self._edits, self._judge_accuracy = edits, judge_accuracy
         self.images: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
@@ -73,7 +73,8 @@ class Report:
     def finish(self) -> Iterator[Event]:
         """The table, and sheets of the first images."""
         edits = ", ".join(self._edit_names())
-        columns = ("image", *(f"{name}, before → after" for name in self._edits), "success", "error", "distance")
+        of_edits = (f"{name}, before → after" for name in self._edits)
+        columns = ("image", *of_edits, "success", "strength", "error", "distance")
         title = "Probabilities of the judge, squared error, distance to the original"
         rows = [(name, *self._cells(entry)) for name, entry in with_names(self.images)]
         yield Table("edited", title, columns, rows)
@@ -95,9 +96,14 @@ class Report:
             ("edit", ", ".join(self._edit_names())),
         ]
         for name, values in list(means["changed"].items())[:SUMMARY_EDITS]:
-            accuracy = percent(values["judge_accuracy"])
-            success = f"{values['succeeded']} of {values['n']} changed (judge on real images: {accuracy})"
+            accuracy = values["judge_accuracy"]
+            real = "no held-out image is so" if accuracy is None else f"judge on real images: {percent(accuracy)}"
+            success = f"{values['succeeded']} of {values['n']} changed ({real})"
             lines.append((f"success, {name}", success))
+        strengths, seen = ([each[key] for each in self.images] for key in ("strength", "seen"))
+        span = "{:g}".format if min(strengths) == max(strengths) else "{:g} to {:g}".format
+        shows = f"the encoder of attributes sees the edit in {sum(seen)} of {len(seen)}"
+        lines.append(("strength", f"{span(min(strengths), max(strengths))}; {shows}"))
         if not means["changed"]:
             lines.append(("success", "not measured"))
         if means["identity_ratio"] is not None:
@@ -133,7 +139,7 @@ class Report:
         ]
         success = None if judge is None else "yes" if entry["success"] else "no"
         ratio = None if identity is None else identity["ratio"]
-        return (*probabilities, success, entry["reconstruction_error"], ratio)
+        return (*probabilities, success, entry["strength"], entry["reconstruction_error"], ratio)
 
 
 def _enlarge(image: np.ndarray) -> np.ndarray:
