@@ -126,7 +126,7 @@ def test_two_images_of_each_class(transfer, stored):
         assert (run.count("train"), run.count("test")) == (dict.fromkeys(NAMES, 1), dict.fromkeys(NAMES, 1))
         assert "No class has a second training image" in run.said
     sentence = refused("gan", "train", data, "--size", 16, "--batch", 4, "--cache", stored)
-    assert "leaves 3 images to train on, which are too few. Use at least 8." in sentence
+    assert "leaves 3 images to train on, too few. Use at least 8." in sentence
 
 
 SYSTEMS = (

@@ -118,8 +118,8 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
         left = opened.card(source).left_out
         without = f" (left out: {', '.join(f'{number} {kind}' for kind, number in left.items())})" if left else ""
         raise BadFolder(
-            f"'{display_name(source)}' leaves {count(len(opened.train), 'image')} to train on, which is too few"
-            f"{without}. Use at least {MIN_TRAIN}."
+            f"'{display_name(source)}' leaves {count(len(opened.train), 'image')} to train on, too few{without}. "
+            f"Use at least {MIN_TRAIN}."
         )
     if len(opened.held_out) < MIN_HELD_OUT:
         total = len(opened.train) + len(opened.held_out)

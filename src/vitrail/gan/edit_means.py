@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
+
+from vitrail.formatting import percent
+
+SHOWN = 4  # edits in the summary
 
 Entries = Sequence[Mapping[str, Any]]
 """Edited images, as `EditMetrics.measure` gives them."""
@@ -27,6 +32,29 @@ def edit_means(entries: Entries, edits: Mapping[str, bool], judge_accuracy: Judg
         "success_rate": _mean([float(entry["success"]) for entry in entries if entry["judge"]]),
         "changed": _changed([entry["judge"] for entry in entries if entry["judge"]], edits, judge_accuracy),
     }
+
+
+def success_lines(changed: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Lines of a summary: of the first edits, how many images the judge sees changed.
+
+    Args:
+        changed: see `edit_means`.
+    """
+    if not changed:
+        yield "success", "not measured"
+    for name, values in islice(changed.items(), SHOWN):
+        accuracy = values["judge_accuracy"]
+        real = "no held-out image is so" if accuracy is None else f"judge on real images: {percent(accuracy)}"
+        yield f"success, {name}", f"{values['succeeded']} of {values['n']} changed ({real})"
+
+
+def strength_line(entries: Entries) -> str:
+    """Which strengths were needed, and in how many images the edit shows."""
+    least, most = (pick(each["strength"] for each in entries) for pick in (min, max))
+    span = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+    return (
+        f"{span}; the encoder of attributes sees the edit in {sum(each['seen'] for each in entries)} of {len(entries)}"
+    )
 
 
 def _changed(judged: Entries, edits: Mapping[str, bool], judge_accuracy: JudgeAccuracy) -> dict[str, dict[str, Any]]:

@@ -83,7 +83,7 @@ def sample_alarms(ratios: Mapping[str, float], *, best_coverage: float = 0.0) ->
     repeated = [name for name, least in COLLAPSED.items() if name in ratios and ratios[name] < least]
     if repeated:
         first = repeated[0]
-        text = f"Samples repeat each other: {MEASURED[first]} is {ratios[first]:.3g} of that of real images."
+        text = f"Samples repeat each other: {MEASURED[first]} is {ratios[first]:.3f} of that of real images."
         yield Alarm("mode-collapse", first, ratios[first], COLLAPSED[first], text)
     elif ratios.get("coverage", best_coverage) < FALLEN * best_coverage:
         text = f"Samples have lost modes: coverage is {ratios['coverage']:.2f}, and was {best_coverage:.2f}."

@@ -11,7 +11,7 @@ import numpy as np
 from vitrail.errors import MissingExtra
 from vitrail.events import Attachment, Event, Image, Note, Plot, Summary, Table
 from vitrail.formatting import command, count, duration, number, percent
-from vitrail.gan.edit_means import JudgeAccuracy, edit_means
+from vitrail.gan.edit_means import JudgeAccuracy, edit_means, strength_line, success_lines
 from vitrail.gan.editor import EditResult
 from vitrail.image_files import display_name
 from vitrail.images import to_hwc
@@ -22,7 +22,6 @@ from vitrail.unique_names import UniqueNames, with_names
 IMAGES_IN_PLOT, STRIPS = 6, 12  # images in the plot, and in the sheet of strips
 TILE = 96  # pixels in the sheet of strips
 PANEL = 350  # pixels, about: that a panel shows without blur
-SUMMARY_EDITS = 4
 
 
 class Report:
@@ -95,17 +94,7 @@ class Report:
             ("images", count(means["n"], "image") + (f", {len(self.skipped)} skipped" if self.skipped else "")),
             ("edit", ", ".join(self._edit_names())),
         ]
-        for name, values in list(means["changed"].items())[:SUMMARY_EDITS]:
-            accuracy = values["judge_accuracy"]
-            real = "no held-out image is so" if accuracy is None else f"judge on real images: {percent(accuracy)}"
-            success = f"{values['succeeded']} of {values['n']} changed ({real})"
-            lines.append((f"success, {name}", success))
-        strengths, seen = ([each[key] for each in self.images] for key in ("strength", "seen"))
-        span = "{:g}".format if min(strengths) == max(strengths) else "{:g} to {:g}".format
-        shows = f"the encoder of attributes sees the edit in {sum(seen)} of {len(seen)}"
-        lines.append(("strength", f"{span(min(strengths), max(strengths))}; {shows}"))
-        if not means["changed"]:
-            lines.append(("success", "not measured"))
+        lines += [*success_lines(means["changed"]), ("strength", strength_line(self.images))]
         if means["identity_ratio"] is not None:
             lines.append(("distance", f"{means['identity_ratio']:.2f} of that between different real images"))
         errors = (number(means[key]) for key in ("reconstruction_error", "encoder_error"))
