@@ -67,7 +67,7 @@ class Demo(Task):
         yield "visualise", Visualise(classes=("3",), steps=80, backbone=digits)
         yield (
             "gan-train",
-            GanTrain(data="digits", epochs=20, batch=32, learning_rate=5e-4, ema_decay=0.99, evaluate_every=10),
+            GanTrain(data="digits", epochs=14, batch=32, learning_rate=5e-4, ema_decay=0.99, evaluate_every=7),
         )
 
 
