@@ -278,3 +278,13 @@ def test_too_few_images_to_evaluate_on_are_said_with_the_option(tmp_path):
     with pytest.raises(BadFolder, match="leaves 1 of 10 images to evaluate on, which are too few"):
         load_pixel_sets(str(tmp_path), PixelOptions(size=16))
     assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16, held_out=0.2)).held_out) == 2
+
+
+def test_an_attribute_that_every_image_has_is_named(tmp_path):
+    (tmp_path / "images").mkdir()
+    for index in range(20):
+        image(tmp_path / "images" / f"{index}.png", colour=(12 * index, 200, 30))
+    rows = [f"{index}.png,{index % 2},1" for index in range(20)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,Odd,Always", *rows]))
+    notes = load_pixel_sets(str(tmp_path), PixelOptions(size=16)).card(str(tmp_path)).notes
+    assert any("Every image has the same value of Always: nothing can be learned of it." in note for note in notes)
