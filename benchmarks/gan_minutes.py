@@ -62,9 +62,9 @@ class Entry:
     tuned: bool = True
 
 
-def dcgan(*, d_rate: float = 2e-4, **changed: Any) -> Entry:
+def dcgan(*, d_rate: float = 2e-4, d_updates: int = 1, **changed: Any) -> Entry:
     """A DCGAN with another setting."""
-    discriminator = OptimizerOptions(learning_rate=d_rate)
+    discriminator = OptimizerOptions(updates=d_updates, learning_rate=d_rate)
     return Entry("dcgan", TrainingOptions(discriminator=discriminator, **changed))
 
 
@@ -80,6 +80,7 @@ ENTRIES = {
     "dcgan": dcgan(),
     "dcgan, D's rate / 2": dcgan(d_rate=1e-4),
     "dcgan, D's rate / 4": dcgan(d_rate=5e-5),
+    "dcgan, five updates of D": dcgan(d_updates=5),
     "dcgan, DiffAugment": dcgan(diffaugment=True),
     "dcgan, label smoothing": dcgan(label_smoothing=0.1),
     "r3gan": Entry("residual", R3GAN),

@@ -51,6 +51,14 @@ def test_digits_are_parted_and_grey():
     assert opened.train.images.max() == 255
 
 
+@pytest.mark.parametrize(("count", "held_out"), [(40, 10), (200, 50), (400, 50), (600, 60)])
+def test_of_few_images_more_are_held_out(tmp_path, count, held_out):
+    for index in range(count):
+        image(tmp_path / f"{index}.png", size=(16, 16), colour=(index % 256, index // 256, 0))
+    assert len(load_pixel_sets(str(tmp_path), SMALL).held_out) == held_out
+    assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16, held_out=0.1)).held_out) == count // 10
+
+
 def test_fewer_images_are_drawn_and_said():
     whole = load_pixel_sets("digits", SMALL)
     fewer = load_pixel_sets("digits", PixelOptions(size=16, images=50))
@@ -69,7 +77,7 @@ def test_a_flat_folder_has_no_names(tmp_path):
     for index in range(20):
         image(tmp_path / f"{index}.jpg", size=(30 + index, 24))
     opened = load_pixel_sets(str(tmp_path), SMALL)
-    assert (len(opened.train), len(opened.held_out)) == (18, 2)
+    assert (len(opened.train), len(opened.held_out)) == (15, 5)
     assert opened.train.names == ()
     assert opened.train.channels == 3
     assert "middle square" in opened.notes[0]
@@ -276,8 +284,8 @@ def test_too_few_images_to_evaluate_on_are_said_with_the_option(tmp_path):
     for index in range(10):
         Image.new("RGB", (16, 16), (20 * index, 0, 0)).save(tmp_path / f"{index}.png")
     with pytest.raises(BadFolder, match="leaves 1 of 10 images to evaluate on, which are too few"):
-        load_pixel_sets(str(tmp_path), PixelOptions(size=16))
-    assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16, held_out=0.2)).held_out) == 2
+        load_pixel_sets(str(tmp_path), PixelOptions(size=16, held_out=0.1))
+    assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16)).held_out) == 2
 
 
 def test_an_attribute_that_every_image_has_is_named(tmp_path):

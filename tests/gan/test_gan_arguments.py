@@ -47,7 +47,7 @@ PIXELS = {
     "labels": PATHS,
     "attributes": ("Male", ["Male"], None, (1,)),
     "images": (0, 7, -1, 8.5, "8"),
-    "held_out": (*NUMBERS, 0, 0.9),
+    "held_out": (*(each for each in NUMBERS if each is not None), 0, 0.9),
     "seed": SEEDS,
     "home": (*PATHS, None),
     "download": FLAGS,

@@ -1,6 +1,8 @@
 """The Python face: `gan.train` and `gan.evaluate` on a few digits."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +59,31 @@ def test_every_epoch_has_an_event_and_a_checkpoint(events):
     assert isinstance(next(event for event in events if not isinstance(event, Note | Progress)), gan.TrainingStart)
     assert [event.epoch for event in events if isinstance(event, gan.EpochEnd)] == [1, 2]
     assert [event.name for event in events if isinstance(event, Checkpoint)] == [file_name(4), file_name(8)]
+
+
+LONG = {**SMALL, "batch": 64, "epochs": 100, "evaluation": replace(SMALL["evaluation"], every=45)}
+
+
+def test_a_long_run_shows_and_stores_about_forty_epochs(data, cache):
+    events = list(gan.train(data, cache=cache, **LONG))
+    shown = [event.epoch for event in events if isinstance(event, gan.EpochEnd)]
+    assert shown == sorted({1, 45, *range(2, 101, 2)})  # the first, those that are measured, every other one
+    assert [event.name for event in events if isinstance(event, Checkpoint)] == [file_name(step) for step in shown]
+    assert [entry["epoch"] for entry in events[-1].history] == list(range(1, 101))
+
+
+def test_nothing_of_a_long_run_is_lost_between_the_epochs_that_are_shown(data, cache):
+    stored = []
+
+    def run():
+        for event in gan.train(data, cache=cache, **LONG):
+            stored.extend([event.name] if isinstance(event, Checkpoint) else [])
+            if isinstance(event, Progress) and event.values.get("step") == 51:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert stored[-1] == file_name(51)
 
 
 def test_a_resumed_training_is_bit_identical(events, data, cache, tmp_path):

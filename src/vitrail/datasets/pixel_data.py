@@ -28,6 +28,8 @@ from vitrail.image_files import display_name
 from vitrail.tables import is_table
 
 MIN_HELD_OUT = 2  # images
+ENOUGH_HELD_OUT = 50  # images: with fewer, shares of nearest neighbours are chance
+SHARE, LARGEST_SHARE = 0.1, 0.25  # held out where none is given: the larger one until these are enough
 TABLES_NAMED = 3  # in a note
 MIN_TRAIN = 8  # images to train on, the held-out ones not counted
 
@@ -41,7 +43,8 @@ class PixelOptions:
         labels: a table of attributes; None: one in the folder is looked for.
         attributes: which of its columns.
         images: number to train on, drawn at random; None: all.
-        held_out: share that is held out for evaluation, where the source has no test split of its own.
+        held_out: share that is held out for evaluation, where the source has no test split of its own; None: a tenth,
+            of a few hundred images up to a quarter, so that 50 are held out.
         home: folder for what is written or downloaded.
         download: whether the network may be used.
     """
@@ -50,7 +53,7 @@ class PixelOptions:
     labels: Path | None = None
     attributes: tuple[str, ...] = ()
     images: int | None = None
-    held_out: float = 0.1
+    held_out: float | None = None
     seed: int = 0
     home: Path = Path()
     download: bool = False
@@ -262,7 +265,10 @@ def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, 
 def _split(
     read: ReadImages, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
 ) -> TrainAndHeldOut:
-    train, held_out = stratified_holdout(read.images.labels, options.held_out, options.seed)
+    share = options.held_out
+    if share is None:
+        share = min(max(SHARE, ENOUGH_HELD_OUT / max(1, len(read.images))), LARGEST_SHARE)
+    train, held_out = stratified_holdout(read.images.labels, share, options.seed)
     note = f"{len(held_out)} of {len(read.images)} images are held out for evaluation."
     return TrainAndHeldOut(
         read.images.take(train),

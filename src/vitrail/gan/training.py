@@ -55,6 +55,7 @@ BATCH = 64
 FEWEST_SAMPLES = 8  # of an evaluation
 LINES = 20  # of progress in an epoch
 EVALUATIONS = 10  # in a run, by default
+SHOWN = 40  # epochs of a long run after which samples are drawn and the state is stored: with few images they are short
 FEW_HELD_OUT = 100  # held-out images
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
@@ -236,6 +237,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
     # ---- Training: all ranks decide alike, from values of the global batch and from metrics of rank 0
     every = evaluation.every or max(1, epochs // EVALUATIONS)
+    stride = max(1, epochs // SHOWN)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         curves = stack.enter_context(TensorBoardWriter(tensorboard if rank == 0 else None))
@@ -267,17 +269,20 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
             means = run.end_epoch()
             place = {"epoch": run.epochs_done, "step": run.gan.steps}
             yield from monitor.check_steps(means, **place)
+            due = run.epochs_done % stride == 0 or run.epochs_done in (1, epochs)
             if not monitor.broken:
                 if run.epochs_done % every == 0 or run.epochs_done >= epochs:
+                    due = True
                     metrics = _measure(run, evaluator)
                     run.add_metrics(metrics)
                     curves.add(run.gan.steps, metrics.values)
                     yield from monitor.check_samples(metrics.ratios, best_coverage=run.best_coverage(), **place)
-                if rank == 0:
+                if rank == 0 and due:
                     yield EpochEnd(run.epochs_done, run.gan.steps, run.history[-1], run.generator())
             yield from monitor.end_epoch(can_roll_back=run.best is not None)
             remedies = monitor.heal()
-            if monitor.takes_rollback():
+            rolled_back = monitor.takes_rollback()
+            if rolled_back:
                 run.roll_back(monitor)
                 assert run.best is not None
                 text = f"Rolled back to epoch {run.best['epoch']}; learning rates divided by {2**monitor.rollbacks}."
@@ -285,10 +290,11 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
             if remedies:
                 run.take_remedies(monitor)
                 yield Note(f"Healing: {' and '.join(remedies)}.", "warning")
-            if not monitor.broken:
+            interrupted = any_rank(interrupts.wanted)
+            if not monitor.broken and (due or rolled_back or remedies or monitor.stopped or interrupted):
                 yield from run.checkpoint(monitor, keep=keep_checkpoints)
             seconds["evaluation"] += time.perf_counter() - begin
-            if any_rank(interrupts.wanted) and order.epoch < epochs:
+            if interrupted and order.epoch < epochs:
                 raise KeyboardInterrupt
 
     # ---- The best epoch, with more images, on rank 0

@@ -102,7 +102,8 @@ def _check_options(options: PixelOptions) -> None:
         raise BadSetting(f"attributes must be a tuple of names; got {describe(attributes)}. Use ('Male', 'Young').")
     if options.images is not None:
         check_count("images", options.images, least=MIN_TRAIN)
-    check_number("held_out", options.held_out, above=0, below=MOST_HELD_OUT)
+    if options.held_out is not None:
+        check_number("held_out", options.held_out, above=0, below=MOST_HELD_OUT)
     check_seed("seed", options.seed, most=LARGEST_SAMPLE_SEED)
     check_path("home", options.home)
     check_flag("download", options.download)
@@ -115,7 +116,7 @@ class _Options(BaseModel):
     labels: str | None
     attributes: list[str]
     images: int | None
-    held_out: float
+    held_out: float | None
     seed: int
 
 

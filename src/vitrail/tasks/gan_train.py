@@ -36,6 +36,7 @@ LOSS_HELP = (
     "GAN loss: non-saturating, saturating, hinge, least-squares, wasserstein-gp or relativistic; default: hinge with "
     "projected, otherwise non-saturating"
 )
+HELD_OUT_HELP = "Share of held-out images where there is no test part; default: 0.1, of few images up to 0.25"
 EXTRACTOR_HELP = "Feature extractor of metrics: auto, judge, a backbone, or inception:FILE"
 
 
@@ -119,7 +120,7 @@ class GanSettings(Task):
     labels: Path | None = setting(None, "Table (CSV) of attributes: file, and a column of 1 and 0 for each", panel=DATA)
     attributes: Names = setting((), "Columns of that table: a,b; default: Male,Young, or all", panel=DATA)
     max_images: int | None = setting(None, "Number of training images, sampled at random", panel=DATA, ge=8)
-    held_out: float = setting(0.1, "Share of held-out images where there is no test part", panel=DATA, gt=0, lt=0.9)
+    held_out: float | None = setting(None, HELD_OUT_HELP, panel=DATA, gt=0, lt=0.9)
     download: bool = setting(False, "Download of a named data set", panel=DATA, written=True)
     seed: int = setting(0, "Seed of weights, latents and order of images", panel=RUNNING, ge=0, lt=2**32)
     device: str = device_setting()
