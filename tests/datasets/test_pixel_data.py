@@ -4,6 +4,7 @@ import gzip
 import shutil
 import struct
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -288,11 +289,25 @@ def test_too_few_images_to_evaluate_on_are_said_with_the_option(tmp_path):
     assert len(load_pixel_sets(str(tmp_path), PixelOptions(size=16)).held_out) == 2
 
 
-def test_an_attribute_that_every_image_has_is_named(tmp_path):
-    (tmp_path / "images").mkdir()
+def always(root, others=""):
+    """Twenty images with a table of the attribute Always, which all have, and of others."""
     for index in range(20):
-        image(tmp_path / "images" / f"{index}.png", colour=(12 * index, 200, 30))
-    rows = [f"{index}.png,{index % 2},1" for index in range(20)]
-    (tmp_path / "labels.csv").write_text("\n".join(["file,Odd,Always", *rows]))
-    notes = load_pixel_sets(str(tmp_path), PixelOptions(size=16)).card(str(tmp_path)).notes
-    assert any("Every image has the same value of Always: nothing can be learned of it." in note for note in notes)
+        image(root / "images" / f"{index}.png", colour=(12 * index, 200, 30))
+    rows = [f"{index}.png,1{others and f',{index % 2}'}" for index in range(20)]
+    (root / "labels.csv").write_text("\n".join([f"file,Always{others}", *rows]))
+    return str(root)
+
+
+def test_an_attribute_that_every_image_has_is_left_out(tmp_path):
+    opened = load_pixel_sets(always(tmp_path, ",Odd"), SMALL)
+    assert opened.train.names == ("Odd",)
+    assert opened.train.labels.shape == (16, 1)
+    assert any("Left out, because every image has the same value: Always." in note for note in opened.card("x").notes)
+
+
+def test_a_table_of_nothing_that_differs_is_refused_where_it_is_asked_for(tmp_path):
+    opened = load_pixel_sets(always(tmp_path), SMALL)
+    assert opened.train.names == ()
+    assert opened.train.labels.tolist() == [0] * 15
+    with pytest.raises(BadSetting, match="Every image has the same value of Always"):
+        load_pixel_sets(str(tmp_path), replace(SMALL, attributes=("Always",)))

@@ -195,11 +195,16 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     if table is None or (not options.attributes and has_classes(table)):
         return _from_dataset(open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
-    read = read_square_images(rows.files, torch.from_numpy(rows.values), rows.names, options.size)
-    used = [f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."]
-    constant = [name for name, column in zip(rows.names, rows.values.T, strict=True) if len(set(column.tolist())) == 1]
+    varies = np.ptp(rows.values, axis=0) > 0
+    names = tuple(name for name, each in zip(rows.names, varies, strict=True) if each)
+    constant = ", ".join(name for name in rows.names if name not in names)
+    if options.attributes and not names:
+        raise BadSetting(f"Every image has the same value of {constant}. Use attributes that differ between images.")
+    labels = torch.from_numpy(rows.values[:, varies]) if names else torch.zeros(len(rows.files), dtype=torch.long)
+    used = [f"Attributes from '{display_name(table.name)}': {', '.join(names)}."] if names else []
     if constant:
-        used.append(f"Every image has the same value of {', '.join(constant)}: nothing can be learned of it.")
+        used.append(f"Left out, because every image has the same value: {constant}.")
+    read = read_square_images(rows.files, labels, names, options.size)
     return _split(read, options, notes=tuple(used), left_out=rows.left_out)
 
 
