@@ -56,6 +56,7 @@ FEWEST_SAMPLES = 8  # of an evaluation
 LINES = 20  # of progress in an epoch
 EVALUATIONS = 10  # in a run, by default
 SHOWN = 40  # epochs of a long run after which samples are drawn and the state is stored: with few images they are short
+UNSTORED = 60.0  # seconds of work that a kill may cost, beside the epoch that it ends
 FEW_HELD_OUT = 100  # held-out images
 EVALUATION_SEED = 1_000_000  # first seed of evaluated images; `gan sample` begins at 0
 
@@ -237,7 +238,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
     # ---- Training: all ranks decide alike, from values of the global batch and from metrics of rank 0
     every = evaluation.every or max(1, epochs // EVALUATIONS)
-    stride = max(1, epochs // SHOWN)
+    stride, stored = max(1, epochs // SHOWN), time.perf_counter()
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         curves = stack.enter_context(TensorBoardWriter(tensorboard if rank == 0 else None))
@@ -291,8 +292,10 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
                 run.take_remedies(monitor)
                 yield Note(f"Healing: {' and '.join(remedies)}.", "warning")
             interrupted = any_rank(interrupts.wanted)
-            if not monitor.broken and (due or rolled_back or remedies or monitor.stopped or interrupted):
+            due = due or rolled_back or bool(remedies) or monitor.stopped or interrupted
+            if not monitor.broken and any_rank(due or time.perf_counter() - stored > UNSTORED):
                 yield from run.checkpoint(monitor, keep=keep_checkpoints)
+                stored = time.perf_counter()
             seconds["evaluation"] += time.perf_counter() - begin
             if interrupted and order.epoch < epochs:
                 raise KeyboardInterrupt

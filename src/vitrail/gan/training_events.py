@@ -35,7 +35,7 @@ class TrainingStart:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch has ended that is shown: each in runs of fewer than 80 epochs, of longer runs about 40.
+    """An epoch has ended that is shown: every one, or in runs of 80 and more about 40 of them.
 
     Attributes:
         epoch: number of completed epochs.
