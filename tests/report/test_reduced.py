@@ -48,3 +48,17 @@ def test_figures_after_the_first_are_folded_away(count):
     unfolded = page.partition("More figures")[0]
     assert unfolded.count("<img") == min(count, MULTIPLES)
     assert page.count('class="multiples"') == (2 if count > MULTIPLES else 1)
+
+
+@pytest.mark.parametrize(("columns", "beside"), [(("", "here", "the report"), True), (("", "a", "b", "c"), False)])
+def test_figures_stand_beside_a_narrow_table(columns, beside):
+    table = ReportTable("", columns, [columns], 1)
+    section = Section("A question", [], table, [embed_png("a figure", encode_png(wave(8, 8)))], multiples=True)
+    page = render_chapters([Chapter("Chapter", [section])], title="title", about="about")
+    assert ('<div class="beside">' in page) == beside
+
+
+def test_the_runs_of_a_chapter_are_named_once():
+    sections = [Section(name, [], ReportTable("", (), (), 0), runs=["steps/base", f"steps/{name}"]) for name in "ab"]
+    page = render_chapters([Chapter("Chapter", sections)], title="title", about="about")
+    assert [page.count(f"<code>steps/{name}</code>") for name in ("base", "a", "b")] == [1, 1, 1]

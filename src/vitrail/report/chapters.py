@@ -10,6 +10,7 @@ from vitrail.report.templates import template
 from vitrail.version import __version__
 
 MULTIPLES = 6  # images of a section that are seen without unfolding
+WIDEST = 3  # columns of a table beside which images fit
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Section:
         missing: reasons why parts of the section have no result.
         runs: run folders, relative to the page.
         folded: whether the table follows the images, folded away.
-        multiples: whether the images stand side by side in columns, those after the first `MULTIPLES` folded away.
+        multiples: whether the images stand in columns, beside the table where it is narrow; those after the first
+            `MULTIPLES` are folded away.
     """
 
     title: str
@@ -41,6 +43,11 @@ class Chapter:
     sections: Sequence[Section]
     note: str = ""
 
+    @property
+    def runs(self) -> list[str]:
+        """The run folders of all sections, each once."""
+        return list(dict.fromkeys(run for section in self.sections for run in section.runs))
+
 
 def build_chapters(chapters: Sequence[Chapter], path: Path, *, title: str, about: str) -> None:
     """Writes the page of `render_chapters`.
@@ -59,5 +66,5 @@ def render_chapters(chapters: Sequence[Chapter], *, title: str, about: str) -> s
         MissingExtra: jinja2 is not installed.
     """
     return template("chapters.html").render(
-        title=title, about=about, version=__version__, chapters=chapters, first=MULTIPLES
+        title=title, about=about, version=__version__, chapters=chapters, first=MULTIPLES, widest=WIDEST
     )

@@ -45,10 +45,17 @@ def _section(section: Section, steps: Steps) -> page.Section:
 
 
 def _table(compared: Sequence[Comparison]) -> ReportTable:
-    """The values; with a column for the report's where it gives any of them."""
-    rows = [(row.what, _cell(row, row.measured), _cell(row, row.report)) for row in compared]
-    width = 3 if any(row.report is not None for row in compared) else 2
-    return ReportTable("", COLUMNS[:width], [row[:width] for row in rows], len(rows))
+    """The values; with a column for the report's where it gives any of them, or else one for each of several runs."""
+    if any(row.report is not None for row in compared):
+        rows = [(row.what, _cell(row, row.measured), _cell(row, row.report)) for row in compared]
+        return ReportTable("", COLUMNS, rows, len(rows))
+    cells: dict[str, dict[str, str]] = {}
+    for row in compared:
+        run, _, what = row.what.rpartition(": ")
+        cells.setdefault(what, {})[run] = _cell(row, row.measured)
+    runs = list(dict.fromkeys(run for values in cells.values() for run in values))
+    wide = [(what, *(values.get(run, "") for run in runs)) for what, values in cells.items()]
+    return ReportTable("", ("", *(run or "here" for run in runs)), wide, len(wide))
 
 
 def _cell(row: Comparison, value: Any) -> str:

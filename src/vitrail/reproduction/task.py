@@ -23,7 +23,7 @@ class Reproduce(Task):
     )
     budget: Literal["quick", "full"] = setting(
         "quick",
-        "Amount of work: quick (about 15 minutes on two cores) or full (the report's sizes, overnight)",
+        "Amount of work: quick (about half an hour on two cores) or full (the report's sizes, overnight)",
         panel=OPTIMISATION,
     )
     weights: Path | None = setting(
