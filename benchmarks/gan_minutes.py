@@ -190,7 +190,7 @@ def main() -> None:
         except StopIteration as ended:
             extractors = ended.value
             break
-    evaluation = extractors.evaluation(train, held_out, count=given.samples, seed=0)
+    evaluation = extractors.evaluation(train, held_out, count=given.samples, seed=0, by_class=given.conditional)
     machine = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
     print(json.dumps({"data": opened.card(given.folder).line(), **machine, "baselines": evaluation.baselines}))
     for seed in given.seed:

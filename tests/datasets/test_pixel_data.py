@@ -302,12 +302,39 @@ def test_an_attribute_that_every_image_has_is_left_out(tmp_path):
     opened = load_pixel_sets(always(tmp_path, ",Odd"), SMALL)
     assert opened.train.names == ("Odd",)
     assert opened.train.labels.shape == (16, 1)
-    assert any("Left out, because every image has the same value: Always." in note for note in opened.card("x").notes)
+    assert opened.held_out.names == ("Odd",)
+    notes = opened.card("x").notes
+    assert any("Left out, because every training image has the same value: Always." in note for note in notes)
 
 
-def test_a_table_of_nothing_that_differs_is_refused_where_it_is_asked_for(tmp_path):
+def test_a_table_of_nothing_that_differs_is_no_condition(tmp_path):
     opened = load_pixel_sets(always(tmp_path), SMALL)
     assert opened.train.names == ()
-    assert opened.train.labels.tolist() == [0] * 15
-    with pytest.raises(BadSetting, match="Every image has the same value of Always"):
-        load_pixel_sets(str(tmp_path), replace(SMALL, attributes=("Always",)))
+    assert opened.train.labels.tolist() == [0] * len(opened.train)
+    assert opened.held_out.labels.tolist() == [0] * len(opened.held_out)
+
+
+def test_attributes_that_are_asked_for_stay(tmp_path):
+    """As a generator's are where it is evaluated on other images."""
+    opened = load_pixel_sets(always(tmp_path, ",Odd"), replace(SMALL, attributes=("Always", "Odd")))
+    assert opened.train.names == ("Always", "Odd")
+    assert any("same value of Always: nothing can be learned" in note for note in opened.card("x").notes)
+
+
+def test_an_attribute_that_no_chosen_image_has_is_left_out(tmp_path):
+    for index in range(100):
+        image(tmp_path / "images" / f"{index}.png", colour=(2 * index, 200, 30))
+    rows = [f"{index}.png,{index % 2},{int(index == 0)}" for index in range(100)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,Odd,Rare", *rows]))
+    chosen = [load_pixel_sets(str(tmp_path), replace(SMALL, images=10, seed=seed)).train for seed in range(6)]
+    assert all((train.labels != train.labels[0]).any(dim=0).all() for train in chosen)
+    assert ("Odd",) in {train.names for train in chosen}
+
+
+@pytest.mark.parametrize(("classes", "each"), [(7, 30), (12, 25)])
+def test_what_each_class_rounds_away_is_held_out_all_the_same(tmp_path, classes, each):
+    for index in range(classes * each):
+        image(tmp_path / f"class{index % classes:02}" / f"{index}.png", size=(16, 16), colour=(index % 256, 0, 9))
+    held_out = load_pixel_sets(str(tmp_path), SMALL).held_out
+    assert 50 <= len(held_out) <= classes * each * 0.3
+    assert len(set(held_out.labels.tolist())) == classes

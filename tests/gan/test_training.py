@@ -17,6 +17,7 @@ from vitrail.gan.checkpoints import file_name, latest_checkpoint, retained_names
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan.training import check_training
 from vitrail.gan.training_data import read_data_options
+from vitrail.gan_training.alarms import Alarm
 from vitrail.gan_training.checkpoints import pack, unpack
 
 SMALL = {
@@ -168,6 +169,10 @@ def test_the_latest_and_the_best_checkpoints_are_retained(tmp_path):
         names = retained_names(names, file_name(step), best=file_name(2), count=2)
     assert names == [file_name(2), file_name(3), file_name(4)]
     assert retained_names(names, file_name(5), best=None, count=1) == [file_name(5)]
+    names = []
+    for step in range(1, 11):  # each is the best so far
+        names = retained_names(names, file_name(step), best=file_name(step), count=2)
+    assert sorted(names) == [file_name(9), file_name(10)]
     with pytest.raises(BadRun, match="no checkpoint"):
         latest_checkpoint(tmp_path)
     (tmp_path / "checkpoints").mkdir()
@@ -197,6 +202,58 @@ def test_a_size_that_an_architecture_has_not_is_refused_before_the_judge_is_trai
     with pytest.raises(BadSetting, match=f"32, 64, 128, 256 pixels; got {size}"):
         list(gan.train(data, networks=gan.NetworkOptions("projected"), cache=tmp_path))
     assert not (tmp_path / "judges").exists()
+
+
+def resumed_from_the_last(events, folder, data, **options):
+    """The events of a run that was killed after its last checkpoint."""
+    (folder / "checkpoints").mkdir()
+    for event in events:
+        if isinstance(event, Checkpoint):
+            (folder / "checkpoints" / event.name).write_bytes(event.data)
+    return list(gan.train(data, resume=folder, **options))
+
+
+def test_a_run_that_an_alarm_stopped_is_not_gone_on_with(data, cache, tmp_path, monkeypatch):
+    alarm = Alarm("discriminator-too-strong", "d_real", 1.0, 0.9, "D is too strong.")
+    monkeypatch.setattr("vitrail.gan.alarm_monitor.training_alarms", lambda *_, **__: [alarm])
+    options = {**SMALL, "cache": cache, "epochs": 10, "on_alarm": "stop"}
+    events = list(gan.train(data, **options))
+    stopped = [entry["epoch"] for entry in events[-1].history]
+    assert 1 <= len(stopped) < 10
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    assert [entry["epoch"] for entry in resumed_from_the_last(events, killed, data, **options)[-1].history] == stopped
+    for name, change in (("warned", {"on_alarm": "warn"}), ("longer", {"epochs": 15})):
+        folder = tmp_path / name
+        folder.mkdir()
+        resumed = resumed_from_the_last(events, folder, data, **{**options, **change})[-1]
+        assert len(resumed.history) > len(stopped), name
+
+
+def test_more_updates_of_D_than_batches_in_an_epoch(data, cache, tmp_path):
+    """64 images are two batches of 32: each step of five updates ends two epochs or three."""
+    adam = gan.OptimizerOptions(updates=5)
+    options = {**SMALL, "batch": 32, "epochs": 21, "cache": cache, "options": gan.TrainingOptions(discriminator=adam)}
+    options["evaluation"] = replace(SMALL["evaluation"], every=2)
+    events = list(gan.train(data, **options))
+    history = events[-1].history
+    assert [entry["epoch"] for entry in history] == [2, 5, 7, 10, 12, 15, 17, 20, 22]
+    assert all("coverage_ratio" in entry or "frechet-distance" in entry for entry in history)
+    resumed = resumed_from_the_last(events, tmp_path, data, **options)
+    assert resumed[-1].metrics == events[-1].metrics
+
+
+def test_an_epoch_that_breaks_off_is_the_one_that_had_begun(data, cache):
+    adam = gan.OptimizerOptions(learning_rate=1e30)
+    notes = []
+
+    def run():
+        for event in gan.train(data, cache=cache, epochs=3, options=gan.TrainingOptions(generator=adam), **SMALL):
+            notes.extend([event.text] if isinstance(event, Note) else [])
+
+    with pytest.raises(BadSetting, match="failed in epoch 1"):
+        run()
+    assert any("Alarm (nan, epoch 1)" in text for text in notes)
 
 
 def test_equal_images_are_noted(data, cache):

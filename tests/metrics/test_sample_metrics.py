@@ -11,6 +11,7 @@ from scipy.linalg import sqrtm
 from vitrail.datasets.pixels import PixelSet
 from vitrail.errors import BadSetting
 from vitrail.metrics import (
+    METRICS,
     KernelDistance,
     SampleClassifier,
     SampleEvaluation,
@@ -23,6 +24,8 @@ from vitrail.metrics import (
 from vitrail.metrics.diversity import within_class_distance
 from vitrail.metrics.feature_extractors import ClassifierFeatures
 from vitrail.metrics.prdc import knn_radii, nearest_distances
+from vitrail.metrics.real_images import RealImages
+from vitrail.metrics.sample_evaluation import gan_train_score
 
 
 def normal(count, size, seed, mean=0.0, spread=1.0):
@@ -202,6 +205,53 @@ class TestEvaluation:
         assert "distance-ratio" not in measured.values
         assert "distance_ratio" not in measured.ratios
         assert {"unique-neighbours", "coverage", "frechet-distance"} <= measured.values.keys()
+
+    def test_a_generator_without_condition_is_compared_as_one_class(self):
+        """Grey images of two classes, black and white: two of a class are alike, any two are not."""
+        labels = torch.arange(200) % 2
+        noise = torch.randint(40, (200, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        data = PixelSet(noise + 200 * labels[:, None, None, None].to(torch.uint8), labels, ("black", "white"))
+        torch.manual_seed(0)
+        judge = ClassifierFeatures(SampleClassifier(size=16, channels=1, names=2).eval(), "", 1.0, {}, 200)
+        ratios = {}
+        for by_class in (True, False):
+            evaluation = SampleEvaluation(judge, data, data, count=200, seed=0, by_class=by_class)
+            measured = evaluation.measure(data.images, torch.zeros(200, dtype=torch.long), conditional=False)
+            assert measured.baselines["distance-ratio"] == pytest.approx(1)
+            ratios[by_class] = measured.values["distance-ratio"]
+        assert ratios[False] == pytest.approx(1)
+        assert ratios[True] > 2
+
+    def test_a_distance_leaves_out_features_that_are_constant_among_real_images(self):
+        real, samples = normal(200, 5, 0), normal(200, 5, 1, mean=0.5)
+        held_out = real, torch.zeros(200, dtype=torch.long)
+        without = RealImages(real, real, held_out)
+        dead, alive = torch.zeros(200, 1), 100 * torch.rand(200, 1)
+        with_dead = RealImages(torch.cat([real, dead], 1), torch.cat([real, dead], 1), held_out_with(held_out, dead))
+        for name in METRICS:
+            found = with_dead.distance(name, torch.cat([samples, alive], 1))
+            assert found == pytest.approx(without.distance(name, samples), rel=1e-5)
+
+    def test_the_baseline_of_gan_train_is_taught_all_classes(self, monkeypatch):
+        """Folders of classes are read class by class."""
+        labels, taught = torch.arange(90) // 30, []
+        data = PixelSet(torch.zeros(90, 1, 16, 16, dtype=torch.uint8), labels, ("a", "b", "c"))
+
+        def train(data, **_):
+            taught.append(data.labels)
+            yield from ()
+            return SampleClassifier(size=16, channels=1, names=3).eval(), ""
+
+        monkeypatch.setattr("vitrail.metrics.sample_evaluation.train_sample_classifier", train)
+        for _ in gan_train_score(data.images[:30], labels[:30], data, data, seed=0, device="cpu"):
+            pass
+        assert len(taught[1]) == 30
+        assert set(taught[1].tolist()) == {0, 1, 2}
+
+
+def held_out_with(held_out, column):
+    features, labels = held_out
+    return torch.cat([features, column], 1), labels
 
 
 class TestCalibration:

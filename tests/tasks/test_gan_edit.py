@@ -34,6 +34,22 @@ def two(home):
     return json.loads(done.stdout)
 
 
+def test_a_table_with_other_attributes_than_the_generators_is_no_judge(home):
+    table = home / "data" / "labels.csv"
+    before = table.read_text()
+    lines = before.splitlines()
+    table.write_text("\n".join([f"{lines[0]},third", *(f"{line},{n % 2}" for n, line in enumerate(lines[1:]))]))
+    try:
+        done = edited(home, "changed", home / "data" / "images" / "01.png", "--set", "bright=0")
+    finally:
+        table.write_text(before)
+    assert done.exit_code == 0, done.output
+    assert "Success is not measured, because the training images have changed: these have" in " ".join(
+        done.stderr.split()
+    )
+    assert json.loads(done.stdout)["success_rate"] is None
+
+
 def test_training_stores_encoders_and_their_metrics(home):
     result = json.loads((home / "run" / "result.json").read_text())
     encoder = result["encoder"]

@@ -44,7 +44,7 @@ class PixelOptions:
         attributes: which of its columns.
         images: number to train on, drawn at random; None: all.
         held_out: share that is held out for evaluation, where the source has no test split of its own; None: a tenth,
-            of a few hundred images up to a quarter, so that 50 are held out.
+            of a few hundred images about a quarter at most, so that 50 are held out.
         home: folder for what is written or downloaded.
         download: whether the network may be used.
     """
@@ -116,7 +116,7 @@ def load_pixel_sets(source: str, options: PixelOptions) -> TrainAndHeldOut:
             f"'{display_name(source)}' is no folder, no table and no data set.{hint} "
             "Known: digits, mnist, torchvision:NAME."
         )
-    opened = _subsample(opened, options)
+    opened = _without_constant(_subsample(opened, options), options)
     if len(opened.train) < MIN_TRAIN:
         left = opened.card(source).left_out
         without = f" (left out: {', '.join(f'{number} {kind}' for kind, number in left.items())})" if left else ""
@@ -153,6 +153,28 @@ def _subsample(opened: TrainAndHeldOut, options: PixelOptions) -> TrainAndHeldOu
     rows = torch.randperm(count, generator=draws)[: options.images].sort().values
     note = f"{options.images} of {count} images are used for training."
     return replace(opened, train=opened.train.take(rows), notes=(*opened.notes, note))
+
+
+def _without_constant(opened: TrainAndHeldOut, options: PixelOptions) -> TrainAndHeldOut:
+    """Without attributes that all training images have, or none: nothing can be learned of them.
+
+    Those that were asked for by name stay, as what a generator was trained on is asked for again.
+    """
+    train = opened.train
+    if not train.has_attributes or not len(train):
+        return opened
+    varies = (train.labels != train.labels[0]).any(dim=0)
+    constant = ", ".join(name for name, each in zip(train.names, varies.tolist(), strict=True) if not each)
+    if not constant or options.attributes:
+        same = f"Every training image has the same value of {constant}: nothing can be learned of it."
+        return replace(opened, notes=(*opened.notes, same)) if constant else opened
+    names = tuple(name for name, each in zip(train.names, varies.tolist(), strict=True) if each)
+    chosen = [
+        replace(each, names=names, labels=each.labels[:, varies] if names else torch.zeros(len(each), dtype=torch.long))
+        for each in (train, opened.held_out)
+    ]
+    note = f"Left out, because every training image has the same value: {constant}."
+    return replace(opened, train=chosen[0], held_out=chosen[1], notes=(*opened.notes, note))
 
 
 def _digits(options: PixelOptions) -> TrainAndHeldOut:
@@ -195,17 +217,9 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     if table is None or (not options.attributes and has_classes(table)):
         return _from_dataset(open_dataset(table or root), options)
     rows = read_attributes(table, root if root.is_dir() else root.parent, options.attributes)
-    varies = np.ptp(rows.values, axis=0) > 0
-    names = tuple(name for name, each in zip(rows.names, varies, strict=True) if each)
-    constant = ", ".join(name for name in rows.names if name not in names)
-    if options.attributes and not names:
-        raise BadSetting(f"Every image has the same value of {constant}. Use attributes that differ between images.")
-    labels = torch.from_numpy(rows.values[:, varies]) if names else torch.zeros(len(rows.files), dtype=torch.long)
-    used = [f"Attributes from '{display_name(table.name)}': {', '.join(names)}."] if names else []
-    if constant:
-        used.append(f"Left out, because every image has the same value: {constant}.")
-    read = read_square_images(rows.files, labels, names, options.size)
-    return _split(read, options, notes=tuple(used), left_out=rows.left_out)
+    read = read_square_images(rows.files, torch.from_numpy(rows.values), rows.names, options.size)
+    used = f"Attributes from '{display_name(table.name)}': {', '.join(rows.names)}."
+    return _split(read, options, notes=(used,), left_out=rows.left_out)
 
 
 def _own_table(root: Path, found: Dataset | None, attributes: Sequence[str]) -> Path | None:
@@ -270,10 +284,11 @@ def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, 
 def _split(
     read: ReadImages, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
 ) -> TrainAndHeldOut:
-    share = options.held_out
-    if share is None:
-        share = min(max(SHARE, ENOUGH_HELD_OUT / max(1, len(read.images))), LARGEST_SHARE)
+    share = SHARE if options.held_out is None else options.held_out
     train, held_out = stratified_holdout(read.images.labels, share, options.seed)
+    while options.held_out is None and len(held_out) < ENOUGH_HELD_OUT and share < LARGEST_SHARE:
+        share = min(share + 1 / len(read.images), LARGEST_SHARE)  # each class rounds its own share
+        train, held_out = stratified_holdout(read.images.labels, share, options.seed)
     note = f"{len(held_out)} of {len(read.images)} images are held out for evaluation."
     return TrainAndHeldOut(
         read.images.take(train),

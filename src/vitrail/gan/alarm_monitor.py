@@ -45,10 +45,20 @@ class AlarmMonitor:
 
     def __init__(self, on_alarm: OnAlarm, *, relative: bool, total_steps: float, augmented: bool = False) -> None:
         self._on_alarm, self._relative, self._grace = on_alarm, relative, min(GRACE, total_steps / 5)
+        self._total_steps = total_steps
         self.alarms: list[dict[str, Any]] = []
         self.rollbacks, self.stopped = 0, False
         self.d_halvings, self.diffaugment, self._augmented = 0, False, augmented
         self._raised: list[Alarm] = []  # in this epoch
+
+    @property
+    def stop(self) -> dict[str, Any] | None:
+        """What `restore_stop` takes; None while the training goes on."""
+        return {"on_alarm": self._on_alarm, "total_steps": self._total_steps} if self.stopped else None
+
+    def restore_stop(self, stop: Mapping[str, Any] | None) -> None:
+        """Stops a resumed run where it had stopped, unless it is to act otherwise at an alarm, or to take longer."""
+        self.stopped = stop == {"on_alarm": self._on_alarm, "total_steps": self._total_steps}
 
     @property
     def broken(self) -> bool:

@@ -82,6 +82,7 @@ class _Header(BaseModel):
     best: _Best | None
     rollbacks: int = Field(ge=0, le=1000)
     healing: _Healing = _Healing()
+    stopped: dict[str, Any] | None = None
     retained: list[str]
 
 
@@ -113,5 +114,5 @@ def retained_names(names: Sequence[str], name: str, *, best: str | None, count: 
     Args:
         names: those retained so far.
     """
-    recent = [old for old in names if old != name][-(count - 1) :] if count > 1 else []
+    recent = sorted(old for old in names if old != name)[-(count - 1) :] if count > 1 else []  # by step
     return list(dict.fromkeys([*([best] if best else []), *recent, name]))

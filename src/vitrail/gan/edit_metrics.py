@@ -154,6 +154,11 @@ def open_edit_metrics(
         yield Note(f"Success is not measured, because the training images cannot be opened: {error}", "warning")
     else:
         yield from skipped_notes(opened.skipped)
+        if opened.train.names != generator.names:
+            named = ", ".join(opened.train.names) or "no attributes"
+            text = f"these have {named}, not {', '.join(generator.names)}"
+            yield Note(f"Success is not measured, because the training images have changed: {text}.", "warning")
+            return EditMetrics(generator.names, identity, None, None)
         trained = yield from train_sample_classifier(opened.train, seed=seed, device=device, cache=cache / "judges")
         held_out = opened.held_out
         judge = classifier_features(*trained, held_out)

@@ -94,6 +94,8 @@ def evaluate(
             f"The generator's condition is {', '.join(generator.names)}; these images have "
             f"{', '.join(data.train.names) or 'no labels'}. Use images with the same names."
         )
+    if generator.channels > data.train.channels:
+        data = data.coloured()
     extractors = yield from open_extractors(
         extractor,
         data.train,
@@ -104,12 +106,9 @@ def evaluate(
         seen=generator.description["arguments"].get("backbone"),
         labelled=bool(generator.names),
     )
-    if extractors.judge is not None and generator.channels > data.train.channels:
-        raise BadSetting(
-            "The judge of grey images cannot judge colour ones. Use extractor='squeezenet', or other images."
-        )
-    evaluation = extractors.evaluation(data.train, data.held_out, count=samples, seed=seed)
-    others = extractors.further(data.train, data.held_out, count=samples, seed=seed)
+    options: dict[str, Any] = {"count": samples, "seed": seed, "by_class": bool(generator.names)}
+    evaluation = extractors.evaluation(data.train, data.held_out, **options)
+    others = extractors.further(data.train, data.held_out, **options)
     labels = evaluation.labels if generator.names else evaluation.labels.new_zeros(evaluation.count).long()
     pixels = generator.images(generator.latents(seed, evaluation.count), labels)
     if data.train.channels == 3:

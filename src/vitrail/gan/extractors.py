@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vitrail.backbones import DEFAULT_BACKBONE
 from vitrail.backbones.sources import packaged_instead
@@ -46,21 +47,22 @@ class Extractors:
     others: tuple[Opened, ...]
     judge: ClassifierFeatures | None
 
-    def evaluation(self, train: PixelSet, held_out: PixelSet, *, count: int, seed: int) -> SampleEvaluation:
-        """The evaluation with the main network."""
-        return self._evaluation(self.main, train, held_out, count, seed)
-
-    def further(self, train: PixelSet, held_out: PixelSet, *, count: int, seed: int) -> list[SampleEvaluation]:
-        """The same with each of the other networks: of the same images, with the same labels."""
-        return [self._evaluation(each, train, held_out, count, seed) for each in self.others]
-
-    def _evaluation(
-        self, opened: Opened, train: PixelSet, held_out: PixelSet, count: int, seed: int
+    def evaluation(
+        self, train: PixelSet, held_out: PixelSet, *, count: int, seed: int, by_class: bool
     ) -> SampleEvaluation:
+        """The evaluation with the main network; see `SampleEvaluation`."""
+        return self._evaluation(self.main, train, held_out, count=count, seed=seed, by_class=by_class)
+
+    def further(
+        self, train: PixelSet, held_out: PixelSet, *, count: int, seed: int, by_class: bool
+    ) -> list[SampleEvaluation]:
+        """The same with each of the other networks: of the same images, with the same labels."""
+        options: dict[str, Any] = {"count": count, "seed": seed, "by_class": by_class}
+        return [self._evaluation(each, train, held_out, **options) for each in self.others]
+
+    def _evaluation(self, opened: Opened, train: PixelSet, held_out: PixelSet, **options: Any) -> SampleEvaluation:
         extractor, certificate = opened
-        return SampleEvaluation(
-            extractor, train, held_out, count=count, seed=seed, certificate=certificate, judge=self.judge
-        )
+        return SampleEvaluation(extractor, train, held_out, certificate=certificate, judge=self.judge, **options)
 
 
 def open_extractors(

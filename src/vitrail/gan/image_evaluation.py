@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from vitrail.datasets.pixel_data import PixelOptions
-from vitrail.datasets.pixels import PixelSet
 from vitrail.datasets.square_images import read_square_images
 from vitrail.decoding import decode
 from vitrail.devices import choose_device
@@ -82,8 +81,7 @@ def open_compared(
     pixels = generated.to_grayscale().images
     if pixels.shape[1] != data.train.channels:
         pixels = to_rgb(pixels).contiguous()
-        opened = data.opened
-        data = replace(data, opened=replace(opened, train=_coloured(opened.train), held_out=_coloured(opened.held_out)))
+        data = data.coloured()
     return Compared(pixels, data, skipped, tuple(notes))
 
 
@@ -113,7 +111,8 @@ def evaluate_images(
     extractors = yield from open_extractors(
         extractor, data.train, data.held_out, seed=seed, device=device, cache=cache, labelled=False
     )
-    evaluation = extractors.evaluation(data.train, data.held_out, count=min(most, len(compared.samples)), seed=seed)
+    most = min(most, len(compared.samples))
+    evaluation = extractors.evaluation(data.train, data.held_out, count=most, seed=seed, by_class=False)
     # Another order than that of the real images: of a copy of their folder, it would choose those that are held out.
     draws = torch.Generator().manual_seed(seed + 1)
     chosen = torch.randperm(len(compared.samples), generator=draws)[: evaluation.count]
@@ -125,8 +124,9 @@ def evaluate_images(
         yield Note(text, "warning")
     if near := metrics.near_copies:
         yield Note(
-            f"{near:,} of {count(evaluation.count, 'sample')} may be copies: they lie nearer to a real image than half "
-            f"of what other real images do, in features of {evaluation.extractor.name}.",
+            f"{near:,} of {count(evaluation.count, 'sample')} may be copies: they lie nearer to one of "
+            f"{count(metrics.near_copies_among or 0, 'real image')} than half of what other real images do, in "
+            f"features of {evaluation.extractor.name}.",
             "warning",
         )
     values = {
@@ -134,6 +134,7 @@ def evaluate_images(
         "samples": len(compared.samples),
         "equal_to_real_images": copies,
         "near_copies": metrics.near_copies,
+        "near_copies_among": metrics.near_copies_among,
         "coverage_per_class": dict(metrics.coverage_per_class),
         "seconds": {"total": time.perf_counter() - started},
     }
@@ -147,10 +148,6 @@ def _sides(files: Sequence[Path]) -> list[int]:
         with suppress(BadImage):
             found.append(min(decode(file)[0]))
     return found or [min(decode(files[0])[0])]
-
-
-def _coloured(images: PixelSet) -> PixelSet:
-    return replace(images, images=to_rgb(images.images).contiguous())
 
 
 def _equal_images(samples: Tensor, data: TrainingData) -> int:

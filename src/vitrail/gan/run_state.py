@@ -115,13 +115,14 @@ class RunState:
         self._rows.clear()
 
     def end_epoch(self) -> dict[str, float]:
-        """Ends the epoch: an entry in the history; the means of its steps."""
+        """Ends the epoch, or breaks it off: an entry in the history; the means of its steps."""
         self._sum_up()
         each = broadcast_from_rank0((self._sums / max(self._steps, 1)).tolist())
         means = dict(zip(VALUES, each, strict=True))
         self._sums, self._steps = torch.zeros(len(VALUES), dtype=torch.float64), 0
+        broken_off = self.order.epoch == self.epochs_done
         self.epochs_done = self.order.epoch
-        self.history.append({"epoch": self.epochs_done, "step": self.gan.steps, **json_safe(means)})
+        self.history.append({"epoch": self.epochs_done + broken_off, "step": self.gan.steps, **json_safe(means)})
         return means
 
     def add_metrics(self, metrics: SampleMetrics) -> None:
@@ -216,6 +217,7 @@ class RunState:
                 "rollbacks": monitor.rollbacks,
                 "healing": {"d_halvings": monitor.d_halvings, "diffaugment": monitor.diffaugment},
                 "retained": self._retained,
+                "stopped": monitor.stop,
             }
             yield Checkpoint(name, pack(tensors, header), tuple(self._retained))
 
@@ -230,6 +232,7 @@ class RunState:
         tensors, header = self._checkpoint
         self._checkpoint = None
         monitor.alarms, monitor.rollbacks = header["alarms"], header["rollbacks"]
+        monitor.restore_stop(header.get("stopped"))
         healing = header.get("healing", {})  # checkpoints of before have none
         monitor.d_halvings, monitor.diffaugment = healing.get("d_halvings", 0), healing.get("diffaugment", False)
         self._sums, self._steps = tensors["values"], header["step_in_epoch"]

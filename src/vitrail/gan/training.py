@@ -208,7 +208,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         if len(data.held_out) < FEW_HELD_OUT:
             held_out = count(len(data.held_out), "held-out image")
             yield Note(f"Only {held_out} to compare with: metrics vary by chance. Use more images.", "warning")
-        evaluator = extractors.evaluation(data.train, data.held_out, count=evaluation.samples, seed=seed)
+        measured: dict[str, Any] = {"seed": seed, "by_class": bool(description["names"])}
+        evaluator = extractors.evaluation(data.train, data.held_out, count=evaluation.samples, **measured)
         seconds["judge"] = time.perf_counter() - begin
 
     # ---- Initial weights, or those of a checkpoint
@@ -225,7 +226,8 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         torch.manual_seed(seed + rank)  # of dropout
     if resume is not None:
         run.restore(monitor)
-        if run.epochs_done > epochs or (run.epochs_done == epochs and run.best is None):
+        last = -(-total // options.discriminator.updates) * options.discriminator.updates  # batch of the last step
+        if order.position > last or (order.position >= total and run.best is None):
             raise BadSetting(
                 f"The resumed run has done {run.epochs_done} epochs, and epochs counts them; got {epochs}. "
                 f"Use {2 * run.epochs_done}."
@@ -267,12 +269,13 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
 
             # ---- End of the epoch: alarms, metrics, rollback, checkpoint
             begin = time.perf_counter()
-            means = run.end_epoch()
-            place = {"epoch": run.epochs_done, "step": run.gan.steps}
+            before, means = run.epochs_done, run.end_epoch()
+            place = {"epoch": run.history[-1]["epoch"], "step": run.gan.steps}
             yield from monitor.check_steps(means, **place)
-            due = run.epochs_done % stride == 0 or run.epochs_done in (1, epochs)
+            ended = run.epochs_done >= epochs  # with several updates of D a step may end several epochs
+            due = before == 0 or ended or before // stride < run.epochs_done // stride
             if not monitor.broken:
-                if run.epochs_done % every == 0 or run.epochs_done >= epochs:
+                if ended or before // every < run.epochs_done // every:
                     due = True
                     metrics = _measure(run, evaluator)
                     run.add_metrics(metrics)
@@ -297,7 +300,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
                 yield from run.checkpoint(monitor, keep=keep_checkpoints)
                 stored = time.perf_counter()
             seconds["evaluation"] += time.perf_counter() - begin
-            if interrupted and order.epoch < epochs:
+            if interrupted:
                 raise KeyboardInterrupt
 
     # ---- The best epoch, with more images, on rank 0
@@ -305,16 +308,16 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
         return
     begin = time.perf_counter()
     generator = run.best_generator()
-    final = extractors.evaluation(data.train, data.held_out, count=evaluation.final_samples, seed=seed)
-    others = extractors.further(data.train, data.held_out, count=evaluation.final_samples, seed=seed)
+    final = extractors.evaluation(data.train, data.held_out, count=evaluation.final_samples, **measured)
+    others = extractors.further(data.train, data.held_out, count=evaluation.final_samples, **measured)
     pixels = _images(run, generator, final)
     metrics = final.measure(pixels, final.labels, conditional=run.conditional)
-    measured = [(final, metrics), *((each, each.measure(pixels, each.labels, conditional=False)) for each in others)]
+    several = [(final, metrics), *((each, each.measure(pixels, each.labels, conditional=False)) for each in others)]
     seconds["evaluation"] += time.perf_counter() - begin
     description = {**description, "data": data.description, "seed": seed}
     description["epoch"] = run.best["epoch"] if run.best else run.epochs_done
     result: dict[str, Any] = {
-        **evaluation_values(measured, device),
+        **evaluation_values(several, device),
         **_run_values(run, monitor, seconds),
         "loss": options.loss,
         "baselines_while_training": {"n": evaluator.count, **evaluator.baselines},

@@ -19,6 +19,7 @@ from vitrail.errors import BadRun, BadSetting
 from vitrail.gan.description import MAX_SIZE
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path
+from vitrail.images import to_rgb
 from vitrail.runs import read_run
 from vitrail.settings import parse_model
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_number, check_path, check_seed, describe
@@ -65,6 +66,12 @@ class TrainingData:
         labels = None if self.options.labels is None else str(self.options.labels)
         options |= {"labels": labels, "attributes": list(self.options.attributes)}
         return {"source": self.source, "options": options, "sha256": self.train.sha256}
+
+    def coloured(self) -> TrainingData:
+        """Grey images as colour ones of three equal channels."""
+        both = (self.opened.train, self.opened.held_out)
+        train, held_out = (replace(each, images=to_rgb(each.images).contiguous()) for each in both)
+        return replace(self, opened=replace(self.opened, train=train, held_out=held_out))
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -31,7 +31,7 @@ class DcganGenerator(Generator):
 
     def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
         super().__init__(latent_size, classes)
-        times = num_downsamplings(size, smallest=4)
+        times = num_downsamplings(size, smallest=8, most=4) + 1
         widest = width << (times - 1)
         layers: list[nn.Module] = [nn.ConvTranspose2d(latent_size + classes, widest, 4, bias=False)]
         for power in reversed(range(times - 1)):
@@ -76,7 +76,7 @@ class DcganDiscriminator(Discriminator):
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
-        times = num_downsamplings(size, smallest=8) + 1
+        times = num_downsamplings(size, smallest=8, most=4) + 1
         self.first = nn.Sequential(downsample(channels, width), nn.LeakyReLU(0.2, inplace=True))
         self.conditional = ConditionalDownsample(width, classes, 2 * width)
         self.rest = nn.Sequential(*self._rest(width, times), nn.Conv2d(width << (times - 1), 1, 4, bias=False))

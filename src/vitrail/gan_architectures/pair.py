@@ -74,7 +74,7 @@ def condition(labels: Condition, classes: int, like: Tensor) -> Float[Tensor, "b
     return (F.one_hot(labels, classes) if labels.ndim == 1 else labels).to(like)
 
 
-def num_downsamplings(size: int, *, smallest: int, most: int | None = None) -> int:
+def num_downsamplings(size: int, *, smallest: int, most: int) -> int:
     """How many times `size` must be halved to reach `smallest`.
 
     Args:
@@ -84,8 +84,8 @@ def num_downsamplings(size: int, *, smallest: int, most: int | None = None) -> i
         BadSetting: it is not `smallest` times a power of 2.
     """
     times = (size // smallest).bit_length() - 1
-    if times < 1 or smallest << times != size or (most and times > most):
-        sides = ", ".join(str(smallest << power) for power in range(1, (most or 5) + 1))
+    if times < 1 or smallest << times != size or times > most:
+        sides = ", ".join(str(smallest << power) for power in range(1, most + 1))
         raise BadSetting(f"This architecture generates images of {sides} pixels; got {size}. Use one of these.")
     return times
 

@@ -45,7 +45,7 @@ class ResidualGenerator(Generator):
 
     def __init__(self, *, size: int, channels: int, latent_size: int, classes: int, width: int) -> None:
         super().__init__(latent_size, classes)
-        self.times, self.width = num_downsamplings(size, smallest=4), width
+        self.times, self.width = num_downsamplings(size, smallest=4, most=5), width
         self.start = nn.Linear(latent_size + classes, width * 16)
         self.blocks = nn.ModuleList(nn.Sequential(Block(width), Block(width)) for _ in range(self.times + 1))
         self.pixels = nn.Conv2d(width, channels, 1)
@@ -65,7 +65,7 @@ class ResidualDiscriminator(Discriminator):
 
     def __init__(self, *, size: int, channels: int, classes: int, width: int) -> None:
         super().__init__(classes)
-        times = num_downsamplings(size, smallest=4)
+        times = num_downsamplings(size, smallest=4, most=5)
         self.pixels = nn.Conv2d(channels, width, 1)
         self.blocks = nn.ModuleList(nn.Sequential(Block(width), Block(width)) for _ in range(times + 1))
         self.features = nn.Conv2d(width, width, 4, groups=width, bias=False)

@@ -162,7 +162,7 @@ def _discriminator_loss(
         return state.loss.discriminator(d_real, torch.cat([d_fake, scores[differ]]))
     # The same without a shape that depends on values, which a graph cannot have: each loss that takes mismatched labels
     # is a mean over the scores of the images that are to be refused, so those that do not count get no weight in it.
-    weights = torch.cat([torch.ones_like(d_fake), differ.to(d_fake)])
+    weights = torch.cat([d_fake.new_ones(len(d_fake)), differ.to(d_fake)])
     each = torch.vmap(lambda score: state.loss.discriminator(d_real, score[None]))(torch.cat([d_fake, scores]))
     return (each * weights).sum() / weights.sum()
 

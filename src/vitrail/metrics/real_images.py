@@ -55,6 +55,15 @@ class RealImages:
         self._held_out = held_out[0][:, self._varied], held_out[1]
         self._distances = {name: METRICS[name](self._reference) for name in METRICS}
 
+    @property
+    def count(self) -> int:
+        """Number of real images, those to train on and the held-out ones."""
+        return len(self._training) + len(self._held_out[0])
+
+    def distance(self, name: str, features: Features) -> float:
+        """One of `METRICS` of samples (N, D)."""
+        return float(self._distances[name](features[:, self._varied]))
+
     def covered(self, features: Features) -> Tensor:
         """Which images of the reference have a sample near them, (N,); for more than `NEAREST` images on each side."""
         return covered_images(features[:, self._varied], self._reference)

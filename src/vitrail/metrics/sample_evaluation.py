@@ -14,7 +14,6 @@ from vitrail.errors import BadSetting
 from vitrail.events import Progress
 from vitrail.metrics.arguments import FEWEST
 from vitrail.metrics.certificate import ABBREVIATIONS, Certificate, Scale, certificate_images
-from vitrail.metrics.distances import METRICS
 from vitrail.metrics.feature_extractors import (
     ClassifierFeatures,
     FeatureExtractor,
@@ -52,6 +51,8 @@ class SampleMetrics:
         refused: metrics that cannot tell, and raise no alarm either.
         near_copies: number of images that lie nearer to a real one than half of what real images usually do; None: they
             were not counted.
+        near_copies_among: number of real images that they were compared with: with a pretrained network at most 2,000
+            to train on, or as many as are measured.
     """
 
     values: dict[str, float]
@@ -63,6 +64,7 @@ class SampleMetrics:
     deviations: Mapping[str, float] = field(default_factory=dict)
     coverage_per_class: Mapping[str, float] = field(default_factory=dict)
     near_copies: int | None = None
+    near_copies_among: int | None = None
     refused: tuple[str, ...] = ()
 
     @property
@@ -84,6 +86,8 @@ class SampleEvaluation:
         seed: of the selection of real images and of the labels.
         certificate: of these images and this network; what it refuses is left out of `entries`.
         judge: confirms labels; by default the extractor, where that is one.
+        by_class: whether the images' labels are those of what they show, so that two of a class are compared; else, as
+            of a generator without condition, any two.
 
     Raises:
         BadSetting: fewer than 2 images on a side, sets of images of other sizes, or features that are not finite.
@@ -104,6 +108,7 @@ class SampleEvaluation:
         seed: int,
         certificate: Certificate | None = None,
         judge: ClassifierFeatures | None = None,
+        by_class: bool = True,
     ) -> None:
         check_count("count", count, least=FEWEST)
         check_seed("seed", seed, most=LARGEST_SAMPLE_SEED)
@@ -128,13 +133,19 @@ class SampleEvaluation:
         real = held_out.take(torch.randperm(len(held_out), generator=draws)[: self.count])
         self.labels: Condition = train.labels[torch.randint(len(train), (self.count,), generator=draws)]
         features, self._certificate = extractor.features(training.images), certificate
-        held_out_features = extractor.features(real.images), groups(real.labels)
+        self._by_class = by_class
+        held_out_features = extractor.features(real.images), self._groups(real.labels)
         self._real = RealImages(features[: self.count], features, held_out_features)
         classes = bool(train.names) and not train.has_attributes
         self._classes = (training.labels[: self.count], train.names) if classes else None
         self.baselines = self._real.measure(*held_out_features).values
         tried_on = certificate_images(extractor, train, held_out) if certificate is not None else None
-        self._tried_on = None if tried_on is None else extractor.features(tried_on.reference)
+        self._tried_on = None
+        if tried_on is not None:
+            reference = extractor.features(tried_on.reference)
+            self._tried_on = RealImages(
+                reference, reference, (reference, torch.zeros(len(reference), dtype=torch.long))
+            )
 
     @property
     def accuracy(self) -> float | None:
@@ -148,7 +159,7 @@ class SampleEvaluation:
             pixels: (count, C, S, S) uint8.
             labels: their conditions.
             conditional: whether they depend on the labels; otherwise there is no label agreement.
-            detailed: whether copies are counted and coverage is given by class: a second look at all training images.
+            detailed: whether copies are counted and coverage is given by class: a second look at the training images.
 
         Raises:
             BadSetting: another number or size of images, or another number of labels.
@@ -164,7 +175,7 @@ class SampleEvaluation:
             logits = self.judge.classifier.logits(judged)
             correct = agreement(logits, labels).float()
             label_agreement, per_name = float(correct.mean()), self._per_name(correct, labels)
-        found = self._real.measure(features, groups(labels))
+        found = self._real.measure(features, self._groups(labels))
         return SampleMetrics(
             found.values,
             self.baselines,
@@ -176,7 +187,12 @@ class SampleEvaluation:
             refused=tuple(name for name in found.values if self._refusal(name)),
             coverage_per_class=self._coverage_per_class(features) if detailed else {},
             near_copies=self._real.near_copies(features) if detailed else None,
+            near_copies_among=self._real.count if detailed else None,
         )
+
+    def _groups(self, labels: Condition) -> Tensor:
+        """Of images that are compared with each other, (n,)."""
+        return groups(labels) if self._by_class else torch.zeros(len(labels), dtype=torch.long)
 
     def _coverage_per_class(self, features: Tensor) -> dict[str, float]:
         if self._classes is None or self.count <= NEAREST or self._refusal("coverage"):
@@ -186,11 +202,11 @@ class SampleEvaluation:
         return {names[label]: float(covered[labels == label].mean()) for label in torch.unique(labels).tolist()}
 
     def _scale(self, features: Tensor) -> Scale | None:
-        certificate, reference = self._certificate, self._tried_on
+        certificate, real = self._certificate, self._tried_on
         metric = next((name for name in ABBREVIATIONS if not self._refusal(name)), None)
-        if certificate is None or reference is None or metric is None or len(features) < certificate.n:
+        if certificate is None or real is None or metric is None or len(features) < certificate.n:
             return None
-        return certificate.scale(METRICS[metric](reference)(features[: certificate.n]), metric=metric)
+        return certificate.scale(real.distance(metric, features[: certificate.n]), metric=metric)
 
     def certificate_values(self) -> dict[str, Any]:
         """Keys of `result.json`: `certificate`, images of it, why there is none, and `refused`: metrics that failed."""
@@ -263,7 +279,8 @@ def gan_train_score(
     Shmelkov et al., 2018, https://arxiv.org/abs/1807.09499. The baseline is the accuracy of the same classifier trained
     on equally many real images.
     """
-    real = train.take(slice(0, len(pixels)))
+    draws = torch.Generator().manual_seed(seed)
+    real = train.take(torch.randperm(len(train), generator=draws)[: len(pixels)])  # folders come class by class
     accuracies = []
     for stage, data in (("GAN-train", replace(real, images=pixels, labels=labels)), ("GAN-train baseline", real)):
         classifier, sha = yield from train_sample_classifier(data, seed=seed, device=device, cache=None, stage=stage)

@@ -51,7 +51,7 @@ def screen(context: StudioContext) -> gr.Dropdown:
             runs = training_runs(context)
             chosen = gr.Dropdown(runs, value=runs[0] if runs else None, label="Training run", allow_custom_value=True)
             status = gr.HTML(html.idle_html(), elem_classes="status")
-            epoch = gr.Slider(1, 2, 1, step=1, label="Epoch of the samples", interactive=False)
+            epoch = gr.Slider(1, 2, 1, step=1, label="Samples, earlier to later", interactive=False)
             samples, output = gr.HTML("", elem_classes="results"), gr.HTML("", elem_classes="results")
             _generator_tabs(context, chosen)
 

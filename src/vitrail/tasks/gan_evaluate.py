@@ -30,7 +30,7 @@ class GanEvaluate(Task):
         None, "Real images for a generator; default: those of its training", panel=DATA, place="images"
     )
     size: int | None = setting(
-        None, "With --against: side in pixels; default: that of the first image, 256 at most", panel=DATA, ge=8, le=1024
+        None, "With --against: side in pixels; default: the samples' median, 256 at most", panel=DATA, ge=8, le=1024
     )
     feature_extractor: str = setting("auto", EXTRACTOR_HELP, panel=MEASURING)
     samples: int = setting(10_000, "Images on each side, at most as many as there are", panel=MEASURING, ge=8)
