@@ -65,10 +65,10 @@ def test_every_epoch_has_an_event_and_a_checkpoint(events):
 LONG = {**SMALL, "batch": 64, "epochs": 100, "evaluation": replace(SMALL["evaluation"], every=45)}
 
 
-def test_a_long_run_shows_and_stores_about_forty_epochs(data, cache):
+def test_a_long_run_shows_and_stores_some_of_its_epochs(data, cache):
     events = list(gan.train(data, cache=cache, **LONG))
     shown = [event.epoch for event in events if isinstance(event, gan.EpochEnd)]
-    assert shown == sorted({1, 45, *range(2, 101, 2)})  # the first, those that are measured, every other one
+    assert shown == sorted({1, 45, 90, *range(5, 101, 5)})  # the first, those that are measured, every fifth
     stored = [event.name for event in events if isinstance(event, Checkpoint)]
     assert [name for name in stored if name in set(map(file_name, shown))] == list(map(file_name, shown))
     assert [entry["epoch"] for entry in events[-1].history] == list(range(1, 101))
@@ -76,8 +76,8 @@ def test_a_long_run_shows_and_stores_about_forty_epochs(data, cache):
 
 def test_a_kill_costs_no_more_than_a_minute_of_a_long_run(data, cache, monkeypatch):
     monkeypatch.setattr("vitrail.gan.training.UNSTORED", 0.0)
-    events = gan.train(data, cache=cache, **{**LONG, "epochs": 80})
-    assert [event.name for event in events if isinstance(event, Checkpoint)] == [file_name(1 + n) for n in range(80)]
+    events = gan.train(data, cache=cache, **{**LONG, "epochs": 40})
+    assert [event.name for event in events if isinstance(event, Checkpoint)] == [file_name(1 + n) for n in range(40)]
 
 
 def test_nothing_of_a_long_run_is_lost_between_the_epochs_that_are_shown(data, cache):

@@ -11,22 +11,26 @@ VALUES = {
     "images_per_second": 80.0,
     "images_per_step": 32,
     "steps_per_epoch": 12.5,
-    "scale": {"reached": 1},
+    "scale": {"reached": 1, "n": 128},
 }
 
 
 def test_words_worsen_with_the_blur_that_is_reached():
     assert len(SEEN) == 7
-    lines = [samples_line({**VALUES, "scale": {"reached": reached}}) for reached in range(7)]
+    lines = [samples_line({**VALUES, "scale": {"reached": reached, "n": 128}}) for reached in range(7)]
     assert lines == list(SEEN)
     assert samples_line({**VALUES, "scale": None}) == ""
+
+
+def test_of_few_images_it_is_a_guess():
+    assert samples_line({**VALUES, "scale": {"reached": 2, "n": 50}}) == f"{SEEN[2]} (a rough guess, by 50 images)"
 
 
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
         (
-            {"steps": 9, "scale": {"reached": 6}},
+            {"steps": 9, "scale": {"reached": 6, "n": 128}},
             f"{SEEN[6]}: 9 steps were trained, and this pair usually needs 2,000 (--epochs 160, 13 min 20 s at this "
             "pace)",
         ),
@@ -38,10 +42,10 @@ def test_words_worsen_with_the_blur_that_is_reached():
             {"steps": 9, "images_per_second": None, "scale": None},
             "9 steps were trained, and this pair usually needs 2,000",
         ),
-        ({"steps": 9, "scale": {"reached": 1}}, SEEN[1]),  # good already: nobody has to wait
-        ({"steps": ENOUGH["projected"], "scale": {"reached": 6}}, SEEN[6]),
+        ({"steps": 9, "scale": {"reached": 1, "n": 128}}, SEEN[1]),  # good already: nobody has to wait
+        ({"steps": ENOUGH["projected"], "scale": {"reached": 6, "n": 128}}, SEEN[6]),
         (
-            {"steps": MANY - 1, "architecture": "dcgan", "images_per_second": None, "scale": {"reached": 3}},
+            {"steps": MANY - 1, "architecture": "dcgan", "images_per_second": None, "scale": {"reached": 3, "n": 128}},
             f"{SEEN[3]}: {MANY - 1:,} steps were trained, and this pair usually needs {MANY:,}",
         ),
     ],

@@ -35,7 +35,7 @@ class TrainingStart:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch has ended that is shown: every one, or in runs of 80 and more about 40 of them.
+    """An epoch has ended that is shown: every one, or in runs of 40 and more 20 to 40 of them.
 
     Attributes:
         epoch: number of completed epochs.

@@ -11,6 +11,7 @@ from vitrail.formatting import count, duration
 ENOUGH = {"projected": 2000}
 """Steps after which samples of an architecture usually show what the images show; of the others `MANY`."""
 MANY = 5000  # six epochs of MNIST, after which a DCGAN draws every digit; of photographs it needs more
+ROUGH = 100  # images by which no more can be said than roughly
 SEEN = (  # by how many of the five strengths of blur real images need to be as far away
     "close to real images, as far as these features tell",
     "plainly what the images show, with small faults",
@@ -31,6 +32,8 @@ def samples_line(values: Mapping[str, Any]) -> str:
     scale, steps = values.get("scale"), values["steps"]
     enough = ENOUGH.get(values["architecture"], MANY)
     parts = [SEEN[scale["reached"]]] if scale else []
+    if scale and scale["n"] < ROUGH:
+        parts[0] += f" (a rough guess, by {count(scale['n'], 'image')})"
     if steps < enough and (not scale or scale["reached"] > 1):
         were = "was" if steps == 1 else "were"
         text = f"{count(steps, 'step')} {were} trained, and this pair usually needs {enough:,}"
