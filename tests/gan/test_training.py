@@ -159,7 +159,7 @@ def test_an_evaluation_has_the_baselines_of_the_training(events, data, cache):
 def test_an_evaluation_refuses_images_with_other_names(events, data, cache):
     renamed = replace(data.opened, train=replace(data.train, names=tuple("abcdefghij")))
     other = gan.TrainingData("digits", data.options, renamed)
-    with pytest.raises(BadSetting, match="same names"):
+    with pytest.raises(BadSetting, match="same classes or attributes"):
         list(gan.evaluate(trained(events[-1]), other, samples=32, cache=cache))
 
 

@@ -31,22 +31,22 @@ def test_of_few_images_it_is_a_guess():
     [
         (
             {"steps": 9, "scale": {"reached": 6, "n": 128}},
-            f"{SEEN[6]}: 9 steps were trained, and this pair usually needs 2,000 (--epochs 160, 13 min 20 s at this "
-            "pace)",
+            f"{SEEN[6]}: 9 steps were trained, and this architecture usually needs 2,000 (--epochs 160, 13 min 20 s at "
+            "this pace)",
         ),
         (
             {"steps": 1, "architecture": "dcgan", "scale": None},
-            "1 step was trained, and this pair usually needs 5,000 (--epochs 400, 33 min 20 s at this pace)",
+            "1 step was trained, and this architecture usually needs 5,000 (--epochs 400, 33 min 20 s at this pace)",
         ),
         (
             {"steps": 9, "images_per_second": None, "scale": None},
-            "9 steps were trained, and this pair usually needs 2,000",
+            "9 steps were trained, and this architecture usually needs 2,000",
         ),
         ({"steps": 9, "scale": {"reached": 1, "n": 128}}, SEEN[1]),  # good already: nobody has to wait
         ({"steps": ENOUGH["projected"], "scale": {"reached": 6, "n": 128}}, SEEN[6]),
         (
             {"steps": MANY - 1, "architecture": "dcgan", "images_per_second": None, "scale": {"reached": 3, "n": 128}},
-            f"{SEEN[3]}: {MANY - 1:,} steps were trained, and this pair usually needs {MANY:,}",
+            f"{SEEN[3]}: {MANY - 1:,} steps were trained, and this architecture usually needs {MANY:,}",
         ),
     ],
 )

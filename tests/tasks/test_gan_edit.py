@@ -50,6 +50,35 @@ def test_a_table_with_other_attributes_than_the_generators_is_no_judge(home):
     assert json.loads(done.stdout)["success_rate"] is None
 
 
+def test_a_table_outside_the_folder_need_not_move_with_it(home, tmp_path):
+    shutil.copy(home / "data" / "labels.csv", tmp_path / "table.csv")
+    shutil.copytree(home / "data" / "images", tmp_path / "here")
+    tiny = (
+        "--epochs",
+        1,
+        "--batch",
+        16,
+        "--width",
+        4,
+        "--latent-size",
+        8,
+        "--encoder-epochs",
+        0,
+        "--size",
+        SIDE,
+        "--no-autotune",
+    )
+    cache = ("--cache", home / "cache")
+    done = run("gan", "train", tmp_path / "here", "--labels", tmp_path / "table.csv", *tiny, *cache,
+               "--run", tmp_path / "run")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (tmp_path / "here").rename(tmp_path / "there")
+    options = ("--samples", 16, "--no-gan-train", "--run", tmp_path / "evaluated")
+    done = run("gan", "evaluate", tmp_path / "run", "--data", tmp_path / "there", *cache, *options)
+    assert done.exit_code == 0, done.output
+    assert "bright, across" in done.output
+
+
 def test_training_stores_encoders_and_their_metrics(home):
     result = json.loads((home / "run" / "result.json").read_text())
     encoder = result["encoder"]

@@ -211,7 +211,8 @@ def _from_files(root: Path, options: PixelOptions) -> TrainAndHeldOut:
     found = open_dataset(root) if root.is_dir() and not options.labels else None
     table = options.labels or _own_table(root, found, options.attributes)
     if options.attributes and table is None:
-        raise BadSetting(f"'{display_name(root)}' holds no table with {', '.join(options.attributes)}. Use --labels.")
+        wanted = ", ".join(options.attributes)
+        raise BadSetting(f"'{display_name(root)}' holds no table with {wanted}. Use a folder with one, or --labels.")
     if table is None and found is not None:
         return _from_dataset(replace(found, notes=(*found.notes, *_unused_tables(root, found))), options)
     if table is None or (not options.attributes and has_classes(table)):

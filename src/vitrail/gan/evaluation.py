@@ -92,9 +92,12 @@ def evaluate(
     if generator.names and data.train.names != generator.names:
         raise BadSetting(
             f"The generator's condition is {', '.join(generator.names)}; these images have "
-            f"{', '.join(data.train.names) or 'no labels'}. Use images with the same names."
+            f"{', '.join(data.train.names) or 'no labels'}. Use images with the same classes or attributes."
         )
     if generator.channels > data.train.channels:
+        yield Note(
+            "Generated images are in colour, real ones are grey: what is measured is the colour, too.", "warning"
+        )
         data = data.coloured()
     extractors = yield from open_extractors(
         extractor,
@@ -138,7 +141,8 @@ def open_evaluation_data(
     if source:
         attributes = generator.names if generator.description["attributes"] else ()
         beside = rebased(str(options.labels), own, str(source)) if options.labels else None
-        labels = Path(beside) if beside and Path(beside).is_file() else None
+        labels = Path(beside) if beside else options.labels  # a table outside the folder has not moved with it
+        labels = labels if labels and labels.is_file() else None
         options = replace(options, labels=labels, attributes=attributes)
     elif run := getattr(generator, "run", None):
         check_there(own, run)

@@ -80,6 +80,8 @@ def open_compared(
         )
     pixels = generated.to_grayscale().images
     if pixels.shape[1] != data.train.channels:
+        colour, grey = ("samples", "real images") if data.train.channels == 1 else ("real images", "samples")
+        notes.append(f"The {colour} are in colour, the {grey} are grey: what is measured is the colour, too.")
         pixels = to_rgb(pixels).contiguous()
         data = data.coloured()
     return Compared(pixels, data, skipped, tuple(notes))

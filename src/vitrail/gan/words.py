@@ -36,7 +36,7 @@ def samples_line(values: Mapping[str, Any]) -> str:
         parts[0] += f" (a rough guess, by {count(scale['n'], 'image')})"
     if steps < enough and (not scale or scale["reached"] > 1):
         were = "was" if steps == 1 else "were"
-        text = f"{count(steps, 'step')} {were} trained, and this pair usually needs {enough:,}"
+        text = f"{count(steps, 'step')} {were} trained, and this architecture usually needs {enough:,}"
         if values.get("images_per_second"):
             seconds = enough * values["images_per_step"] / values["images_per_second"]
             text += f" (--epochs {math.ceil(enough / values['steps_per_epoch'])}, {duration(seconds)} at this pace)"
