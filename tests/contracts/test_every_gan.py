@@ -97,7 +97,7 @@ def test_other_sizes_are_refused(name):
     if name == "conditional-mlp":
         assert build(name, size=27).generator(torch.randn(1, 12), LABELS[:1]).shape[-1] == 27
         return
-    sides = "32, 64, 128, 256" if name == "projected" else "8, 16, 32, 64, 128"
+    sides = {"projected": "32, 64, 128, 256", "residual": "8, 16, 32, 64, 128"}.get(name, "16, 32, 64, 128")
     with pytest.raises(BadSetting, match=f"{sides} pixels; got 28"):
         build(name, size=28)
 

@@ -95,7 +95,7 @@ def test_the_advice_on_a_batch_too_large_is_followed_with_the_same_run(stored):
     data = lay("data", {".": 20})
     words = ("gan", "train", data, *gan_options(batch=None), "--cache", stored)
     sentence = refused(*words, "--run", "run")
-    assert sentence == "A batch of 64 is larger than the data (18 images). Use --batch 18."
+    assert sentence == "A batch of 64 is larger than the data (15 images). Use --batch 15."
     assert succeeded("run", *words, *sentence.rpartition("Use ")[2].rstrip(".").split()).data["images"] == 20
 
 
@@ -202,7 +202,7 @@ def test_a_training_that_is_stopped_names_the_way_on(monkeypatch, stored):
         if step.index == 4:
             signal.raise_signal(signal.SIGINT)
 
-    lay("data", {".": 20})
+    lay("data", {".": 24})
     with monkeypatch.context() as patched:
         patched.setattr(RunState, "add", interrupted)
         done = command("gan", "train", "data", *gan_options(epochs=3), "--cache", stored, "--run", "run")

@@ -544,7 +544,7 @@ def test_a_checkpoint_after_a_rollback_is_the_last_one(stripes, cache, monkeypat
         (("--architecture", "dcgan", "--conditional"), "dcgan takes none"),
         (("--architecture", "conditional-mpl"), "Did you mean 'conditional-mlp'"),
         (("--loss", "hing"), "Did you mean 'hinge'"),
-        (("--size", "20"), "8, 16, 32, 64, 128 pixels; got 20"),
+        (("--size", "20"), "generates images of 16, 32, 64, 128 pixels; got 20"),
         (("--batch", "99"), "larger than the data"),
         (("--loss", "hinge", "--label-smoothing", "0.1"), "label smoothing"),
         (("--loss", "relativistic", "--mismatched-labels"), "mismatched labels"),
