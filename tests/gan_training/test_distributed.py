@@ -84,6 +84,8 @@ def test_two_processes_compute_what_one_does_on_the_whole_batch(tmp_path):
     (first, *_), (second, *_) = two = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     for name, options in EVERY.items():
         rounding = 2e-6 if name in OPTIONS else 2e-5  # normalisation divides by it; Adam's steps are 2e-4
+        if name in PROJECTED:  # a frozen network enlarges it; without gathered statistics it is 3e-4
+            rounding = 1e-4
         for part, value in trained(options).items():
             if part == "random":  # dropout's, each rank's own
                 continue
