@@ -9,9 +9,9 @@ FINE = BLIND | {"d_real": 0.6, "d_fake_before_g": 0.3}
 NAN = FINE | {"discriminator_loss": float("nan")}
 
 
-def end_epoch(monitor, means, *, epoch=1, step=1000, can_roll_back=True):
+def end_epoch(monitor, means, *, epoch=1, step=1000, best=-1):
     notes = list(monitor.check_steps(means, epoch=epoch, step=step))
-    notes += monitor.end_epoch(can_roll_back=can_roll_back)
+    notes += monitor.end_epoch(best=best)
     return notes, monitor.takes_rollback()
 
 
@@ -58,7 +58,7 @@ def test_rollbacks_are_limited_and_need_a_best_epoch():
     assert taken == [True] * ROLLBACKS + [False]
     assert monitor.stopped
     without_best = monitor_of("rollback")
-    notes, rolls_back = end_epoch(without_best, NAN, can_roll_back=False)
+    notes, rolls_back = end_epoch(without_best, NAN, best=None)
     assert (rolls_back, without_best.stopped, without_best.broken) == (False, True, True)
     assert {note.kind for note in notes} == {"warning"}
 
@@ -76,7 +76,7 @@ def test_samples_are_compared_with_the_best_coverage():
     place = {"epoch": 1, "step": 1000}
     assert not list(monitor.check_samples({"coverage": 0.5}, best_coverage=0.6, **place))
     (note,) = monitor.check_samples({"coverage": 0.2}, best_coverage=0.6, **place)
-    list(monitor.end_epoch(can_roll_back=True))
+    list(monitor.end_epoch(best=-1))
     assert note.kind == "warning"
     assert (monitor.stopped, monitor.alarms[0]["metric"]) == (True, "coverage")
 
@@ -89,7 +89,7 @@ def heal(monitor, means, ratios=None):
     monitor.stopped = False
     list(monitor.check_steps(means, epoch=1, step=1000))
     list(monitor.check_samples(ratios or {}, best_coverage=0.0, epoch=1, step=1000))
-    list(monitor.end_epoch(can_roll_back=True))
+    list(monitor.end_epoch(best=-1))
     remedies = monitor.heal()
     return monitor.takes_rollback(), remedies
 
@@ -114,6 +114,21 @@ def test_healing_augments_and_goes_back_where_samples_repeat(ratios):
     monitor.rollbacks = ROLLBACKS
     assert heal(monitor, FINE, ratios) == (False, [])
     assert monitor.stopped
+
+
+def test_healing_does_not_return_to_an_epoch_that_was_no_better():
+    """A young training is not diverse yet: to go back would be to begin again, until it stops."""
+    monitor, repeating = monitor_of("heal"), {"distance_ratio": 0.1, "coverage": 1.0}
+    for epoch in range(1, 2 * ROLLBACKS):
+        list(monitor.check_steps(FINE, epoch=epoch, step=1000))
+        list(monitor.check_samples(repeating, best_coverage=1.0, epoch=epoch, step=1000))
+        list(monitor.end_epoch(best=1))
+        assert monitor.heal() == (["D sees images through DiffAugment"] if epoch == 1 else [])
+        assert not monitor.takes_rollback()
+    assert not monitor.stopped
+    list(monitor.check_steps(NAN, epoch=9, step=1000))
+    list(monitor.end_epoch(best=1))
+    assert monitor.takes_rollback()
 
 
 def test_healing_adds_no_augmentation_that_is_there_in_any_case():

@@ -30,7 +30,7 @@ class AlarmMonitor:
     Args:
         on_alarm: "warn" continues (but stops at NaN), "stop" stops, "rollback" returns to the best epoch, "heal" halves
             D's learning rate where D is too strong, adds DiffAugment where samples repeat each other or are copies, and
-            returns to the best epoch at every alarm but the first of these.
+            returns to the best epoch at every alarm but the first of these, and those that the best epoch had as well.
         relative: whether D's scores are no logits of probabilities (`Loss.relative`).
         total_steps: training steps of the whole run.
         augmented: whether D sees images through DiffAugment in any case.
@@ -50,6 +50,7 @@ class AlarmMonitor:
         self.rollbacks, self.stopped = 0, False
         self.d_halvings, self.diffaugment, self._augmented = 0, False, augmented
         self._raised: list[Alarm] = []  # in this epoch
+        self._of_best: set[str] = set()  # alarms of the best epoch
 
     @property
     def stop(self) -> dict[str, Any] | None:
@@ -80,18 +81,19 @@ class AlarmMonitor:
         if step >= self._grace:
             yield from self._raise(sample_alarms(ratios, best_coverage=best_coverage), epoch, step)
 
-    def end_epoch(self, *, can_roll_back: bool) -> Iterator[Note]:
+    def end_epoch(self, *, best: int | None) -> Iterator[Note]:
         """Decides whether the training stops.
 
         Args:
-            can_roll_back: whether there is a best epoch to return to.
+            best: the epoch that the run would return to; None: there is none.
         """
         if not self._raised:
             return
+        self._of_best = {alarm["name"] for alarm in self.alarms if alarm["epoch"] == best}
         if self._on_alarm == "stop":
             self.stopped = True
             yield Note("Training stops at the alarm.", "warning")
-        elif self._needs_rollback() and (self.rollbacks == ROLLBACKS or not can_roll_back):
+        elif self._needs_rollback() and (self.rollbacks == ROLLBACKS or best is None):
             self.stopped = True
             yield Note(f"Training stops after {self.rollbacks} rollbacks.", "warning")
 
@@ -118,7 +120,8 @@ class AlarmMonitor:
         return {alarm.name for alarm in self._raised}
 
     def _needs_rollback(self) -> bool:
-        lenient = TOO_STRONG if self._on_alarm == "heal" else set()
+        # Healing does not return to an epoch that had the alarm as well: a young training has yet to become diverse.
+        lenient = TOO_STRONG | self._of_best - {"nan"} if self._on_alarm == "heal" else set()
         return self._on_alarm in ("rollback", "heal") and bool(self._names() - lenient)
 
     def _raise(self, alarms: Iterable[Alarm], epoch: int, step: int) -> Iterator[Note]:

@@ -283,7 +283,7 @@ def train(  # noqa: C901, PLR0915  (one loop, to be read from top to bottom)
                     yield from monitor.check_samples(metrics.ratios, best_coverage=run.best_coverage(), **place)
                 if rank == 0 and due:
                     yield EpochEnd(run.epochs_done, run.gan.steps, run.history[-1], run.generator())
-            yield from monitor.end_epoch(can_roll_back=run.best is not None)
+            yield from monitor.end_epoch(best=run.best["epoch"] if run.best else None)
             remedies = monitor.heal()
             rolled_back = monitor.takes_rollback()
             if rolled_back:
