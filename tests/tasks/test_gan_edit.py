@@ -44,33 +44,18 @@ def test_a_table_with_other_attributes_than_the_generators_is_no_judge(home):
     finally:
         table.write_text(before)
     assert done.exit_code == 0, done.output
-    assert "Success is not measured, because the training images have changed: these have" in " ".join(
-        done.stderr.split()
-    )
+    said = " ".join(done.stderr.split())
+    assert "Success is not measured, because the training images have changed: these have" in said
     assert json.loads(done.stdout)["success_rate"] is None
 
 
 def test_a_table_outside_the_folder_need_not_move_with_it(home, tmp_path):
     shutil.copy(home / "data" / "labels.csv", tmp_path / "table.csv")
     shutil.copytree(home / "data" / "images", tmp_path / "here")
-    tiny = (
-        "--epochs",
-        1,
-        "--batch",
-        16,
-        "--width",
-        4,
-        "--latent-size",
-        8,
-        "--encoder-epochs",
-        0,
-        "--size",
-        SIDE,
-        "--no-autotune",
-    )
+    tiny = ("--epochs", 1, "--batch", 16, "--width", 4, "--latent-size", 8, "--encoder-epochs", 0, "--no-autotune")
     cache = ("--cache", home / "cache")
-    done = run("gan", "train", tmp_path / "here", "--labels", tmp_path / "table.csv", *tiny, *cache,
-               "--run", tmp_path / "run")  # fmt: skip
+    data = (tmp_path / "here", "--labels", tmp_path / "table.csv", "--size", SIDE)
+    done = run("gan", "train", *data, *tiny, *cache, "--run", tmp_path / "run")
     assert done.exit_code == 0, done.output
     (tmp_path / "here").rename(tmp_path / "there")
     options = ("--samples", 16, "--no-gan-train", "--run", tmp_path / "evaluated")

@@ -28,8 +28,6 @@ from vitrail.image_files import display_name
 from vitrail.tables import is_table
 
 MIN_HELD_OUT = 2  # images
-ENOUGH_HELD_OUT = 50  # images: with fewer, shares of nearest neighbours are chance
-SHARE, LARGEST_SHARE = 0.1, 0.25  # held out where none is given: the larger one until these are enough
 TABLES_NAMED = 3  # in a note
 MIN_TRAIN = 8  # images to train on, the held-out ones not counted
 
@@ -165,16 +163,14 @@ def _without_constant(opened: TrainAndHeldOut, options: PixelOptions) -> TrainAn
         return opened
     varies = (train.labels != train.labels[0]).any(dim=0)
     constant = ", ".join(name for name, each in zip(train.names, varies.tolist(), strict=True) if not each)
-    if not constant or options.attributes:
-        same = f"Every training image has the same value of {constant}: nothing can be learned of it."
-        return replace(opened, notes=(*opened.notes, same)) if constant else opened
-    names = tuple(name for name, each in zip(train.names, varies.tolist(), strict=True) if each)
-    chosen = [
-        replace(each, names=names, labels=each.labels[:, varies] if names else torch.zeros(len(each), dtype=torch.long))
-        for each in (train, opened.held_out)
-    ]
+    if not constant:
+        return opened
+    if options.attributes:
+        note = f"Every training image has the same value of {constant}: nothing can be learned of it."
+        return replace(opened, notes=(*opened.notes, note))
+    train, held_out = train.take_attributes(varies), opened.held_out.take_attributes(varies)
     note = f"Left out, because every training image has the same value: {constant}."
-    return replace(opened, train=chosen[0], held_out=chosen[1], notes=(*opened.notes, note))
+    return replace(opened, train=train, held_out=held_out, notes=(*opened.notes, note))
 
 
 def _digits(options: PixelOptions) -> TrainAndHeldOut:
@@ -285,11 +281,7 @@ def _chosen_parts(has: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, 
 def _split(
     read: ReadImages, options: PixelOptions, *, notes: Sequence[str] = (), left_out: Mapping[str, int] | None = None
 ) -> TrainAndHeldOut:
-    share = SHARE if options.held_out is None else options.held_out
-    train, held_out = stratified_holdout(read.images.labels, share, options.seed)
-    while options.held_out is None and len(held_out) < ENOUGH_HELD_OUT and share < LARGEST_SHARE:
-        share = min(share + 1 / len(read.images), LARGEST_SHARE)  # each class rounds its own share
-        train, held_out = stratified_holdout(read.images.labels, share, options.seed)
+    train, held_out = stratified_holdout(read.images.labels, options.held_out, options.seed)
     note = f"{len(held_out)} of {len(read.images)} images are held out for evaluation."
     return TrainAndHeldOut(
         read.images.take(train),

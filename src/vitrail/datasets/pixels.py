@@ -10,15 +10,19 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from vitrail.formatting import display_name
+from vitrail.images import to_rgb
 from vitrail.tensors import Condition, Labels
 
 FLAT, LOOKED_AT, SMALLEST_PHOTOGRAPH = 0.1, 256, 32
 """A grey image is not taken for a photograph where a tenth of the pixels have one value (of this many images),
 or where its side has fewer pixels."""
+
+ENOUGH = 50  # held-out images: of fewer, shares of nearest neighbours are chance
+SHARE, LARGEST_SHARE = 0.1, 0.25  # of the images, held out by default
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,16 @@ class PixelSet:
         first = self.images[:, :1]
         return replace(self, images=first.contiguous()) if (self.images == first).all() else self
 
+    def to_rgb(self) -> PixelSet:
+        """Three channels; a grey image's are equal."""
+        return replace(self, images=to_rgb(self.images).contiguous())
+
+    def take_attributes(self, kept: Bool[Tensor, " attributes"]) -> PixelSet:
+        """Only some of the attributes; nothing is known of the images where none is left."""
+        names = tuple(name for name, keep in zip(self.names, kept.tolist(), strict=True) if keep)
+        nothing = torch.zeros(len(self), dtype=torch.long)
+        return replace(self, names=names, labels=self.labels[:, kept] if names else nothing)
+
     @property
     def sha256(self) -> str:
         """Of pixels, labels and names: what a figure measured on them depends on."""
@@ -127,11 +141,18 @@ def fit_to_size(
     return torch.cat(parts)
 
 
-def stratified_holdout(labels: Condition, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def stratified_holdout(labels: Condition, share: float | None, seed: int) -> tuple[Tensor, Tensor]:
     """Rows (train, held out): of each class or combination of attributes about `share` held out, at least one stays.
 
     Combinations too rare for one to be held out are drawn from together.
+
+    Args:
+        share: None: a tenth; of a few hundred images as much more as `ENOUGH` of them need, up to a quarter.
     """
+    if share is None:
+        share, most = SHARE, LARGEST_SHARE
+        while share < most and len(stratified_holdout(labels, share, seed)[1]) < ENOUGH:
+            share = min(share + 1 / len(labels), most)  # each class rounds its own share
     draws = torch.Generator().manual_seed(seed)
     out: list[Tensor] = []
     which = groups(labels)

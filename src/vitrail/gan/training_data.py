@@ -19,7 +19,6 @@ from vitrail.errors import BadRun, BadSetting
 from vitrail.gan.description import MAX_SIZE
 from vitrail.gan.generator_network import GeneratorNetwork
 from vitrail.gan_training.arguments import check_flag, check_kind, check_optional_path
-from vitrail.images import to_rgb
 from vitrail.runs import read_run
 from vitrail.settings import parse_model
 from vitrail.validation import LARGEST_SAMPLE_SEED, check_count, check_number, check_path, check_seed, describe
@@ -69,9 +68,8 @@ class TrainingData:
 
     def coloured(self) -> TrainingData:
         """Grey images as colour ones of three equal channels."""
-        both = (self.opened.train, self.opened.held_out)
-        train, held_out = (replace(each, images=to_rgb(each.images).contiguous()) for each in both)
-        return replace(self, opened=replace(self.opened, train=train, held_out=held_out))
+        opened = replace(self.opened, train=self.train.to_rgb(), held_out=self.held_out.to_rgb())
+        return replace(self, opened=opened)
 
     @cached_property
     def rows(self) -> list[Row]:
