@@ -119,6 +119,7 @@ def test_healing_augments_and_goes_back_where_samples_repeat(ratios):
 def test_healing_does_not_return_to_an_epoch_that_was_no_better():
     """A young training is not diverse yet: to go back would be to begin again, until it stops."""
     monitor, repeating = monitor_of("heal"), {"distance_ratio": 0.1, "coverage": 1.0}
+    list(monitor.check_steps(NAN, epoch=1, step=900))  # which was then done again, without
     for epoch in range(1, 2 * ROLLBACKS):
         list(monitor.check_steps(FINE, epoch=epoch, step=1000))
         list(monitor.check_samples(repeating, best_coverage=1.0, epoch=epoch, step=1000))
